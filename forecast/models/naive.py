@@ -1,0 +1,148 @@
+"""The two benchmarks: the last observed month again, and the same calendar month again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from forecast.models.protocol import FitError, gaussian_bounds
+
+LEAST_OBSERVED = 3
+ENOUGH_PAIRS = 6
+SEASON = 12
+
+
+@dataclass(frozen=True)
+class Naive:
+    """The last observed month, carried forward as a random walk; it has no use for ``X`` nor ``prior``.
+
+    The variance of a month is the mean square of the changes between months that are both observed and adjacent. With
+    fewer than six such pairs it is the mean square of the changes between consecutive observed months, however far
+    apart, each taken as if it had happened in one month: wide on purpose.
+
+    Examples
+    --------
+    >>> month = pd.period_range("2025-01", periods=4, freq="M")
+    >>> y, ahead = pd.Series([5.0, 6.0, 5.0, np.nan], month), month[-1:] + 1
+    >>> fit = Naive().fit(y, pd.DataFrame(index=month))
+    >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-05"].to_dict()
+    {'median': 5.0, 'lower_80': 3.19, 'upper_80': 6.81, 'lower_95': 2.23, 'upper_95': 7.77}
+    """
+
+    name: ClassVar[str] = "naive"
+
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> NaiveFit:
+        """The random walk that goes on from the last observed month of ``y``.
+
+        Raises
+        ------
+        FitError
+            With fewer than three observed months, or when they are all the same, so that no interval can be given.
+        """
+        observed = y.dropna()
+        if len(observed) < LEAST_OBSERVED:
+            raise FitError(f"naive needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
+        changes = differences(y, 1)
+        if len(changes) < ENOUGH_PAIRS:
+            changes = np.diff(observed.to_numpy())
+        sd = _root_mean_square(changes)
+        if sd == 0:
+            raise FitError(f"naive found no change in {len(observed)} observed months, so it has no interval to give.")
+        return NaiveFit(float(observed.iloc[-1]), observed.index[-1], sd)
+
+
+@dataclass(frozen=True)
+class NaiveFit:
+    """A random walk from ``level`` in ``month``, whose monthly step has standard deviation ``sd`` (logs)."""
+
+    level: float
+    month: pd.Period
+    sd: float
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The last observed value, and bounds that widen with the root of the months since it was observed."""
+        months = pd.PeriodIndex(X.index)
+        distance = months.asi8 - self.month.ordinal
+        return gaussian_bounds(np.full(len(months), self.level), self.sd * np.sqrt(distance), months)
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """The same calendar month of the latest year in which it was observed; no use for ``X`` nor ``prior``.
+
+    The variance of a year is the mean square of the 12-month differences between observed months.
+
+    Examples
+    --------
+    >>> month = pd.period_range("2024-01", periods=18, freq="M")
+    >>> y, ahead = pd.Series([float(m.month + (m.year == 2025)) for m in month], month), month[-1:] + 1
+    >>> fit = SeasonalNaive().fit(y, pd.DataFrame(index=month))
+    >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-07"].to_dict()
+    {'median': 7.0, 'lower_80': 5.72, 'upper_80': 8.28, 'lower_95': 5.04, 'upper_95': 8.96}
+    """
+
+    name: ClassVar[str] = "seasonal_naive"
+
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> SeasonalNaiveFit:
+        """The yearly random walk of each calendar month of ``y``.
+
+        Raises
+        ------
+        FitError
+            With fewer than six pairs of observed months a year apart, or when every pair is equal.
+        """
+        changes = differences(y, SEASON)
+        if len(changes) < ENOUGH_PAIRS:
+            raise FitError(
+                f"seasonal_naive needs {ENOUGH_PAIRS} pairs of observed months a year apart and found {len(changes)}."
+            )
+        sd = _root_mean_square(changes)
+        if sd == 0:
+            raise FitError(
+                f"seasonal_naive found no change in {len(changes)} pairs of months a year apart,"
+                " so it has no interval to give."
+            )
+        return SeasonalNaiveFit(y.dropna(), sd)
+
+
+@dataclass(frozen=True)
+class SeasonalNaiveFit:
+    """The ``observed`` months, and the standard deviation ``sd`` of a year's change (logs)."""
+
+    observed: pd.Series
+    sd: float
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The latest observed value of each calendar month; bounds widen with the root of the years since.
+
+        Raises
+        ------
+        FitError
+            When a month of ``X.index`` was never observed in any year.
+        """
+        months = pd.PeriodIndex(X.index)
+        source = pd.PeriodIndex([self._latest(month) for month in months], freq="M")
+        years = (months.asi8 - source.asi8) / SEASON
+        return gaussian_bounds(self.observed.reindex(source).to_numpy(), self.sd * np.sqrt(years), months)
+
+    def _latest(self, month: pd.Period) -> pd.Period:
+        same = self.observed.index[pd.PeriodIndex(self.observed.index).month == month.month]
+        if same.empty:
+            raise FitError(f"seasonal_naive cannot forecast {month}: that calendar month was never observed.")
+        latest: pd.Period = same[-1]
+        return latest
+
+
+def differences(y: pd.Series, lag: int) -> np.ndarray:
+    """Changes of ``y``, a complete monthly series with gaps as NaN, between observed months ``lag`` months apart."""
+    values = y.to_numpy(dtype=float)
+    changes = values[lag:] - values[:-lag]
+    observed: np.ndarray = changes[np.isfinite(changes)]
+    return observed
+
+
+def _root_mean_square(changes: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(changes**2)))
