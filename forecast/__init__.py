@@ -1,0 +1,39 @@
+"""Forecasts of next month's exports by destination that know the policy calendar, and only what was known on the day.
+
+Everything that flows is a table (a pandas DataFrame): exports and events in, forecasts and scores out.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forecast.backtest import forecast_all
+    from forecast.events import known_events
+    from forecast.models import load
+    from forecast.origin import Forecasts
+    from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
+    from forecast.tables import TableError
+
+_HOMES = {
+    "Forecasts": "forecast.origin",
+    "TableError": "forecast.tables",
+    "forecast_all": "forecast.backtest",
+    "known_events": "forecast.events",
+    "load": "forecast.models",
+    "read_destinations": "forecast.sources.plain",
+    "read_events": "forecast.sources.plain",
+    "read_exports": "forecast.sources.plain",
+    "read_groups": "forecast.sources.plain",
+    "read_period_totals": "forecast.sources.plain",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported where they are first used, so that `import forecast` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forecast' has no attribute {name!r}; it has {', '.join(_HOMES)}.")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,128 @@
+"""Days and months: release days, Lunar New Year, and the share of a month's days on which something holds.
+
+Every regressor of this package starts as a series of days and ends as its mean over the days of each month, so an
+event that begins on the 20th acts on a third of its month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+RELEASE_DAY = 20
+NEW_YEAR_WINDOWS = {"before": (-20, 0), "during": (0, 7), "after": (7, 21)}
+"""Days from Lunar New Year's Day, first included, last not: the rush, the week off, the weeks until work is whole."""
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days of consecutive months: ``ordinals`` (proleptic ordinals, one per day) and where each month starts."""
+
+    months: pd.PeriodIndex
+    ordinals: np.ndarray
+    starts: np.ndarray
+
+    def monthly(self, daily: np.ndarray) -> np.ndarray:
+        """Mean of ``daily`` (one value per day) over the days of each month."""
+        lengths = np.diff(np.append(self.starts, len(self.ordinals)))
+        return np.asarray(np.add.reduceat(daily, self.starts) / lengths)
+
+    def between(self, start: date, end: date | None) -> np.ndarray:
+        """1.0 on the days of [start, end), else 0.0; an open end (None) goes on for ever."""
+        inside = self.ordinals >= start.toordinal()
+        if end is not None:
+            inside &= self.ordinals < end.toordinal()
+        return np.asarray(inside, dtype=float)
+
+
+def days_of(months: pd.PeriodIndex) -> Days:
+    """The days of ``months``, which must be consecutive."""
+    return _days(months[0].ordinal, len(months))
+
+
+@lru_cache(maxsize=256)
+def _days(first: int, count: int) -> Days:
+    months = pd.period_range(pd.Period(ordinal=first, freq="M"), periods=count, freq="M")
+    begins = np.array([date(month.year, month.month, 1).toordinal() for month in [*months, months[-1] + 1]])
+    return Days(months, np.arange(begins[0], begins[-1]), begins[:-1] - begins[0])
+
+
+@lru_cache(maxsize=256)
+def lunar_new_year(year: int) -> date:
+    """Lunar New Year's Day of a year, from the `holidays` package.
+
+    Examples
+    --------
+    >>> lunar_new_year(2025)
+    datetime.date(2025, 1, 29)
+    """
+    import holidays
+
+    official = holidays.country_holidays("CN", years=year, language="en_US", observed=False)
+    named = official.get_named("Chinese New Year (Spring Festival)", lookup="exact")
+    return min(day for day in named if day.year == year)
+
+
+def lunar_new_year_shares(months: pd.PeriodIndex) -> pd.DataFrame:
+    """Share of each month's days before, during and after Lunar New Year (`NEW_YEAR_WINDOWS`).
+
+    Columns ``lunar_new_year_before``, ``_during``, ``_after``; months must be consecutive.
+
+    References
+    ----------
+    Findley, Monsell, Bell, Otto & Chen (1998), https://doi.org/10.1080/07350015.1998.10524743 (moving holidays by
+    share of days); Roberts & White (2015), Reserve Bank of Australia RDP 2015-13 (windows around Lunar New Year).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> shares = lunar_new_year_shares(pd.period_range("2025-01", "2025-02", freq="M"))
+    >>> (shares["lunar_new_year_during"] * [31, 28]).round(6).tolist()  # 29 to 31 January, 1 to 4 February
+    [3.0, 4.0]
+    """
+    days = days_of(months)
+    new_years = [lunar_new_year(year) for year in range(months[0].year - 1, months[-1].year + 2)]
+    shares = {f"lunar_new_year_{part}": _window(days, new_years, *NEW_YEAR_WINDOWS[part]) for part in NEW_YEAR_WINDOWS}
+    return pd.DataFrame(shares, index=months)
+
+
+def _window(days: Days, new_years: Iterable[date], first: int, last: int) -> np.ndarray:
+    inside = np.zeros(len(days.ordinals))
+    for day in new_years:
+        inside += days.between(day + timedelta(days=first), day + timedelta(days=last))
+    return days.monthly(inside)
+
+
+def release_day(month: pd.Period) -> date:
+    """The day on which Chinese customs publish a month by country: the 20th of the next month.
+
+    Nothing comes out in February: January and February both come on 20 March.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> release_day(pd.Period("2025-05")), release_day(pd.Period("2026-01"))
+    (datetime.date(2025, 6, 20), datetime.date(2026, 3, 20))
+    """
+    published = month + (2 if month.month == 1 else 1)
+    return date(published.year, published.month, RELEASE_DAY)
+
+
+def next_release(after: date) -> date:
+    """The first release day later than ``after``.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> next_release(date(2026, 1, 20))
+    datetime.date(2026, 3, 20)
+    """
+    month = pd.Period(year=after.year, month=after.month, freq="M") - 2
+    while release_day(month) <= after:
+        month += 1
+    return release_day(month)

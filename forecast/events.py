@@ -1,0 +1,169 @@
+"""The calendar of policy events: what it says on a given day, on whom an event acts, and the shapes it takes.
+
+A shape is a series of days (1 while the event acts, or less), so that months covered in part come out by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.calendar import Days
+
+TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
+EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
+WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
+ACTING_KINDS = TIGHTENING + EASING
+KINDS = ACTING_KINDS + WITHOUT_REGRESSOR
+
+SHAPES = ("step", "temporary", "anticipation")
+"""Level shift while the event acts; temporary change that decays from its onset; notice between word and effect."""
+
+DECAY = 0.7
+"""Share of a temporary change that is left after a month: the convention of X-13ARIMA-SEATS and TRAMO."""
+
+DAYS_A_MONTH = 365.25 / 12
+
+Members = Mapping[str, tuple[str, ...]]
+"""Group code to the codes of its members."""
+
+
+def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
+    """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
+
+    An end that was not known yet is None: the event acts without end. An end that is only scheduled stays None too and
+    stands in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> calendar = fc.known_events(fc.read_events(), date(2025, 4, 3))
+    >>> "licensing" in set(calendar.query("announced >= @date(2025, 1, 1)")["kind"])  # announced on 4 April
+    False
+    """
+    known = events[events["announced"] <= issued].reset_index(drop=True)
+    ends = [_known_end(event, issued) for event in known.itertuples(index=False)]
+    scheduled = known["ends_status"] == "scheduled"
+    none = pd.Series([None] * len(known), dtype=object)
+    ends_known = pd.Series(ends, dtype=object)
+    return known.assign(ends=ends_known.where(~scheduled, none), scheduled=ends_known.where(scheduled, none))
+
+
+def _known_end(event: Any, issued: date) -> date | None:
+    """The end of an event (a row as a named tuple) where it was known on ``issued``."""
+    known_from = event.ends_announced or event.ends
+    return event.ends if known_from is not None and known_from <= issued else None
+
+
+def acts_on(event: pd.Series, product: str, destination: str, members: Members) -> bool:
+    """Whether an event touches a series: by name, as ``ALL``, through its group, or through members of a group or WLD."""
+    if not covers_product(event["products"], product):
+        return False
+    codes = event["destinations"]
+    return covers_whole(codes, destination, members) or bool(parts_of(codes, destination, members))
+
+
+def covers_product(products: Iterable[str], product: str) -> bool:
+    """Whether a list of products names this one, or every one."""
+    return any(named in (product, "ALL") for named in products)
+
+
+def covers_whole(codes: Iterable[str], destination: str, members: Members) -> bool:
+    """Whether the codes of an event cover all of a destination: itself, a group it belongs to, or everyone."""
+    return any(code in (destination, "ALL", "WLD") or destination in members.get(code, ()) for code in codes)
+
+
+def parts_of(codes: Iterable[str], destination: str, members: Members) -> list[str]:
+    """The codes of an event that are a part of a destination: anyone of ``WLD``, members of a group."""
+    if destination == "WLD":
+        return [code for code in codes if code not in ("ALL", "WLD")]
+    return [code for code in codes if code in members.get(destination, ())]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One series as events see it.
+
+    ``shares`` is the part of the series' volume that goes to each of its parts (a country of a group, anyone of
+    ``WLD``); a part without a known share has no weight.
+    """
+
+    product: str
+    destination: str
+    members: Members
+    shares: Mapping[str, float]
+
+
+def daily_shape(events: pd.DataFrame, shape: str, scope: Scope, days: Days) -> np.ndarray:
+    """How strongly events of one kind act on a series on each day: one value per day of ``days``, from 0 to 1.
+
+    Events that overlap or abut on the same code are one spell, so an extended truce is one truce. Events on parts of
+    the destination count by their share of its volume.
+    """
+    whole: list[Interval] = []
+    parts: dict[str, list[Interval]] = {}
+    for event in events.itertuples(index=False):
+        interval = _interval(event, shape)
+        if interval is None or not covers_product(event.products, scope.product):
+            continue
+        if covers_whole(event.destinations, scope.destination, scope.members):
+            whole.append(interval)
+            continue
+        for code in parts_of(event.destinations, scope.destination, scope.members):
+            parts.setdefault(code, []).append(interval)
+    return np.maximum(_daily_spells(whole, shape, days), _weighted(parts, shape, scope, days))
+
+
+Interval = tuple[date, date]
+"""First day, and the day after the last (``date.max`` for an open end)."""
+
+
+def _interval(event: Any, shape: str) -> Interval | None:
+    announced, effective, ends = event.announced, event.effective, event.ends or date.max
+    interval = (announced, min(effective, ends)) if shape == "anticipation" else (effective, ends)
+    return interval if interval[0] < interval[1] else None
+
+
+def _weighted(parts: Mapping[str, list[Interval]], shape: str, scope: Scope, days: Days) -> np.ndarray:
+    """Sum over parts of share times shape; a country whose group acts too is counted with the group alone."""
+    total = np.zeros(len(days.ordinals))
+    for code, intervals in parts.items():
+        daily = _daily_spells(intervals, shape, days)
+        for group in parts:
+            if code in scope.members.get(group, ()):
+                daily = np.where(_daily_spells(parts[group], "step", days) > 0, 0.0, daily)
+        total += scope.shares.get(code, 0.0) * daily
+    return np.minimum(total, 1.0)
+
+
+def _daily_spells(intervals: list[Interval], shape: str, days: Days) -> np.ndarray:
+    daily = np.zeros(len(days.ordinals))
+    for start, end in merged(intervals):
+        acting = days.between(start, end)
+        age = np.maximum(days.ordinals - start.toordinal(), 0) / DAYS_A_MONTH
+        daily += acting * DECAY**age if shape == "temporary" else acting
+    return daily
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals joined where they overlap or abut, in order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> merged([(date(2025, 8, 12), date(2025, 11, 10)), (date(2025, 5, 14), date(2025, 8, 12))])
+    [(datetime.date(2025, 5, 14), datetime.date(2025, 11, 10))]
+    """
+    spells: list[Interval] = []
+    for start, end in sorted(intervals):
+        if spells and start <= spells[-1][1]:
+            spells[-1] = (spells[-1][0], max(end, spells[-1][1]))
+        else:
+            spells.append((start, end))
+    return spells

@@ -1,0 +1,160 @@
+"""Every model's forecasts of some series at one origin, or the reason why there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.combine import VOLUMES
+from forecast.design import Design, series_design, series_scope
+from forecast.events import Members
+from forecast.known import Known, known_on, months_ahead
+from forecast.models import load
+from forecast.models.protocol import BOUNDS, FitError, SeriesKey
+from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+
+PANEL_MODELS = ("pooled",)
+
+REACH = 11
+"""Months that models look beyond the horizon, so that reporting further months never changes the nearer ones."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all origins of a run share: the tables, members by group, months ahead, and the seed."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Members
+    horizon: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """The tables of a run: forecasts, effects of regressors (logs), regressors left out, and failures."""
+
+    forecasts: pd.DataFrame
+    effects: pd.DataFrame
+    dropped: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def forecast_origin(job: Job, issued: date, series: Sequence[SeriesKey], models: Sequence[str]) -> Forecasts:
+    """The forecasts that ``models`` make of ``series`` on the day ``issued``."""
+    origin = Origin(job, known_on(job.exports, job.events, issued))
+    for name in models:
+        known = [key for key in series if origin.is_known(key, name)]
+        if name in PANEL_MODELS:
+            origin.add_panel(name, known)
+        else:
+            for key in known:
+                origin.add_single(name, key)
+    return origin.tables()
+
+
+@dataclass
+class Origin:
+    """The forecasts of one origin as they come in, a row at a time."""
+
+    job: Job
+    known: Known
+    designs: dict[SeriesKey, Design] = field(default_factory=dict)
+    rows: list[pd.DataFrame] = field(default_factory=list)
+    effects: list[pd.DataFrame] = field(default_factory=list)
+    failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
+    dropped: dict[SeriesKey, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    def is_known(self, key: SeriesKey, name: str) -> bool:
+        """Whether any figure of the series was out; if not, that is the failure of model ``name``."""
+        product, destination = key
+        if product in self.known.volumes and destination in self.known.volumes[product]:
+            return True
+        self.fail(key, name, f"No figure of {destination} was released by {self.known.issued}.")
+        return False
+
+    def fail(self, key: SeriesKey, name: str, reason: str) -> None:
+        """Note why ``name`` has no forecast of a series."""
+        self.failures.append((*key, name, self.known.issued, reason))
+
+    def design(self, key: SeriesKey) -> Design:
+        """The design of a series on this day, made once."""
+        if key not in self.designs:
+            product, destination = key
+            volumes = self.known.volumes[product]
+            scope = series_scope(product, destination, volumes, self.job.groups)
+            horizon = self.job.horizon
+            self.designs[key] = series_design(volumes[destination], self.known.events, scope, horizon, horizon + REACH)
+        return self.designs[key]
+
+    def add_single(self, name: str, key: SeriesKey) -> None:
+        """Fit a model of one series and note its forecast, its effects and what it had to leave out."""
+        design = self.design(key)
+        self.dropped[key] = design.dropped
+        try:
+            fitted = seeded(load(name), self.job.seed, key, self.known.issued).fit(design.y, design.X)
+            bounds = fitted.predict(design.X_future)
+        except FitError as error:
+            self.fail(key, name, str(error))
+            return
+        self.add_rows(name, key, bounds)
+        if hasattr(fitted, "effects"):
+            self.effects.append(self.labelled(fitted.effects().rename_axis("regressor").reset_index(), name, key))
+
+    def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
+        """Fit a model of all series known on this day and note its forecasts of ``series``."""
+        everything = [(product, str(code)) for product, wide in self.known.volumes.items() for code in wide]
+        panel = {key: (self.design(key).y, self.design(key).candidates) for key in everything}
+        model: Any = load(name)
+        fits = model.fit(panel)
+        for key in series:
+            if key in fits:
+                self.add_rows(name, key, fits[key].predict(self.design(key).candidates_future))
+            else:
+                self.fail(key, name, model.refusal(key, panel))
+
+    def add_rows(self, name: str, key: SeriesKey, bounds: pd.DataFrame) -> None:
+        """Note a forecast given in logs over the months ahead."""
+        design, cutoff = self.design(key), self.known.cutoff(key[0])
+        months = months_ahead(self.job.exports, key[0], cutoff, self.job.horizon)
+        volumes = design.to_volume(bounds[BOUNDS].reindex(months).dropna()).set_axis(VOLUMES, axis=1)
+        rows = volumes.rename_axis("month").reset_index()
+        horizon = rows["month"].astype("int64") - cutoff.ordinal
+        self.rows.append(self.labelled(rows, name, key).assign(
+            cutoff=cutoff, horizon=horizon, last_known=design.last_known
+        ))
+
+    def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:
+        """Rows with the series, the model and the issue day beside them."""
+        return rows.assign(product=key[0], destination=key[1], model=name, issued=self.known.issued)
+
+    def tables(self) -> Forecasts:
+        """All that was noted, as tables."""
+        dropped = [(*key, self.known.issued, *column) for key, columns in self.dropped.items() for column in columns]
+        return Forecasts(
+            _table(self.rows, FORECAST_COLUMNS),
+            _table(self.effects, EFFECT_COLUMNS),
+            pd.DataFrame(dropped, columns=DROPPED_COLUMNS),
+            pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
+        )
+
+
+def _table(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    filled = [part[columns] for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+
+
+def seeded(model: Any, seed: int, key: SeriesKey, issued: date) -> Any:
+    """The model with a seed of its own for this series and day, where it draws at random; else the model itself."""
+    if "seed" not in {item.name for item in dataclasses.fields(model)}:
+        return model
+    label = f"{model.name}|{key[0]}|{key[1]}|{issued.isoformat()}"
+    stream = np.random.SeedSequence([seed, zlib.crc32(label.encode())])
+    return dataclasses.replace(model, seed=int(stream.generate_state(1)[0]))
