@@ -55,6 +55,18 @@ def read_destinations() -> pd.DataFrame:
     return destinations_table(_files([SHIPPED], "destinations.csv"))
 
 
+def read_groups() -> dict[str, tuple[str, ...]]:
+    """Members of each shipped group of destinations, by the code of the group.
+
+    Examples
+    --------
+    >>> len(read_groups()["EU27"])
+    27
+    """
+    groups = read_destinations().query("kind == 'group'")
+    return dict(zip(groups["code"], groups["members"], strict=True))
+
+
 def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
     """Monthly volumes of all ``paths`` joined: columns `forecast.tables.EXPORT_COLUMNS`.
 
@@ -115,7 +127,10 @@ def _files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.Dat
 
 def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
-    (_, header), *records = _records(name, _text(name, path))
+    records = list(_records(name, _text(name, path)))
+    if not records:
+        raise TableError(f"{name}: expected a header and rows, found an empty file.")
+    (_, header), *records = records
     _check_delimiter(name, header)
     wrong = [
         f"{name} row {row}: expected {len(header)} fields as in the header, found {len(fields)}."
@@ -151,10 +166,7 @@ def _check_content(name: str, content: bytes) -> None:
             raise TableError(f"{expected} {what}.")
     if b"\0" in content:
         raise TableError(f"{expected} binary content.")
-    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
-        raise TableError(f"{name}: expected a header and rows, found an empty file.")
-    if start.startswith(b"<"):
+    if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         raise TableError(f"{expected} an HTML or XML page. Download the file itself.")
 
 

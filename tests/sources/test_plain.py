@@ -1,0 +1,189 @@
+"""What is a CSV file in the project's columns, and the sentence where a file is not."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from forecast.sources.plain import (
+    read_destinations,
+    read_events,
+    read_exports,
+    read_groups,
+    read_period_totals,
+    shipped,
+)
+from forecast.tables import TableError
+
+HEADER = "product,destination,month,volume_t\n"
+ROW = "magnets,USA,2025-05,46.4\n"
+
+
+def write(folder: Path, content: str | bytes, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "mine.csv: expected a header and rows, found an empty file."),
+        (b"\xef\xbb\xbf\r\n", "mine.csv: expected a header and rows, found an empty file."),
+        (",,,\n", "mine.csv: expected a header and rows, found an empty file."),
+        (HEADER, "mine.csv: expected rows below the header, found none."),
+        (
+            HEADER + ROW + "magnets,USA,2025-06\n",
+            "mine.csv row 3: expected 4 fields as in the header, found 3.",
+        ),
+        (
+            HEADER + "magnets,USA,2025-06,1,234\n",
+            "mine.csv row 2: expected 4 fields as in the header, found 5.",
+        ),
+        (
+            HEADER.replace(",", ";") + ROW.replace(",", ";"),
+            "mine.csv row 1: expected fields separated by commas, found semicolons. Save it with commas.",
+        ),
+        (
+            HEADER.replace(",", "\t") + ROW.replace(",", "\t"),
+            "mine.csv row 1: expected fields separated by commas, found tabs. Save it with commas.",
+        ),
+        (
+            HEADER.encode() + "magnets,USA,2025-05,46\nSüd,USA,2025-05,1".encode("latin-1"),
+            "mine.csv: expected UTF-8 text, found byte 0xfc in row 3. Save the file as UTF-8.",
+        ),
+        (
+            (HEADER + ROW).encode("utf-16"),
+            "mine.csv: expected a CSV file, found UTF-16 text. Save it as UTF-8.",
+        ),
+        (
+            "\n <!DOCTYPE html><html></html>",
+            "mine.csv: expected a CSV file, found an HTML or XML page. Download the file itself.",
+        ),
+        (
+            b"PK\x03\x04 and more",
+            "mine.csv: expected a CSV file, found a zip archive or an Excel workbook. Save the sheet as CSV.",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1",
+            "mine.csv: expected a CSV file, found an Excel workbook. Save the sheet as CSV.",
+        ),
+        (b"\x1f\x8b\x08", "mine.csv: expected a CSV file, found a gzip archive. Unpack it first."),
+        (b"%PDF-1.7", "mine.csv: expected a CSV file, found a PDF document. Export its table as CSV."),
+        (b"product\0destination", "mine.csv: expected a CSV file, found binary content."),
+        (
+            HEADER + 'magnets,USA,2025-05,"46\n' + ROW,
+            "mine.csv row 2: expected fields quoted as in CSV, found a quote that is not closed or not doubled "
+            "(unexpected end of data).",
+        ),
+        (
+            "one,two\n1,2\n",
+            "mine.csv row 1: expected columns product, destination, month, volume_t, found only one, two.",
+        ),
+    ],
+)
+def test_a_file_that_is_no_table_is_one_sentence(tmp_path: Path, content: str | bytes, sentence: str):
+    """Empty, cut off, in another encoding or format: what was found and what to do."""
+    with pytest.raises(TableError) as error:
+        read_exports(write(tmp_path, content))
+    assert error.value.problems == [sentence]
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path):
+    """The path is told as it was looked for; a folder is no file."""
+    absent = tmp_path / "absent.csv"
+    sentence = f"absent.csv: expected a CSV file, found none that can be read at {absent} (no such file or directory)."
+    with pytest.raises(TableError, match=f"^{re.escape(sentence)}$"):
+        read_exports(absent)
+    with pytest.raises(TableError, match=r"\(is a directory\)\.$"):
+        read_events(tmp_path)
+
+
+def test_problems_of_all_files_are_told_at_once(tmp_path: Path):
+    """Two files that cannot be read are two sentences."""
+    empty = write(tmp_path, "")
+    page = write(tmp_path, "<html>", "page.csv")
+    with pytest.raises(TableError) as error:
+        read_exports(empty, page)
+    assert [problem.split(":")[0] for problem in error.value.problems] == ["mine.csv", "page.csv"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (HEADER + ROW).encode("utf-8-sig"),
+        (HEADER + ROW).replace("\n", "\r\n"),
+        "\n" + HEADER + "\n" + ROW + ",,,\n\n",
+        ' product, destination ,month,volume_t\n magnets ,USA, 2025-05,"46.4"',
+        'product,destination,month,volume_t,"remark, long"\nmagnets,USA,2025-05,46.4,"two\nlines"\n',
+    ],
+)
+def test_harmless_differences_read_the_same(tmp_path: Path, content: str | bytes):
+    """A byte order mark, Windows line ends, blank rows, spaces around cells, quotes, a missing last line end."""
+    table = read_exports(write(tmp_path, content))
+    assert table[["product", "destination", "volume_t", "released"]].to_numpy().tolist() == [
+        ["magnets", "USA", 46.4, date(2025, 6, 20)]
+    ]
+
+
+def test_a_row_number_is_that_of_the_file(tmp_path: Path):
+    """Blank rows and cells of several lines count as an editor counts them."""
+    content = (
+        'product,destination,month,volume_t,remark\n\nmagnets,USA,2025-05,1,"two\nlines"\n,,,,\nmagnets,USA,x,1,\n'
+    )
+    with pytest.raises(TableError, match=r"^mine\.csv row 6: USA x: month must be a month as YYYY-MM, found 'x'\.$"):
+        read_exports(write(tmp_path, content))
+
+
+def test_several_files_are_joined_and_files_of_one_name_are_told_by_their_paths(tmp_path: Path):
+    """The key is unique over all files; where names clash the paths as given tell the files apart."""
+    first = write(tmp_path, HEADER + ROW)
+    (tmp_path / "other").mkdir()
+    later = write(tmp_path / "other", HEADER + ROW.replace("2025-05", "2025-06"))
+    assert read_exports(first, later)["month"].astype(str).tolist() == ["2025-05", "2025-06"]
+    same = write(tmp_path / "other", HEADER + ROW.replace("46.4", "353"))
+    sentence = f"{same} row 2: USA 2025-05 twice (46.4 in {first} row 2 and 353)."
+    with pytest.raises(TableError, match="^" + re.escape(sentence)):
+        read_exports(first, same)
+
+
+def test_shipped_names_the_packaged_file_beside_others(tmp_path: Path):
+    """`shipped` and a file of the user's are one table; without paths it is the shipped one alone."""
+    alone = read_exports()
+    both = read_exports("shipped", write(tmp_path, HEADER + ROW.replace("magnets", "of_my_own"), "exports.csv"))
+    assert len(both) == len(alone) + 1
+    assert both["product"].iloc[-1] == "of_my_own"
+
+
+def test_a_month_after_today_is_refused(tmp_path: Path):
+    """Today is an argument; by default it is the day of the call."""
+    mine = write(tmp_path, HEADER + ROW)
+    with pytest.raises(
+        TableError, match="USA 2025-05: month must not be after today's month, 2025-04, found '2025-05'"
+    ):
+        read_exports(mine, today=date(2025, 4, 30))
+    with pytest.raises(TableError, match="month must not be after today's month"):
+        read_exports(write(tmp_path, HEADER + ROW.replace("2025", "2199")))
+
+
+def test_the_shipped_tables_pass_their_own_checks():
+    """Every packaged file can be read, and its codes are those of the packaged destinations."""
+    codes = set(read_destinations()["code"])
+    assert codes.issuperset(read_exports()["destination"])
+    assert codes.issuperset(read_period_totals()["destination"])
+    assert read_events()["event"].is_unique
+
+
+def test_groups_are_members_by_code():
+    """The European Union has 27 members, all of them countries of the table."""
+    groups = read_groups()
+    assert len(groups["EU27"]) == 27
+    assert set(groups["EU27"]) < set(read_destinations()["code"])
+
+
+def test_shipped_files_are_found_in_the_package_or_the_checkout():
+    """The path exists in this installation, whichever it is."""
+    assert shipped("exports.csv").is_file()
