@@ -29,7 +29,18 @@ _HOMES = {
     "read_period_totals": "forecast.sources.plain",
 }
 
-__all__ = list(_HOMES)
+__all__ = [
+    "Forecasts",
+    "TableError",
+    "forecast_all",
+    "known_events",
+    "load",
+    "read_destinations",
+    "read_events",
+    "read_exports",
+    "read_groups",
+    "read_period_totals",
+]
 
 
 def __getattr__(name: str) -> Any:

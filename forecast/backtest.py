@@ -50,9 +50,9 @@ def forecast_all(
 
     ``groups`` maps the code of a group of destinations to its members, so that what acts on ``EU27`` acts on ``DEU``.
     ``issued`` defaults to the day on which the latest figures of the products were released. ``products`` and
-    ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months forecast are the ``horizon`` months after the product's cutoff, and any
-    further month that is published together with the first of them. ``progress`` is called with the number of pieces
-    of work done and their total.
+    ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months
+    forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
+    with the first of them. ``progress`` is called with the number of pieces of work done and their total.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def forecast_all(
     ...     products=["gallium"], destinations=["WLD"], models=["naive"],
     ... )
     >>> run.forecasts[["destination", "model", "cutoff", "month"]].astype(str).values.tolist()
-    [['WLD', 'naive', '2026-04', '2026-05']]
+    [['WLD', 'naive', '2025-12', '2026-01']]
     """
     products = list(products or exports["product"].unique())
     days = _issue_days(exports, products, issued)

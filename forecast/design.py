@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.calendar import days_of, lunar_new_year_shares
-from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, daily_shape
+from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, daily_shape, parts_of
 
 MONTHS_PER_COLUMN = 10
 """Observed months that one regressor needs while nothing is known about its effect beforehand."""
@@ -58,7 +58,7 @@ class Design:
 
     def to_volume(self, logs: pd.DataFrame) -> pd.DataFrame:
         """Volumes in tonnes from logs; never negative."""
-        return (np.exp(logs) - self.offset).clip(lower=0.0)
+        return pd.DataFrame(np.maximum(np.exp(logs.to_numpy()) - self.offset, 0.0), logs.index, logs.columns)
 
 
 def series_design(
@@ -131,30 +131,31 @@ def choose(candidates: pd.DataFrame, observed: np.ndarray, horizon: int) -> tupl
     ``observed`` says of each training month whether it has a volume; the rows of ``candidates`` beyond it are the
     months ahead. At most one column per `MONTHS_PER_COLUMN` observed months enters, in the order of `_rank`.
     """
-    training = candidates.to_numpy()[: len(observed)][observed]
-    ahead = candidates.iloc[len(observed) : len(observed) + horizon]
-    limit = len(training) // MONTHS_PER_COLUMN
-    basis = [np.ones(len(training))]
+    values, past = candidates.to_numpy(), len(observed)
+    columns = {str(name): values[:past, i][observed] for i, name in enumerate(candidates)}
+    ahead = {str(name): values[past : past + horizon, i] for i, name in enumerate(candidates)}
+    peaks = {str(name): float(values[:, i].max()) for i, name in enumerate(candidates)}
+    limit = int(observed.sum()) // MONTHS_PER_COLUMN
     chosen: list[str] = []
     dropped: dict[str, str] = {}
-    for name in sorted(candidates.columns, key=lambda name: _rank(name, candidates[name], ahead[name])):
-        column = training[:, candidates.columns.get_loc(name)]
-        reason = _refusal(column, ahead[name].to_numpy(), basis, chosen, limit)
+    for name in sorted(columns, key=lambda name: _rank(name, peaks[name], float(ahead[name].max()))):
+        if not columns[name].any() and not ahead[name].any():
+            continue
+        reason = _refusal(columns[name], {other: columns[other] for other in chosen}, limit)
         if reason is None:
             chosen.append(name)
-            basis.append(column)
-        elif reason:
+        else:
             dropped[name] = reason
     return chosen, dropped
 
 
-def _rank(name: str, column: pd.Series, ahead: pd.Series) -> tuple[int, float, int, str]:
+def _rank(name: str, peak: float, peak_ahead: float) -> tuple[int, float, int, str]:
     """Lunar New Year's week first, then what acts in the months ahead, level shifts before changes that pass.
 
     Among equals: the larger share of the series, then tightenings, then the order of the vocabulary.
     """
     kind, _, shape = name.rpartition("_")
-    acting = bool((ahead > FAINTEST).any())
+    acting = peak_ahead > FAINTEST
     if name == NEW_YEAR:
         place = 0
     elif name.startswith("lunar_new_year"):
@@ -162,34 +163,30 @@ def _rank(name: str, column: pd.Series, ahead: pd.Series) -> tuple[int, float, i
     else:
         place = (1 if shape == "step" else 2) if acting else (4 if shape == "step" else 5)
     order = ACTING_KINDS.index(kind) if kind in ACTING_KINDS else len(TIGHTENING)
-    return place, -round(float(column.max()), 2), order, name
+    return place, -round(peak, 2), order, name
 
 
-def _refusal(
-    column: np.ndarray, ahead: np.ndarray, basis: list[np.ndarray], chosen: list[str], limit: int
-) -> str | None:
-    """Why a column stays out (empty when it would act neither before nor ahead), or None when it enters."""
-    if not column.any() and not ahead.any():
-        return ""
+def _refusal(column: np.ndarray, chosen: dict[str, np.ndarray], limit: int) -> str | None:
+    """Why a column stays out, given its values in the observed months and those of the columns chosen before it."""
     if column.max(initial=0.0) < FAINTEST:
-        return "it has acted on less than a tenth of any observed month: nothing to learn its effect from"
+        return "no observed month on which it acted for a tenth of the days: nothing to learn its effect from"
     if len(chosen) >= limit:
-        return f"limit of {limit} for {int(len(column))} observed months (one column per {MONTHS_PER_COLUMN})"
-    twin = _twin(column, basis, chosen)
+        return f"limit of {limit} for {len(column)} observed months (one column per {MONTHS_PER_COLUMN})"
+    twin = _twin(column, chosen)
     return f"cannot be told apart from {twin} in the observed months" if twin else None
 
 
-def _twin(column: np.ndarray, basis: list[np.ndarray], chosen: list[str]) -> str:
-    """The chosen column (or the level) that says the same in training, or nothing."""
-    known = np.column_stack(basis)
+def _twin(column: np.ndarray, chosen: dict[str, np.ndarray]) -> str | None:
+    """The chosen column, or the level, that says nearly the same in the observed months; None when nothing does."""
+    known = np.column_stack([np.ones(len(column)), *chosen.values()])
     rest = column - known @ np.linalg.lstsq(known, column, rcond=None)[0]
     spread = column - column.mean()
     if spread @ spread < 1e-9:
         return "the level"
     if rest @ rest > (1 - ALIKE) * (spread @ spread):
-        return ""
-    likeness = [abs(np.corrcoef(column, other)[0, 1]) for other in basis[1:]]
-    return chosen[int(np.argmax(likeness))] if likeness else "the level"
+        return None
+    likeness = {name: abs(np.corrcoef(column, other)[0, 1]) for name, other in chosen.items()}
+    return max(likeness, key=likeness.__getitem__)
 
 
 def linearised(shares: pd.DataFrame, y: pd.Series, rounds: int = 8) -> pd.DataFrame:
@@ -199,7 +196,7 @@ def linearised(shares: pd.DataFrame, y: pd.Series, rounds: int = 8) -> pd.DataFr
     log((1 - s) + s r) / log(r), at the r of a least-squares fit with a linear trend on the observed months,
     recomputed ``rounds`` times. Level shifts and anticipation are treated so; the others are linear in their share.
     """
-    bent = [name for name in shares if str(name).endswith(("_step", "_anticipation"))]
+    bent = [str(name) for name in shares if str(name).endswith(("_step", "_anticipation"))]
     X = shares.copy()
     if not bent:
         return X
@@ -233,14 +230,8 @@ def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> 
 
     ``volumes`` holds tonnes by month, one column per destination of the product. Empty for a single country.
     """
-    if destination not in volumes or (destination != "WLD" and destination not in members):
-        return {}
-    parts = [code for code in volumes if code != destination and _is_part(code, destination, members)]
+    parts = parts_of([str(code) for code in volumes], destination, members)
     return {code: share for code in parts if (share := _share(volumes[code], volumes[destination])) > 0}
-
-
-def _is_part(code: str, destination: str, members: Members) -> bool:
-    return destination == "WLD" or code in members.get(destination, ())
 
 
 def _share(part: pd.Series, whole: pd.Series) -> float:

@@ -43,9 +43,9 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     --------
     >>> from datetime import date
     >>> import forecast as fc
-    >>> calendar = fc.known_events(fc.read_events(), date(2025, 4, 3))
-    >>> "licensing" in set(calendar.query("announced >= @date(2025, 1, 1)")["kind"])  # announced on 4 April
-    False
+    >>> calendar = fc.read_events()
+    >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
+    [0, 1]
     """
     known = events[events["announced"] <= issued].reset_index(drop=True)
     ends = [_known_end(event, issued) for event in known.itertuples(index=False)]
@@ -61,12 +61,11 @@ def _known_end(event: Any, issued: date) -> date | None:
     return event.ends if known_from is not None and known_from <= issued else None
 
 
-def acts_on(event: pd.Series, product: str, destination: str, members: Members) -> bool:
-    """Whether an event touches a series: by name, as ``ALL``, through its group, or through members of a group or WLD."""
-    if not covers_product(event["products"], product):
-        return False
-    codes = event["destinations"]
-    return covers_whole(codes, destination, members) or bool(parts_of(codes, destination, members))
+def acts_on(event: Any, product: str, destination: str, members: Members) -> bool:
+    """Whether an event (a row) touches a series: by name, as ``ALL``, through a group, or in a part of it."""
+    codes = event.destinations
+    touched = covers_whole(codes, destination, members) or bool(parts_of(codes, destination, members))
+    return touched and covers_product(event.products, product)
 
 
 def covers_product(products: Iterable[str], product: str) -> bool:
@@ -103,12 +102,13 @@ class Scope:
 def daily_shape(events: pd.DataFrame, shape: str, scope: Scope, days: Days) -> np.ndarray:
     """How strongly events of one kind act on a series on each day: one value per day of ``days``, from 0 to 1.
 
-    Events that overlap or abut on the same code are one spell, so an extended truce is one truce. Events on parts of
-    the destination count by their share of its volume.
+    Events that overlap or abut on the same code are one spell, so an extended truce is one truce, and nobody
+    anticipates what acts already. Events on parts of the destination count by their share of its volume.
     """
     whole: list[Interval] = []
     parts: dict[str, list[Interval]] = {}
-    for event in events.itertuples(index=False):
+    rows: list[Any] = list(events.itertuples(index=False))
+    for event in rows:
         interval = _interval(event, shape)
         if interval is None or not covers_product(event.products, scope.product):
             continue
@@ -117,7 +117,10 @@ def daily_shape(events: pd.DataFrame, shape: str, scope: Scope, days: Days) -> n
             continue
         for code in parts_of(event.destinations, scope.destination, scope.members):
             parts.setdefault(code, []).append(interval)
-    return np.maximum(_daily_spells(whole, shape, days), _weighted(parts, shape, scope, days))
+    daily = np.maximum(_daily_spells(whole, shape, days), _weighted(parts, shape, scope, days))
+    if shape == "anticipation":
+        daily = daily * (1 - daily_shape(events, "step", scope, days))
+    return np.asarray(daily)
 
 
 Interval = tuple[date, date]

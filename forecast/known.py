@@ -8,6 +8,7 @@ from datetime import date
 
 import pandas as pd
 
+from forecast.calendar import release_day
 from forecast.events import known_events
 
 
@@ -21,7 +22,8 @@ class Known:
 
     def cutoff(self, product: str) -> pd.Period:
         """The last month that any series of the product had released."""
-        return self.volumes[product].index[-1]
+        last: pd.Period = self.volumes[product].index[-1]
+        return last
 
 
 def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Known:
@@ -55,8 +57,8 @@ def origins(exports: pd.DataFrame, product: str) -> list[date]:
 def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
     """The months that an origin reports: the ``horizon`` months after the cutoff, and all that come out with the first.
 
-    Which months come out together is read off the release days on file, or, while the first month is not out, off those
-    of the year before. It decides which rows are reported and none of their numbers.
+    Which months come out together is read off the release days on file; while the first month is not out, off the
+    calendar of Chinese customs if the product has kept to it. It decides which rows are reported, none of their numbers.
 
     Examples
     --------
@@ -67,8 +69,14 @@ def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon
     ['2025-01', '2025-02']
     """
     released = exports.loc[exports["product"] == product].groupby("month")["released"].min()
-    first = cutoff + 1
-    like = first if first in released.index else first - 12
-    together = released.index[released == released.get(like)]
-    last = max([like, *together]) - like
-    return pd.period_range(first, periods=max(horizon, last.n + 1), freq="M")
+    together = _published_with(released, cutoff + 1)
+    return pd.period_range(cutoff + 1, max(cutoff + horizon, *together), freq="M")
+
+
+def _published_with(released: pd.Series, first: pd.Period) -> list[pd.Period]:
+    """The months that come out on the same day as ``first``, itself included, given release days by month."""
+    if first in released.index:
+        return list(released.index[released == released[first]])
+    keeps_calendar = all(day == release_day(month) for month, day in released.tail(12).items())
+    next_too = keeps_calendar and release_day(first) == release_day(first + 1)
+    return [first, first + 1] if next_too else [first]

@@ -125,11 +125,13 @@ class Origin:
         design, cutoff = self.design(key), self.known.cutoff(key[0])
         months = months_ahead(self.job.exports, key[0], cutoff, self.job.horizon)
         volumes = design.to_volume(bounds[BOUNDS].reindex(months).dropna()).set_axis(VOLUMES, axis=1)
+        if len(volumes) < len(months):
+            missing = ", ".join(str(month) for month in months if month not in volumes.index)
+            self.fail(key, name, f"{name} cannot say anything of {missing}.")
         rows = volumes.rename_axis("month").reset_index()
         horizon = rows["month"].astype("int64") - cutoff.ordinal
-        self.rows.append(self.labelled(rows, name, key).assign(
-            cutoff=cutoff, horizon=horizon, last_known=design.last_known
-        ))
+        rows = rows.assign(horizon=horizon, cutoff=[cutoff] * len(rows), last_known=[design.last_known] * len(rows))
+        self.rows.append(self.labelled(rows, name, key))
 
     def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:
         """Rows with the series, the model and the issue day beside them."""

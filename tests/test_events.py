@@ -1,0 +1,153 @@
+"""What the calendar says on a day, and what shapes events take."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import GROUPS, calendar
+
+from forecast.calendar import days_of
+from forecast.design import regressors
+from forecast.events import DECAY, Scope, acts_on, daily_shape, known_events
+
+MAY_TO_AUGUST = pd.period_range("2025-05", "2025-08", freq="M")
+TRUCE = {
+    "kind": "truce",
+    "destinations": ("USA",),
+    "announced": date(2025, 5, 12),
+    "effective": date(2025, 5, 14),
+    "ends": date(2025, 8, 12),
+    "ends_announced": date(2025, 8, 11),
+}
+
+
+def scope(destination, **shares):
+    return Scope("magnets", destination, GROUPS, shares)
+
+
+def monthly(events, shape, where, months=MAY_TO_AUGUST):
+    days = days_of(months)
+    return days.monthly(daily_shape(events, shape, where, days))
+
+
+def test_an_event_is_known_from_the_day_it_is_announced():
+    """The day before it is not on the calendar."""
+    events = calendar(TRUCE)
+    assert known_events(events, date(2025, 5, 11)).empty
+    assert len(known_events(events, date(2025, 5, 12))) == 1
+
+
+def test_an_end_is_known_from_its_own_announcement():
+    """Until then the event acts without end."""
+    events = calendar(TRUCE)
+    assert known_events(events, date(2025, 8, 10)).loc[0, "ends"] is None
+    assert known_events(events, date(2025, 8, 11)).loc[0, "ends"] == date(2025, 8, 12)
+
+
+def test_an_end_without_announcement_is_known_on_the_day_it_comes():
+    """A measure that merely stops is seen to stop."""
+    events = calendar(TRUCE | {"ends_announced": None})
+    assert known_events(events, date(2025, 8, 11)).loc[0, "ends"] is None
+    assert known_events(events, date(2025, 8, 12)).loc[0, "ends"] == date(2025, 8, 12)
+
+
+def test_a_scheduled_end_never_comes_by_itself():
+    """It stands in ``scheduled`` and the event goes on acting, before and after that day."""
+    events = calendar(TRUCE | {"ends_status": "scheduled", "ends_announced": date(2025, 5, 12)})
+    for day in (date(2025, 6, 1), date(2025, 12, 1)):
+        row = known_events(events, day).loc[0]
+        assert (row["ends"], row["scheduled"]) == (None, date(2025, 8, 12))
+
+
+def test_a_step_in_a_month_covered_in_part_is_its_share_of_days():
+    """14 to 31 May is 18 of 31 days; 1 to 11 August is 11 of 31."""
+    assert np.allclose(monthly(calendar(TRUCE), "step", scope("USA")), [18 / 31, 1, 1, 11 / 31])
+
+
+def test_a_temporary_change_decays_by_the_day_from_its_onset():
+    """The mean over the days of the month of 0.7 to the power of the age in months."""
+    expected = np.mean([0.0] * 13 + [DECAY ** (day / (365.25 / 12)) for day in range(18)])
+    assert monthly(calendar(TRUCE), "temporary", scope("USA"))[0] == pytest.approx(expected)
+
+
+def test_anticipation_covers_the_days_between_word_and_effect():
+    """12 and 13 May; with effect on the day itself there is none."""
+    assert np.allclose(monthly(calendar(TRUCE), "anticipation", scope("USA")), [2 / 31, 0, 0, 0])
+    assert not monthly(calendar(TRUCE | {"effective": date(2025, 5, 12)}), "anticipation", scope("USA")).any()
+
+
+def test_nobody_anticipates_what_acts_already():
+    """An extension announced on 1 July of a truce that still runs has no notice."""
+    extension = {"kind": "truce", "announced": date(2025, 7, 1), "effective": date(2025, 8, 12)}
+    assert np.allclose(monthly(calendar(TRUCE, extension), "anticipation", scope("USA")), [2 / 31, 0, 0, 0])
+
+
+def test_a_measure_withdrawn_before_its_effect_never_acts():
+    """Its notice lasts until it is withdrawn."""
+    withdrawn = {
+        "kind": "licensing",
+        "announced": date(2025, 6, 9),
+        "effective": date(2025, 8, 1),
+        "ends": date(2025, 7, 7),
+    }
+    assert not monthly(calendar(withdrawn), "step", scope("USA")).any()
+    assert np.allclose(monthly(calendar(withdrawn), "anticipation", scope("USA")), [0, 22 / 30, 6 / 31, 0])
+
+
+def test_an_extended_truce_is_one_truce():
+    """Abutting rows give one step without a seam, and one decay from the first onset."""
+    extension = {
+        "kind": "truce", "destinations": ("USA",), "announced": date(2025, 8, 11), "effective": date(2025, 8, 12),
+    }  # fmt: skip
+    for shape in ("step", "temporary"):
+        seamless = monthly(calendar(TRUCE | {"ends": None}), shape, scope("USA"))
+        assert np.allclose(monthly(calendar(TRUCE, extension), shape, scope("USA")), seamless)
+
+
+def test_an_event_on_a_group_acts_on_its_members_and_on_nobody_else():
+    """EU27 acts on Germany, not on Japan."""
+    events = calendar(TRUCE | {"destinations": ("EU27",)})
+    assert np.allclose(monthly(events, "step", scope("DEU")), [18 / 31, 1, 1, 11 / 31])
+    assert not monthly(events, "step", scope("JPN")).any()
+
+
+def test_an_event_on_a_member_acts_on_the_total_by_its_share():
+    """The United States at 12 % of the volume; nothing where the share is not known."""
+    events = calendar(TRUCE)
+    assert np.allclose(monthly(events, "step", scope("WLD", USA=0.12)), 0.12 * np.array([18 / 31, 1, 1, 11 / 31]))
+    assert not monthly(events, "step", scope("WLD")).any()
+
+
+def test_a_country_within_an_acting_group_is_counted_once():
+    """Germany inside EU27 adds nothing while the group's event acts."""
+    events = calendar(TRUCE | {"destinations": ("EU27",)}, TRUCE | {"destinations": ("DEU",)})
+    share = monthly(events, "step", scope("WLD", EU27=0.4, DEU=0.2))
+    assert np.allclose(share, 0.4 * np.array([18 / 31, 1, 1, 11 / 31]))
+
+
+@pytest.mark.parametrize(
+    ("products", "destinations", "destination", "expected"),
+    [
+        (("magnets",), ("ALL",), "JPN", True),
+        (("gallium",), ("ALL",), "JPN", False),
+        (("ALL",), ("EU27",), "DEU", True),
+        (("ALL",), ("DEU",), "EU27", True),
+        (("ALL",), ("USA",), "EU27", False),
+        (("ALL",), ("USA",), "WLD", True),
+        (("ALL",), ("USA",), "JPN", False),
+    ],
+)
+def test_an_event_touches_what_it_names_in_part_or_in_whole(products, destinations, destination, expected):
+    """By name, through a group, or in a part of a group or of the total."""
+    event = next(calendar(TRUCE | {"products": products, "destinations": destinations}).itertuples(index=False))
+    assert acts_on(event, "magnets", destination, GROUPS) is expected
+
+
+def test_kinds_without_a_regressor_give_no_column():
+    """A threat or a dialogue is on the calendar and in no design."""
+    events = calendar(TRUCE | {"kind": "threat"}, TRUCE | {"kind": "dialogue"}, TRUCE)
+    columns = [name for name in regressors(events, scope("USA"), MAY_TO_AUGUST) if not name.startswith("lunar")]
+    assert columns == ["truce_step", "truce_temporary", "truce_anticipation"]
