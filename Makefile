@@ -1,0 +1,71 @@
+# Everything runs in one .venv with the exact versions of requirements.lock, development and notebooks included.
+# It is made on the first call and again only when requirements.lock or pyproject.toml changes.
+
+.DEFAULT_GOAL := help
+.PHONY: help forecast test test-quick check lint format notebooks lock wheel bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+NOTEBOOKS := $(wildcard experiments/*/*.ipynb)
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
+		printf '  make %-12s %s\n' "$$target" "$$what"; done
+
+forecast: $(READY) ## next month's exports for every destination, from the shipped data
+	@$(BIN)/forecast next
+
+test: $(READY) ## the whole test suite
+	$(PYTEST) -n auto
+
+test-quick: $(READY) ## the tests that take under two seconds each
+	$(PYTEST) -n 2 -m "not slow"
+
+check: lint notebooks ## all that continuous integration runs: style, types, notebooks, the whole suite
+	$(PYTEST) -n auto
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## mend what the formatter and the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(READY) ## run every notebook of experiments/ from its first cell, changing none
+	@for notebook in $(NOTEBOOKS); do echo "$$notebook"; \
+		$(BIN)/jupyter nbconvert --to notebook --execute --stdout --log-level ERROR "$$notebook" >/dev/null || exit 1; done
+
+lock: $(READY) ## the newest versions that fit pyproject.toml, for Python 3.11 to 3.13, into requirements.lock
+	printf 'editables\nhatchling\nuv\n' | $(BIN)/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
+		--upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+
+wheel: $(READY) ## a wheel with the shipped data inside, in dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+bench: $(READY) ## seconds that `forecast next` takes on the shipped data, best of three
+	@mkdir -p build
+	@$(BIN)/python -m timeit -n 1 -r 3 -u sec -s 'from subprocess import DEVNULL, run' \
+		'run(["$(BIN)/forecast", "next", "--quiet", "--output", "build/bench"], check=True, stdout=DEVNULL)'
+
+clean: ## remove .venv and whatever was built or cached
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A name like python3.12 may be on the path without a Python behind it, so each is tried; PYTHON=... is tried first.
+FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		2>/dev/null && break; python=; done; \
+	test -n "$$python" || { echo "Python 3.11, 3.12 or 3.13 (with venv) is needed and none was found:\
+	install one, or name it with PYTHON=/path/to/python." >&2; exit 1; }
+
+$(READY): requirements.lock pyproject.toml
+	@$(PIP) --version >/dev/null 2>&1 || { $(FIND_PYTHON); \
+		echo "Setting up $(VENV) with $$("$$python" --version): once, some minutes."; "$$python" -m venv --clear $(VENV); }
+	@$(PIP) install --quiet -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
