@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,43 +17,29 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-ARCHITECTURE = ROOT / "ARCHITECTURE.md"
-FLOORS = {
-    "tables": 0,
-    "checks": 0,
-    "metrics": 0,
-    "kernels": 0,
-    "events": 1,
-    "calendar": 1,
-    "models": 1,
-    "known": 2,
-    "design": 2,
-    "effects": 2,
-    "origin": 3,
-    "backtest": 3,
-    "evaluate": 3,
-    "combine": 3,
-    "intervals": 3,
-    "sources": 4,
-    "output": 4,
-    "plots": 4,
-    "report": 4,
-    "cli": 5,
-}
-"""Floor of each room: a module of `forecast/` or a folder of them."""
-
+PACKAGE = ROOT / "forecast"
 HEAVY = {"statsmodels", "prophet", "sklearn", "matplotlib", "pandas", "numpy", "scipy", "pandera"}
-MODULES = sorted(path for path in (ROOT / "forecast").rglob("*.py") if path != ROOT / "forecast" / "__init__.py")
-NAMES = [path.relative_to(ROOT / "forecast").as_posix() for path in MODULES]
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+NAMES = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yaml", ".html", ".svg", ""}
 
 
-def room(path: Path) -> str:
-    return path.relative_to(ROOT / "forecast").parts[0].removesuffix(".py")
+def inventory() -> dict[str, int]:
+    """Floor of everything that the table of ARCHITECTURE.md names: files, and folders with a slash at the end."""
+    rows = re.findall(r"^\| *(\d) *\|(.*)\|$", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
+    return {name: int(floor) for floor, cells in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", cells)}
 
 
-def imported_rooms(tree: ast.Module) -> Iterator[str]:
-    """The room behind every import of a module of this package, wherever in the file it stands."""
+FLOORS = {name.split("/")[0].removesuffix(".py"): floor for name, floor in inventory().items() if name.count("/") < 2}
+
+
+def floor_of(module: str) -> int:
+    """Floor of ``forecast.room`` or of a module in that room."""
+    return FLOORS[module.split(".")[1]]
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Dotted names of this package that a module imports, wherever in the file it does so."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [name.name for name in node.names]
@@ -59,7 +47,22 @@ def imported_rooms(tree: ast.Module) -> Iterator[str]:
             names = [f"{node.module}.{name.name}" for name in node.names]
         else:
             continue
-        yield from (name.split(".")[1] for name in names if name.startswith("forecast."))
+        yield from (name for name in names if name.startswith("forecast."))
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """The modules that each module imports."""
+    modules = {dotted(path): ast.parse(path.read_text("utf-8")) for path in MODULES}
+    edges = {}
+    for module, tree in modules.items():
+        names = {name if name in modules else name.rpartition(".")[0] for name in imported(tree)}
+        edges[module] = {name for name in names if name in modules}
+    return edges
 
 
 def text_files() -> Iterator[Path]:
@@ -73,32 +76,33 @@ def text_files() -> Iterator[Path]:
         )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_imports_go_down_only(path: Path):
+@pytest.mark.parametrize("module", sorted(graph()))
+def test_imports_go_down_only(module: str):
     """A room uses rooms of its own floor and of those below, never of those above."""
-    above = {name for name in imported_rooms(ast.parse(path.read_text("utf-8"))) if FLOORS[name] > FLOORS[room(path)]}
-    assert not above, f"{path.relative_to(ROOT)} is on floor {FLOORS[room(path)]} and imports from above: {above}"
+    assert not {name for name in graph()[module] if floor_of(name) > floor_of(module)}
+
+
+def test_imports_make_no_circle():
+    """Rooms of one floor may use each other in one direction only."""
+    assert set(TopologicalSorter(graph()).static_order()) == set(graph())
 
 
 def test_the_walk_sees_every_kind_of_import():
-    """An import upwards is found whether it names a module, a member of one, or stands inside a function."""
+    """An import is found whether it names a module, a member of one, or stands inside a function."""
     source = "import forecast.cli\nfrom forecast import plots\ndef f():\n    from forecast.report.page import x\n"
-    assert list(imported_rooms(ast.parse(source))) == ["cli", "plots", "report"]
+    assert list(imported(ast.parse(source))) == ["forecast.cli", "forecast.plots", "forecast.report.page.x"]
+    assert {"forecast.checks", "forecast.tables"} & graph()["forecast.tables"] == {"forecast.checks"}
 
 
-@pytest.mark.skipif(not ARCHITECTURE.exists(), reason="ARCHITECTURE.md is not written yet")
 def test_the_inventory_of_the_architecture_is_the_code():
-    """ARCHITECTURE.md has a row for every room, on the floor that the imports are held to, and for nothing else."""
-    rows = re.findall(r"^\| *(\d) *\|([^|]*)\|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
-    written = {
-        name.strip("/").removesuffix(".py"): int(floor)
-        for floor, cells in rows
-        for name in re.findall(r"`([\w/.]+)`", cells)
-    }
-    assert written == {name: FLOORS[name] for name in map(room, MODULES)}
+    """The table of ARCHITECTURE.md names every module, and nothing that is not there."""
+    files = {name for name in inventory() if name.endswith(".py")}
+    folders = {name for name in inventory() if name.endswith("/")}
+    assert files == {name for name in NAMES if not name.endswith("__init__.py")}
+    assert folders == {f"{path.name}/" for path in PACKAGE.iterdir() if list(path.glob("*.py"))}
 
 
-@pytest.mark.parametrize("path", [*MODULES, ROOT / "forecast" / "__init__.py"], ids=[*NAMES, "__init__.py"])
+@pytest.mark.parametrize("path", [*MODULES, PACKAGE / "__init__.py"], ids=[*NAMES, "__init__.py"])
 def test_everything_public_says_what_it_is(path: Path):
     """Modules, functions and classes without a leading underscore have a docstring."""
     tree = ast.parse(path.read_text("utf-8"))
@@ -146,9 +150,13 @@ def test_every_chore_of_the_makefile_is_explained():
     assert sorted(chores) == sorted(explained)
 
 
-def test_importing_the_package_costs_nothing():
-    """`import forecast` loads none of the libraries that take a second; a public name loads what it needs."""
-    code = "import sys, forecast; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+@pytest.mark.parametrize(
+    "code", ["import forecast", "from forecast.cli import app; app(['--help'], standalone_mode=False)"]
+)
+def test_importing_and_helping_cost_nothing(code: str):
+    """Neither `import forecast` nor `forecast --help` loads a library that takes a second."""
+    code += "\nimport sys; print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(printed.partition("LOADED")[2].split())
     assert "forecast" in loaded
-    assert not HEAVY & set(loaded)
+    assert not HEAVY & loaded
