@@ -1,0 +1,452 @@
+"""One ridge regression over every series of a panel; destinations with a few months by their share of the total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+from scipy.special import ndtri
+from sklearn.linear_model import Ridge
+
+from forecast.models.protocol import Fitted, SeriesKey, gaussian_bounds
+
+WORLD = "WLD"
+LEAST_OBSERVED = 12
+LEAST_SHARES = 2
+DISTANCES = (1, 2, 3, 6, 12)
+LEVEL = 3
+SEASON = 12
+YEARS = 3
+LEAST_VARIANCE = 1e-6
+PASSES = 2
+
+Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
+Priors = Mapping[SeriesKey, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A ridge regression fitted to all series at once, so that one destination learns from the others.
+
+    What is regressed is the change from a level, the mean of the months observed among the last three, to a month some
+    distance ahead. It is explained by the last month and the last year against that level; by what the same change was
+    in up to three earlier years, or a wave common to all where a series has no earlier year; by the growth over a year;
+    by the distance; and by the change of each regressor, matched by name, from the months of the level to the month
+    ahead. An event thus acts on a destination that has never met it as it acted on those that have. Every observed
+    month serves as an origin, with the months 1, 2, 3, 6 and 12 ahead as targets, all inside the panel; a further
+    distance counts as 12 in the mean.
+
+    Shrinkage is fixed: each coefficient is normal around zero with standard deviation ``prior_sd`` in logs. Rows weigh
+    inversely to their variance, and the five distances of a month together as one month.
+
+    A month ahead has the variance of the series, times that of the distance, plus the coefficients' own. The variance
+    by distance never falls. The variance of a series is shrunk to the panel's: the logs of such variances are taken as
+    normal over the panel, with as much sampling error as the series has months, and the mean of what is then known of
+    it is used, so that short and lonely series come out wider. Where a regressor moves, the excess of squared
+    residuals over that variance in such months is added: destinations respond differently.
+
+    A regressor for which ``priors`` holds a finite sd is no part of the regression for that series: its mean effect is
+    taken off before and put back after, and (change times sd) squared is added to the variance.
+
+    A destination with 2 to 11 observed months gets the forecast of the product's ``WLD`` times its share, known in at
+    least two months. The log share is a random walk seen with noise, both variances estimated over all destinations of
+    the panel by non-negative least squares on the mean squared difference of log shares by months between them;
+    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusal` tells why a series
+    is left out.
+
+    References
+    ----------
+    .. [1] Cressie, N. (1993). Statistics for Spatial Data, section 3.2. doi:10.1002/9781119115151
+    .. [2] Smyth, G. K. (2004). Linear models and empirical Bayes methods (variances shrunk to a common one).
+       Statistical Applications in Genetics and Molecular Biology 3(1). doi:10.2202/1544-6115.1027
+
+    Examples
+    --------
+    A ban halved two destinations a year ago; now it reaches a third.
+
+    >>> month = pd.period_range("2022-01", periods=37, freq="M")
+    >>> banned = {"USA": month >= "2024-01", "DEU": month >= "2024-01", "ITA": month >= "2025-01"}
+    >>> X = {name: pd.DataFrame({"ban": ban.astype(float)}, month) for name, ban in banned.items()}
+    >>> y = {name: 5 + np.log(0.5) * X[name]["ban"] for name in X}
+    >>> fits = Pooled().fit({("magnets", name): (y[name][:-1], X[name][:-1]) for name in X})
+    >>> fits["magnets", "ITA"].predict(X["ITA"][-1:]).round(1).loc["2025-01", "median"]
+    np.float64(4.3)
+    """
+
+    name: ClassVar[str] = "pooled"
+
+    prior_sd: float = 0.5
+
+    def fit(self, panel: Panel, priors: Priors | None = None) -> dict[SeriesKey, Fitted]:
+        """A fit for each series of ``panel`` that is not refused, in the order of ``panel``."""
+        full = sorted(key for key, (y, _) in panel.items() if _full(y))
+        if not full:
+            return {}
+        told = {key: _complete((priors or {}).get(key), X) for key, (_, X) in panel.items()}
+        history = _history(full, panel, [told[key] for key in full])
+        rule = _regress(history, self.prior_sd)
+        own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
+        sparse = [key for key in panel if key not in own and self.refusal(key, panel) is None]
+        drift = _share_drift(panel) if sparse else (0.0, 0.0)
+        shares = {key: _share(key, panel, told[key], own[key[0], WORLD], drift) for key in sparse}
+        fits: dict[SeriesKey, Fitted] = {**own, **shares}
+        return {key: fits[key] for key in panel if key in fits}
+
+    def refusal(self, key: SeriesKey, panel: Panel) -> str | None:
+        """Why `fit` leaves the series ``key`` of ``panel`` out, in one sentence; None where it does not."""
+        y, total = panel[key][0], panel.get((key[0], WORLD))
+        if _full(y):
+            return None
+        needs = f"pooled needs {LEAST_OBSERVED} observed months and found {y.count()}"
+        if total is None or not _full(total[0]):
+            return f"{needs}, and there is no {WORLD} with {LEAST_OBSERVED} of which to take a share."
+        shares = int((y - total[0]).count())
+        if shares < LEAST_SHARES:
+            return f"{needs}, and its share of {WORLD} is known in {shares} months where {LEAST_SHARES} are needed."
+        return None
+
+
+@dataclass(frozen=True)
+class History:
+    """The full series on one calendar: arrays (series, month) or (series, month, column), from month ``start`` on.
+
+    ``y`` is log volume less the effects known from priors, ``x`` the regressors, zero where a series has none of that
+    name; ``prior_mean`` and ``prior_sd`` (series, regressor) are 0 and infinite where the panel is to tell. The others
+    are means over what was observed in the last three months (``level`` and its like) or in the last twelve (``year``).
+    """
+
+    start: int
+    regressors: pd.Index
+    y: np.ndarray
+    x: np.ndarray
+    prior_mean: np.ndarray
+    prior_sd: np.ndarray
+    level: np.ndarray
+    wave_level: np.ndarray
+    x_level: np.ndarray
+    year: np.ndarray
+
+    def rows(self, s: np.ndarray, t: np.ndarray, d: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Columns that explain the change from the level of series ``s`` at month ``t`` to ``d`` months later.
+
+        ``x`` are the regressors of the month ahead, one row each. The regressors stand last.
+        """
+        near, span = np.log(np.minimum(d, SEASON)) / np.log(SEASON), (np.minimum(d, SEASON) + 1) / SEASON
+        level, year = self.level[s, t], self.year[s, t]
+        season, known = self._season(s, t, d)
+        growth = year - np.where(t >= SEASON, self.year[s, np.maximum(t - SEASON, 0)], np.nan)
+        state = np.column_stack([self.y[s, t] - level, year - level, season])
+        waves = _waves(self.start + t + d) - self.wave_level[s, t]
+        trend = np.column_stack([span, np.nan_to_num(growth) * span])
+        events = (x - self.x_level[s, t]) * np.isinf(self.prior_sd[s])
+        return np.hstack([state, state * near[:, None], trend, waves, waves * ~known[:, None], events])
+
+    def _season(self, s: np.ndarray, t: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of the same change in up to three earlier years, and whether there was one; 0 if not."""
+        first = SEASON * -(-d // SEASON)
+        before = t - first - SEASON * np.arange(YEARS)[:, None]
+        change = self.y[s, np.maximum(before + d, 0)] - self.level[s, np.maximum(before, 0)]
+        known = (before >= 0) & ~np.isnan(change)
+        count = known.sum(axis=0)
+        return np.where(known, change, 0).sum(axis=0) / np.maximum(count, 1), count > 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the panel taught: coefficients with their covariance, and variances.
+
+    ``by_distance`` belongs to `DISTANCES`, ``by_series`` to the series of the history; their product is the variance of
+    a month ahead. ``unlike`` is the variance between destinations of each regressor's effect.
+    """
+
+    regressors: pd.Index
+    prior_sd: float
+    coefficients: np.ndarray
+    covariance: np.ndarray
+    by_distance: np.ndarray
+    by_series: np.ndarray
+    unlike: np.ndarray
+
+    def effects(self, prior: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of the effects in ``prior`` (a row each): its own where finite, else the panel's."""
+        size, first = len(self.regressors), len(self.coefficients) - len(self.regressors)
+        place = self.regressors.get_indexer(prior.index)
+        mean = np.append(self.coefficients[first:], 0.0)[place]
+        spread = np.diag(np.append(self.unlike, self.prior_sd**2))
+        spread[:size, :size] += self.covariance[first:, first:]
+        told = np.isfinite(prior["sd"].to_numpy())
+        covariance = spread[np.ix_(place, place)] * ~told * ~told[:, None]
+        covariance[told, told] = prior["sd"].to_numpy()[told] ** 2
+        return np.where(told, prior["mean"], mean), covariance
+
+
+@dataclass(frozen=True)
+class PooledFit:
+    """Series number ``at`` of ``history`` under the ``rule`` of the panel; ``prior`` has a row per regressor."""
+
+    history: History
+    rule: Rule
+    at: int
+    prior: pd.DataFrame
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The level of the last observed months and the change that the panel has taught to expect from there."""
+        months = pd.PeriodIndex(X.index)
+        x = np.zeros((len(months), len(self.history.regressors)))
+        x[:, self.history.regressors.get_indexer(self.prior.index)] = X[self.prior.index]
+        mean, variance = self.moments(months.asi8, x)
+        return gaussian_bounds(mean + x @ self.history.prior_mean[self.at], np.sqrt(variance), months)
+
+    def moments(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of log volume, less the effects known from priors, in months given by their ordinals."""
+        history, rule = self.history, self.rule
+        last = np.flatnonzero(~np.isnan(history.y[self.at]))[-1]
+        s, t = np.full(len(months), self.at), np.full(len(months), last)
+        d = months - history.start - last
+        rows = history.rows(s, t, d, x)
+        sd = history.prior_sd[self.at]
+        change = (x - history.x_level[s, t]) ** 2 @ np.where(np.isinf(sd), rule.unlike, sd**2)
+        noise = rule.by_series[self.at] * _at(rule.by_distance, d)
+        estimation = np.einsum("ij,jk,ik->i", rows, rule.covariance, rows)
+        return history.level[s, t] + rows @ rule.coefficients, noise + change + estimation
+
+    def effects(self) -> pd.DataFrame:
+        """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
+        return _intervals(self.prior.index, *self.rule.effects(self.prior))
+
+
+@dataclass(frozen=True)
+class ShareFit:
+    """A destination as its share of ``world``: log ``shares``, less effects, in ``months`` (ordinals) with ``x`` then.
+
+    ``noise`` and ``step`` are the variances of a log share about its random walk and of a month's step of it.
+    """
+
+    world: PooledFit
+    months: np.ndarray
+    shares: np.ndarray
+    x: np.ndarray
+    prior: pd.DataFrame
+    noise: float
+    step: float
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The total's forecast times the share, the variances of both added."""
+        months = pd.PeriodIndex(X.index)
+        x = X[self.prior.index].to_numpy(dtype=float)
+        weights, drift = krige(self.months, months.asi8, self.noise, self.step)
+        mean, variance = self.world.moments(months.asi8, np.zeros((len(months), len(self.world.history.regressors))))
+        effect, covariance = self.world.rule.effects(self.prior)
+        change = x - weights @ self.x
+        total = variance + drift + np.einsum("ij,jk,ik->i", change, covariance, change)
+        return gaussian_bounds(mean + weights @ self.shares + x @ effect, np.sqrt(total), months)
+
+    def effects(self) -> pd.DataFrame:
+        """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
+        return _intervals(self.prior.index, *self.world.rule.effects(self.prior))
+
+
+def krige(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (ahead, known) that predict a noisy random walk in months ``ahead``, and the variance of the prediction.
+
+    Examples
+    --------
+    Without noise the last month alone counts, and the variance grows by the month.
+
+    >>> weights, variance = krige(np.array([0, 5]), np.array([8]), noise=0.0, step=0.1)
+    >>> weights.round(6).tolist(), variance.round(6).tolist()
+    ([[0.0, 1.0]], [0.3])
+
+    Without drift all months count alike: a month about their mean has variance (1 + 1/n) times the noise.
+
+    >>> weights, variance = krige(np.array([0, 5]), np.array([8]), noise=0.2, step=0.0)
+    >>> weights.round(6).tolist(), variance.round(6).tolist()
+    ([[0.5, 0.5]], [0.3])
+    """
+
+    def half_square(months: np.ndarray) -> np.ndarray:
+        return np.where(months > 0, noise + step * months / 2, 0.0)
+
+    n = len(known)
+    system = np.ones((n + 1, n + 1))
+    system[:n, :n], system[n, n] = half_square(np.abs(known[:, None] - known)), 0.0
+    to_ahead = np.vstack([half_square(ahead - known[:, None]), np.ones(len(ahead))])
+    solution = np.linalg.solve(system, to_ahead)
+    return solution[:n].T, (solution * to_ahead).sum(axis=0)
+
+
+def _full(y: pd.Series) -> bool:
+    """Whether a series has its own history: enough months, and some at a distance that is learned from."""
+    observed = y.notna().to_numpy()
+    return bool(observed.sum() >= LEAST_OBSERVED and any((observed[d:] & observed[:-d]).any() for d in DISTANCES))
+
+
+def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
+    """A row per regressor of ``X``: mean 0 and infinite sd where ``prior`` says nothing."""
+    given = pd.DataFrame(columns=["mean", "sd"], dtype=float) if prior is None else prior
+    complete = given.reindex(X.columns)[["mean", "sd"]].astype(float).fillna({"sd": np.inf})
+    return complete.assign(mean=complete["mean"].where(np.isfinite(complete["sd"]), 0.0))
+
+
+def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
+    """The ordinal of the first month of all, and an array (series, month) with NaN where nothing is known."""
+    first = [y.index[0].ordinal for y in series]
+    start, stop = min(first), max(begin + len(y) for begin, y in zip(first, series, strict=True))
+    array = np.full((len(series), stop - start), np.nan)
+    for row, begin, y in zip(array, first, series, strict=True):
+        row[begin - start : begin - start + len(y)] = y.to_numpy()
+    return start, array
+
+
+def _history(keys: list[SeriesKey], panel: Panel, priors: list[pd.DataFrame]) -> History:
+    start, y = _on_calendar([panel[key][0] for key in keys])
+    regressors = pd.Index(sorted({name for key in keys for name in panel[key][1]}, key=str), dtype=object)
+    x = np.zeros((*y.shape, len(regressors)))
+    mean, sd = np.zeros((len(keys), len(regressors))), np.full((len(keys), len(regressors)), np.inf)
+    for at, (key, prior) in enumerate(zip(keys, priors, strict=True)):
+        X, place = panel[key][1], regressors.get_indexer(prior.index)
+        begin = X.index[0].ordinal - start
+        x[at, begin : begin + len(X), place] = X.to_numpy().T
+        mean[at, place], sd[at, place] = prior["mean"], prior["sd"]
+    y = y - np.einsum("stc,sc->st", x, mean)
+    waves = np.broadcast_to(_waves(start + np.arange(y.shape[1])), (*y.shape, 4))
+    recent = _trailing_mean(np.dstack([y, waves, x]), ~np.isnan(y), LEVEL)
+    year = _trailing_mean(y[..., None], ~np.isnan(y), SEASON)[..., 0]
+    return History(start, regressors, y, x, mean, sd, recent[..., 0], recent[..., 1:5], recent[..., 5:], year)
+
+
+def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
+    """The mean of ``values`` (series, month, column) over the observed of the last ``months``; NaN where none is."""
+    kept = np.where(observed[..., None], values, 0.0)
+    padded = np.pad(kept, ((0, 0), (months - 1, 0), (0, 0)))
+    total = sum(padded[:, lag : lag + kept.shape[1]] for lag in range(months))
+    counted = np.pad(observed, ((0, 0), (months - 1, 0)))
+    count = sum(counted[:, lag : lag + kept.shape[1]].astype(float) for lag in range(months))
+    mean: np.ndarray = total / np.where(count > 0, count, np.nan)[..., None]
+    return mean
+
+
+def _waves(months: np.ndarray) -> np.ndarray:
+    """Two Fourier pairs of the calendar month, a row per ordinal."""
+    angle = 2 * np.pi / SEASON * months
+    return np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
+
+
+def _regress(history: History, prior_sd: float) -> Rule:
+    """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
+    s, t, d = _origins(history)
+    target, rows = history.y[s, t + d] - history.level[s, t], history.rows(s, t, d, history.x[s, t + d])
+    by_distance, by_series = _variances(target**2, s, d, np.ones(len(history.y)))
+    for _ in range(PASSES):
+        variance = by_series[s] * _at(by_distance, d)
+        weight = 1 / np.sqrt(len(DISTANCES) * variance)
+        coefficients, covariance, taken = _ridge(rows * weight[:, None], target * weight, prior_sd)
+        months = len(target) / len(DISTANCES)
+        squares = (target - rows @ coefficients) ** 2 * months / max(months - taken, 1.0)
+        by_distance, by_series = _variances(squares, s, d, by_series)
+    unlike = _unlike(rows[:, rows.shape[1] - len(history.regressors) :], squares, by_series[s] * _at(by_distance, d))
+    return Rule(history.regressors, prior_sd, coefficients, covariance, by_distance, by_series, unlike)
+
+
+def _origins(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Series, month and distance of every pair of observed months at one of `DISTANCES`."""
+    observed = ~np.isnan(history.y)
+    pairs = [np.nonzero(observed[:, :-d] & observed[:, d:]) for d in DISTANCES]
+    distance = np.repeat(DISTANCES, [len(s) for s, _ in pairs])
+    return np.concatenate([s for s, _ in pairs]), np.concatenate([t for _, t in pairs]), distance
+
+
+def _ridge(rows: np.ndarray, target: np.ndarray, prior_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
+    precision = prior_sd**-2
+    coefficients = Ridge(alpha=precision, fit_intercept=False, solver="cholesky").fit(rows, target).coef_
+    gram = rows.T @ rows
+    covariance = np.linalg.inv(gram + precision * np.eye(len(gram)))
+    return coefficients, covariance, float(np.trace(covariance @ gram))
+
+
+def _variances(
+    squares: np.ndarray, s: np.ndarray, d: np.ndarray, by_series: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance by distance, never falling, given those by series; then those by series, shrunk, given it."""
+    relative = squares / by_series[s]
+    means = [relative[d == distance].mean() if (d == distance).any() else np.nan for distance in DISTANCES]
+    by_distance = pd.Series(means).bfill().ffill().cummax().clip(lower=LEAST_VARIANCE).to_numpy()
+    rows = np.bincount(s, minlength=len(by_series))
+    own = np.bincount(s, squares / _at(by_distance, d), minlength=len(by_series)) / np.maximum(rows, 1)
+    return by_distance, _shrunk(own, rows / len(DISTANCES))
+
+
+def _at(by_distance: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Variance at any distance: linear between those learned, and from the last on in proportion to the distance."""
+    variance: np.ndarray = np.interp(d, DISTANCES, by_distance) * np.maximum(d / DISTANCES[-1], 1.0)
+    return variance
+
+
+def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
+    """What to expect of each series' variance, given its ``own`` over so many ``months`` and those of all series.
+
+    The log of a mean of n squares lies 1/n too low and errs with variance 2/n; what the logs vary beyond that is taken
+    for true difference. Own and common centre are weighed by precision, and the mean of a log-normal adds half of the
+    variance that is left.
+    """
+    seen = months > 0
+    count = np.where(seen, months, np.inf)
+    logs = np.log(np.maximum(own, LEAST_VARIANCE)) + 1 / count
+    centre = logs[seen].mean()
+    true = max(float(logs[seen].var() - (2 / count[seen]).mean()), 0.0)
+    weight = months * true / (months * true + 2)
+    shrunk: np.ndarray = np.exp(centre + weight * (logs - centre) + true / (months * true + 2))
+    return shrunk
+
+
+def _unlike(moves: np.ndarray, squares: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Variance that squared residuals have beyond ``variance`` for each squared unit by which a regressor moves."""
+    size = moves**2 / variance[:, None]
+    excess: np.ndarray = size.T @ (squares / variance - 1) / np.maximum((size**2).sum(axis=0), LEAST_VARIANCE)
+    return excess.clip(min=0.0)
+
+
+def _share_drift(panel: Panel) -> tuple[float, float]:
+    """Variance of a log share about its random walk, and of a month's step, over all destinations of the panel.
+
+    The mean squared difference of log shares is twice the first plus the second for each month between them; it is
+    taken within each destination first, so that one with few months counts as much.
+    """
+    keys = sorted(key for key in panel if (key[0], WORLD) in panel)
+    _, y = _on_calendar([panel[key][0] for key in keys])
+    shares = y - y[[keys.index((product, WORLD)) for product, _ in keys]]
+    shares = shares[[destination != WORLD for _, destination in keys]]
+    squares: list[float] = []
+    lags: list[int] = []
+    weights: list[float] = []
+    for lag in range(1, shares.shape[1]):
+        difference = (shares[:, lag:] - shares[:, :-lag]) ** 2
+        count = (~np.isnan(difference)).sum(axis=1)
+        if count.any():
+            own = np.nansum(difference, axis=1)[count > 0] / count[count > 0]
+            squares, lags, weights = [*squares, own.mean()], [*lags, lag], [*weights, np.sqrt(len(own))]
+    design = np.column_stack([np.full(len(lags), 2.0), lags]) * np.array(weights)[:, None]
+    noise, step = nnls(design, np.array(squares) * np.array(weights))[0]
+    return float(noise), max(float(step), LEAST_VARIANCE)
+
+
+def _share(key: SeriesKey, panel: Panel, prior: pd.DataFrame, world: PooledFit, drift: tuple[float, float]) -> ShareFit:
+    """The log share in the months known of both, less what the regressors did to either."""
+    (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
+    share = (y - total).dropna()
+    x = X.loc[share.index].to_numpy(dtype=float)
+    own, _ = world.rule.effects(prior)
+    of_total, _ = world.rule.effects(world.prior)
+    level = share.to_numpy() - x @ own + total_X.loc[share.index].to_numpy(dtype=float) @ of_total
+    return ShareFit(world, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
+
+
+def _intervals(regressors: pd.Index, mean: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
+    half = float(ndtri(0.975)) * np.sqrt(np.diag(covariance))
+    bounds = {"estimate": mean, "lower": mean - half, "upper": mean + half}
+    return pd.DataFrame(bounds, index=regressors.rename("regressor"))
