@@ -172,7 +172,7 @@ class ProphetFit:
         estimate = self.prior["mean"].to_numpy() + self.coefficients[first:]
         half = float(ndtri(0.975)) * np.sqrt(np.diag(self.covariance)[first:])
         bounds = {"estimate": estimate, "lower": estimate - half, "upper": estimate + half}
-        return pd.DataFrame(bounds, index=self.prior.index)
+        return pd.DataFrame(bounds, index=self.prior.index.rename("regressor"))
 
 
 def trend_variance(distance: np.ndarray, bend: float) -> np.ndarray:
