@@ -1,0 +1,497 @@
+"""The commands: each reads tables, calls one function, writes a folder and prints.
+
+Only what parses the command line is imported here; everything heavier is imported where a command needs it, so that
+``forecast --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from forecast.origin import Forecasts
+    from forecast.report.outlook import Outlook
+
+SHIPPED = "shipped"
+SHIPPED_PRODUCT = "rare_earth_magnets"
+"""What is forecast where neither files nor products are given."""
+
+NO_EVENTS = "none"
+SHOWN_PROBLEMS = 20
+BAR_AFTER_SECONDS = 2.0
+
+app = typer.Typer(
+    name="forecast",
+    help="Next month's exports by destination, from published figures and the calendar of policy events.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def today() -> date:
+    """The day of the call."""
+    return date.today()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.") from error
+
+
+def _words(values: Sequence[str] | None) -> list[str]:
+    """Items given one by one or separated by commas, each once."""
+    return list(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+
+
+Exports = Annotated[
+    list[str] | None,
+    typer.Option("--exports", metavar="FILE", help="Export figures as CSV; may be repeated. 'shipped' is the packaged "
+                 "file, which is also used when the option is left out."),
+]  # fmt: skip
+Events = Annotated[
+    list[str] | None,
+    typer.Option("--events", metavar="FILE", help="Policy events as CSV; may be repeated. 'shipped' is the packaged "
+                 "calendar, which is also used when the option is left out; 'none' is no events at all."),
+]  # fmt: skip
+Products = Annotated[
+    list[str] | None,
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: "
+                 f"{SHIPPED_PRODUCT}, or every product of the files given by --exports."),
+]  # fmt: skip
+Destinations = Annotated[
+    list[str] | None,
+    typer.Option("--destination", metavar="CODE", help="Destinations to show, such as USA,DEU,WLD, separated by commas "
+                 "or repeated. Default: every one."),
+]  # fmt: skip
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--models", metavar="NAME", help="Models to fit, separated by commas or repeated: naive, "
+                 "seasonal_naive, theta, arima, prophet, pooled, combination. The table shows the combination where it "
+                 "is among them, else the first. Default: all."),
+]  # fmt: skip
+Horizon = Annotated[
+    int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")
+]
+Issued = Annotated[
+    date | None,
+    typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="The day on which the forecast is made: only what "
+                 "was known then is used. Default: the day on which the latest figures were released."),
+]  # fmt: skip
+AsKnown = Annotated[
+    date | None,
+    typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="Show the calendar as it was known on this day. "
+                 "Default: with everything on file."),
+]  # fmt: skip
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/next-<issued>."),
+]  # fmt: skip
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Start of the random numbers of the models that draw any.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes to use. The numbers do not depend on it.")]
+Plot = Annotated[bool, typer.Option("--plot", help="Draw a picture of every series into the folder plots/ of the run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"export-forecast {version('export-forecast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Next month's exports by destination, from published figures and the calendar of policy events."""
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+@app.command("next")
+def next_months(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    models: Models = None,
+    horizon: Horizon = 1,
+    issued: Issued = None,
+    output: Output = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    plot: Plot = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the months after the last figures for every destination: a table here, all numbers in a folder."""
+    with _plain_refusals(), _silent_libraries():
+        from forecast.output import check_place
+
+        given = _Given(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+        tables = _read(given)
+        choice = _chosen(tables, given, _words(product), _words(destination), _words(models), issued)
+        folder = output or Path("output") / f"next-{choice.issued}"
+        check_place(folder)
+        with _progress_bar("Forecasting", quiet) as progress:
+            run = _forecast(tables, choice, horizon, seed, jobs, progress)
+        found = _outlooks(tables, choice, run)
+        about = _about(given, choice, found, horizon, seed)
+        with _progress_bar("Drawing", quiet) as progress:
+            _write(folder, tables, run, about, found, progress if plot else None)
+        if not quiet:
+            _print(found, folder)
+            _say_newer_figures(found, issued)
+
+
+@app.command("events")
+def calendar(
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    issued: AsKnown = None,
+) -> None:
+    """Show the calendar of policy events, as it was known on a day."""
+    with _plain_refusals(), _silent_libraries():
+        import forecast as fc
+        from forecast.report.agenda import agenda, print_agenda
+
+        table, places = _read_events(tuple(events or [SHIPPED])), fc.read_destinations()
+        named = sorted({name for names in table["products"] for name in names})
+        products = _known_words(_words(product), named, "product")
+        codes = _known_codes(_words(destination), places)
+        shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
+        print_agenda(shown, _names(places), _console())
+
+
+# What was asked for --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Files as given on the command line, or the word for the shipped ones."""
+
+    exports: tuple[str, ...]
+    events: tuple[str, ...]
+
+    def paths(self) -> dict[str, Path]:
+        """Where each input lies, by a name that is the same on every machine for the shipped ones."""
+        from forecast.sources.plain import shipped
+
+        paths = {"shipped destinations.csv": shipped("destinations.csv")}
+        for kind, words in (("exports", self.exports), ("events", self.events)):
+            for word in words:
+                if word == SHIPPED:
+                    paths[f"shipped {kind}.csv"] = shipped(f"{kind}.csv")
+                elif word != NO_EVENTS or kind != "events":
+                    paths[word] = Path(word)
+        return paths
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What was read."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Mapping[str, tuple[str, ...]]
+    places: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is forecast, by which models, on which day."""
+
+    products: list[str]
+    destinations: list[str] | None
+    models: list[str]
+    issued: date
+
+    @property
+    def shown(self) -> str:
+        """The model of the table."""
+        return "combination" if "combination" in self.models else self.models[0]
+
+
+def _read(given: _Given) -> _Tables:
+    """The tables of the files given; all that is wrong in any of them is raised together."""
+    import forecast as fc
+
+    problems: list[str] = []
+    try:
+        exports = fc.read_exports(*given.exports, today=today())
+    except fc.TableError as error:
+        problems += error.problems
+    try:
+        events = _read_events(given.events)
+    except fc.TableError as error:
+        problems += error.problems
+    if problems:
+        raise fc.TableError(*problems)
+    return _Tables(exports, events, fc.read_groups(), fc.read_destinations())
+
+
+def _read_events(words: Sequence[str]) -> pd.DataFrame:
+    import forecast as fc
+
+    if NO_EVENTS not in words:
+        return fc.read_events(*words)
+    if len(words) > 1:
+        raise typer.BadParameter("'none' stands alone: it means no events at all.", param_hint="--events")
+    return fc.read_events().iloc[:0]
+
+
+def _chosen(
+    tables: _Tables, given: _Given, products: list[str], codes: list[str], models: list[str], issued: date | None
+) -> _Choice:
+    from forecast.backtest import MODELS
+
+    on_file = sorted(tables.exports["product"].unique())
+    by_default = [SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else on_file
+    products = _known_words(products, on_file, "product") or by_default
+    rows = tables.exports[tables.exports["product"].isin(products)]
+    places = tables.places[tables.places["code"].isin(rows["destination"])]
+    destinations = _known_codes(codes, places)
+    names = _known_words(models, list(MODELS), "models")
+    return _Choice(products, destinations or None, names or list(MODELS), _issue_day(rows, issued))
+
+
+def _known_words(words: list[str], known: list[str], option: str) -> list[str]:
+    """``words`` where all are known; else a usage error that names the nearest."""
+    for word in words:
+        if word not in known:
+            near = get_close_matches(word.lower(), known, 3) or known
+            hint = f"did you mean {' or '.join(near)}?" if near != known else f"expected one of {', '.join(known)}."
+            raise typer.BadParameter(f"{word!r} is not known: {hint}", param_hint=f"--{option}")
+    return words
+
+
+def _known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
+    """``codes`` where all are destinations of ``places``; else a usage error that names the nearest."""
+    from forecast.checks import nearest_destinations
+
+    known = sorted(places["code"])
+    for code in codes:
+        if code not in known:
+            near = nearest_destinations(code, places)
+            some = f"{', '.join(known[:SHOWN_PROBLEMS])}{', ...' if len(known) > SHOWN_PROBLEMS else ''}"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
+            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="--destination")
+    return codes
+
+
+def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
+    """The day asked for, or that of the latest release in ``rows``."""
+    first, last = rows["released"].min(), rows["released"].max()
+    if issued is not None and issued < first:
+        raise typer.BadParameter(f"nothing was released by {issued}; the first figures came out on {first}.",
+                                 param_hint="--issued")  # fmt: skip
+    return issued or last
+
+
+# What is made of it --------------------------------------------------------------------------------------------------
+
+
+def _forecast(
+    tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: int, progress: Callable[[int, int], None]
+) -> Forecasts:
+    import forecast as fc
+
+    return fc.forecast_all(
+        tables.exports,
+        tables.events,
+        tables.groups,
+        issued=choice.issued,
+        products=choice.products,
+        destinations=choice.destinations,
+        models=choice.models,
+        horizon=horizon,
+        seed=seed,
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _outlooks(tables: _Tables, choice: _Choice, run: Forecasts) -> list[Outlook]:
+    """One per product of which something was known; of the others a line is said."""
+    from forecast.report.outlook import outlook
+
+    released = tables.exports.groupby("product")["released"].min()
+    found = []
+    for product in choice.products:
+        if released[product] > choice.issued:
+            typer.echo(f"{product}: nothing was released by {choice.issued}.", err=True)
+            continue
+        found.append(
+            outlook(
+                tables.exports,
+                tables.events,
+                tables.groups,
+                run,
+                product=product,
+                issued=choice.issued,
+                model=choice.shown,
+                names=_names(tables.places),
+            )
+        )
+    return found
+
+
+def _names(places: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(places["code"], places["name"], strict=True))
+
+
+def _about(given: _Given, choice: _Choice, found: list[Outlook], horizon: int, seed: int) -> dict[str, Any]:
+    from forecast.output import about_run
+
+    arguments = {
+        "exports": given.exports,
+        "events": given.events,
+        "product": choice.products,
+        "destination": choice.destinations,
+        "models": choice.models,
+        "horizon": horizon,
+    }
+    cutoffs = {outlook.product: outlook.cutoff for outlook in found}
+    return about_run("next", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=given.paths())
+
+
+def _write(
+    folder: Path,
+    tables: _Tables,
+    run: Forecasts,
+    about: Mapping[str, Any],
+    found: list[Outlook],
+    drawing: Callable[[int, int], None] | None,
+) -> None:
+    """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
+    from forecast.output import new_folder, write_run
+    from forecast.report.table import as_markdown
+
+    with new_folder(folder) as beside:
+        write_run(beside, run, about)
+        (beside / "table.md").write_text("\n".join(map(as_markdown, found)), encoding="utf-8", newline="\n")
+        if drawing is not None:
+            _draw(beside / "plots", tables, run, drawing)
+
+
+def _draw(folder: Path, tables: _Tables, run: Forecasts, drawing: Callable[[int, int], None]) -> None:
+    """A picture of every series that was forecast, or could not be."""
+    from forecast.plots import plot_forecast
+
+    cells = [run.forecasts, run.failures]
+    series = sorted({key for table in cells for key in zip(table["product"], table["destination"], strict=True)})
+    folder.mkdir()
+    for done, (product, destination) in enumerate(series, start=1):
+        figure = plot_forecast(tables.exports, tables.events, tables.groups, run, product, destination)
+        figure.savefig(folder / f"{product}-{destination}.png")
+        drawing(done, len(series))
+
+
+def _print(found: list[Outlook], folder: Path) -> None:
+    from forecast.report.table import print_outlook
+
+    console = _console()
+    for outlook in found:
+        print_outlook(outlook, console)
+    typer.echo(f"Every model's numbers are in {folder}.")
+
+
+def _say_newer_figures(found: list[Outlook], issued: date | None) -> None:
+    """A line where today more would be known than on the issue day that the files gave."""
+    from forecast.report.outlook import newer_figures
+
+    newer = {newer_figures(outlook.cutoff, today()) for outlook in found if issued is None}
+    for sentence in sorted(newer - {""}):
+        typer.echo(f"Note: {sentence}.", err=True)
+
+
+# How it is said ------------------------------------------------------------------------------------------------------
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    from forecast.report.table import PIPED
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED)
+
+
+@contextmanager
+def _plain_refusals() -> Iterator[None]:
+    """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130."""
+    try:
+        from forecast.output import OutputError
+        from forecast.tables import TableError
+
+        try:
+            yield
+        except (TableError, OutputError) as error:
+            problems = str(error).splitlines()
+            for problem in problems[:SHOWN_PROBLEMS]:
+                typer.echo(problem, err=True)
+            if len(problems) > SHOWN_PROBLEMS:
+                typer.echo(f"and {len(problems) - SHOWN_PROBLEMS} more.", err=True)
+            raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("Stopped: nothing was left half-written.", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """No warning and no log line of a library reaches the user: what matters to them is in the tables."""
+    former = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(former)
+
+
+@contextmanager
+def _progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A function to be told how much is done of how much; a bar on a terminal's stderr shows it after a while."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(what, total=None)
+    late = Timer(BAR_AFTER_SECONDS, bar.start)
+    late.daemon = True
+    late.start()
+    try:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        late.cancel()
+        late.join()
+        bar.stop()

@@ -1,0 +1,1 @@
+"""What people read: a run as a table."""

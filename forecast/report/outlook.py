@@ -1,0 +1,310 @@
+"""What a forecast of the coming months says of one product: a row per destination, and remarks on what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.calendar import next_release, release_day
+from forecast.combine import STAND_IN
+from forecast.events import ACTING_KINDS, Members, acts_on
+from forecast.known import Known, known_on
+from forecast.origin import Forecasts
+
+WIDE = 4
+"""An interval is called wide where its 80 % bounds are further apart than this factor."""
+
+SPARSE = 12
+"""A series is called sparse with fewer observed months than this."""
+
+OUTLOOK_COLUMNS = [
+    "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
+    "events", "unestimated", "notes",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that a reader of the table must know: ``lines`` under a ``label``."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The forecast of one product as people read it.
+
+    Attributes
+    ----------
+    product, model, issued, cutoff
+        What is shown, by which model, made on which day, with figures up to which month.
+    rows
+        Columns `OUTLOOK_COLUMNS`, a row per destination and month, ``WLD`` first, then by the volume of a year.
+        Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
+        ``events`` the kinds that act in the month, ``unestimated`` those among them of which the models of one series
+        have no regressor, ``notes`` short texts: all tuples.
+    remarks
+        What is not known, and when the next figures come.
+    """
+
+    product: str
+    model: str
+    issued: date
+    cutoff: pd.Period
+    rows: pd.DataFrame
+    remarks: tuple[Remark, ...]
+
+
+def outlook(
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    run: Forecasts,
+    *,
+    product: str,
+    issued: date,
+    model: str,
+    names: Mapping[str, str],
+) -> Outlook:
+    """The forecasts that ``model`` made of ``product`` on ``issued``, beside what was known on that day.
+
+    ``names`` gives the name of a destination by its code. Of the product something must have been released by then.
+    """
+    known = known_on(exports, events, issued)
+    tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
+    forecasts, dropped, failures = tables
+    shown = forecasts[forecasts["model"] == model]
+    calendar = Calendar(known.events, groups, product)
+    rows = _rows(shown, known.volumes[product], calendar, dropped, names)
+    remarks = (
+        _without_forecast(failures, model, names),
+        _events_acting(rows, calendar, names),
+        _not_estimated(rows, dropped),
+        _not_confirmed(rows, calendar),
+        _to_come(rows, calendar),
+        _ending_earlier(rows, known.cutoff(product)),
+        _intervals(rows),
+        _refused(failures, model),
+        _figures(known, product),
+    )
+    told = tuple(remark for remark in remarks if remark.lines)
+    return Outlook(product, model, issued, known.cutoff(product), rows, told)
+
+
+def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
+    return run.forecasts, run.dropped, run.failures
+
+
+# Events --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The events known on a day, as they touch the destinations of one product; kinds without a regressor left out."""
+
+    known: pd.DataFrame
+    groups: Members
+    product: str
+
+    def on(self, destination: str) -> list[Any]:
+        """Events that ever act on a destination or a part of it, in order of effect, as named tuples."""
+        rows = self.known[self.known["kind"].isin(ACTING_KINDS)]
+        touching = [acts_on(event, self.product, destination, self.groups) for _, event in rows.iterrows()]
+        found = rows[np.array(touching, dtype=bool)].sort_values("effective", kind="stable")
+        return records(found)
+
+    def acting(self, destination: str, month: pd.Period) -> list[Any]:
+        """Events that act on a destination on some day of ``month``."""
+        first, last = month.start_time.date(), month.end_time.date()
+        return [event for event in self.on(destination) if _acts(event, first, last)]
+
+
+def _acts(event: Any, first: date, last: date) -> bool:
+    ends = event.ends or date.max
+    return bool(event.effective < ends and event.effective <= last and ends > first)
+
+
+def spoken(slug: str) -> str:
+    """A slug as words.
+
+    Examples
+    --------
+    >>> spoken("general_licence")
+    'general licence'
+    """
+    return slug.replace("_", " ")
+
+
+def records(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table as named tuples."""
+    return list(table.itertuples(index=False))
+
+
+# Rows ----------------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    shown: pd.DataFrame, volumes: pd.DataFrame, calendar: Calendar, dropped: pd.DataFrame, names: Mapping[str, str]
+) -> pd.DataFrame:
+    rows = []
+    for forecast in records(shown):
+        code, volume = forecast.destination, volumes[forecast.destination]
+        kinds = {event.kind for event in calendar.acting(code, forecast.month)}
+        acting = tuple(kind for kind in ACTING_KINDS if kind in kinds)
+        without = _unestimated(acting, dropped[dropped["destination"] == code])
+        told = (acting, without, _notes(forecast, volume))
+        rows.append((code, names.get(code, code), *_numbers(forecast, volume), *told))
+    table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
+    places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))
+    return table.iloc[places].reset_index(drop=True)
+
+
+def _numbers(forecast: Any, volume: pd.Series) -> tuple[Any, ...]:
+    """Last actual and its month, the month forecast, median and bounds, changes on the month and on the year."""
+    last, month = forecast.last_known, forecast.month
+    changes = [_change(forecast.volume_t, volume.get(month - distance)) for distance in (1, 12)]
+    return volume[last], last, month, forecast.volume_t, forecast.lower_80, forecast.upper_80, *changes
+
+
+def _unestimated(acting: Sequence[str], dropped: pd.DataFrame) -> tuple[str, ...]:
+    """The kinds whose level shift and temporary change were both left out."""
+    left_out = set(dropped["regressor"])
+    return tuple(kind for kind in acting if {f"{kind}_step", f"{kind}_temporary"} <= left_out)
+
+
+def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
+    wide = ("wide",) if forecast.upper_80 > WIDE * forecast.lower_80 else ()
+    return (*wide, f"{volume.count()} months known") if volume.count() < SPARSE else wide
+
+
+def _change(forecast: float, actual: float | None) -> float:
+    return forecast / actual - 1 if actual is not None and actual > 0 else float("nan")
+
+
+def _place(code: str, volumes: pd.DataFrame) -> tuple[bool, float, str]:
+    """Where a destination stands: ``WLD`` first, then by mean volume over the last year of its own figures."""
+    observed = volumes[code].dropna()
+    return code != "WLD", -float(observed[observed.index > observed.index[-1] - 12].mean()), code
+
+
+# Remarks -------------------------------------------------------------------------------------------------------------
+
+
+def _without_forecast(failures: pd.DataFrame, model: str, names: Mapping[str, str]) -> Remark:
+    """Destinations that the model shown could not forecast, by reason; the stand-in says what the last hope lacked."""
+    by_reason: dict[str, list[str]] = {}
+    for code in failures.loc[failures["model"] == model, "destination"]:
+        reasons = failures[failures["destination"] == code].set_index("model")["reason"]
+        lacking = f" ({reasons[STAND_IN].rstrip('.')})" if model != STAND_IN and STAND_IN in reasons else ""
+        by_reason.setdefault(reasons[model].rstrip(".") + lacking, []).append(names.get(code, code))
+    return Remark("Without a forecast", tuple(f"{', '.join(codes)}: {reason}" for reason, codes in by_reason.items()))
+
+
+def _events_acting(rows: pd.DataFrame, calendar: Calendar, names: Mapping[str, str]) -> Remark:
+    """A line for each kind: since when it acts on whom."""
+    codes_and_months = zip(rows["destination"], rows["month"], strict=True)
+    events = {event.event: event for code, month in codes_and_months for event in calendar.acting(code, month)}
+    in_order = sorted(events.values(), key=lambda event: (event.effective, event.event))
+    lines = []
+    for kind in ACTING_KINDS:
+        of_kind = [event for event in in_order if event.kind == kind]
+        if of_kind:
+            lines.append(f"{spoken(kind)} {'; '.join(_since(event, names) for event in of_kind)}")
+    return Remark("Events acting", tuple(lines))
+
+
+def _since(event: Any, names: Mapping[str, str]) -> str:
+    whom = ", ".join("all" if code in ("ALL", "WLD") else names.get(code, code) for code in event.destinations)
+    return f"{event.effective} {whom}" + (f" until {event.ends}" if event.ends else "")
+
+
+def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame) -> Remark:
+    """Why the kinds in brackets have no regressor, and where."""
+    reasons = {(row.destination, row.regressor): row.reason for row in records(dropped)}
+    by_reason: dict[str, dict[str, None]] = {}
+    for row in records(rows):
+        for kind in row.unestimated:
+            by_reason.setdefault(reasons[row.destination, f"{kind}_step"], {})[row.name] = None
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    about = "act, but the models of one series have no estimate of their effect (dropped.csv)"
+    return Remark("In brackets", (about, *lines) if lines else ())
+
+
+def _intervals(rows: pd.DataFrame) -> Remark:
+    wide = any("wide" in notes for notes in rows["notes"])
+    return Remark("Wide", (f"the 80 % bounds are more than {WIDE} times apart",) if wide else ())
+
+
+def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:
+    """Destinations by the last month of their own figures, where that is before the cutoff."""
+    earlier = rows[rows["last_month"] < cutoff].drop_duplicates("destination")
+    months = [(month, ", ".join(part["name"])) for month, part in earlier.groupby("last_month", sort=True)]
+    return Remark("Figures end earlier", tuple(f"{month}: {names}" for month, names in reversed(months)))
+
+
+def _not_confirmed(rows: pd.DataFrame, calendar: Calendar) -> Remark:
+    """Events whose scheduled end nobody has confirmed, and whether that day has passed by the last month forecast."""
+    lines = []
+    for event in _touching(rows, calendar):
+        if event.scheduled is not None:
+            on = event.scheduled <= rows["month"].max().end_time.date()
+            end = f"scheduled to end {event.scheduled}, not confirmed" + (": taken to go on" if on else "")
+            lines.append(f"{spoken(event.kind)} of {event.effective} ({event.event}): {end}")
+    return Remark("Ends not confirmed", tuple(lines))
+
+
+def _to_come(rows: pd.DataFrame, calendar: Calendar) -> Remark:
+    """Events that were announced and take effect after the months forecast."""
+    lines = [
+        f"{spoken(event.kind)} from {event.effective} ({event.event})"
+        for event in _touching(rows, calendar)
+        if event.effective > rows["month"].max().end_time.date() and event.effective < (event.ends or date.max)
+    ]
+    return Remark("Announced for later", tuple(lines))
+
+
+def _touching(rows: pd.DataFrame, calendar: Calendar) -> list[Any]:
+    """Events that act on any destination of the table, each once."""
+    events = {event.event: event for code in rows["destination"].unique() for event in calendar.on(code)}
+    return sorted(events.values(), key=lambda event: (event.effective, event.event))
+
+
+def _refused(failures: pd.DataFrame, model: str) -> Remark:
+    """How many fits each other model refused."""
+    counts = failures.loc[failures["model"] != model, "model"].value_counts(sort=False)
+    texts = [f"{name} {count}" for name, count in counts.items()]
+    return Remark("Fits refused", (f"{', '.join(texts)}: reasons in failures.csv",) if texts else ())
+
+
+def _figures(known: Known, product: str) -> Remark:
+    """When the next figures come, and which have come since those on file."""
+    newer = newer_figures(known.cutoff(product), known.issued)
+    return Remark("Next figures", (*([newer] if newer else []), f"{next_release(known.issued)}"))
+
+
+def newer_figures(cutoff: pd.Period, day: date) -> str:
+    """A sentence when figures of later months than ``cutoff`` were due by ``day``; else empty.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import pandas as pd
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 24))
+    'your figures end in 2026-07; those of 2026-08 came out on 2026-09-20'
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 19))
+    ''
+    """
+    first = last = cutoff + 1
+    if release_day(first) > day:
+        return ""
+    while release_day(last + 1) <= day:
+        last += 1
+    months = f"{first}" if first == last else f"{first} to {last}"
+    since = "on" if release_day(first) == release_day(last) else "from"
+    return f"your figures end in {cutoff}; those of {months} came out {since} {release_day(first)}"

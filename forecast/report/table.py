@@ -1,0 +1,149 @@
+"""An outlook as text: for a terminal or a pipe, and as Markdown to paste."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forecast.report.outlook import Outlook, records, spoken
+
+ROOMY = 118
+"""Columns of a terminal from which events and notes stand in the table; below, they follow it."""
+
+PIPED = 140
+"""Width where the output is no terminal."""
+
+EVENTS_WIDTH = 46
+
+UNKNOWN = "-"
+
+
+def print_outlook(found: Outlook, console: Console) -> None:
+    """Print an outlook; numbers are never cut, whatever the width of ``console``."""
+    roomy = console.width >= ROOMY
+    title, subtitle = headline(found)
+    table = _table(found.rows, roomy=roomy)
+    console.print(Text(title, style="bold"), Text(subtitle, style="dim"), "", sep="\n")
+    least = console.measure(table).minimum
+    console.print(table, width=max(console.width, least), crop=False, no_wrap=True)
+    console.print("", _remarks(found, roomy=roomy), "", sep="\n")
+
+
+def headline(found: Outlook) -> tuple[str, str]:
+    """What is forecast for when, and how to read it."""
+    months = found.rows["month"].drop_duplicates().astype(str).tolist() or [str(found.cutoff + 1)]
+    title = f"Exports of {spoken(found.product)}: forecast for {' and '.join(months)}"
+    model = f"the median of {spoken(found.model)}" if found.model != "combination" else "the median"
+    return title, f"issued {found.issued}, figures up to {found.cutoff}; volumes in tonnes, the forecast is {model}"
+
+
+def columns(rows: pd.DataFrame) -> list[str]:
+    """The headings of the table; several months forecast need a column that says which."""
+    of_month = ["for month"] if rows["month"].nunique() > 1 else []
+    return [
+        "destination", "last actual", "of month", *of_month, "forecast", "80 % interval", "on month", "on year",
+        "events acting", "notes",
+    ]  # fmt: skip
+
+
+def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
+    """The text of every cell, under `columns`; a destination is named in the first of its rows."""
+    several, former = rows["month"].nunique() > 1, None
+    for row in records(rows):
+        first = row.destination != former
+        actual = [str(row.name), tonnes(row.last_t), str(row.last_month)] if first else ["", "", ""]
+        interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
+        numbers = [tonnes(row.volume_t), interval, percent(row.on_month), percent(row.on_year)]
+        of_month = [str(row.month)] if several else []
+        yield [*actual, *of_month, *numbers, _kinds(row), ", ".join(row.notes)]
+        former = row.destination
+
+
+def _kinds(row: Any) -> str:
+    """The kinds acting, in brackets where their effect is not estimated."""
+    texts = [f"({spoken(kind)})" if kind in row.unestimated else spoken(kind) for kind in row.events]
+    return ", ".join(texts) or UNKNOWN
+
+
+def tonnes(volume: float) -> str:
+    """Tonnes to read: whole from ten up, two digits below.
+
+    Examples
+    --------
+    >>> tonnes(5970.4), tonnes(4.26), tonnes(0.034), tonnes(0.0)
+    ('5,970', '4.3', '0.034', '0')
+    """
+    return f"{volume:,.0f}" if volume >= 10 or volume == 0 else f"{volume:.2g}"
+
+
+def percent(change: float) -> str:
+    """A change as a signed whole percentage, or a dash where it is not known.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(-0.2), percent(-0.001), percent(float("nan"))
+    ('+12 %', '-20 %', '0 %', '-')
+    """
+    if math.isnan(change):
+        return UNKNOWN
+    whole = round(100 * change)
+    return f"{whole:+,} %" if whole else "0 %"
+
+
+def _table(rows: pd.DataFrame, *, roomy: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    names = columns(rows)
+    shown = len(names) if roomy else len(names) - 2
+    for name in names[:shown]:
+        table.add_column("\n".join(name.rsplit(" ", 1)), **_layout(name))
+    for code, texts in zip(rows["destination"], cells(rows), strict=True):
+        table.add_row(*texts[:shown], style="bold" if code == "WLD" else "")
+    return table
+
+
+def _layout(name: str) -> dict[str, Any]:
+    if name == "events acting":
+        return {"max_width": EVENTS_WIDTH, "style": "not bold"}
+    if name == "notes":
+        return {"style": "dim"}
+    return {"min_width": 10} if name == "destination" else {"no_wrap": True, "justify": "right"}
+
+
+def _remarks(found: Outlook, *, roomy: bool) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, line in _lines(found, roomy=roomy):
+        grid.add_row(label, Text(line))
+    return grid
+
+
+def _lines(found: Outlook, *, roomy: bool) -> Iterator[tuple[str, str]]:
+    """(label, line) of every remark, the label on its first line alone; events and notes too where not in the table."""
+    if not roomy:
+        for texts in cells(found.rows):
+            yield texts[0], " - ".join(text for text in texts[-2:] if text)
+        yield "", ""
+    for remark in found.remarks:
+        yield from zip([remark.label, *[""] * (len(remark.lines) - 1)], remark.lines, strict=True)
+
+
+def as_markdown(found: Outlook) -> str:
+    """An outlook as a Markdown table with its remarks as a list.
+
+    Ends with a line break.
+    """
+    title, subtitle = headline(found)
+    names = columns(found.rows)
+    left = ("destination", "events acting", "notes")
+    rules = ["---" if name in left else "---:" for name in names]
+    body = [f"| {' | '.join(texts)} |" for texts in [names, rules, *cells(found.rows)]]
+    remarks = [f"- {remark.label}: {'; '.join(remark.lines)}" for remark in found.remarks]
+    return "\n".join([f"## {title}", "", f"{subtitle[0].upper()}{subtitle[1:]}.", "", *body, "", *remarks, ""])
