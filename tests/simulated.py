@@ -30,7 +30,7 @@ def calendar(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 def exports(series: dict[str, list[float]], start: str = "2020-01", product: str = "magnets") -> pd.DataFrame:
-    """Exports of one product by destination from month ``start``, each month out on the 20th of the next; NaN is a gap."""
+    """Exports of one product by destination from ``start``, each month out on the 20th of the next; NaN is a gap."""
     parts = []
     for destination, volumes in series.items():
         months = pd.period_range(start, periods=len(volumes), freq="M")

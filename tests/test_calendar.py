@@ -29,7 +29,7 @@ def test_lunar_new_year_is_the_day_that_almanacs_give(year, day):
 
 
 def test_shares_around_lunar_new_year_equal_days_counted_by_hand():
-    """2025: New Year on 29 January. 20 days before (9 to 28 January), 7 during (to 4 February), 14 after (to the 18th)."""
+    """New Year on 29 January 2025: 20 days before, from the 9th; 7 during, to 4 February; 14 after, to the 18th."""
     shares = lunar_new_year_shares(pd.period_range("2024-12", "2025-03", freq="M"))
     days = shares.mul([31, 31, 28, 31], axis=0).round(9)
     assert days["lunar_new_year_before"].tolist() == [0, 20, 0, 0]

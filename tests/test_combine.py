@@ -45,8 +45,9 @@ def test_a_zero_among_two_gives_zero():
 def test_many_cells_agree_with_numpy_one_by_one():
     """Random cells with one to four members."""
     random = np.random.default_rng(3)
-    cells = [(f"D{d}", model, random.lognormal()) for d in range(50)
-             for model in random.permutation(["theta", "arima", "prophet", "pooled"])[: random.integers(1, 5)]]  # fmt: skip
+    names = ["theta", "arima", "prophet", "pooled"]
+    picked = {f"D{place}": random.permutation(names)[: random.integers(1, 5)] for place in range(50)}
+    cells = [(destination, name, random.lognormal()) for destination, chosen in picked.items() for name in chosen]
     table = rows(*cells)
     combined = combination(table).set_index("destination")
     for destination, members in table.groupby("destination"):

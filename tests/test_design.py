@@ -59,8 +59,9 @@ def test_linearised_columns_leave_whole_months_and_holidays_alone():
 
 def test_at_most_one_column_enters_for_ten_observed_months():
     """The rest is dropped with the reason."""
-    events = calendar(*({"kind": kind, "announced": date(2021, month, 1), "ends": date(2022, month, 1)}
-                        for month, kind in enumerate(["licensing", "ban", "tariff", "truce", "scrutiny"], start=1)))  # fmt: skip
+    kinds = enumerate(["licensing", "ban", "tariff", "truce", "scrutiny"], start=1)
+    years = ({"kind": kind, "announced": date(2021, month, 1), "ends": date(2022, month, 1)} for month, kind in kinds)
+    events = calendar(*years)
     design = series_design(with_effect(0.0, noise=0.1), events, scope(), horizon=1)
     assert len(design.X.columns) == len(MONTHS) // 10
     reasons = dict(design.dropped)
