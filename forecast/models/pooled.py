@@ -40,8 +40,8 @@ class Pooled:
     month serves as an origin, with the months 1, 2, 3, 6 and 12 ahead as targets, all inside the panel; a further
     distance counts as 12 in the mean.
 
-    Shrinkage is fixed: each coefficient is normal around zero with standard deviation ``prior_sd`` in logs. Rows weigh
-    inversely to their variance, and the five distances of a month together as one month.
+    Shrinkage is fixed: each coefficient is normal around zero with standard deviation ``coefficient_sd`` in logs. Rows
+    weigh inversely to their variance, and the five distances of a month together as one month.
 
     A month ahead has the variance of the series, times that of the distance, plus the coefficients' own. The variance
     by distance never falls. The variance of a series is shrunk to the panel's: the logs of such variances are taken as
@@ -79,7 +79,7 @@ class Pooled:
 
     name: ClassVar[str] = "pooled"
 
-    prior_sd: float = 0.5
+    coefficient_sd: float = 0.5
 
     def fit(self, panel: Panel, priors: Priors | None = None) -> dict[SeriesKey, Fitted]:
         """A fit for each series of ``panel`` that is not refused, in the order of ``panel``."""
@@ -88,7 +88,7 @@ class Pooled:
             return {}
         told = {key: _complete((priors or {}).get(key), X) for key, (_, X) in panel.items()}
         history = _history(full, panel, [told[key] for key in full])
-        rule = _regress(history, self.prior_sd)
+        rule = _regress(history, self.coefficient_sd)
         own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
         sparse = [key for key in panel if key not in own and self.refusal(key, panel) is None]
         drift = _share_drift(panel) if sparse else (0.0, 0.0)
@@ -106,7 +106,7 @@ class Pooled:
             return f"{needs}, and there is no {WORLD} with {LEAST_OBSERVED} of which to take a share."
         shares = int((y - total[0]).count())
         if shares < LEAST_SHARES:
-            return f"{needs}, and its share of {WORLD} is known in {shares} months where {LEAST_SHARES} are needed."
+            return f"{needs}, and its share of {WORLD} is known in {shares} of the {LEAST_SHARES} months needed."
         return None
 
 
@@ -164,7 +164,7 @@ class Rule:
     """
 
     regressors: pd.Index
-    prior_sd: float
+    coefficient_sd: float
     coefficients: np.ndarray
     covariance: np.ndarray
     by_distance: np.ndarray
@@ -176,11 +176,12 @@ class Rule:
         size, first = len(self.regressors), len(self.coefficients) - len(self.regressors)
         place = self.regressors.get_indexer(prior.index)
         mean = np.append(self.coefficients[first:], 0.0)[place]
-        spread = np.diag(np.append(self.unlike, self.prior_sd**2))
+        spread = np.diag(np.append(self.unlike, self.coefficient_sd**2))
         spread[:size, :size] += self.covariance[first:, first:]
         told = np.isfinite(prior["sd"].to_numpy())
-        covariance = spread[np.ix_(place, place)] * ~told * ~told[:, None]
-        covariance[told, told] = prior["sd"].to_numpy()[told] ** 2
+        shared = ~told & (place >= 0)
+        covariance = spread[np.ix_(place, place)] * shared * shared[:, None]
+        covariance += np.diag(np.where(told, prior["sd"], self.coefficient_sd) ** 2 * ~shared)
         return np.where(told, prior["mean"], mean), covariance
 
 
@@ -287,9 +288,12 @@ def _full(y: pd.Series) -> bool:
 
 def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
     """A row per regressor of ``X``: mean 0 and infinite sd where ``prior`` says nothing."""
-    given = pd.DataFrame(columns=["mean", "sd"], dtype=float) if prior is None else prior
-    complete = given.reindex(X.columns)[["mean", "sd"]].astype(float).fillna({"sd": np.inf})
-    return complete.assign(mean=complete["mean"].where(np.isfinite(complete["sd"]), 0.0))
+    if prior is None:
+        return pd.DataFrame({"mean": 0.0, "sd": np.inf}, index=X.columns)
+    place = prior.index.get_indexer(X.columns)
+    mean, sd = np.append(prior["mean"], 0.0)[place], np.append(prior["sd"], np.inf)[place]
+    told = np.isfinite(sd)
+    return pd.DataFrame({"mean": np.where(told, mean, 0.0), "sd": np.where(told, sd, np.inf)}, index=X.columns)
 
 
 def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
@@ -336,7 +340,7 @@ def _waves(months: np.ndarray) -> np.ndarray:
     return np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
 
 
-def _regress(history: History, prior_sd: float) -> Rule:
+def _regress(history: History, coefficient_sd: float) -> Rule:
     """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
     s, t, d = _origins(history)
     target, rows = history.y[s, t + d] - history.level[s, t], history.rows(s, t, d, history.x[s, t + d])
@@ -344,12 +348,12 @@ def _regress(history: History, prior_sd: float) -> Rule:
     for _ in range(PASSES):
         variance = by_series[s] * _at(by_distance, d)
         weight = 1 / np.sqrt(len(DISTANCES) * variance)
-        coefficients, covariance, taken = _ridge(rows * weight[:, None], target * weight, prior_sd)
+        coefficients, covariance, taken = _ridge(rows * weight[:, None], target * weight, coefficient_sd)
         months = len(target) / len(DISTANCES)
         squares = (target - rows @ coefficients) ** 2 * months / max(months - taken, 1.0)
         by_distance, by_series = _variances(squares, s, d, by_series)
     unlike = _unlike(rows[:, rows.shape[1] - len(history.regressors) :], squares, by_series[s] * _at(by_distance, d))
-    return Rule(history.regressors, prior_sd, coefficients, covariance, by_distance, by_series, unlike)
+    return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, unlike)
 
 
 def _origins(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -360,9 +364,9 @@ def _origins(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate([s for s, _ in pairs]), np.concatenate([t for _, t in pairs]), distance
 
 
-def _ridge(rows: np.ndarray, target: np.ndarray, prior_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
+def _ridge(rows: np.ndarray, target: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
-    precision = prior_sd**-2
+    precision = coefficient_sd**-2
     coefficients = Ridge(alpha=precision, fit_intercept=False, solver="cholesky").fit(rows, target).coef_
     gram = rows.T @ rows
     covariance = np.linalg.inv(gram + precision * np.eye(len(gram)))

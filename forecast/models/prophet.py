@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,6 +50,10 @@ class Prophet:
     prior precision, with a normal of the same variance in place of the Laplace prior on changes of trend. So an effect
     known only from ``prior`` widens the interval by its own uncertainty.
 
+    Prophet takes the months about its trend and wave for independent, so that it forgets how far off the last one was.
+    With ``autoregressive`` the median is no longer the library's: the last residual is carried on, multiplied by the
+    correlation of consecutive residuals each month, and the variance that it explains is taken off.
+
     References
     ----------
     Taylor, S. J. and Letham, B. (2018). Forecasting at scale. The American Statistician 72(1).
@@ -70,6 +74,7 @@ class Prophet:
     changepoint_prior_scale: float = 0.05
     seasonality_prior_scale: float = 10.0
     regressor_prior_scale: float = 10.0
+    autoregressive: bool = False
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> ProphetFit:
         """The maximum of Prophet's posterior given the observed months of ``y``; missing months are left out.
@@ -92,7 +97,8 @@ class Prophet:
         _refuse(target, history, prior)
         model = self._library(target, prior["sd"])
         _optimise(model, target, history)
-        return _read(model, target, history, prior, centre)
+        fit = _read(model, target, history, prior, centre)
+        return fit if self.autoregressive else replace(fit, carry=0.0)
 
     def _library(self, target: pd.Series, sd: pd.Series) -> Any:
         n = len(target)
@@ -140,7 +146,7 @@ class ProphetFit:
     """Prophet's parameters in logs: ``coefficients`` belong to the columns of ``basis``, less ``centre`` and ``prior``.
 
     ``noise`` is the standard deviation of a month, ``bend`` that of the change of slope in a month, in logs per month;
-    ``last`` is the last observed month.
+    ``last`` is the last observed month, ``residual`` what it left, ``carry`` the share of it that a month passes on.
     """
 
     basis: Basis
@@ -151,16 +157,20 @@ class ProphetFit:
     covariance: np.ndarray
     noise: float
     bend: float
+    residual: float
+    carry: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """The library's ``yhat``, and bounds that also know the uncertainty of trend, wave and effects."""
+        """The library's ``yhat``, with what is carried on, and bounds that also know how sure the coefficients are."""
         months = pd.PeriodIndex(X.index)
         values = X[self.prior.index].to_numpy(dtype=float)
         columns = self.basis.columns(months, values)
+        distance = months.asi8 - self.last.ordinal
+        passed = self.carry**distance
         median = self.centre + values @ self.prior["mean"].to_numpy() + columns @ self.coefficients
         estimation = np.einsum("ij,jk,ik->i", columns, self.covariance, columns)
-        variance = self.noise**2 + trend_variance(months.asi8 - self.last.ordinal, self.bend) + estimation
-        return gaussian_bounds(median, np.sqrt(variance), months)
+        variance = self.noise**2 * (1 - passed**2) + trend_variance(distance, self.bend) + estimation
+        return gaussian_bounds(median + passed * self.residual, np.sqrt(variance), months)
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect, in logs.
@@ -231,26 +241,30 @@ def _read(model: Any, target: pd.Series, history: pd.DataFrame, prior: pd.DataFr
     beta = found["beta"][: 2 * order + history.shape[1]]  # the library adds a column of zeros where it has none
     coefficients = scale * np.concatenate([found["k"], found["m"], found["delta"], beta])
     sigma = found["sigma_obs"].item() * scale
-    noise, covariance = _uncertainty(target - columns @ coefficients, sigma, columns, _prior_sd(model, prior) * scale)
+    residuals = target.to_numpy() - columns @ coefficients
+    r = _correlation(residuals)
+    noise, covariance = _uncertainty(sigma, r, columns, _prior_sd(model, prior) * scale)
     step = MONTH / model.t_scale.days
     bend = np.sqrt(2 * len(basis.changes) * step) * np.abs(found["delta"]).mean() * scale * step
-    return ProphetFit(basis, history.index[-1], prior, centre, coefficients, covariance, noise, bend)
+    last, residual = history.index[-1], float(residuals[-1])
+    return ProphetFit(basis, last, prior, centre, coefficients, covariance, noise, float(bend), residual, carry=r)
 
 
-def _uncertainty(
-    residuals: pd.Series, sigma: float, columns: np.ndarray, prior_sd: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _correlation(residuals: np.ndarray) -> float:
+    """Correlation of consecutive residuals, held within 0 and 0.9."""
+    return float(np.clip(residuals[1:] @ residuals[:-1] / (residuals @ residuals + TINY), 0, 0.9))
+
+
+def _uncertainty(sigma: float, r: float, columns: np.ndarray, prior_sd: np.ndarray) -> tuple[float, np.ndarray]:
     """Standard deviation of a month, and covariance of the coefficients.
 
     ``sigma`` is the library's, which counts no degrees of freedom; those that the shrunk coefficients take are given
     back. A level or a step rests on months that err alike, so for the covariance the variance of the noise is its
-    long-run variance, (1 + r) / (1 - r) times as large, r being the correlation of consecutive residuals in [0, 0.9].
+    long-run variance, (1 + r) / (1 - r) times as large, ``r`` being the correlation of consecutive residuals.
     """
     gram, precision, rows = columns.T @ columns, np.diag(prior_sd**-2.0), len(columns)
     taken = float(np.trace(np.linalg.solve(gram / sigma**2 + precision, gram / sigma**2)))
     variance = sigma**2 * rows / max(rows - taken, 1.0)
-    along = residuals.to_numpy()
-    r = float(np.clip(along[1:] @ along[:-1] / (along @ along + TINY), 0, 0.9))
     return float(np.sqrt(variance)), np.linalg.inv(gram / (variance * (1 + r) / (1 - r)) + precision)
 
 

@@ -118,7 +118,9 @@ def test_an_event_that_nobody_has_met_is_wide_by_the_prior_of_coefficients() -> 
     """Without any experience the median stays, and the variance grows by that of a coefficient."""
     logs, _ = simulated(0)
     X = events([], 0, MONTHS + 1)
-    fit = Pooled(prior_sd=0.5).fit({("p", name): (logs[name][:MONTHS], X[name][:MONTHS]) for name in NAMES})["p", "D00"]
+    fit = Pooled(coefficient_sd=0.5).fit({("p", name): (logs[name][:MONTHS], X[name][:MONTHS]) for name in NAMES})[
+        "p", "D00"
+    ]
     calm = X["D00"][MONTHS:]
     without, struck = fit.predict(calm), fit.predict(calm + 1)
     np.testing.assert_allclose(struck["median"], without["median"], rtol=1e-12)
@@ -269,7 +271,7 @@ def test_what_is_left_out_is_named_with_its_reason() -> None:
         (
             "p",
             "ONE",
-        ): "pooled needs 12 observed months and found 1, and its share of WLD is known in 1 months where 2 are needed.",
+        ): "pooled needs 12 observed months and found 1, and its share of WLD is known in 1 of the 2 months needed.",
         (
             "q",
             "WLD",
@@ -289,3 +291,16 @@ def test_beyond_the_longest_distance_learned_the_variance_grows_in_proportion() 
     bounds = Pooled().fit(panel_of(logs[:MONTHS]))["p", "D00"].predict(next_months(logs[:MONTHS], 36))
     near, far = (half_width(bounds).iloc[distance - 1] for distance in (DISTANCES[-1], 36))
     assert far == pytest.approx(near * np.sqrt(3), rel=0.05)
+
+
+def test_a_sparse_destination_may_have_regressors_of_its_own() -> None:
+    """Effects that no full series has met are unknown each on its own: their variances add."""
+    logs, _ = simulated(8)
+    total = logs["D00"][:MONTHS]
+    sparse = only(total - 2, 30, 40)
+    X = pd.DataFrame({"ban": 0.0, "quota": 0.0}, index=sparse.index)
+    fit = Pooled().fit({("p", "WLD"): plain(total), ("p", "ITA"): (sparse, X)})["p", "ITA"]
+    calm = next_months(total, 1).assign(ban=0.0, quota=0.0)
+    sd = [half_width(fit.predict(calm + step)).iloc[0] / 1.2815515655446004 for step in (0, 1)]
+    assert sd[1] ** 2 - sd[0] ** 2 == pytest.approx(2 * 0.5**2)
+    np.testing.assert_allclose(fit.effects(), [[0, -0.98, 0.98]] * 2, atol=1e-3)

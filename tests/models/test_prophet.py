@@ -144,6 +144,21 @@ def test_a_known_step_is_recovered_in_most_series() -> None:
     assert sum(held) >= 34  # a binomial of 0.95 falls below it once in 300 times
 
 
+def test_the_last_residual_is_carried_on_when_asked() -> None:
+    """With autocorrelated noise the carried residual brings the next month closer, and only it moves the median."""
+    errors = []
+    for seed in range(20):
+        y, _ = simulated(seed)
+        past, ahead = with_gaps(y[:MONTHS]), no_events(y.index[MONTHS:])
+        plain = Prophet().fit(past, no_events(past.index))
+        carried = Prophet(autoregressive=True).fit(past, no_events(past.index))
+        moved = carried.predict(ahead)["median"] - plain.predict(ahead)["median"]
+        np.testing.assert_allclose(moved, carried.carry ** np.arange(1, AHEAD + 1) * carried.residual, atol=1e-12)
+        errors.append([abs(y.iloc[MONTHS] - fit.predict(ahead)["median"].iloc[0]) for fit in (plain, carried)])
+    before, after = np.mean(errors, axis=0)
+    assert after < 0.9 * before
+
+
 def test_a_change_of_unit_changes_nothing_else(series) -> None:
     """A thousand times the volume gives a thousand times the forecast, to the last digits."""
     y, X, ahead = series
