@@ -35,7 +35,7 @@ Order = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Arima:
-    """Regression with ARIMA errors: ``order`` is (p, d, q), ``seasonal_order`` is (P, D, Q) of twelve months.
+    """Regression with ARIMA errors [1]_: ``order`` is (p, d, q), ``seasonal_order`` is (P, D, Q) of twelve months.
 
     An order left out is chosen for the series: D by `seasonal_differences`, d by `differences`, then p, q, P and Q of
     that d and D by AICc [2]_ over a few candidates. Nothing is seasonal with fewer than 36 observed months; p + q is at
@@ -65,8 +65,8 @@ class Arima:
     >>> fit.effects().round(2).loc["licensing"].to_dict()
     {'estimate': 2.0, 'lower': 1.99, 'upper': 2.01}
     >>> lifted = pd.DataFrame({"licensing": [0.0]}, month[-1:] + 1)
-    >>> fit.predict(lifted).round(2).loc["2025-01", "median"]
-    np.float64(1.0)
+    >>> fit.predict(lifted)["median"].round(2).tolist()
+    [1.0]
     """
 
     order: Order | None = None
@@ -86,9 +86,12 @@ class Arima:
         training = _training(y, X, prior)
         orders, seasonal_orders = _candidates(training, self.order, self.seasonal_order)
         _refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
-        chosen = _search(training, orders, seasonal_orders)
-        model = _sarimax(training, chosen.order, chosen.seasonal_order, as_states=training.prior is not None)
-        results, converged = _maximise(model, chosen.start, FINAL)
+        try:
+            chosen = _search(training, orders, seasonal_orders)
+            model = _sarimax(training, chosen.order, chosen.seasonal_order, as_states=training.prior is not None)
+            results, converged = _maximise(model, chosen.start, FINAL)
+        except np.linalg.LinAlgError as error:
+            raise FitError(f"arima met parameters without a likelihood, of which statsmodels says: {error}.") from error
         return ArimaFit(chosen.order, chosen.seasonal_order, converged, training, results)
 
 
@@ -213,37 +216,45 @@ def _candidates(
     D = seasonal_order[1] if seasonal_order else seasonal_differences(training)
     d = order[1] if order else differences(training, D)
     arma = ARMA if training.count >= LEAST_OBSERVED_FOR_TWO else SHORT_ARMA
-    seasonal = SEASONAL_ARMA[D] if training.count >= LEAST_OBSERVED_FOR_SEASON else [(0, 0)]
     orders = [order] if order else [(p, d, q) for p, q in arma]
-    return orders, [seasonal_order] if seasonal_order else [(P, D, Q) for P, Q in seasonal]
+    if seasonal_order:
+        return orders, [seasonal_order]
+    seasonal = SEASONAL_ARMA[D] if training.count >= LEAST_OBSERVED_FOR_SEASON else [(0, 0)]
+    return orders, [(P, D, Q) for P, Q in seasonal]
 
 
 def seasonal_differences(training: Training) -> int:
-    """One where the changes from month to month come back a year later, else zero.
+    """One where a season shows in the changes or in the level, else zero.
 
-    They do when their autocorrelation at lag 12, after least squares on the changes of the regressors, is above two
-    standard errors. It is sought in changes because a wandering level hides a season there less, and in what the
-    regressors leave because a step is one large change. It is zero with fewer than 36 observed months, and where some
-    calendar month was observed less than twice.
+    In the changes from month to month it shows when their autocorrelation at lag 12 is above two standard errors: a
+    wandering level hides a season there less. In the level, where noise hides it less, it shows when the narrowest of
+    all differences is a yearly one. Both are taken of what least squares on a trend and the regressors, differenced
+    alike, leaves, so that neither of them looks like a season. It is zero with fewer than 36 observed months, where
+    some calendar month was observed less than twice, and where yearly differences would take a regressor away.
     """
     years = np.bincount(training.months.month.to_numpy()[training.observed], minlength=SEASON + 1)[1:]
-    if training.count < LEAST_OBSERVED_FOR_SEASON or years.min() < 2:
+    if training.count < LEAST_OBSERVED_FOR_SEASON or years.min() < 2 or _unidentified(training, 1, 1):
         return 0
+    trend = np.column_stack([training.X, np.arange(len(training.y))])
+    detrended = replace(training, X=trend)
+    narrowest = [min(_width(detrended, 0, D), _width(detrended, 1, D)) for D in (0, 1)]
+    return int(_changes_return(detrended) or narrowest[1] < narrowest[0])
+
+
+def _changes_return(training: Training) -> bool:
     change = _unexplained(training, 1, 0)
     products = change[SEASON:] * change[:-SEASON]
     pairs = np.isfinite(products).sum()
-    if pairs < LEAST_PAIRS:
-        return 0
-    return int(np.nanmean(products) / np.nanmean(change**2) > 2 / np.sqrt(pairs))
+    return bool(pairs >= LEAST_PAIRS and np.nanmean(products) > 2 / np.sqrt(pairs) * np.nanmean(change**2))
 
 
 def differences(training: Training, D: int) -> int:
     """One unless differencing widens the (seasonally differenced) logs by more than a quarter, else zero.
 
     Widths are residual standard deviations of least squares on the regressors, differenced alike, so that a step does
-    not look like a wandering level. White noise widens by 41 %, an AR(1) of 0.5 not at all. In doubt it is one: to
-    difference too much costs little in the months just ahead, to hold on to an old mean costs more. It is zero where
-    too few changes are known.
+    not look like a wandering level. White noise widens by 41 %, an AR(1) of 0.5 not at all. In doubt it is
+    one, because after an event without a regressor the old mean does not come back. It is zero where fewer than six
+    changes are known beyond the parameters.
     """
     level, change = _width(training, 0, D), _width(training, 1, D)
     return int(change <= WIDER * level)
@@ -276,21 +287,28 @@ def _refuse_unidentified(training: Training, d: int, D: int) -> None:
     seen = np.unique(training.months.month[training.observed])
     if D and len(seen) < SEASON:
         raise FitError(f"arima takes yearly differences and needs every calendar month, but observed only {len(seen)}.")
+    regressor = _unidentified(training, d, D)
+    if regressor:
+        raise FitError(
+            f"arima cannot tell regressor {regressor!r} apart: in the {training.count} observed months it is constant,"
+            " or made up of the season, the trend and the regressors before it. Leave it out or give it a prior."
+        )
+
+
+def _unidentified(training: Training, d: int, D: int) -> str | None:
+    """The first regressor that differencing and the regressors before it leave nothing of; with a prior, none is."""
     if training.prior is not None:
-        return
-    known = np.arange(len(training.y))[training.observed]
-    free = [known**power for power in range(max(d, 1) + D)]
+        return None
+    known = np.flatnonzero(training.observed)
+    basis = np.vander(known.astype(float), max(d, 1) + D)
     if D:
-        free += [training.months.month[known] == month for month in range(2, SEASON + 1)]
-    basis = np.column_stack(free).astype(float)
+        basis = np.column_stack([basis, np.eye(SEASON)[training.months.month.to_numpy()[known] - 1, 1:]])
     for regressor, column in zip(training.regressors, training.X[known].T, strict=True):
         rest = column - basis @ np.linalg.lstsq(basis, column)[0]
         if float(np.linalg.norm(rest)) <= LEAST_RANGE * float(np.linalg.norm(column)):
-            raise FitError(
-                f"arima cannot tell regressor {regressor!r} apart: in the {len(known)} observed months it is constant,"
-                f" or made up of the season, the trend and the regressors before it. Leave it out or give it a prior."
-            )
+            return regressor
         basis = np.column_stack([basis, column])
+    return None
 
 
 def _search(training: Training, orders: list[Order], seasonal_orders: list[Order]) -> Candidate:
@@ -298,47 +316,52 @@ def _search(training: Training, orders: list[Order], seasonal_orders: list[Order
 
     Meanwhile the coefficients stay where the first candidate has them, so that each optimiser has few parameters.
     """
+    orders = [order for order in orders if _spare_months(training, order, seasonal_orders[0]) > 0]
+    if not orders:
+        raise FitError(
+            f"arima needs more months than parameters and found {training.count} observed months, which every candidate"
+            f" with {len(training.regressors)} regressors uses up."
+        )
     coefficients = _first_coefficients(training, orders[0], seasonal_orders[0])
     seasonal = [_candidate(training, coefficients, orders[0], seasonal_order) for seasonal_order in seasonal_orders]
     best = min(seasonal, key=lambda candidate: candidate.aicc)
     others = [_candidate(training, coefficients, order, best.seasonal_order) for order in orders[1:]]
-    best = min([best, *others], key=lambda candidate: candidate.aicc)
-    if not np.isfinite(best.aicc):
-        raise FitError(
-            f"arima finds no model of {training.count} observed months and {len(training.regressors)} regressors:"
-            " no candidate has fewer parameters than months and a finite likelihood."
-        )
-    return best
+    return min([best, *others], key=lambda candidate: candidate.aicc)
+
+
+def _parameters(training: Training, order: Order, seasonal_order: Order) -> int:
+    """How many are estimated: ARMA, constant, coefficients without a prior, and the variance."""
+    coefficients = len(training.regressors) if training.prior is None else 0
+    return len(_start(order, seasonal_order)) + coefficients + 1
+
+
+def _spare_months(training: Training, order: Order, seasonal_order: Order) -> int:
+    """Observed months that differences and parameters leave, less one: the denominator of AICc."""
+    lost = order[1] + SEASON * seasonal_order[1]
+    return training.count - lost - _parameters(training, order, seasonal_order) - 1
 
 
 def _candidate(training: Training, coefficients: np.ndarray, order: Order, seasonal_order: Order) -> Candidate:
-    """One order of the choice; its AICc is infinite where it has too many parameters or no likelihood."""
-    count = training.count - order[1] - SEASON * seasonal_order[1]
-    constant = [0.0] if order[1] == 0 else []
-    free = [] if training.prior is not None else coefficients.tolist()
-    arma = _arma_start(order, seasonal_order)
-    parameters = len(constant) + len(free) + len(arma) + 1
-    if count - parameters - 1 <= 0:
-        return Candidate(order, seasonal_order, np.inf, np.array([]))
+    """One order of the choice, its AICc infinite where it has too many parameters or no finite likelihood."""
     rest = replace(training, y=training.y - training.X @ coefficients, X=training.X[:, :0])
     model = _sarimax(rest, order, seasonal_order, simple_differencing=training.complete, concentrate_scale=True)
-    results, _ = _maximise(model, np.array(constant + arma), SEARCH)
-    aicc = -2 * float(results.llf) + 2 * parameters * count / (count - parameters - 1)
-    split = len(constant)
-    start = np.concatenate([results.params[:split], free, results.params[split:], [results.scale]])
-    return Candidate(order, seasonal_order, aicc, start)
+    results, _ = _maximise(model, _start(order, seasonal_order), SEARCH)
+    parameters, spare = (count(training, order, seasonal_order) for count in (_parameters, _spare_months))
+    aicc = -2 * float(results.llf) + 2 * parameters * (parameters + 1 + spare) / spare if spare > 0 else np.inf
+    constant = int(order[1] == 0)
+    free = coefficients if training.prior is None else coefficients[:0]
+    start = np.concatenate([results.params[:constant], free, results.params[constant:], [results.scale]])
+    return Candidate(order, seasonal_order, aicc if np.isfinite(aicc) else np.inf, start)
 
 
 def _first_coefficients(training: Training, order: Order, seasonal_order: Order) -> np.ndarray:
     """Coefficients under the first candidate, which has them as states."""
     if not training.regressors:
         return np.array([])
-    spread = np.nanvar(_unexplained(training, order[1], seasonal_order[1]))
-    variance = spread if np.isfinite(spread) and spread > 0 else np.nanvar(training.y)
-    constant = [0.0] if order[1] == 0 else []
-    start = np.array([*constant, *_arma_start(order, seasonal_order), variance])
+    left = _unexplained(training, order[1], seasonal_order[1])
+    variance = np.nansum(left**2) / max(np.isfinite(left).sum(), 1) or np.nanvar(training.y)
     model = _sarimax(training, order, seasonal_order, as_states=True, simple_differencing=training.complete)
-    results, _ = _maximise(model, start, SEARCH)
+    results, _ = _maximise(model, np.append(_start(order, seasonal_order), variance), SEARCH)
     return _coefficients(results, len(training.regressors))[0]
 
 
@@ -348,10 +371,11 @@ def _coefficients(results: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     return results.filtered_state[first:, -1], results.filtered_state_cov[first:, first:, -1]
 
 
-def _arma_start(order: Order, seasonal_order: Order) -> list[float]:
-    """Where an optimiser starts: weak autoregression, and moving averages that give back some of each difference."""
+def _start(order: Order, seasonal_order: Order) -> np.ndarray:
+    """Where an optimiser starts: the constant, and moving averages that give back some of each difference."""
     (p, d, q), (P, D, Q) = order, seasonal_order
-    return [0.1] * p + [-0.3 if d else 0.1] * q + [0.1] * P + [-0.5 if D else 0.1] * Q
+    constant = [0.0] if d == 0 else []
+    return np.array(constant + [0.1] * p + [-0.3 if d else 0.1] * q + [0.1] * P + [-0.5 if D else 0.1] * Q)
 
 
 def _sarimax(training: Training, order: Order, seasonal_order: Order, as_states: bool = False, **options: Any) -> Any:
@@ -380,6 +404,8 @@ def _maximise(model: Any, start: np.ndarray, optimisers: dict[str, dict[str, flo
 
     An optimiser that stops short hands its best point on to the next.
     """
+    if not len(start):
+        return model.smooth(start, cov_type="none"), True
     best = None
     for method, options in optimisers.items():
         with _quiet():
