@@ -101,12 +101,12 @@ class Pooled:
         y, total = panel[key][0], panel.get((key[0], WORLD))
         if _full(y):
             return None
-        needs = f"pooled needs {LEAST_OBSERVED} observed months and found {y.count()}"
+        needs = f"pooled needs {LEAST_OBSERVED} observed months"
         if total is None or not _full(total[0]):
-            return f"{needs}, and there is no {WORLD} with {LEAST_OBSERVED} of which to take a share."
+            return f"{needs}, there being no {WORLD} with as many to take a share of, and found {y.count()}."
         shares = int((y - total[0]).count())
         if shares < LEAST_SHARES:
-            return f"{needs}, and its share of {WORLD} is known in {shares} of the {LEAST_SHARES} months needed."
+            return f"{needs} or {LEAST_SHARES} with its share of {WORLD}, and found {y.count()} and {shares}."
         return None
 
 
