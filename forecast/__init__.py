@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from forecast.events import known_events
     from forecast.models import load
     from forecast.origin import Forecasts
+    from forecast.output import read_run
+    from forecast.plots import plot_forecast
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.tables import TableError
 
@@ -22,11 +24,13 @@ _HOMES = {
     "forecast_all": "forecast.backtest",
     "known_events": "forecast.events",
     "load": "forecast.models",
+    "plot_forecast": "forecast.plots",
     "read_destinations": "forecast.sources.plain",
     "read_events": "forecast.sources.plain",
     "read_exports": "forecast.sources.plain",
     "read_groups": "forecast.sources.plain",
     "read_period_totals": "forecast.sources.plain",
+    "read_run": "forecast.output",
 }
 
 __all__ = [
@@ -35,11 +39,13 @@ __all__ = [
     "forecast_all",
     "known_events",
     "load",
+    "plot_forecast",
     "read_destinations",
     "read_events",
     "read_exports",
     "read_groups",
     "read_period_totals",
+    "read_run",
 ]
 
 

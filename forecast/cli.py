@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from forecast.origin import Forecasts
     from forecast.report.outlook import Outlook
 
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much."""
+
 SHIPPED = "shipped"
 SHIPPED_PRODUCT = "rare_earth_magnets"
 """What is forecast where neither files nor products are given."""
@@ -159,7 +162,7 @@ def next_months(
         found = _outlooks(tables, choice, run)
         about = _about(given, choice, found, horizon, seed)
         with _progress_bar("Drawing", quiet) as progress:
-            _write(folder, tables, run, about, found, progress if plot else None)
+            _write(folder, tables, choice, run, about, found, progress if plot else None)
         if not quiet:
             _print(found, folder)
             _say_newer_figures(found, issued)
@@ -314,7 +317,7 @@ def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
 
 
 def _forecast(
-    tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: int, progress: Callable[[int, int], None]
+    tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: int, progress: Progress
 ) -> Forecasts:
     import forecast as fc
 
@@ -380,10 +383,11 @@ def _about(given: _Given, choice: _Choice, found: list[Outlook], horizon: int, s
 def _write(
     folder: Path,
     tables: _Tables,
+    choice: _Choice,
     run: Forecasts,
     about: Mapping[str, Any],
     found: list[Outlook],
-    drawing: Callable[[int, int], None] | None,
+    drawing: Progress | None,
 ) -> None:
     """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
     from forecast.output import new_folder, write_run
@@ -393,19 +397,21 @@ def _write(
         write_run(beside, run, about)
         (beside / "table.md").write_text("\n".join(map(as_markdown, found)), encoding="utf-8", newline="\n")
         if drawing is not None:
-            _draw(beside / "plots", tables, run, drawing)
+            _draw(beside / "plots", tables, run, choice, drawing)
 
 
-def _draw(folder: Path, tables: _Tables, run: Forecasts, drawing: Callable[[int, int], None]) -> None:
-    """A picture of every series that was forecast, or could not be."""
+def _draw(folder: Path, tables: _Tables, run: Forecasts, choice: _Choice, drawing: Progress) -> None:
+    """A picture of every series of which something was known, with its forecast where it has one."""
+    from forecast.backtest import selected_series
     from forecast.plots import plot_forecast
 
-    cells = [run.forecasts, run.failures]
-    series = sorted({key for table in cells for key in zip(table["product"], table["destination"], strict=True)})
+    given = (tables.exports, tables.events, tables.groups, run.forecasts)
+    released = tables.exports[tables.exports["released"] <= choice.issued]
+    series = selected_series(released, choice.products, choice.destinations)
     folder.mkdir()
-    for done, (product, destination) in enumerate(series, start=1):
-        figure = plot_forecast(tables.exports, tables.events, tables.groups, run, product, destination)
-        figure.savefig(folder / f"{product}-{destination}.png")
+    for done, key in enumerate(series, start=1):
+        figure = plot_forecast(*given, *key, model=choice.shown, issued=choice.issued, names=_names(tables.places))
+        figure.savefig(folder / f"{'-'.join(key)}.png")
         drawing(done, len(series))
 
 
@@ -474,17 +480,23 @@ def _silent_libraries() -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def _progress_bar(what: str, quiet: bool) -> Iterator[Progress]:
     """A function to be told how much is done of how much; a bar on a terminal's stderr shows it after a while."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
     task = bar.add_task(what, total=None)
     late = Timer(BAR_AFTER_SECONDS, bar.start)
     late.daemon = True

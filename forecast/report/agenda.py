@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from forecast.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
-from forecast.report.outlook import records, spoken
+from forecast.report.outlook import records, spoken, whom
 
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""
@@ -68,9 +68,8 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
 
 def _cells(event: Any, names: Mapping[str, str]) -> list[str]:
     ends = f"{event.scheduled}?" if event.scheduled else str(event.ends or "")
-    places = ["all" if code in ("ALL", "WLD") else names.get(code, code) for code in event.destinations]
     more = len(event.products) - SHOWN_PRODUCTS
     goods = [spoken(name.replace("ALL", "all")) for name in event.products[:SHOWN_PRODUCTS]]
     named = ", ".join(goods) + (f" and {more} more" if more > 0 else "")
     days = [str(event.announced), str(event.effective), ends]
-    return [*days, spoken(event.kind), ", ".join(places), named, event.description or event.event]
+    return [*days, spoken(event.kind), whom(event.destinations, names), named, event.description or event.event]

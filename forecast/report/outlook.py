@@ -22,6 +22,9 @@ WIDE = 4
 SPARSE = 12
 """A series is called sparse with fewer observed months than this."""
 
+NAMED = 3
+"""Destinations of an event that are named; further ones are counted."""
+
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
     "events", "unestimated", "notes",
@@ -146,6 +149,25 @@ def records(table: pd.DataFrame) -> list[Any]:
     return list(table.itertuples(index=False))
 
 
+def since(event: Any, names: Mapping[str, str]) -> str:
+    """Since when an event acts on whom, and until when where that is known."""
+    until = f" until {event.ends}" if event.ends else ""
+    return f"{event.effective} {whom(event.destinations, names)}{until}"
+
+
+def whom(codes: Sequence[str], names: Mapping[str, str]) -> str:
+    """The first destinations of an event by name, and how many more there are.
+
+    Examples
+    --------
+    >>> whom(("DEU", "FRA", "ITA", "ESP", "POL"), {"DEU": "Germany"}), whom(("ALL",), {})
+    ('Germany, FRA, ITA and 2 more', 'all')
+    """
+    named = ["all" if code in ("ALL", "WLD") else names.get(code, code) for code in codes]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return ", ".join(named[:NAMED]) + more
+
+
 # Rows ----------------------------------------------------------------------------------------------------------------
 
 
@@ -215,13 +237,8 @@ def _events_acting(rows: pd.DataFrame, calendar: Calendar, names: Mapping[str, s
     for kind in ACTING_KINDS:
         of_kind = [event for event in in_order if event.kind == kind]
         if of_kind:
-            lines.append(f"{spoken(kind)} {'; '.join(_since(event, names) for event in of_kind)}")
+            lines.append(f"{spoken(kind)} {'; '.join(since(event, names) for event in of_kind)}")
     return Remark("Events acting", tuple(lines))
-
-
-def _since(event: Any, names: Mapping[str, str]) -> str:
-    whom = ", ".join("all" if code in ("ALL", "WLD") else names.get(code, code) for code in event.destinations)
-    return f"{event.effective} {whom}" + (f" until {event.ends}" if event.ends else "")
 
 
 def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame) -> Remark:
