@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forecast.backtest import forecast_all
+    from forecast.audit import look_ahead_audit
+    from forecast.backtest import backtest_all, compare_events, forecast_all
+    from forecast.checkpoint import Checkpoint
     from forecast.events import known_events
     from forecast.models import load
     from forecast.origin import Forecasts
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
     from forecast.tables import TableError
 
 _HOMES = {
+    "Checkpoint": "forecast.checkpoint",
     "Forecasts": "forecast.origin",
     "TableError": "forecast.tables",
+    "backtest_all": "forecast.backtest",
+    "compare_events": "forecast.backtest",
     "forecast_all": "forecast.backtest",
     "known_events": "forecast.events",
     "load": "forecast.models",
+    "look_ahead_audit": "forecast.audit",
     "plot_forecast": "forecast.plots",
     "read_destinations": "forecast.sources.plain",
     "read_events": "forecast.sources.plain",
@@ -34,11 +40,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "Checkpoint",
     "Forecasts",
     "TableError",
+    "backtest_all",
+    "compare_events",
     "forecast_all",
     "known_events",
     "load",
+    "look_ahead_audit",
     "plot_forecast",
     "read_destinations",
     "read_events",

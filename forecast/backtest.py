@@ -1,26 +1,36 @@
 """Rolling origins: forecasts made on one or many issue days, and the work spread over cores.
 
-A live forecast is a backtest with one origin: `forecast_all` makes both.
+A live forecast is a backtest with one origin: `forecast_all` makes both, and `backtest_all` only says which days, and
+adds what came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
-from forecast.combine import combination
+from forecast.checkpoint import Checkpoint, table_digest
+from forecast.combine import MEMBERS, STAND_IN, combination
+from forecast.evaluate import Measure, add_actuals, phases, scores, significance
 from forecast.events import Members
+from forecast.known import origins
 from forecast.models.protocol import SeriesKey
-from forecast.origin import PANEL_MODELS, Forecasts, Job, forecast_origin
-from forecast.tables import FAILURE_COLUMNS
+from forecast.origin import PANEL_MODELS, Forecasts, Job, forecast_origins
+from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
-SERIES_A_TASK = 8
+SERIES_A_TASK = 4
+ORIGINS = 24
+"""How many origins a backtest has where nothing is said."""
 
 Progress = Callable[[int, int], None]
+Days = Mapping[str, Sequence[date]]
+"""Issue days by product."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ def forecast_all(
     destinations: Sequence[str] | None = None,
     models: Sequence[str] = MODELS,
     horizon: int = 1,
+    window: int | None = None,
+    refit: int = 1,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -52,7 +64,8 @@ def forecast_all(
     ``issued`` defaults to the day on which the latest figures of the products were released. ``products`` and
     ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
-    with the first of them. ``progress`` is called with the number of pieces of work done and their total.
+    with the first of them. ``window`` and ``refit`` are those of `backtest_all`. ``progress`` is called with the number
+    of pieces of work done and their total.
 
     Returns
     -------
@@ -63,7 +76,7 @@ def forecast_all(
     Raises
     ------
     ValueError
-        When nothing was known of the products on an issue day, or a model has no such name.
+        When nothing was known of the products on an issue day, a model has no such name, or a number is below one.
 
     Examples
     --------
@@ -73,13 +86,134 @@ def forecast_all(
     ...     products=["gallium"], destinations=["WLD"], models=["naive"],
     ... )
     >>> run.forecasts[["destination", "model", "cutoff", "month"]].astype(str).values.tolist()
-    [['WLD', 'naive', '2025-12', '2026-01']]
+    [['WLD', 'naive', '2025-12', '2026-01'], ['WLD', 'naive', '2025-12', '2026-02']]
     """
     products = list(products or exports["product"].unique())
-    days = _issue_days(exports, products, issued)
-    job = Job(exports, events, groups, horizon, seed)
+    days = dict.fromkeys(products, _issue_days(exports, products, issued))
+    job = _job(exports, events, groups, days, horizon, window, refit, seed)
+    tasks = plan(days, selected_series(exports, products, destinations), models)
+    return gather(run_tasks(job, tasks, jobs, progress), models)
+
+
+def backtest_all(
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    *,
+    products: Sequence[str] | None = None,
+    destinations: Sequence[str] | None = None,
+    models: Sequence[str] = MODELS,
+    horizon: int = 1,
+    last: int | None = None,
+    first: pd.Period | None = None,
+    to: pd.Period | None = None,
+    window: int | None = None,
+    refit: int = 1,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Forecasts:
+    """The forecasts that would have been made on past days, with ``actual_t``, what came (NaN where nothing is out).
+
+    The days are the `backtest_origins` of each product by ``last``, ``first`` and ``to``. The rows of a day are what
+    `forecast_all` gives with ``issued`` on that day, to the last digit, whatever other days are asked for.
+
+    ``window`` shows models only so many months up to the cutoff (None: all). With ``refit`` above one, a model whose
+    fits can hold their parameters (theta, arima) estimates them once in so many months, on the first origin of each
+    block of months counted from January 1970, and follows the figures with them until the next block. A series that
+    could not be fitted then, or had other regressors, is fitted anew; so is every other model, on every day.
+    ``checkpoint`` keeps what is done, so that a run can be resumed.
+
+    Raises
+    ------
+    ValueError
+        When there is no such origin, a model has no such name, or a number is below one.
+    CheckpointError
+        When the run to resume was another one.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> run = fc.backtest_all(
+    ...     fc.read_exports(), fc.read_events(), fc.read_groups(),
+    ...     products=["gallium"], destinations=["WLD"], models=["naive"], first=pd.Period("2023-08"), last=2,
+    ... )
+    >>> len(run.forecasts)
+    2
+    """
+    products = list(products or exports["product"].unique())
+    days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
+    job = _job(exports, events, groups, days, horizon, window, refit, seed)
     series = selected_series(exports, products, destinations)
-    return gather(run_tasks(job, plan(days, series, models, jobs), jobs, progress), models)
+    if checkpoint is not None:
+        checkpoint.begin(*_fingerprint(job, days, series, models, refit))
+    run = gather(run_tasks(job, plan(days, series, models), jobs, progress, checkpoint), models)
+    return replace(run, forecasts=add_actuals(run.forecasts, exports))
+
+
+@dataclass(frozen=True)
+class EventsCompared:
+    """The same backtest with and without events, and what the events added.
+
+    ``scores`` has the columns of `forecast.evaluate.scores` after ``events`` (``with`` or ``without``);
+    ``significance`` tests each model with events against the same model without.
+    """
+
+    with_events: Forecasts
+    without_events: Forecasts
+    scores: pd.DataFrame
+    significance: pd.DataFrame
+
+
+def compare_events(
+    exports: pd.DataFrame, events: pd.DataFrame, groups: Members, *, measure: Measure = "mae_t", **options: Any
+) -> EventsCompared:
+    """What the events added: `backtest_all` with ``options`` run twice, scored in the same slices and tested.
+
+    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.evaluate.significance`. Models that
+    take no regressors come out the same.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> both = fc.compare_events(
+    ...     fc.read_exports(), fc.read_events(), fc.read_groups(),
+    ...     products=["rare_earth_magnets"], destinations=["USA"], models=["naive"], to=pd.Period("2025-05"), last=3,
+    ... )
+    >>> both.significance.loc[0, "verdict"]
+    'same losses as naive without events (n = 3 months)'
+    """
+    runs = {"with": backtest_all(exports, events, groups, **options)}
+    runs["without"] = backtest_all(exports, events.iloc[:0], groups, **options)
+    phase = {name: phases(run.forecasts, events, groups) for name, run in runs.items()}
+    scored = [
+        scores(run.forecasts, exports, phase[name]).assign(events=name)[["events", *SCORE_COLUMNS, "n_mase"]]
+        for name, run in runs.items()
+    ]
+    tested = [
+        _with_against_without(runs, model, exports, events, groups, measure)
+        for model in runs["with"].forecasts["model"].unique()
+    ]
+    return EventsCompared(runs["with"], runs["without"], pd.concat(scored, ignore_index=True), _stacked(tested))
+
+
+def _with_against_without(
+    runs: Mapping[str, Forecasts],
+    model: str,
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    measure: Measure,
+) -> pd.DataFrame:
+    """The significance of one model with events against itself without."""
+    own = {name: run.forecasts[run.forecasts["model"] == model] for name, run in runs.items()}
+    against = f"{model} without events"
+    both = pd.concat([own["with"], own["without"].assign(model=against)], ignore_index=True)
+    return significance(both, exports, against, measure, phases(both, events, groups))
+
+
+# Days ----------------------------------------------------------------------------------------------------------------
 
 
 def _issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | Sequence[date] | None) -> list[date]:
@@ -88,6 +222,104 @@ def _issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | S
     if first.empty or days[0] < first.min():
         raise ValueError(f"Nothing of {', '.join(products)} was released by {days[0]}: issue on a later day.")
     return days
+
+
+def backtest_origins(
+    exports: pd.DataFrame,
+    products: Sequence[str],
+    destinations: Sequence[str] | None = None,
+    *,
+    last: int | None = None,
+    first: pd.Period | None = None,
+    to: pd.Period | None = None,
+) -> dict[str, list[date]]:
+    """Days by product on which its cutoff moved and the month after has an actual for one of ``destinations``.
+
+    ``first`` and ``to`` bound that month, both included, and ``last`` takes the last so many of what is left (None: 24,
+    or all where there is a bound). A product without such a day has an empty list.
+
+    Raises
+    ------
+    ValueError
+        When no product has such a day, or ``last`` is below one.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> days = backtest_origins(fc.read_exports(), ["rare_earth_magnets"], ["USA"], to=pd.Period("2025-05"))
+    >>> [str(day) for day in days["rare_earth_magnets"][-3:]]  # to forecast February and March, then April, then May
+    ['2025-03-20', '2025-04-20', '2025-05-20']
+    """
+    count = ORIGINS if last is None and first is None and to is None else last
+    if count is not None:
+        _positive("last", count)
+    found = {}
+    for product in products:
+        series = selected_series(exports, [product], destinations)
+        rows = exports[exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])]
+        months = {month for month in rows["month"].unique() if (first or month) <= month <= (to or month)}
+        days = [day for day, cutoff in cutoffs(exports, product).items() if cutoff + 1 in months]
+        found[product] = days[-count:] if count else days
+    if not any(found.values()):
+        raise ValueError(f"{', '.join(products)}: expected a month with figures before it, found none to forecast.")
+    return found
+
+
+def cutoffs(exports: pd.DataFrame, product: str) -> dict[date, pd.Period]:
+    """The cutoff of each origin of a product, by its day, in order."""
+    rows = exports[exports["product"] == product]
+    return {day: rows.loc[rows["released"] <= day, "month"].max() for day in origins(exports, product)}
+
+
+def estimation_days(exports: pd.DataFrame, days: Days, refit: int) -> dict[tuple[str, date], date]:
+    """The day on which parameters held on an issue day were estimated, by product and issue day; empty for refit 1.
+
+    It is the first origin of the block of ``refit`` months (counted from January 1970) that the cutoff of the issue day
+    lies in, and depends on no other issue day.
+
+    Raises
+    ------
+    ValueError
+        When ``refit`` is below one.
+    """
+    if _positive("refit", refit) == 1:
+        return {}
+    estimated = {}
+    for product, issue_days in days.items():
+        starts = cutoffs(exports, product)
+        firsts: dict[int, date] = {}
+        for day, cutoff in starts.items():
+            firsts.setdefault(cutoff.ordinal // refit, day)
+        for issued in issue_days:
+            known = [cutoff for day, cutoff in starts.items() if day <= issued]
+            if known:
+                estimated[product, issued] = firsts[known[-1].ordinal // refit]
+    return estimated
+
+
+# Work ----------------------------------------------------------------------------------------------------------------
+
+
+def _job(
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    days: Days,
+    horizon: int,
+    window: int | None,
+    refit: int,
+    seed: int,
+) -> Job:
+    if window is not None:
+        _positive("window", window)
+    estimated = estimation_days(exports, days, refit)
+    return Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated)
+
+
+def _positive(name: str, number: int) -> int:
+    if number < 1:
+        raise ValueError(f"{name}: expected one or more, found {number}.")
+    return number
 
 
 def selected_series(
@@ -100,27 +332,78 @@ def selected_series(
     return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
 
 
-def plan(days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str], jobs: int) -> list[Task]:
-    """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series."""
-    panel = tuple(name for name in models if name in PANEL_MODELS)
-    single = tuple(name for name in models if name not in (*PANEL_MODELS, "combination"))
-    size = max(1, min(SERIES_A_TASK, len(series) // (4 * max(jobs, 1))))
-    handfuls = [tuple(series[start : start + size]) for start in range(0, len(series), size)]
-    tasks = [Task(tuple(days), handful, single) for handful in handfuls] if single else []
-    return tasks + ([Task((day,), tuple(series), panel) for day in days] if panel else [])
+def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list[Task]:
+    """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
+
+    The same for any number of processes, so that a run can be resumed with another number of them.
+
+    Raises
+    ------
+    ValueError
+        Without any series.
+    """
+    if not series:
+        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
+    names = fitted_models(models)
+    panel = tuple(name for name in names if name in PANEL_MODELS)
+    single = tuple(name for name in names if name not in PANEL_MODELS)
+    tasks = []
+    for product, of_product in groupby(series, key=lambda key: key[0]):
+        for handful in _handfuls(list(of_product)) if single else []:
+            tasks.append(Task(tuple(days[product]), handful, single))
+    for day in sorted({day for of_product in days.values() for day in of_product}) if panel else []:
+        tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
+    return [task for task in tasks if task.origins]
 
 
-def run_tasks(job: Job, tasks: Sequence[Task], jobs: int, progress: Progress | None = None) -> list[Forecasts]:
+def fitted_models(models: Sequence[str]) -> list[str]:
+    """The models to fit where ``models`` are asked for: those, or all members of the combination where it stands alone.
+
+    Examples
+    --------
+    >>> fitted_models(["theta", "combination"]), fitted_models(["combination"])
+    (['theta'], ['theta', 'arima', 'prophet', 'pooled', 'naive'])
+    """
+    own = [name for name in models if name != "combination"]
+    return own or [*MEMBERS, STAND_IN]
+
+
+def _handfuls(series: Sequence[SeriesKey]) -> list[tuple[SeriesKey, ...]]:
+    size = max(1, min(SERIES_A_TASK, len(series) // 8))
+    return [tuple(series[start : start + size]) for start in range(0, len(series), size)]
+
+
+def run_tasks(
+    job: Job,
+    tasks: Sequence[Task],
+    jobs: int,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> list[Forecasts]:
     """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     from joblib import Parallel, delayed
 
-    results: list[Forecasts] = []
-    work = Parallel(n_jobs=jobs, return_as="generator")(delayed(run_task)(job, task) for task in tasks)
-    for result in work:
-        results.append(result)
+    done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
+    left = [(place, task) for place, task in enumerate(tasks) if place not in done]
+    work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        delayed(_numbered)(place, job, task) for place, task in left
+    )
+    for place, result in work:
+        done[place] = result
+        if checkpoint is not None:
+            checkpoint.write(place, result)
         if progress is not None:
-            progress(len(results), len(tasks))
-    return results
+            progress(len(done), len(tasks))
+    return [done[place] for place in range(len(tasks))]
+
+
+def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
+    kept = {place: checkpoint.read(place) for place in range(count)}
+    return {place: result for place, result in kept.items() if result is not None}
+
+
+def _numbered(place: int, job: Job, task: Task) -> tuple[int, Forecasts]:
+    return place, run_task(job, task)
 
 
 def run_task(job: Job, task: Task) -> Forecasts:
@@ -128,7 +411,21 @@ def run_task(job: Job, task: Task) -> Forecasts:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        return joined([forecast_origin(job, issued, task.series, task.models) for issued in task.origins])
+        return joined(forecast_origins(job, task.origins, task.series, task.models))
+
+
+def _fingerprint(
+    job: Job, days: Days, series: Sequence[SeriesKey], models: Sequence[str], refit: int
+) -> tuple[dict[str, str], dict[str, object]]:
+    """Digests of the tables by name, and the arguments that numbers depend on."""
+    groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
+    tables = {"exports": table_digest(job.exports), "events": table_digest(job.events), "groups": table_digest(groups)}
+    arguments = {"horizon": job.horizon, "window": job.window, "refit": refit, "seed": job.seed, "models": list(models)}
+    origins_of = {product: [day.isoformat() for day in of_product] for product, of_product in days.items()}
+    return tables, arguments | {"origins": origins_of, "series": [" ".join(key) for key in series]}
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
 
 
 def joined(parts: Sequence[Forecasts]) -> Forecasts:
@@ -152,9 +449,11 @@ def gather(parts: Sequence[Forecasts], models: Sequence[str]) -> Forecasts:
         forecasts = _stacked([forecasts, combined[forecasts.columns]])
     by = ["product", "destination", "issued"]
     rank = {name: place for place, name in enumerate(models)}
+    asked = (table[table["model"].isin(models)] for table in (forecasts, run.effects, failures))
+    forecasts, effects, failures = asked
     return Forecasts(
         _sorted(forecasts.assign(rank=forecasts["model"].map(rank)), [*by, "month", "rank"]).drop(columns="rank"),
-        _sorted(run.effects, [*by, "model", "regressor"]),
+        _sorted(effects, [*by, "model", "regressor"]),
         _sorted(run.dropped, [*by, "regressor"]),
         _sorted(failures, [*by, "model"]),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,8 @@ from forecast.models.protocol import BOUNDS, FitError, SeriesKey
 from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 PANEL_MODELS = ("pooled",)
+HOLDING_MODELS = ("theta", "arima")
+"""Models whose fits can ``follow`` a series: the same parameters on later figures, without a search."""
 
 REACH = 11
 """Months that models look beyond the horizon, so that reporting further months never changes the nearer ones."""
@@ -28,13 +30,31 @@ REACH = 11
 
 @dataclass(frozen=True)
 class Job:
-    """What all origins of a run share: the tables, members by group, months ahead, and the seed."""
+    """What all origins of a run share: the tables, members by group, months ahead, and the seed.
+
+    Attributes
+    ----------
+    window
+        Months up to the product's cutoff that models are shown; None shows all.
+    estimated
+        By product and issue day, the earlier day whose parameters `HOLDING_MODELS` use; without one, the same day.
+    """
 
     exports: pd.DataFrame
     events: pd.DataFrame
     groups: Members
     horizon: int
     seed: int
+    window: int | None = None
+    estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
+
+    def known_on(self, issued: date) -> Known:
+        """What was known on a day, as far back as the window reaches."""
+        known = known_on(self.exports, self.events, issued)
+        if self.window is None:
+            return known
+        recent = {name: wide.iloc[-self.window :].dropna(axis=1, how="all") for name, wide in known.volumes.items()}
+        return replace(known, volumes=recent)
 
 
 @dataclass(frozen=True)
@@ -47,9 +67,19 @@ class Forecasts:
     failures: pd.DataFrame
 
 
-def forecast_origin(job: Job, issued: date, series: Sequence[SeriesKey], models: Sequence[str]) -> Forecasts:
-    """The forecasts that ``models`` make of ``series`` on the day ``issued``."""
-    origin = Origin(job, known_on(job.exports, job.events, issued))
+def forecast_origins(
+    job: Job, days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str]
+) -> list[Forecasts]:
+    """The forecasts that ``models`` make of ``series`` on each of ``days``, which may share fits."""
+    origins: dict[date, Origin] = {}
+    return [forecast_origin(job, issued, series, models, origins) for issued in days]
+
+
+def forecast_origin(
+    job: Job, issued: date, series: Sequence[SeriesKey], models: Sequence[str], origins: dict[date, Origin]
+) -> Forecasts:
+    """The forecasts that ``models`` make of ``series`` on the day ``issued``; ``origins`` keeps the days looked at."""
+    origin = origin_on(job, issued, origins)
     for name in models:
         known = [key for key in series if origin.is_known(key, name)]
         if name in PANEL_MODELS:
@@ -60,12 +90,21 @@ def forecast_origin(job: Job, issued: date, series: Sequence[SeriesKey], models:
     return origin.tables()
 
 
+def origin_on(job: Job, issued: date, origins: dict[date, Origin]) -> Origin:
+    """The origin of a day, made where ``origins`` has none yet."""
+    if issued not in origins:
+        origins[issued] = Origin(job, job.known_on(issued), origins)
+    return origins[issued]
+
+
 @dataclass
 class Origin:
     """The forecasts of one origin as they come in, a row at a time."""
 
     job: Job
     known: Known
+    origins: dict[date, Origin] = field(default_factory=dict)
+    fits: dict[tuple[str, SeriesKey], Any] = field(default_factory=dict)
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
     rows: list[pd.DataFrame] = field(default_factory=list)
     effects: list[pd.DataFrame] = field(default_factory=list)
@@ -77,7 +116,8 @@ class Origin:
         product, destination = key
         if product in self.known.volumes and destination in self.known.volumes[product]:
             return True
-        self.fail(key, name, f"No figure of {destination} was released by {self.known.issued}.")
+        months = f" for the {self.job.window} months to the cutoff" if self.job.window else ""
+        self.fail(key, name, f"No figure of {destination}{months} was released by {self.known.issued}.")
         return False
 
     def fail(self, key: SeriesKey, name: str, reason: str) -> None:
@@ -99,7 +139,7 @@ class Origin:
         design = self.design(key)
         self.dropped[key] = design.dropped
         try:
-            fitted = seeded(load(name), self.job.seed, key, self.known.issued).fit(design.y, design.X)
+            fitted = self.fit(name, key)
             bounds = fitted.predict(design.X_future)
         except FitError as error:
             self.fail(key, name, str(error))
@@ -107,6 +147,38 @@ class Origin:
         self.add_rows(name, key, bounds)
         if hasattr(fitted, "effects"):
             self.effects.append(self.labelled(fitted.effects().rename_axis("regressor").reset_index(), name, key))
+
+    def fit(self, name: str, key: SeriesKey) -> Any:
+        """A model of one series fitted to what was known on this day, once; with earlier parameters where they hold.
+
+        Raises
+        ------
+        FitError
+            When the series cannot be fitted.
+        """
+        if (name, key) not in self.fits:
+            design, earlier = self.design(key), self.earlier_fit(name, key)
+            if earlier is None:
+                model = seeded(load(name), self.job.seed, key, self.known.issued)
+                self.fits[name, key] = model.fit(design.y, design.X)
+            else:
+                self.fits[name, key] = earlier.follow(design.y, design.X)
+        return self.fits[name, key]
+
+    def earlier_fit(self, name: str, key: SeriesKey) -> Any:
+        """The fit of the day whose parameters hold on this one; None where the model or the columns need a new fit."""
+        day = self.job.estimated.get((key[0], self.known.issued), self.known.issued)
+        if name not in HOLDING_MODELS or day == self.known.issued:
+            return None
+        origin = origin_on(self.job, day, self.origins)
+        if key[1] not in origin.known.volumes[key[0]]:
+            return None
+        if list(origin.design(key).X) != list(self.design(key).X):
+            return None
+        try:
+            return origin.fit(name, key)
+        except FitError:
+            return None
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
         """Fit a model of all series known on this day and note its forecasts of ``series``."""
@@ -130,7 +202,9 @@ class Origin:
             self.fail(key, name, f"{name} cannot say anything of {missing}.")
         rows = volumes.rename_axis("month").reset_index()
         horizon = rows["month"].astype("int64") - cutoff.ordinal
-        rows = rows.assign(horizon=horizon, cutoff=[cutoff] * len(rows), last_known=[design.last_known] * len(rows))
+        dates = {"cutoff": cutoff, "last_known": design.last_known}
+        same = {name: pd.PeriodIndex([month] * len(rows), freq="M") for name, month in dates.items()}
+        rows = rows.assign(horizon=horizon, cutoff=same["cutoff"], last_known=same["last_known"])
         self.rows.append(self.labelled(rows, name, key))
 
     def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:

@@ -55,7 +55,8 @@ def future_volumes(table, events):
 
 
 def revisions(table, events):
-    return pd.concat([table, table.assign(volume_t=1.0, released=date(2024, 5, 21))]), events
+    known = table[[day <= ISSUED for day in table["released"]]]
+    return pd.concat([table, known.assign(volume_t=1.0, released=date(2024, 5, 21))]), events
 
 
 def other_products(table, events):

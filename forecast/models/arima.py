@@ -119,7 +119,8 @@ class ArimaFit:
             When the forecast is not a finite number.
         """
         months = pd.PeriodIndex(X.index)
-        self._refuse_other(X, months)
+        self._refuse_other_columns(X)
+        self._refuse_other_months(months)
         exog = X.to_numpy(dtype=float) if X.shape[1] else None
         with _quiet():
             ahead = self.results.get_forecast(len(months), exog=exog)
@@ -127,6 +128,25 @@ class ArimaFit:
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and (variance > 0).all()):
             raise FitError(f"arima {self.order}{self.seasonal_order} gives no finite forecast of {months[0]}.")
         return gaussian_bounds(mean + self.training.centre, np.sqrt(variance), months)
+
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> ArimaFit:
+        """The same order and parameters, filtered through ``y`` and ``X``: nothing is estimated.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` has other columns than in training.
+        FitError
+            With fewer than twelve observed months, or when they do not vary.
+        """
+        self._refuse_other_columns(X)
+        later = _training(y, X, None)
+        shift = later.centre - self.training.centre
+        training = replace(later, y=later.y + shift, centre=self.training.centre, prior=self.training.prior)
+        model = _sarimax(training, self.order, self.seasonal_order, as_states=training.prior is not None)
+        with _quiet():
+            results = model.smooth(self.results.params, cov_type="none")
+        return replace(self, training=training, results=results)
 
     def effects(self) -> pd.DataFrame:
         """What each regressor does to log volume: columns ``estimate``, ``lower``, ``upper`` (95 %), a row each.
@@ -147,12 +167,14 @@ class ArimaFit:
         with _quiet():
             return _sarimax(self.training, self.order, self.seasonal_order, as_states=True).filter(params)
 
-    def _refuse_other(self, X: pd.DataFrame, months: pd.PeriodIndex) -> None:
+    def _refuse_other_columns(self, X: pd.DataFrame) -> None:
         if X.columns.tolist() != self.training.regressors:
             raise ValueError(
                 f"arima was fitted with regressors {self.training.regressors} and is asked to predict with"
                 f" {X.columns.tolist()}: give the same columns in the same order."
             )
+
+    def _refuse_other_months(self, months: pd.PeriodIndex) -> None:
         expected = self.training.months[-1] + 1
         if months[0] != expected or (np.diff(months.asi8) != 1).any():
             raise ValueError(f"arima predicts consecutive months from {expected} on and was given {months[0]} first.")

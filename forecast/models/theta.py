@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, pi
 from typing import ClassVar
 
@@ -66,9 +66,7 @@ class Theta:
         calendar = pd.PeriodIndex(y.index).month.to_numpy() - 1
         season = season_factors(values, calendar)
         drift = _line(values - season[calendar])[1] / 2
-        path = values - season[calendar] - drift * np.arange(1 - len(values), 1)
-        if np.nanmax(path) - np.nanmin(path) < LEAST_RANGE:
-            raise FitError(f"theta found no variation in {y.count()} observed months, so it has no interval to give.")
+        path = _varied(_without(values, season[calendar], drift))
         return ThetaFit(y.index[-1], local_level(path, _likeliest_share(path)), drift, season)
 
 
@@ -104,6 +102,35 @@ class ThetaFit:
         step = self.state.share * self.state.variance
         noise = self.state.variance - step
         return gaussian_bounds(mean, np.sqrt(self.state.uncertainty + step * distance + noise), months)
+
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> ThetaFit:
+        """The same share, variance, drift and season, with the level filtered through ``y``: nothing is estimated.
+
+        Raises
+        ------
+        FitError
+            When ``y`` has fewer than two different values after season and drift.
+        """
+        calendar = pd.PeriodIndex(y.index).month.to_numpy() - 1
+        path = _without(y.to_numpy(dtype=float), self.season[calendar], self.drift)
+        state = local_level(_varied(path), self.state.share)
+        ratio = self.state.variance / state.variance
+        held = replace(state, uncertainty=state.uncertainty * ratio, variance=self.state.variance)
+        return replace(self, month=y.index[-1], state=held)
+
+
+def _without(values: np.ndarray, season: np.ndarray, drift: float) -> np.ndarray:
+    """``values`` less their ``season`` and a ``drift`` that is zero in the last month."""
+    path: np.ndarray = values - season - drift * np.arange(1 - len(values), 1)
+    return path
+
+
+def _varied(path: np.ndarray) -> np.ndarray:
+    """``path``, refused where its observed months are all the same."""
+    if np.nanmax(path) - np.nanmin(path) < LEAST_RANGE:
+        count = np.isfinite(path).sum()
+        raise FitError(f"theta found no variation in {count} observed months, so it has no interval to give.")
+    return path
 
 
 def season_factors(values: np.ndarray, calendar: np.ndarray) -> np.ndarray:

@@ -1,0 +1,280 @@
+"""The look-ahead audit: whatever came after an issue day is changed, and no number of that day may move.
+
+`forecast.origin` promises that a forecast uses only what was known. Here nobody's word is taken: the future is
+overwritten, the forecast is made again, and every number is compared to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.backtest import Days, Progress, forecast_all
+from forecast.events import ACTING_KINDS, Members
+from forecast.origin import Forecasts
+from forecast.tables import EVENT_COLUMNS
+
+FINDING_COLUMNS = [
+    *["corruption", "issued", "product", "destination", "model", "table", "row", "column"],
+    *["before", "after", "difference"],
+]
+TOGETHER = "all together"
+ROWS = {"forecasts": "month", "effects": "regressor", "dropped": "regressor", "failures": "reason"}
+"""What tells rows of one series, model and day apart, by table."""
+SERIES_AND_MODEL = ("product", "destination", "model")
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+"""Exports and events."""
+
+Corruption = Callable[[pd.DataFrame, pd.DataFrame, date], Tables]
+"""Exports and events with what came after a day changed, and everything known on that day as it was."""
+
+
+Forecaster = Callable[..., Forecasts]
+"""Whatever is called as `forecast.backtest.forecast_all` is: what is audited."""
+
+
+def look_ahead_audit(
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    days: Days,
+    *,
+    forecast: Forecaster = forecast_all,
+    progress: Progress | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Every number that moved when the future was changed: columns `FINDING_COLUMNS`, empty where none did.
+
+    ``days`` are issue days by product (see `sampled`), and ``forecast`` is called on each with ``options``. First all
+    `CHANGES` at once and `no_future`; where a number moves, each of `CORRUPTIONS` alone, so that a finding names the
+    one that moved it. Rows that come or go count too, except for months beyond the horizon: which of them are reported
+    with the first is read off the release days on file.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> days = {"rare_earth_magnets": [date(2025, 5, 20)]}
+    >>> tables = fc.read_exports(), fc.read_events(), fc.read_groups()
+    >>> len(fc.look_ahead_audit(*tables, days, models=["naive", "theta"]))
+    0
+    """
+    pairs = [(product, issued) for product, of_product in days.items() for issued in of_product]
+    found = []
+    for done, (product, issued) in enumerate(pairs, start=1):
+        chosen = {**options, "issued": issued, "products": [product]}
+        found.append(_audited(exports, events, groups, forecast, chosen))
+        if progress is not None:
+            progress(done, len(pairs))
+    moved = [findings for findings in found if len(findings)]
+    return pd.concat(moved, ignore_index=True) if moved else pd.DataFrame(columns=FINDING_COLUMNS)
+
+
+def sampled(days: Days, count: int = 3) -> dict[str, list[date]]:
+    """At most ``count`` days of each product, spread evenly from the first to the last.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> sampled({"magnets": [date(2025, month, 20) for month in range(4, 10)]}, 2)
+    {'magnets': [datetime.date(2025, 4, 20), datetime.date(2025, 9, 20)]}
+    """
+    chosen = {}
+    for product, of_product in days.items():
+        places = np.linspace(0, len(of_product) - 1, min(count, len(of_product))).round().astype(int)
+        chosen[product] = [of_product[place] for place in places]
+    return chosen
+
+
+def _audited(
+    exports: pd.DataFrame, events: pd.DataFrame, groups: Members, forecast: Forecaster, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """What moved on one issue day of one product."""
+    issued = options["issued"]
+    known = exports[exports["released"] <= issued]
+    before = forecast(exports, events, groups, **options)
+
+    def moved_by(name: str, corruptions: Sequence[Corruption]) -> pd.DataFrame:
+        tables = exports, events
+        for corruption in corruptions:
+            tables = corruption(*tables, issued)
+        after = forecast(*tables, groups, **options)
+        return moved(before, after, known, options.get("horizon", 1)).assign(corruption=name)[FINDING_COLUMNS]
+
+    together = _stacked([moved_by(TOGETHER, list(CHANGES.values())), moved_by("no_future", [no_future])])
+    if together.empty:
+        return together
+    return _stacked([moved_by(name, [corruption]) for name, corruption in CORRUPTIONS.items()], otherwise=together)
+
+
+def _stacked(parts: Sequence[pd.DataFrame], otherwise: pd.DataFrame | None = None) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    if filled:
+        return pd.concat(filled, ignore_index=True)
+    return pd.DataFrame(columns=FINDING_COLUMNS) if otherwise is None else otherwise
+
+
+# Comparison ----------------------------------------------------------------------------------------------------------
+
+
+def moved(before: Forecasts, after: Forecasts, known: pd.DataFrame, horizon: int) -> pd.DataFrame:
+    """Every cell that is not exactly the same in two runs of one day, or that only one of them has.
+
+    Only series of which ``known`` (exports released by the day) has a figure are compared: the others have nothing but
+    the reason for that. Months beyond ``horizon`` are compared where both runs report them.
+    """
+    series = set(zip(known["product"], known["destination"], strict=True))
+    (near, far), (near_after, far_after) = (_cells(run, series, horizon) for run in (before, after))
+    both = far.keys() & far_after.keys()
+    pairs = [(cell, near.get(cell), near_after.get(cell)) for cell in [*near, *(near_after.keys() - near.keys())]]
+    pairs += [(cell, far[cell], far_after[cell]) for cell in far if cell in both]
+    found = [(*cell, old, new, _difference(old, new)) for cell, old, new in pairs if not _same(old, new)]
+    return pd.DataFrame(found, columns=FINDING_COLUMNS[1:])
+
+
+Cells = dict[tuple[Any, ...], Any]
+"""Values by issue day, product, destination, model, table, row and column."""
+
+
+def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[Cells, Cells]:
+    """The cells of all tables: those that every run has, and those of months beyond the horizon."""
+    forecast = set(zip(*(run.forecasts[name] for name in SERIES_AND_MODEL), strict=True))
+    near: Cells = {}
+    far: Cells = {}
+    for name, key in ROWS.items():
+        for row in getattr(run, name).to_dict("records"):
+            owner = tuple(row.get(column, "") for column in SERIES_AND_MODEL)
+            if owner[:2] not in series or (name == "failures" and owner in forecast):
+                continue
+            cells = far if row.get("horizon", 0) > horizon else near
+            place = (row["issued"], *owner, name, str(row[key]))
+            cells |= {(*place, column): value for column, value in row.items() if column not in SERIES_AND_MODEL}
+    return near, far
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new) or (old != old and new != new)
+
+
+def _difference(old: Any, new: Any) -> float:
+    return float(new - old) if isinstance(old, float) and isinstance(new, float) else float("nan")
+
+
+# Corruptions ---------------------------------------------------------------------------------------------------------
+
+
+def _after(exports: pd.DataFrame, issued: date) -> np.ndarray:
+    return np.array([released > issued for released in exports["released"]], dtype=bool)
+
+
+def _announced(events: pd.DataFrame, issued: date) -> pd.DataFrame:
+    return events[np.array([announced <= issued for announced in events["announced"]], dtype=bool)]
+
+
+def _other(volume_t: pd.Series) -> np.ndarray:
+    """Volumes that are nothing like those given: larger, by a factor that changes from row to row."""
+    return np.asarray(volume_t * (7 + np.arange(len(volume_t)) % 5) + volume_t.max() + 1)
+
+
+def later_volumes(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """Every volume released after the day is another one, of whatever product."""
+    later = _after(exports, issued)
+    return exports.assign(volume_t=exports["volume_t"].where(~later, _other(exports["volume_t"]))), events
+
+
+def revisions(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """Every volume known on the day is revised on the next."""
+    known = exports[~_after(exports, issued)].drop_duplicates(["product", "destination", "month"], keep="last")
+    revised = known.assign(volume_t=_other(known["volume_t"]), released=issued + timedelta(days=1))
+    return pd.concat([exports, revised], ignore_index=True), events
+
+
+def release_days(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """Whatever was released after the day comes on another day after it."""
+    later = _after(exports, issued)
+    delays = 1 + np.arange(len(exports)) * 17 % 400
+    moved_to = pd.Series([issued + timedelta(days=int(delay)) for delay in delays], index=exports.index, dtype=object)
+    return exports.assign(released=exports["released"].where(~later, moved_to)), events
+
+
+def newcomers(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """The day after, a product and a destination come out that nobody had heard of, with all their past."""
+    past = exports[~_after(exports, issued)]
+    other = past.assign(volume_t=_other(past["volume_t"]), released=issued + timedelta(days=1))
+    product, destination = other.assign(product="newcomer"), other.assign(destination="ZZZ")
+    new = pd.concat([product, destination]).drop_duplicates(["product", "destination", "month"])
+    return pd.concat([exports, new], ignore_index=True), events
+
+
+def later_events(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """What was announced later is gone; the day after, measures of every kind are announced that acted long before."""
+    announced = issued + timedelta(days=1)
+    new = [
+        {
+            "event": f"later-{kind}-{days}",
+            "kind": kind,
+            "announced": announced,
+            "effective": issued + timedelta(days=days),
+        }
+        for kind in ACTING_KINDS
+        for days in (-400, -45, 15)
+    ]
+    everyone = {"products": ("ALL",), "destinations": ("ALL",), "source": "", "description": "", "ends_status": ""}
+    rows = pd.DataFrame([row | everyone | {"ends": None, "ends_announced": None} for row in new], columns=EVENT_COLUMNS)
+    return exports, pd.concat([_announced(events, issued).astype(object), rows.astype(object)], ignore_index=True)
+
+
+def later_ends(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """Every end that was not known on the day is another, in the past where it can be, announced the day after."""
+    rows: list[Any] = list(events.itertuples(index=False))
+    later = np.array([not _end_known(event, issued) for event in rows], dtype=bool)
+    ends = pd.Series([_other_end(event, issued) for event in rows], events.index, dtype=object)
+    return exports, events.assign(
+        ends=events["ends"].astype(object).where(~later, ends),
+        ends_announced=events["ends_announced"].astype(object).where(~later, issued + timedelta(days=1)),
+        ends_status=events["ends_status"].where(~later, ""),
+    )
+
+
+def _end_known(event: Any, issued: date) -> bool:
+    """Whether the end of an event (a row as a named tuple) was known on the day."""
+    known_from = event.ends_announced or event.ends
+    return known_from is not None and known_from <= issued
+
+
+def _other_end(event: Any, issued: date) -> date:
+    """Half way from effect to the issue day; the day after effect where that is still to come."""
+    effective: date = event.effective
+    return effective + max((issued - effective) / 2, timedelta(days=1))
+
+
+def no_future(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+    """The files end with the day: nothing later is in them, as on the day itself."""
+    known = _announced(events, issued)
+    ended = np.array([_end_known(event, issued) for event in known.itertuples(index=False)], dtype=bool)
+    none = pd.Series([None] * len(known), known.index, dtype=object)
+    until_then = known.assign(
+        ends=known["ends"].astype(object).where(ended, none),
+        ends_announced=known["ends_announced"].astype(object).where(ended, none),
+        ends_status=known["ends_status"].where(ended, ""),
+    )
+    return exports[~_after(exports, issued)], until_then
+
+
+CHANGES: dict[str, Corruption] = {
+    "later_volumes": later_volumes,
+    "revisions": revisions,
+    "release_days": release_days,
+    "newcomers": newcomers,
+    "later_events": later_events,
+    "later_ends": later_ends,
+}
+"""Corruptions that can be made one on top of the other; ends last, since events that came later have none."""
+
+CORRUPTIONS: dict[str, Corruption] = {**CHANGES, "no_future": no_future}
+"""All of them, by the name that stands in a finding."""
