@@ -154,7 +154,8 @@ def next_months(
 
         given = _Given(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
         tables = _read(given)
-        choice = _chosen(tables, given, _words(product), _words(destination), _words(models), issued)
+        products = _words(product) or ([] if exports else [SHIPPED_PRODUCT])
+        choice = _chosen(tables, products, _words(destination), _words(models), issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         check_place(folder)
         with _progress_bar("Forecasting", quiet) as progress:
@@ -234,7 +235,9 @@ class _Choice:
     @property
     def shown(self) -> str:
         """The model of the table."""
-        return "combination" if "combination" in self.models else self.models[0]
+        from forecast.report.outlook import COMBINED
+
+        return COMBINED if COMBINED in self.models else self.models[0]
 
 
 def _read(given: _Given) -> _Tables:
@@ -265,14 +268,12 @@ def _read_events(words: Sequence[str]) -> pd.DataFrame:
     return fc.read_events().iloc[:0]
 
 
-def _chosen(
-    tables: _Tables, given: _Given, products: list[str], codes: list[str], models: list[str], issued: date | None
-) -> _Choice:
+def _chosen(tables: _Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> _Choice:
+    """What was asked for, checked against the tables; no products mean every one on file."""
     from forecast.backtest import MODELS
 
     on_file = sorted(tables.exports["product"].unique())
-    by_default = [SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else on_file
-    products = _known_words(products, on_file, "product") or by_default
+    products = _known_words(products, on_file, "product") or on_file
     rows = tables.exports[tables.exports["product"].isin(products)]
     places = tables.places[tables.places["code"].isin(rows["destination"])]
     destinations = _known_codes(codes, places)
@@ -284,8 +285,8 @@ def _known_words(words: list[str], known: list[str], option: str) -> list[str]:
     """``words`` where all are known; else a usage error that names the nearest."""
     for word in words:
         if word not in known:
-            near = get_close_matches(word.lower(), known, 3) or known
-            hint = f"did you mean {' or '.join(near)}?" if near != known else f"expected one of {', '.join(known)}."
+            near = get_close_matches(word.lower(), known, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(known)}."
             raise typer.BadParameter(f"{word!r} is not known: {hint}", param_hint=f"--{option}")
     return words
 
@@ -316,9 +317,7 @@ def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
 # What is made of it --------------------------------------------------------------------------------------------------
 
 
-def _forecast(
-    tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: int, progress: Progress
-) -> Forecasts:
+def _forecast(tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: int, progress: Progress) -> Forecasts:
     import forecast as fc
 
     return fc.forecast_all(

@@ -13,8 +13,10 @@ import pandas as pd
 from forecast.calendar import next_release, release_day
 from forecast.combine import STAND_IN
 from forecast.events import ACTING_KINDS, Members, acts_on
-from forecast.known import Known, known_on
+from forecast.known import known_on
 from forecast.origin import Forecasts
+
+COMBINED = "combination"
 
 WIDE = 4
 """An interval is called wide where its 80 % bounds are further apart than this factor."""
@@ -94,7 +96,8 @@ def outlook(
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         _refused(failures, model),
-        _figures(known, product),
+        Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
+        Remark("Next figures", (f"{next_release(issued)}",)),
     )
     told = tuple(remark for remark in remarks if remark.lines)
     return Outlook(product, model, issued, known.cutoff(product), rows, told)
@@ -219,13 +222,22 @@ def _place(code: str, volumes: pd.DataFrame) -> tuple[bool, float, str]:
 
 
 def _without_forecast(failures: pd.DataFrame, model: str, names: Mapping[str, str]) -> Remark:
-    """Destinations that the model shown could not forecast, by reason; the stand-in says what the last hope lacked."""
+    """Destinations that the model shown could not forecast, by reason."""
     by_reason: dict[str, list[str]] = {}
     for code in failures.loc[failures["model"] == model, "destination"]:
         reasons = failures[failures["destination"] == code].set_index("model")["reason"]
-        lacking = f" ({reasons[STAND_IN].rstrip('.')})" if model != STAND_IN and STAND_IN in reasons else ""
-        by_reason.setdefault(reasons[model].rstrip(".") + lacking, []).append(names.get(code, code))
-    return Remark("Without a forecast", tuple(f"{', '.join(codes)}: {reason}" for reason, codes in by_reason.items()))
+        by_reason.setdefault(_refusal(reasons, model), []).append(names.get(code, code))
+    return Remark("Without a forecast", tuple(f"{', '.join(named)}: {said}" for said, named in by_reason.items()))
+
+
+def _refusal(reasons: pd.Series, model: str) -> str:
+    """Why ``model`` has no forecast; behind the combination's reason what its stand-in lacked, or else a member."""
+    others = reasons.drop(model)
+    said = str(reasons[model]).rstrip(".")
+    if model != COMBINED or others.empty:
+        return said
+    lacked = str(others.get(STAND_IN, others.iloc[0])).rstrip(".")
+    return f"{said} ({lacked})"
 
 
 def _events_acting(rows: pd.DataFrame, calendar: Calendar, names: Mapping[str, str]) -> Remark:
@@ -297,12 +309,6 @@ def _refused(failures: pd.DataFrame, model: str) -> Remark:
     counts = failures.loc[failures["model"] != model, "model"].value_counts(sort=False)
     texts = [f"{name} {count}" for name, count in counts.items()]
     return Remark("Fits refused", (f"{', '.join(texts)}: reasons in failures.csv",) if texts else ())
-
-
-def _figures(known: Known, product: str) -> Remark:
-    """When the next figures come, and which have come since those on file."""
-    newer = newer_figures(known.cutoff(product), known.issued)
-    return Remark("Next figures", (*([newer] if newer else []), f"{next_release(known.issued)}"))
 
 
 def newer_figures(cutoff: pd.Period, day: date) -> str:

@@ -9,16 +9,20 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.outlook import Outlook, records, spoken
+from forecast.report.outlook import COMBINED, Outlook, records, spoken
 
 ROOMY = 118
 """Columns of a terminal from which events and notes stand in the table; below, they follow it."""
 
 PIPED = 140
 """Width where the output is no terminal."""
+
+UNBOUNDED = 10_000
 
 EVENTS_WIDTH = 46
 
@@ -30,17 +34,26 @@ def print_outlook(found: Outlook, console: Console) -> None:
     roomy = console.width >= ROOMY
     title, subtitle = headline(found)
     table = _table(found.rows, roomy=roomy)
-    console.print(Text(title, style="bold"), Text(subtitle, style="dim"), "", sep="\n")
-    least = console.measure(table).minimum
-    console.print(table, width=max(console.width, least), crop=False, no_wrap=True)
-    console.print("", _remarks(found, roomy=roomy), "", sep="\n")
+    console.print(Text(title, style="bold"))
+    console.print(Text(subtitle, style="dim"))
+    console.print()
+    console.print(_uncut(table, console), crop=False, end="")
+    console.print()
+    console.print(_remarks(found, roomy=roomy))
+    console.print()
+
+
+def _uncut(table: Table, console: Console) -> Segments:
+    """The table as wide as its numbers need, even where that is wider than ``console``."""
+    least = Measurement.get(console, console.options.update(max_width=UNBOUNDED), table).minimum
+    return Segments(console.render(table, console.options.update(width=max(console.width, least))))
 
 
 def headline(found: Outlook) -> tuple[str, str]:
     """What is forecast for when, and how to read it."""
     months = found.rows["month"].drop_duplicates().astype(str).tolist() or [str(found.cutoff + 1)]
     title = f"Exports of {spoken(found.product)}: forecast for {' and '.join(months)}"
-    model = f"the median of {spoken(found.model)}" if found.model != "combination" else "the median"
+    model = f"the median of {spoken(found.model)}" if found.model != COMBINED else "the median"
     return title, f"issued {found.issued}, figures up to {found.cutoff}; volumes in tonnes, the forecast is {model}"
 
 
@@ -54,16 +67,16 @@ def columns(rows: pd.DataFrame) -> list[str]:
 
 
 def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    """The text of every cell, under `columns`; a destination is named in the first of its rows."""
-    several, former = rows["month"].nunique() > 1, None
+    """The text of every cell, under `columns`; what a row would repeat of its destination is left out."""
+    several, former, said = rows["month"].nunique() > 1, None, ""
     for row in records(rows):
-        first = row.destination != former
+        first, kinds = row.destination != former, _kinds(row)
         actual = [str(row.name), tonnes(row.last_t), str(row.last_month)] if first else ["", "", ""]
         interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
         numbers = [tonnes(row.volume_t), interval, percent(row.on_month), percent(row.on_year)]
         of_month = [str(row.month)] if several else []
-        yield [*actual, *of_month, *numbers, _kinds(row), ", ".join(row.notes)]
-        former = row.destination
+        yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
+        former, said = row.destination, kinds
 
 
 def _kinds(row: Any) -> str:
@@ -113,7 +126,7 @@ def _layout(name: str) -> dict[str, Any]:
         return {"max_width": EVENTS_WIDTH, "style": "not bold"}
     if name == "notes":
         return {"style": "dim"}
-    return {"min_width": 10} if name == "destination" else {"no_wrap": True, "justify": "right"}
+    return {"min_width": len(name)} if name == "destination" else {"no_wrap": True, "justify": "right"}
 
 
 def _remarks(found: Outlook, *, roomy: bool) -> Table:

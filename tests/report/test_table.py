@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import simulated
+from rich.console import Console
+
+from forecast.origin import Forecasts
+from forecast.report.agenda import agenda, print_agenda
+from forecast.report.outlook import Outlook, newer_figures, outlook, whom
+from forecast.report.table import as_markdown, print_outlook
+from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+
+ISSUED = date(2026, 1, 20)
+NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
+GAP = np.nan
+
+EXPORTS = simulated.exports(
+    {
+        "USA": [200.0] * 10 + [GAP, GAP],
+        "JPN": [500.0] * 12,
+        "KOR": [GAP] * 9 + [7.0, GAP, 9.0],
+        "WLD": [2000.0] + [1000.0] * 11,
+    },
+    "2025-01",
+)
+
+EVENTS = simulated.calendar(
+    {"event": "licence", "kind": "licensing", "announced": date(2025, 4, 4)},
+    {"event": "ended", "kind": "ban", "announced": date(2025, 1, 5), "ends": date(2025, 6, 1)},
+    {"event": "list", "kind": "listing", "announced": date(2026, 1, 6), "destinations": ("JPN",)},
+    {
+        "event": "truce", "kind": "truce", "announced": date(2025, 11, 1), "effective": date(2025, 11, 10),
+        "ends": date(2026, 1, 25), "ends_announced": date(2025, 11, 1), "ends_status": "scheduled",
+        "destinations": ("USA",),
+    },
+    {
+        "event": "later", "kind": "tariff", "announced": date(2025, 12, 1), "effective": date(2026, 3, 1),
+        "destinations": ("USA",),
+    },
+    {"event": "talks", "kind": "dialogue", "announced": date(2025, 12, 1)},
+    {"event": "unknown", "kind": "quota", "announced": date(2026, 1, 21)},
+)  # fmt: skip
+
+
+def forecast(destination: str, volume: float, lower: float, upper: float, last_known: str, month: str = "2026-01"):
+    key = ["magnets", destination, "combination", ISSUED, pd.Period("2025-12", "M"), pd.Period(month, "M"), 1]
+    return [*key, volume, lower, upper, lower / 2, upper * 2, pd.Period(last_known, "M")]
+
+
+LATE = "no observed month on which it acted for a tenth of the days"
+FORECASTS = [
+    forecast("JPN", 450.0, 400.0, 500.0, "2025-12"),
+    forecast("USA", 150.0, 50.0, 600.0, "2025-10"),
+    forecast("WLD", 1100.0, 900.0, 1300.0, "2025-12"),
+]
+DROPPED = [
+    ["magnets", "USA", ISSUED, "truce_step", LATE],
+    ["magnets", "USA", ISSUED, "truce_temporary", LATE],
+    ["magnets", "USA", ISSUED, "licensing_temporary", "limit of 1 for 10 observed months"],
+    ["magnets", "WLD", ISSUED, "truce_step", LATE],
+    ["magnets", "WLD", ISSUED, "truce_temporary", LATE],
+]
+FAILURES = [
+    ["magnets", "KOR", "combination", ISSUED, "No model could be fitted."],
+    ["magnets", "KOR", "naive", ISSUED, "naive needs 3 observed months and found 2."],
+    ["magnets", "KOR", "theta", ISSUED, "theta needs 12 observed months and found 2."],
+    ["magnets", "USA", "theta", ISSUED, "theta needs 12 observed months and found 10."],
+]
+
+
+def run(forecasts: list[list[object]] = FORECASTS) -> Forecasts:
+    return Forecasts(
+        pd.DataFrame(forecasts, columns=FORECAST_COLUMNS),
+        pd.DataFrame(columns=EFFECT_COLUMNS),
+        pd.DataFrame(DROPPED, columns=DROPPED_COLUMNS),
+        pd.DataFrame(FAILURES, columns=FAILURE_COLUMNS),
+    )
+
+
+def found(made: Forecasts | None = None, issued: date = ISSUED) -> Outlook:
+    given = made or run()
+    return outlook(EXPORTS, EVENTS, {}, given, product="magnets", issued=issued, model="combination", names=NAMES)
+
+
+def printed(shown: Outlook, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    print_outlook(shown, console)
+    return console.file.getvalue()
+
+
+def remarks(shown: Outlook) -> dict[str, tuple[str, ...]]:
+    return {remark.label: remark.lines for remark in shown.remarks}
+
+
+def test_world_first_then_by_volume() -> None:
+    """The total stands first, then destinations by their volume; one without a forecast has no row."""
+    assert found().rows["destination"].tolist() == ["WLD", "JPN", "USA"]
+
+
+def test_changes_are_against_actuals_only() -> None:
+    """Changes compare with the month before and the month a year before, and are unknown where those are."""
+    rows = found().rows.set_index("destination")
+    assert rows.loc["WLD", ["on_month", "on_year"]].tolist() == pytest.approx([0.10, -0.45])
+    assert rows.loc["JPN", ["on_month", "on_year"]].tolist() == pytest.approx([-0.10, -0.10])
+    assert rows.loc["USA", ["on_month", "on_year"]].tolist() == pytest.approx([np.nan, -0.25], nan_ok=True)
+    assert rows.loc["USA", ["last_t", "last_month"]].tolist() == [200.0, pd.Period("2025-10", "M")]
+
+
+def test_events_that_act_in_the_month() -> None:
+    """Kinds known on the day that act in the month, on the destination or a part of it; talks and ended ones do not."""
+    rows = found().rows.set_index("destination")
+    assert rows["events"].to_dict() == {
+        "WLD": ("licensing", "listing", "truce"),
+        "JPN": ("licensing", "listing"),
+        "USA": ("licensing", "truce"),
+    }
+    assert remarks(found())["Events acting"] == (
+        "licensing 2025-04-04 all",
+        "listing 2026-01-06 Japan",
+        "truce 2025-11-10 United States",
+    )
+
+
+def test_effects_not_estimated_stand_in_brackets() -> None:
+    """A kind is in brackets where level shift and temporary change were both left out, with the reason below."""
+    rows = found().rows.set_index("destination")
+    assert rows["unestimated"].to_dict() == {"WLD": ("truce",), "JPN": (), "USA": ("truce",)}
+    assert remarks(found())["In brackets"] == (
+        "act, but the models of one series have no estimate of their effect (dropped.csv)",
+        f"World, United States: {LATE}",
+    )
+    assert "licensing, listing, (truce)" in printed(found(), 140)
+
+
+def test_what_is_not_known_is_said() -> None:
+    """Failures with their reason, ends not confirmed, events to come, figures that end early, and wide intervals."""
+    said = remarks(found())
+    assert said["Without a forecast"] == (
+        "South Korea: No model could be fitted (naive needs 3 observed months and found 2)",
+    )
+    assert said["Ends not confirmed"] == (
+        "truce of 2025-11-10 (truce): scheduled to end 2026-01-25, not confirmed: taken to go on",
+    )
+    assert said["Announced for later"] == ("tariff from 2026-03-01 (later)",)
+    assert said["Figures end earlier"] == ("2025-10: United States",)
+    assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
+    assert said["Next figures"] == ("2026-03-20",)
+    assert found().rows["notes"].tolist() == [(), (), ("wide", "10 months known")]
+    assert said["Wide"] == ("the 80 % bounds are more than 4 times apart",)
+
+
+def test_a_confirmed_table_has_no_such_remarks() -> None:
+    """Remarks without anything to say are left out."""
+    plain = Forecasts(run().forecasts.iloc[2:], run().effects, run().dropped.iloc[:0], run().failures.iloc[:0])
+    shown = outlook(
+        EXPORTS, EVENTS.iloc[:0], {}, plain, product="magnets", issued=ISSUED, model="combination", names=NAMES
+    )
+    assert list(remarks(shown)) == ["Next figures"]
+
+
+def test_figures_that_came_since() -> None:
+    """On a later day the table says which figures have come out since those on file."""
+    assert newer_figures(pd.Period("2026-07", "M"), date(2026, 9, 19)) == ""
+    late = run([[*row[:3], date(2026, 4, 25), *row[4:]] for row in FORECASTS])
+    assert remarks(found(late, date(2026, 4, 25)))["Newer figures"] == (
+        "your figures end in 2025-12; those of 2026-01 to 2026-03 came out from 2026-03-20",
+    )
+
+
+def test_nothing_could_be_forecast() -> None:
+    """A product without any forecast still has a table that says why."""
+    failed = replace(run(), forecasts=run().forecasts.iloc[:0])
+    text = printed(found(failed), 140)
+    assert text.startswith("Exports of magnets: forecast for 2026-01\n")
+    assert "No model could be fitted" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 118, 140, 200])
+def test_numbers_are_never_cut(width: int) -> None:
+    """At any width every number stands whole on one line with its destination."""
+    lines = printed(found(), width).splitlines()
+    (world,) = [line for line in lines if line.startswith("World") and "1,100" in line]
+    assert world.split()[:9] == ["World", "1,000", "2025-12", "1,100", "900", "to", "1,300", "+10", "%"]
+    assert not any("…" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_text_is_plain(width: int) -> None:
+    """Where the output is no terminal there are no control codes, and no line is wider than asked for."""
+    text = printed(found(), width)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= width
+    assert "issued 2026-01-20, figures up to 2025-12; volumes in tonnes, the forecast is the median" in " ".join(
+        text.split()
+    )
+
+
+def test_events_follow_a_narrow_table() -> None:
+    """In a narrow terminal events and notes stand below, under each destination."""
+    lines = printed(found(), 80).splitlines()
+    assert any(line.split() == ["United", "States", "licensing,", "(truce)", "-", "wide,", "10", "months", "known"]
+               for line in lines)  # fmt: skip
+
+
+def test_several_months() -> None:
+    """Two months forecast are two rows, each with its month; what would be said twice is said once."""
+    two = [*FORECASTS, forecast("WLD", 1050.0, 800.0, 1400.0, "2025-12", "2026-02")]
+    lines = [line for line in as_markdown(found(run(two))).splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][3] == "for month"
+    assert cells[2][:5] == ["World", "1,000", "2025-12", "2026-01", "1,100"]
+    assert cells[3] == ["", "", "", "2026-02", "1,050", "800 to 1,400", "-", "+5 %", "", ""]
+    assert as_markdown(found(run(two))).startswith("## Exports of magnets: forecast for 2026-01 and 2026-02\n")
+
+
+def test_markdown_is_a_table_and_a_list() -> None:
+    """Every row has as many cells as the head, and every remark is an item below."""
+    text = as_markdown(found())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {10}
+    assert lines[4] == (
+        "| United States | 200 | 2025-10 | 150 | 50 to 600 | - | -25 % | licensing, (truce) | wide, 10 months known |"
+    )
+    assert [line[2:].split(":")[0] for line in text.splitlines() if line.startswith("- ")] == list(remarks(found()))
+
+
+def test_many_destinations_are_counted() -> None:
+    """An event on many destinations names the first three."""
+    assert whom(("DEU", "FRA", "ITA", "ESP"), {"DEU": "Germany"}) == "Germany, FRA, ITA and 1 more"
+
+
+def test_the_calendar_of_a_day() -> None:
+    """Events announced later are not shown, and an end that is only scheduled carries a mark."""
+    shown = agenda(EVENTS, {}, issued=ISSUED)
+    assert "unknown" not in set(shown["event"])
+    assert agenda(EVENTS, {})["event"].tolist() == ["ended", "licence", "truce", "later", "talks", "list", "unknown"]
+    assert agenda(EVENTS, {}, destinations=["KOR"])["event"].tolist() == ["ended", "licence", "talks", "unknown"]
+    console = Console(file=io.StringIO(), width=140)
+    print_agenda(shown, NAMES, console)
+    lines = console.file.getvalue().splitlines()
+    (truce,) = [line for line in lines if " truce " in line]
+    assert truce.split()[:6] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce", "United", "States"]
+    assert lines[-1].startswith("6 events, 1 of kinds without a regressor")
