@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.calendar import days_of, lunar_new_year_shares
-from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, daily_shape, parts_of
+from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, daily_shape, events_by_kind, parts_of
 
 MONTHS_PER_COLUMN = 10
 """Observed months that one regressor needs while nothing is known about its effect beforehand."""
@@ -45,6 +45,9 @@ class Design:
         The last observed month.
     dropped
         Regressor and reason, for each candidate that is not in ``X``.
+    prior, belief
+        Mean and sd (logs) of the effect of each column of ``X``: from other series, and with the series' own months
+        (`forecast.effects.informed`). None where every effect is estimated from the series alone.
     """
 
     y: pd.Series
@@ -55,6 +58,8 @@ class Design:
     offset: float
     last_known: pd.Period
     dropped: tuple[tuple[str, str], ...]
+    prior: pd.DataFrame | None = None
+    belief: pd.DataFrame | None = None
 
     def to_volume(self, logs: pd.DataFrame) -> pd.DataFrame:
         """Volumes in tonnes from logs; never negative."""
@@ -116,10 +121,9 @@ def regressors(events: pd.DataFrame, scope: Scope, months: pd.PeriodIndex) -> pd
     """
     days = days_of(months)
     columns = {}
-    for kind in ACTING_KINDS:
-        of_kind = events[events["kind"] == kind]
-        for shape in SHAPES if len(of_kind) else ():
-            share = days.monthly(daily_shape(of_kind, shape, scope, days))
+    for kind, rows in events_by_kind(events, scope).items():
+        for shape in SHAPES:
+            share = days.monthly(daily_shape(rows, shape, scope, days))
             if share.any():
                 columns[f"{kind}_{shape}"] = share
     return pd.DataFrame(columns, index=months).join(lunar_new_year_shares(months))
@@ -190,39 +194,45 @@ def _twin(column: np.ndarray, chosen: dict[str, np.ndarray]) -> str | None:
 
 
 def linearised(shares: pd.DataFrame, y: pd.Series, rounds: int = 8) -> pd.DataFrame:
-    """Regressors whose coefficient is the log effect of a whole month, also in months covered in part.
+    """Regressors whose coefficients are log effects of whole months, also in months covered in part.
 
-    An effect that multiplies volume by r on a share s of the days gives the month (1 - s) + s r. The column is
-    log((1 - s) + s r) / log(r), at the r of a least-squares fit with a linear trend on the observed months,
-    recomputed ``rounds`` times. Level shifts and anticipation are treated so; the others are linear in their share.
+    The columns of `bent`, at the effects of a least-squares fit with a linear trend on the observed months of ``y``,
+    recomputed ``rounds`` times.
     """
-    bent = [str(name) for name in shares if str(name).endswith(("_step", "_anticipation"))]
-    X = shares.copy()
-    if not bent:
-        return X
-    observed = y.notna().to_numpy()
-    trend = np.column_stack([np.ones(len(y)), np.linspace(0.0, 1.0, len(y))])[observed]
-    for _ in range(rounds):
-        rows = np.column_stack([trend, X.to_numpy()[: len(y)][observed]])
+    X, past, observed = shares, len(y), y.notna().to_numpy()
+    trend = np.column_stack([np.ones(past), np.linspace(0.0, 1.0, past)])[observed]
+    for _ in range(rounds if len(shares.columns) else 0):
+        rows = np.column_stack([trend, X.to_numpy()[:past][observed]])
         estimate = np.linalg.lstsq(rows, y.to_numpy()[observed], rcond=None)[0][2:]
-        effects = dict(zip(shares.columns, np.clip(estimate, -5.0, 3.0), strict=True))
-        for name in bent:
-            X[name] = bend(shares[name].to_numpy(), effects[name])
+        X = bent(shares, dict(zip(map(str, shares.columns), estimate, strict=True)))
     return X
 
 
-def bend(share: np.ndarray, effect: float) -> np.ndarray:
-    """log((1 - s) + s exp(effect)) / effect: the regressor of months covered by share ``s``; ``s`` itself near zero.
+def bent(shares: pd.DataFrame, effects: Mapping[str, float]) -> pd.DataFrame:
+    """Regressors scaled so that coefficients near ``effects`` (logs, by column) give months covered in part exactly.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> bend(np.array([0.0, 0.5, 1.0]), np.log(0.5)).round(3).tolist()  # log(0.75) / log(0.5)
-    [0.0, 0.415, 1.0]
+    An effect f on a share s of a month's days makes it (1 - s) + s exp(f); in logs that is not s f. The columns of one
+    kind are multiplied by log((1 - s) + s exp(f)) / (s f), where f is what the kind's columns give together on the days
+    it acts. Anticipation is taken by itself; Lunar New Year stays linear in its share.
     """
-    if abs(effect) < 1e-3:
-        return share
-    return np.asarray(np.log1p(share * np.expm1(effect)) / effect)
+    X = shares.copy()
+    clipped = {name: float(np.clip(effect, -5.0, 3.0)) for name, effect in effects.items()}
+    for step in [name for name in clipped if name.endswith(("_step", "_anticipation"))]:
+        passing = step.replace("_step", "_temporary")
+        together = [step, passing] if passing in clipped and passing != step else [step]
+        share = shares[step].to_numpy()
+        sum_of_effects = sum(clipped[name] * shares[name].to_numpy() for name in together)
+        factor = _bend(share, np.divide(sum_of_effects, share, out=np.zeros(len(share)), where=share > 0))
+        for name in together:
+            X[name] = shares[name] * factor
+    return X
+
+
+def _bend(share: np.ndarray, effect: np.ndarray) -> np.ndarray:
+    """log((1 - s) + s exp(f)) / (s f), and 1 where s or f is next to nothing."""
+    plain = (share < 1e-9) | (np.abs(effect) < 1e-3)
+    safe = np.where(plain, 1.0, share * effect)
+    return np.asarray(np.where(plain, 1.0, np.log1p(share * np.expm1(effect)) / safe))
 
 
 def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> dict[str, float]:

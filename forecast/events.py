@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.calendar import Days
+from forecast.tables import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
 EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
@@ -48,7 +49,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     [0, 1]
     """
     known = events[events["announced"] <= issued].reset_index(drop=True)
-    ends = [_known_end(event, issued) for event in known.itertuples(index=False)]
+    ends = [_known_end(event, issued) for event in records(known)]
     scheduled = known["ends_status"] == "scheduled"
     none = pd.Series([None] * len(known), dtype=object)
     ends_known = pd.Series(ends, dtype=object)
@@ -99,18 +100,26 @@ class Scope:
     shares: Mapping[str, float]
 
 
-def daily_shape(events: pd.DataFrame, shape: str, scope: Scope, days: Days) -> np.ndarray:
-    """How strongly events of one kind act on a series on each day: one value per day of ``days``, from 0 to 1.
+def events_by_kind(events: pd.DataFrame, scope: Scope) -> dict[str, list[Any]]:
+    """The events (rows as named tuples) that touch a series, by kind, for the kinds that have a regressor."""
+    by_kind: dict[str, list[Any]] = {kind: [] for kind in ACTING_KINDS}
+    for event in records(events[events["kind"].isin(ACTING_KINDS)]):
+        if acts_on(event, scope.product, scope.destination, scope.members):
+            by_kind[event.kind].append(event)
+    return {kind: rows for kind, rows in by_kind.items() if rows}
+
+
+def daily_shape(events: Iterable[Any], shape: str, scope: Scope, days: Days) -> np.ndarray:
+    """How strongly events of one kind (see `events_by_kind`) act on each day of ``days``, from 0 to 1.
 
     Events that overlap or abut on the same code are one spell, so an extended truce is one truce, and nobody
     anticipates what acts already. Events on parts of the destination count by their share of its volume.
     """
     whole: list[Interval] = []
     parts: dict[str, list[Interval]] = {}
-    rows: list[Any] = list(events.itertuples(index=False))
-    for event in rows:
+    for event in events:
         interval = _interval(event, shape)
-        if interval is None or not covers_product(event.products, scope.product):
+        if interval is None:
             continue
         if covers_whole(event.destinations, scope.destination, scope.members):
             whole.append(interval)

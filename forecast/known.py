@@ -10,15 +10,20 @@ import pandas as pd
 
 from forecast.calendar import release_day
 from forecast.events import known_events
+from forecast.tables import PERIOD_TOTAL_COLUMNS
 
 
 @dataclass(frozen=True)
 class Known:
-    """What was known on the day ``issued``: volumes in tonnes by product (month x destination) and the calendar."""
+    """What was known on the day ``issued``.
+
+    Volumes in tonnes by product (month x destination), the calendar, and volumes of several months together.
+    """
 
     issued: date
     volumes: Mapping[str, pd.DataFrame]
     events: pd.DataFrame
+    totals: pd.DataFrame
 
     def cutoff(self, product: str) -> pd.Period:
         """The last month that any series of the product had released."""
@@ -26,12 +31,16 @@ class Known:
         return last
 
 
-def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Known:
-    """Volumes released and events announced by ``issued``; of several vintages of a cell the latest one by then."""
+def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
+    """Volumes released and events announced by ``issued``; of several vintages of a cell the latest one by then.
+
+    ``totals`` are volumes of several months together, in the columns of `forecast.tables.PERIOD_TOTAL_COLUMNS`.
+    """
     released = exports[exports["released"] <= issued].sort_values("released", kind="stable")
     latest = released.drop_duplicates(["product", "destination", "month"], keep="last")
     volumes = {str(product): _wide(rows) for product, rows in latest.groupby("product", sort=True)}
-    return Known(issued, volumes, known_events(events, issued))
+    totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
+    return Known(issued, volumes, known_events(events, issued), totals)
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +67,7 @@ def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon
     """The months that an origin reports: the ``horizon`` months after the cutoff, and all that come out with the first.
 
     Which months come out together is read off the release days on file; while the first month is not out, off the
-    calendar of Chinese customs if the product has kept to it. It decides which rows are reported, none of their numbers.
+    calendar of Chinese customs if the product has kept to it. That decides which rows are reported, and no number.
 
     Examples
     --------
@@ -75,8 +84,10 @@ def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon
 
 def _published_with(released: pd.Series, first: pd.Period) -> list[pd.Period]:
     """The months that come out on the same day as ``first``, itself included, given release days by month."""
-    if first in released.index:
-        return list(released.index[released == released[first]])
-    keeps_calendar = all(day == release_day(month) for month, day in released.tail(12).items())
+    day = released.get(first)
+    if day is not None:
+        return list(released.index[released == day])
+    latest = released.tail(12)
+    keeps_calendar = all(release_day(month) == day for month, day in zip(latest.index, latest, strict=True))
     next_too = keeps_calendar and release_day(first) == release_day(first + 1)
     return [first, first + 1] if next_too else [first]

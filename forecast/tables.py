@@ -43,6 +43,12 @@ EFFECT_COLUMNS = ["product", "destination", "model", "issued", "regressor", "est
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
 """What an absent or empty optional cell of exports and period totals means, as text."""
 
+
+def records(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table as named tuples."""
+    return list(table.itertuples(index=False))
+
+
 Files = Mapping[str, pd.DataFrame]
 """Raw tables by file name: every cell a string, the index the row number in that file."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.design import bend, choose, linearised, series_design, volume_shares, zero_offset
+from forecast.design import bent, choose, linearised, series_design, volume_shares, zero_offset
 from forecast.events import Scope
 
 LICENSING = {"kind": "licensing", "announced": date(2023, 4, 20)}
@@ -44,15 +44,25 @@ def test_the_coefficient_of_a_step_is_the_log_effect_of_a_whole_month():
 def test_a_month_covered_in_part_is_a_mixture_not_a_power():
     """Eleven of thirty days at a fifth of the volume: the log of (1 - s) + s r, not s times the log of r."""
     share = 11 / 30
-    assert bend(np.array([share]), np.log(0.2))[0] * np.log(0.2) == pytest.approx(np.log(1 - share + share * 0.2))
-    assert bend(np.array([share]), 0.0)[0] == share
+    X = bent(pd.DataFrame({"ban_step": [share]}), {"ban_step": np.log(0.2)})
+    assert X["ban_step"].item() * np.log(0.2) == pytest.approx(np.log(1 - share + share * 0.2))
+    assert bent(pd.DataFrame({"ban_step": [share]}), {"ban_step": 0.0})["ban_step"].item() == share
+
+
+def test_step_and_temporary_change_bend_together():
+    """In a month covered to a half the two of one kind give what their sum gives on the days covered."""
+    shares = pd.DataFrame({"ban_step": [0.5], "ban_temporary": [0.4]})
+    effects = {"ban_step": -1.0, "ban_temporary": -2.0}
+    X = bent(shares, effects)
+    in_logs = X["ban_step"].item() * -1.0 + X["ban_temporary"].item() * -2.0
+    assert in_logs == pytest.approx(np.log(0.5 + 0.5 * np.exp((-1.0 * 0.5 - 2.0 * 0.4) / 0.5)))
 
 
 def test_linearised_columns_leave_whole_months_and_holidays_alone():
     """Shares of zero and one stay; Lunar New Year stays linear."""
     design = series_design(with_effect(-1.0), calendar(LICENSING), scope(), horizon=1)
     whole = design.candidates["licensing_step"].isin([0.0, 1.0])
-    assert design.X["licensing_step"][whole].equals(design.candidates["licensing_step"][whole])
+    assert np.allclose(design.X["licensing_step"][whole], design.candidates["licensing_step"][whole])
     X = linearised(design.candidates[["lunar_new_year_during"]], design.y)
     assert X.equals(design.candidates[["lunar_new_year_during"]])
 

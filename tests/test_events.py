@@ -11,7 +11,7 @@ from simulated import GROUPS, calendar
 
 from forecast.calendar import days_of
 from forecast.design import regressors
-from forecast.events import DECAY, Scope, acts_on, daily_shape, known_events
+from forecast.events import DECAY, Scope, acts_on, daily_shape, events_by_kind, known_events
 
 MAY_TO_AUGUST = pd.period_range("2025-05", "2025-08", freq="M")
 TRUCE = {
@@ -30,7 +30,8 @@ def scope(destination, **shares):
 
 def monthly(events, shape, where, months=MAY_TO_AUGUST):
     days = days_of(months)
-    return days.monthly(daily_shape(events, shape, where, days))
+    rows = [row for rows in events_by_kind(events, where).values() for row in rows]
+    return days.monthly(daily_shape(rows, shape, where, days))
 
 
 def test_an_event_is_known_from_the_day_it_is_announced():

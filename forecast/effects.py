@@ -1,0 +1,372 @@
+"""What events did, learned over all series known on a day: a prior for every regressor of every series.
+
+Licensing had never been seen on magnets, but it had on gallium and on graphite. Each series that lived through events
+gives evidence on their effects. A hierarchical regression pools it, series about their product, products about their
+kind of event: all Gaussian, and in closed form but for the spreads, which take a few rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+
+from forecast.design import FAINTEST, Design, bent, regressors, series_scope, zero_offset
+from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope
+from forecast.known import Known
+from forecast.models.protocol import SeriesKey
+from forecast.tables import records
+
+COLUMNS = tuple(f"{kind}_{shape}" for kind in ACTING_KINDS for shape in SHAPES)
+PLACES = {name: place for place, name in enumerate(COLUMNS)}
+
+EXPORT_CONTROLS = ("licensing", "ban", "quota", "quota_removal", "suspension")
+MEAN_SD = {"step": 0.7, "temporary": 0.7, "anticipation": 0.3}
+SPREAD_SD = {"step": 0.5, "temporary": 0.7, "anticipation": 0.3}
+FIRST_SD = {shape: float(np.hypot(MEAN_SD[shape], SPREAD_SD[shape])) for shape in SHAPES}
+MILDER = 0.4
+"""Before any episode: standard deviations (logs) of the mean effect of a kind, which is zero on average, and of a
+product about that mean. For kinds that do not stop goods at the border both are `MILDER` times as large."""
+
+SPREAD_WEIGHT = 4.0
+"""Products that the stated spread is worth when known episodes revise it."""
+
+WITHIN = 0.5
+"""Spread of the destinations of one product, as a share of the spread between products."""
+
+FAMILIES = (("licensing", "ban", "quota"), ("scrutiny", "listing"), ("tariff", "tax"))
+"""Kinds that work alike, likest first: one without an episode borrows from one that has."""
+
+DRIFT = 0.1
+"""Variance of a month's change of level, as a share of the variance of a month about its level."""
+
+LUMPINESS = 2.0
+"""Standard deviation of a month early in an episode against that of a calm one: buyers come back in lumps."""
+
+NOISE_SD, NOISE_WEIGHT = 0.3, 6.0
+"""Standard deviation (logs) of a month about its level, and the months it is worth beside the series' own."""
+
+FAINT = "it acts on less than a tenth of every month"
+
+LEVEL_SD, WAVE_SD, HOLIDAY_SD = 100.0, 0.2, 0.5
+"""Prior standard deviations (logs) of the level, of the waves of the season, and of Lunar New Year."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What data say of effects b, one per name of `COLUMNS`: log-likelihood ``shift @ b - b @ precision @ b / 2``."""
+
+    precision: np.ndarray
+    shift: np.ndarray
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(self.precision + other.precision, self.shift + other.shift)
+
+    def __mul__(self, weight: float) -> Evidence:
+        return Evidence(self.precision * weight, self.shift * weight)
+
+    def of_mean(self, spread: np.ndarray) -> Evidence:
+        """What the same data say of the mean of a population that b is drawn from, with variances ``spread``."""
+        shrink = np.linalg.inv(np.eye(len(spread)) + self.precision * spread)
+        return Evidence(shrink @ self.precision, shrink @ self.shift)
+
+    def posterior(self, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of b after a Gaussian prior.
+
+        Examples
+        --------
+        One observation of 3 with variance 1 on a prior of 0 with variance 2 gives 2 with variance 2/3:
+
+        >>> mean, covariance = Evidence(np.eye(1), np.array([3.0])).posterior(np.zeros(1), 2 * np.eye(1))
+        >>> mean.round(3).tolist(), covariance.round(3).tolist()
+        ([2.0], [[0.667]])
+        """
+        gain = np.linalg.inv(np.eye(len(mean)) + covariance @ self.precision)
+        return gain @ (mean + covariance @ self.shift), gain @ covariance
+
+
+NOTHING = Evidence(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)))
+
+
+def _sum(parts: Iterable[Evidence]) -> Evidence:
+    return reduce(Evidence.__add__, parts, NOTHING)
+
+
+def _stated(table: Mapping[str, float]) -> np.ndarray:
+    """A stated standard deviation for each of `COLUMNS`."""
+    kinds_and_shapes = [name.rsplit("_", 1) for name in COLUMNS]
+    return np.array([table[shape] * (1 if kind in EXPORT_CONTROLS else MILDER) for kind, shape in kinds_and_shapes])
+
+
+# What one series says.
+
+
+def series_evidence(volume: pd.Series, totals: pd.DataFrame, events: pd.DataFrame, scope: Scope) -> Evidence:
+    """What one series says of the effects of the events that acted on it.
+
+    ``volume`` holds tonnes by consecutive month with gaps as NaN; ``totals`` (columns ``start``, ``end``, ``volume_t``)
+    what is known of several months together.
+    """
+    first = min([volume.first_valid_index(), *totals["start"]])
+    last = max([volume.index[-1], *totals["end"]])
+    months = pd.period_range(first, last, freq="M")
+    volume = volume.reindex(months)
+    offset = zero_offset(volume.dropna())
+    rests = [(months, np.log(mean + offset)) for months, mean in remainders(volume, totals)]
+    return evidence(np.log(volume + offset), regressors(events, scope, months), rests)
+
+
+def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
+    """What totals say of months that are not known one by one: a mask of such months, and their mean volume.
+
+    Months known by themselves are taken off their total; of totals that overlap in other months the shortest counts.
+
+    Examples
+    --------
+    >>> month = pd.period_range("2023-01", "2023-03", freq="M")
+    >>> totals = pd.DataFrame({"start": month[:1], "end": month[2:], "volume_t": [28.0]})
+    >>> remainders(pd.Series([np.nan, 8.0, np.nan], month), totals)
+    [(array([ True, False,  True]), 10.0)]
+    """
+    covered, found = volume.notna().to_numpy(), []
+    spans = totals.assign(months=totals["end"].astype("int64") - totals["start"].astype("int64"))
+    for row in records(spans.sort_values("months", kind="stable")):
+        inside = np.asarray((volume.index >= row.start) & (volume.index <= row.end))
+        unknown = inside & volume.isna().to_numpy()
+        rest = row.volume_t - float(volume[inside].sum())
+        if unknown.any() and not (unknown & covered).any() and rest > 0:
+            found.append((unknown, rest / int(unknown.sum())))
+            covered = covered | unknown
+    return found
+
+
+def evidence(y: pd.Series, shares: pd.DataFrame, rests: Iterable[tuple[np.ndarray, float]] = ()) -> Evidence:
+    """What log volumes say of the effects of their regressors, level, season and holidays integrated out.
+
+    ``y`` is by consecutive month, gaps as NaN; ``shares`` are regressors on the same index, from `design.regressors`;
+    ``rests`` masks of months and the log of their mean. Errors are a local level: months about it, lumpier early in an
+    episode, and a level whose changes have variance `DRIFT` times that of a calm month. That variance is estimated and
+    shrunk to `NOISE_SD`; months covered in part are bent at the effects found (`design.bent`).
+    """
+    names = [name for name in COLUMNS if name in shares]
+    if not names:
+        return NOTHING
+    pick, z = _observations(y, rests)
+    root = np.linalg.cholesky(pick @ _covariance(shares) @ pick.T)
+    others, sd = _nuisance(shares)
+    certainty = np.concatenate([_stated(FIRST_SD)[[PLACES[name] for name in names]], sd]) ** -2.0
+    effects = np.zeros(len(names))
+    for _ in range(3):
+        columns = np.column_stack([bent(shares[names], dict(zip(names, effects, strict=True))), others])
+        white = np.linalg.solve(root, np.column_stack([pick @ columns, z]))
+        products = white.T @ white
+        effects = _ridge(products, certainty * NOISE_SD**2)[: len(names)]
+    return _marginal(products / _variance(products, certainty, len(z)), certainty, names)
+
+
+def _observations(y: pd.Series, rests: Iterable[tuple[np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Which months each observation is the mean of (observations x months), and the observed logs."""
+    observed = y.notna().to_numpy()
+    rests = list(rests)
+    means = [months / months.sum() for months, _ in rests]
+    return np.vstack([np.eye(len(y))[observed], *means]), np.append(y.to_numpy()[observed], [log for _, log in rests])
+
+
+def _covariance(shares: pd.DataFrame) -> np.ndarray:
+    """Covariance of the months' errors, in units of the variance of a calm month."""
+    step = np.arange(len(shares))
+    early = [f"{kind}_temporary" for kind in TIGHTENING if f"{kind}_temporary" in shares]
+    lumps = (LUMPINESS**2 - 1) * shares[early].to_numpy().max(axis=1, initial=0.0)
+    return np.diag(1 + lumps) + DRIFT * np.minimum.outer(step, step)
+
+
+def _nuisance(shares: pd.DataFrame) -> tuple[np.ndarray, list[float]]:
+    """Level, Lunar New Year and two waves of the season by month, and their prior standard deviations."""
+    months = pd.PeriodIndex(shares.index)
+    angles = [2 * np.pi * order * months.month.to_numpy() / 12 for order in (1, 2)]
+    waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+    holidays = [shares[name].to_numpy() for name in shares if str(name).startswith("lunar_new_year")]
+    columns = np.column_stack([np.ones(len(months)), *holidays, *waves])
+    return columns, [LEVEL_SD] + [HOLIDAY_SD] * len(holidays) + [WAVE_SD] * len(waves)
+
+
+def _ridge(products: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Coefficients of the last column of a cross-product matrix on the others, with a penalty for each."""
+    return np.asarray(np.linalg.solve(products[:-1, :-1] + np.diag(penalty), products[:-1, -1]))
+
+
+def _variance(products: np.ndarray, certainty: np.ndarray, count: int) -> float:
+    """Variance of a calm month: the residual one, and `NOISE_SD` squared with the weight of `NOISE_WEIGHT` months."""
+    penalty, inner = certainty * NOISE_SD**2, products[:-1, :-1]
+    b = _ridge(products, penalty)
+    used = np.trace(np.linalg.solve(inner + np.diag(penalty), inner))
+    squares = products[-1, -1] - 2 * b @ products[:-1, -1] + b @ inner @ b
+    return float((NOISE_WEIGHT * NOISE_SD**2 + squares) / (NOISE_WEIGHT + count - used))
+
+
+def _marginal(products: np.ndarray, certainty: np.ndarray, names: list[str]) -> Evidence:
+    """Evidence on the first columns of a regression, the others integrated out under their priors."""
+    k, places = len(names), [PLACES[name] for name in names]
+    mixed, others = products[:k, k:-1], products[k:-1, k:-1] + np.diag(certainty[k:])
+    explained = np.linalg.solve(others, mixed.T).T
+    precision, shift = NOTHING.precision.copy(), NOTHING.shift.copy()
+    precision[np.ix_(places, places)] = products[:k, :k] - explained @ mixed.T
+    shift[places] = products[:k, -1] - explained @ products[k:-1, -1]
+    return Evidence(precision, shift)
+
+
+# What all series say together.
+
+
+@dataclass(frozen=True)
+class Experience:
+    """All evidence known on a day, and what it says of the products' mean effects.
+
+    Attributes
+    ----------
+    series
+        Evidence of each series.
+    products
+        For each product its mean effects as the other products show them: mean and covariance (logs).
+    spread
+        Variance of a product's effect about the mean of its kind, by column.
+    """
+
+    series: Mapping[SeriesKey, Evidence]
+    products: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    destinations: Mapping[str, Evidence]
+    spread: np.ndarray
+
+    def prior(self, key: SeriesKey) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of a series' effects as every other series shows them."""
+        within = WITHIN**2 * self.spread
+        own = self.series.get(key, NOTHING).of_mean(within)
+        others = self.destinations.get(key[0], NOTHING) + own * -1.0
+        mean, covariance = others.posterior(*self.products[key[0]])
+        return mean, covariance + np.diag(within)
+
+    def belief(self, key: SeriesKey) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of a series' effects after its own months too."""
+        return self.series.get(key, NOTHING).posterior(*self.prior(key))
+
+
+def experience(known: Known, groups: Members) -> Experience:
+    """What was known on a day of the effects of events, from every series released by then."""
+    series = {}
+    for product, volumes in known.volumes.items():
+        for destination in map(str, volumes):
+            totals = known.totals.query("product == @product and destination == @destination")
+            scope = series_scope(product, destination, volumes, groups)
+            series[product, destination] = series_evidence(volumes[destination], totals, known.events, scope)
+    return pooled(series, decisions(known))
+
+
+def decisions(known: Known) -> dict[str, str]:
+    """The event that acted first on each product by name: products under one decision count as one episode."""
+    first: dict[str, str] = {}
+    acting = known.events[known.events["kind"].isin(ACTING_KINDS)]
+    for event in records(acting.sort_values("effective", kind="stable")):
+        for product in event.products:
+            first.setdefault(product, event.event)
+    return {product: first.get(product, product) for product in known.volumes}
+
+
+def pooled(series: Mapping[SeriesKey, Evidence], decision: Mapping[str, str], rounds: int = 4) -> Experience:
+    """The hierarchical regression over all series: means in closed form, spreads revised ``rounds`` times.
+
+    The mean of a kind has a prior around zero. The spread between products starts at the stated one, which goes on
+    counting as `SPREAD_WEIGHT` products. Products that share a ``decision`` count as one together.
+    """
+    labels = list(decision.values())
+    weights = {product: 1 / labels.count(label) for product, label in decision.items()}
+    stated, first = _stated(SPREAD_SD) ** 2, np.diag(_stated(MEAN_SD) ** 2)
+    spread, zero = stated, np.zeros(len(COLUMNS))
+    for _ in range(rounds):
+        destinations = _by_product(series, decision, spread)
+        parts = {product: found.of_mean(spread) * weights[product] for product, found in destinations.items()}
+        mean = _sum(parts.values()).posterior(zero, first)[0]
+        spread = _revised(stated, spread, mean, destinations, weights)
+    destinations = _by_product(series, decision, spread)
+    parts = {product: found.of_mean(spread) * weights[product] for product, found in destinations.items()}
+    whole = _sum(parts.values())
+    products = {}
+    for product, part in parts.items():
+        rest = whole + part * -1.0
+        mean, covariance = _borrowed(*rest.posterior(zero, first), rest, spread)
+        products[product] = mean, covariance + np.diag(spread)
+    return Experience(series, products, destinations, spread)
+
+
+def _by_product(
+    series: Mapping[SeriesKey, Evidence], products: Iterable[str], spread: np.ndarray
+) -> dict[str, Evidence]:
+    """What the destinations of each product together say of the product's mean effects."""
+    within = WITHIN**2 * spread
+    return {
+        product: _sum(found.of_mean(within) for key, found in series.items() if key[0] == product)
+        for product in products
+    }
+
+
+def _revised(
+    stated: np.ndarray,
+    spread: np.ndarray,
+    mean: np.ndarray,
+    products: Mapping[str, Evidence],
+    weights: Mapping[str, float],
+) -> np.ndarray:
+    """The spread between products: expected squared distance from the mean of those that say anything of it."""
+    squares, count = SPREAD_WEIGHT * stated, np.full(len(stated), SPREAD_WEIGHT)
+    for product, found in products.items():
+        effect, covariance = found.posterior(mean, np.diag(spread))
+        speaks = weights[product] * (np.diag(found.precision) > 0)
+        squares = squares + speaks * ((effect - mean) ** 2 + np.diag(covariance))
+        count = count + speaks
+    return np.asarray(squares / count)
+
+
+def _borrowed(
+    mean: np.ndarray, covariance: np.ndarray, found: Evidence, spread: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A kind without an episode takes the mean of the likest kind of its family that has one, one spread wider."""
+    mean, covariance = mean.copy(), covariance.copy()
+    seen = np.diag(found.precision) > 0
+    for family in FAMILIES:
+        for shape in SHAPES:
+            places = [PLACES[f"{kind}_{shape}"] for kind in family]
+            lenders = [place for place in places if seen[place]]
+            for place in places:
+                if lenders and not seen[place]:
+                    mean[place] = mean[lenders[0]]
+                    covariance[place, place] = covariance[lenders[0], lenders[0]] + spread[lenders[0]]
+    return mean, covariance
+
+
+# What a model is handed.
+
+
+def informed(design: Design, key: SeriesKey, known: Experience, horizon: int) -> Design:
+    """The design with every regressor that acts and a prior on each, bent at what is believed of their effects.
+
+    ``prior`` comes from the other series, for models that see the series' own months; ``belief`` includes those.
+    A column that covers less than a tenth of every month stays out.
+    """
+    ahead = design.candidates_future
+    peaks = np.maximum(design.candidates.max(), ahead.iloc[:horizon].max())
+    peak = dict(zip(map(str, ahead), peaks, strict=True))
+    names = [name for name in peak if peak[name] >= FAINTEST]
+    prior, belief = _table(*known.prior(key), names), _table(*known.belief(key), names)
+    X = bent(pd.concat([design.candidates, ahead])[names], dict(zip(names, belief["mean"], strict=True)))
+    past = len(design.y)
+    dropped = [(name, FAINT) for name in peak if 0 < peak[name] < FAINTEST]
+    return replace(design, X=X.iloc[:past], X_future=X.iloc[past:], dropped=tuple(dropped), prior=prior, belief=belief)
+
+
+def _table(mean: np.ndarray, covariance: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Mean and sd by regressor; Lunar New Year, which is no event, around zero."""
+    sd = np.sqrt(np.diag(covariance))
+    rows = [(mean[PLACES[name]], sd[PLACES[name]]) if name in PLACES else (0.0, HOLIDAY_SD) for name in names]
+    return pd.DataFrame(rows, columns=["mean", "sd"], index=pd.Index(names, name="regressor"))
