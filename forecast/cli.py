@@ -427,9 +427,10 @@ def _say_newer_figures(found: list[Outlook], issued: date | None) -> None:
     """A line where today more would be known than on the issue day that the files gave."""
     from forecast.report.outlook import newer_figures
 
-    newer = {newer_figures(outlook.cutoff, today()) for outlook in found if issued is None}
-    for sentence in sorted(newer - {""}):
-        typer.echo(f"Note: {sentence}.", err=True)
+    for outlook in found if issued is None else []:
+        sentence = newer_figures(outlook.cutoff, today())
+        if sentence:
+            typer.echo(f"{outlook.product}: {sentence}.", err=True)
 
 
 # How it is said ------------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import subprocess
 import sys
+import time
+import warnings
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_run
+from forecast.backtest import MODELS
 from forecast.output import read_about
 from forecast.tables import as_text
 
@@ -154,7 +158,9 @@ def test_newer_figures_are_told(place: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cli, "today", lambda: date(2023, 3, 21))
     after = forecast_next()
     assert (before.stdout, before.stderr) == (after.stdout, "")
-    assert after.stderr == ("Note: your figures end in 2022-12; those of 2023-01 to 2023-02 came out on 2023-03-20.\n")
+    assert after.stderr == (
+        "magnets: your figures end in 2022-12; those of 2023-01 to 2023-02 came out on 2023-03-20.\n"
+    )
     given = forecast_next("--issued", "2023-01-20")
     assert (given.stdout, given.stderr) == (before.stdout, "")
 
@@ -390,6 +396,46 @@ def test_everything_has_help(name: str) -> None:
     assert all(option.opts[0] in shown.stdout for option in command.params)
 
 
+def test_help_names_every_model() -> None:
+    """The names in the help of --models are those that there are."""
+    (option,) = [option for option in commands()["next"].params if "--models" in option.opts]
+    assert f": {', '.join(MODELS)}." in option.help
+
+
+def test_libraries_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """Inside a command no warning and no log line comes through; afterwards both do again."""
+    with cli._silent_libraries():
+        warnings.warn("a library's worry", RuntimeWarning, stacklevel=1)
+        logging.getLogger("prophet").critical("a library's chatter")
+    assert capsys.readouterr() == ("", "")
+    assert logging.getLogger("prophet").isEnabledFor(logging.CRITICAL)
+    with pytest.raises(RuntimeWarning, match=r"^again$"):
+        warnings.warn("again", RuntimeWarning, stacklevel=1)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "quiet", "after", "shown"),
+    [(True, False, 0.0, True), (True, False, 60.0, False), (True, True, 0.0, False), (False, False, 0.0, False)],
+)
+def test_progress_only_on_a_terminal_and_only_when_slow(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+    quiet: bool,
+    after: float,
+    shown: bool,
+) -> None:
+    """The bar comes on stderr of a terminal, after a while, and not with --quiet."""
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    monkeypatch.setattr(cli, "BAR_AFTER_SECONDS", after)
+    with cli._progress_bar("Forecasting", quiet) as told:
+        told(1, 2)
+        time.sleep(0.3)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert ("Forecasting" in output.err) is shown
+
+
 def fresh(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout
@@ -423,7 +469,7 @@ def test_the_shipped_run(tmp_path: Path) -> None:
     """The shipped data are forecast in an empty folder; nothing is on stderr but that newer figures are out."""
     command = [sys.executable, "-m", "forecast", "next"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert all(line.startswith("Note: your figures end in ") for line in done.stderr.splitlines())
+    assert all(line.startswith("rare_earth_magnets: your figures end in ") for line in done.stderr.splitlines())
     (folder,) = (tmp_path / "output").iterdir()
     rows = read_run(folder).forecasts
     shown = set(rows.loc[rows["model"] == "combination", "destination"])
