@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest import MODELS, forecast_all
+from forecast.backtest import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
+from forecast.known import known_on
+from forecast.models.theta import Theta
 from forecast.tables import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 ISSUED = date(2024, 5, 20)
@@ -195,3 +198,223 @@ def test_in_the_second_month_of_an_episode_events_help(model):
             row = result.forecasts.query("destination == 'USA' and model == @model and horizon == 1")
             errors[name].append(abs(np.log(row["volume_t"].item()) - truth))
     assert np.mean(errors["with"]) <= np.mean(errors["without"])
+
+
+# Backtests -----------------------------------------------------------------------------------------------------------
+
+
+def replay(table, events=None, **options):
+    return backtest_all(
+        table, calendar(EPISODE) if events is None else events, GROUPS, **{"models": ["naive", "theta"]} | options
+    )
+
+
+def as_forecast(run, issued):
+    """The rows of one day of a backtest, as a live forecast would have them."""
+    rows = run.forecasts[run.forecasts["issued"] == issued]
+    return rows.drop(columns="actual_t").reset_index(drop=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"models": FAST}, {"window": 30}, {"refit": 4, "horizon": 3}, {"refit": 5, "window": 24}],
+    ids=["plain", "window", "refit", "both"],
+)
+def test_every_origin_of_a_backtest_is_the_forecast_of_its_day(options):
+    """Rows of a day are those of a live forecast, to the digit, whatever other origins were asked for."""
+    table = world()
+    long, short = replay(table, last=5, **options), replay(table, last=2, **options)
+    days = sorted(long.forecasts["issued"].unique())
+    assert len(days) == 5
+    assert sorted(short.forecasts["issued"].unique()) == days[-2:]
+    for day in days:
+        live = run(table, calendar(EPISODE), issued=day, **{"models": ["naive", "theta"]} | options)
+        pd.testing.assert_frame_equal(as_forecast(long, day), live.forecasts)
+        if day in days[-2:]:
+            pd.testing.assert_frame_equal(as_forecast(short, day), live.forecasts)
+
+
+@pytest.mark.slow
+def test_arima_holds_its_parameters_whatever_the_origins():
+    """With refit the rows of arima, effects included, do not depend on the first origin of the run."""
+    options = {"models": ["arima"], "destinations": ["USA"], "refit": 6}
+    long, short = replay(world(), last=5, **options), replay(world(), last=2, **options)
+    for day in short.forecasts["issued"].unique():
+        live = run(world(), calendar(EPISODE), issued=day, **options)
+        pd.testing.assert_frame_equal(as_forecast(long, day), live.forecasts)
+        pd.testing.assert_frame_equal(as_forecast(short, day), live.forecasts)
+        pd.testing.assert_frame_equal(long.effects.query("issued == @day").reset_index(drop=True), live.effects)
+
+
+def test_the_origins_are_the_last_whose_next_month_came():
+    """Figures end in December 2024: the last origin that can be scored is that of 20 December, for December."""
+    forecasts = replay(world(), last=3, models=["naive"]).forecasts
+    assert sorted(forecasts["issued"].unique()) == [date(2024, month, 20) for month in (10, 11, 12)]
+    assert forecasts["actual_t"].notna().all()
+    bounded = replay(world(), first=pd.Period("2024-02"), to=pd.Period("2024-04")).forecasts
+    assert sorted(bounded["issued"].unique()) == [date(2024, month, 20) for month in (2, 3, 4)]
+    assert len(replay(world(), models=["naive"]).forecasts["issued"].unique()) == 24
+
+
+def test_an_origin_counts_where_a_selected_series_came():
+    """ITA ends in June 2024, and so does its backtest, though others go on."""
+    table = pd.concat([world(), exports({"ITA": steady(54)})])
+    days = backtest_origins(table, ["magnets"], ["ITA"], last=2)
+    assert days == {"magnets": [date(2024, 5, 20), date(2024, 6, 20)]}
+
+
+def test_each_product_has_origins_of_its_own():
+    """A product that comes out on other days is forecast on those and on no others."""
+    other = exports({"USA": steady(40), "WLD": steady(40, 300.0)}, product="gallium")
+    other = other.assign(released=[day.replace(day=25) for day in other["released"]])
+    table = pd.concat([world(), other], ignore_index=True)
+    forecasts = replay(table, last=2, models=FAST).forecasts
+    days = forecasts.groupby("product")["issued"].unique()
+    assert sorted(days["gallium"]) == [date(2023, 3, 25), date(2023, 4, 25)]
+    assert sorted(days["magnets"]) == [date(2024, 11, 20), date(2024, 12, 20)]
+
+
+def test_no_month_is_left_out_between_december_and_march():
+    """January and February come on 20 March: one origin forecasts both, none is in February, and both are scored."""
+    table = world()
+    together = [date(month.year, 3, 20) if month.month == 1 else day
+                for month, day in zip(table["month"], table["released"], strict=True)]  # fmt: skip
+    forecasts = replay(table.assign(released=together), first=pd.Period("2024-01"), to=pd.Period("2024-03")).forecasts
+    usa = forecasts.query("destination == 'USA' and model == 'naive'")
+    assert usa[["issued", "month", "horizon"]].astype(str).to_numpy().tolist() == [
+        ["2024-01-20", "2024-01", "1"],
+        ["2024-01-20", "2024-02", "2"],
+        ["2024-03-20", "2024-03", "1"],
+    ]
+    assert usa["actual_t"].notna().all()
+
+
+def test_a_forecast_uses_the_vintage_of_its_day_and_is_scored_against_the_latest():
+    """A first figure of 500 t, corrected to 105 t a month later: naive carries on 500, and the truth is 105."""
+    table = exports({"USA": [100.0, 90, 110, 100, 95, 105, 100, 90]})
+    first = table.iloc[[5]].assign(volume_t=500.0)
+    corrected = table.assign(released=[date(2020, 8, 20) if place == 5 else day
+                                       for place, day in enumerate(table["released"])])  # fmt: skip
+    forecasts = replay(pd.concat([first, corrected]), models=["naive"], last=3).forecasts
+    rows = forecasts.set_index("issued")[["volume_t", "actual_t"]].round(9)
+    assert rows.loc[date(2020, 7, 20)].tolist() == [500.0, 100.0]
+    assert rows.loc[date(2020, 6, 20)].tolist() == [95.0, 105.0]
+    assert rows.loc[date(2020, 8, 20)].tolist() == [100.0, 90.0]
+
+
+def test_an_end_that_is_only_scheduled_never_comes():
+    """Past its scheduled end an event goes on acting; an announced end that nobody doubts ends it."""
+    scheduled = EPISODE | {"ends": date(2024, 4, 1), "ends_announced": date(2024, 1, 10), "ends_status": "scheduled"}
+    open_end, closed = EPISODE | {"ends": None, "ends_announced": None}, scheduled | {"ends_status": ""}
+    options = {"models": ["pooled"], "last": 8}
+    forecasts = {name: replay(world(), calendar(event), **options).forecasts
+                 for name, event in {"scheduled": scheduled, "open": open_end, "closed": closed}.items()}  # fmt: skip
+    pd.testing.assert_frame_equal(forecasts["scheduled"], forecasts["open"])
+    assert not forecasts["scheduled"].equals(forecasts["closed"])
+
+
+def test_a_window_hides_what_lies_before_it():
+    """Thirty months of window give the forecast of a file that begins thirty months before the cutoff."""
+    table = world()
+    short = table[table["month"] > pd.Period("2024-04") - 30]
+    found = run(table, calendar(EPISODE), window=30)
+    expected = run(short, calendar(EPISODE))
+    pd.testing.assert_frame_equal(found.forecasts, expected.forecasts)
+    assert not found.forecasts.equals(run(table, calendar(EPISODE)).forecasts)
+
+
+def test_a_series_that_ended_before_the_window_says_so():
+    """Nothing in the window is a reason, not a hole."""
+    table = pd.concat([world(), exports({"ITA": steady(30)})])
+    reason = run(table, calendar(), window=12, models=["naive"]).failures["reason"].tolist()
+    assert reason == ["No figure of ITA for the 12 months to the cutoff was released by 2024-05-20."]
+
+
+def test_parameters_are_estimated_on_the_first_origin_of_a_block():
+    """Blocks of three months begin in January, April, ...: cutoffs of May and June use the fit of April's."""
+    days = [date(2024, month, 20) for month in (4, 5, 6, 7, 8)]
+    estimated = estimation_days(world(), {"magnets": days}, 3)
+    april, july = date(2024, 5, 20), date(2024, 8, 20)
+    assert [estimated["magnets", day] for day in days] == [date(2024, 2, 20), april, april, april, july]
+
+
+def test_held_parameters_are_those_of_the_earlier_day():
+    """Theta on 20 July follows the fit of 20 May; on the day of the estimate it is a fit like any other."""
+    table, may, july = world(), date(2024, 5, 20), date(2024, 7, 20)
+    options = {"models": ["theta"], "destinations": ["USA"]}
+    volume = known_on(table, calendar(), july).volumes["magnets"]["USA"]
+    y, X = np.log(volume), pd.DataFrame(index=volume.index)
+    months = pd.DataFrame(index=pd.period_range("2024-07", periods=1, freq="M"))
+    held = Theta().fit(y[:"2024-04"], X[:"2024-04"]).follow(y, X).predict(months)
+    found = run(table, calendar(), issued=july, refit=3, **options).forecasts
+    np.testing.assert_allclose(np.log(found["volume_t"]), held["median"], rtol=1e-12)
+    fresh = run(table, calendar(), issued=july, **options).forecasts
+    assert not np.allclose(found["upper_95"], fresh["upper_95"], rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        run(table, calendar(), issued=may, refit=3, **options).forecasts,
+        run(table, calendar(), issued=may, **options).forecasts,
+    )
+
+
+@pytest.mark.slow
+def test_another_set_of_regressors_is_a_new_fit():
+    """An event that becomes a column between estimate and issue day is estimated, not ignored."""
+    event = calendar({"kind": "ban", "announced": date(2024, 4, 1)})
+    options = {"models": ["arima"], "destinations": ["USA"], "issued": date(2024, 7, 20)}
+    held, fresh = run(world(), event, refit=12, **options), run(world(), event, **options)
+    assert "ban_step" in set(fresh.effects["regressor"])
+    pd.testing.assert_frame_equal(held.forecasts, fresh.forecasts)
+
+
+def test_a_combination_alone_has_its_members():
+    """Asked for nothing else, the combination is that of all members, whose rows are not reported."""
+    table = exports({"ITA": [100.0, 90, 110, 100, 95, 105]})
+    rows = run(table, calendar(), issued=date(2020, 7, 20), models=["combination"]).forecasts
+    naive = run(table, calendar(), issued=date(2020, 7, 20), models=["naive"]).forecasts
+    assert rows["model"].tolist() == ["combination"]
+    assert rows["volume_t"].tolist() == naive["volume_t"].tolist()
+
+
+def test_progress_counts_to_the_end():
+    """The last call says that all is done."""
+    calls = []
+    replay(world(), last=2, models=["naive", "pooled"], progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, len(calls)) for done in range(1, len(calls) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"last": 0}, "last: expected one or more, found 0."),
+        ({"refit": 0}, "refit: expected one or more, found 0."),
+        ({"window": 0}, "window: expected one or more, found 0."),
+        ({"horizon": 0}, "horizon: expected one or more, found 0."),
+        ({"first": pd.Period("2031-01")}, "magnets: expected a month with figures before it, found none to forecast."),
+        ({"models": ["nave"]}, "There is no model 'nave': choose among naive, seasonal_naive, theta, arima, prophet,"
+                               " pooled."),
+    ],
+)  # fmt: skip
+def test_a_backtest_that_cannot_be_says_why(options, message):
+    """Numbers below one, months without figures and unknown models are refused in one sentence."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        replay(world(), **options)
+
+
+def test_a_destination_without_figures_is_nothing_to_forecast():
+    """Not an empty table."""
+    message = "There is nothing to forecast: no figures of these destinations in these products."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        run(world(), calendar(), destinations=["FRA"])
+
+
+def test_what_events_added_is_tested_model_by_model():
+    """Naive takes no regressors and comes out the same; pooled is tested against itself without events."""
+    options = {"models": ["naive", "pooled"], "first": pd.Period("2024-02"), "to": pd.Period("2024-07")}
+    both = compare_events(world(), calendar(EPISODE), GROUPS, measure="mase", **options)
+    verdicts = both.significance.query("slice == 'all'").set_index("model")["verdict"]
+    assert verdicts["naive"] == "same losses as naive without events (n = 6 months)"
+    assert re.search(r"pooled without events \(p [=<] 0\.\d+, n = 6 months\)$", verdicts["pooled"])
+    pd.testing.assert_frame_equal(both.without_events.forecasts, replay(world(), calendar(), **options).forecasts)
+    counts = both.scores.groupby(["events", "slice"])["n"].first().unstack("events")
+    assert counts["with"].equals(counts["without"].rename("with"))
+    assert {"phase=event", "phase=after", "phase=calm"} <= set(counts.index)
