@@ -16,11 +16,12 @@ import pandas as pd
 
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination
+from forecast.effects import Expectation
 from forecast.evaluate import Measure, add_actuals, phases, scores, significance
 from forecast.events import Members
 from forecast.known import origins
 from forecast.models.protocol import SeriesKey
-from forecast.origin import PANEL_MODELS, Forecasts, Job, forecast_origins
+from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
 from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
@@ -54,6 +55,8 @@ def forecast_all(
     horizon: int = 1,
     window: int | None = None,
     refit: int = 1,
+    totals: pd.DataFrame | None = None,
+    learn: bool = True,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -64,8 +67,10 @@ def forecast_all(
     ``issued`` defaults to the day on which the latest figures of the products were released. ``products`` and
     ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
-    with the first of them. ``window`` and ``refit`` are those of `backtest_all`. ``progress`` is called with the number
-    of pieces of work done and their total.
+    with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
+    ``learn`` the effects of events have priors from all series known on the day (`forecast.effects`); without, a series
+    learns from itself alone. ``window`` and ``refit`` are those of `backtest_all`. ``progress`` is called with the
+    number of pieces of work done and their total.
 
     Returns
     -------
@@ -90,7 +95,8 @@ def forecast_all(
     """
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, _issue_days(exports, products, issued))
-    job = _job(exports, events, groups, days, horizon, window, refit, seed)
+    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed)
+    job = replace(job, expected=expected(job, days, jobs)) if learn else job
     tasks = plan(days, selected_series(exports, products, destinations), models)
     return gather(run_tasks(job, tasks, jobs, progress), models)
 
@@ -109,6 +115,8 @@ def backtest_all(
     to: pd.Period | None = None,
     window: int | None = None,
     refit: int = 1,
+    totals: pd.DataFrame | None = None,
+    learn: bool = True,
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -144,10 +152,11 @@ def backtest_all(
     """
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
-    job = _job(exports, events, groups, days, horizon, window, refit, seed)
+    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed)
     series = selected_series(exports, products, destinations)
     if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(job, days, series, models, refit))
+        checkpoint.begin(*_fingerprint(job, days, series, models, refit, learn))
+    job = replace(job, expected=expected(job, days, jobs)) if learn else job
     run = gather(run_tasks(job, plan(days, series, models), jobs, progress, checkpoint), models)
     return replace(run, forecasts=add_actuals(run.forecasts, exports))
 
@@ -304,6 +313,7 @@ def _job(
     exports: pd.DataFrame,
     events: pd.DataFrame,
     groups: Members,
+    totals: pd.DataFrame | None,
     days: Days,
     horizon: int,
     window: int | None,
@@ -313,7 +323,16 @@ def _job(
     if window is not None:
         _positive("window", window)
     estimated = estimation_days(exports, days, refit)
-    return Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated)
+    return Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
+
+
+def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
+    """What was expected of the effects of events on each day that a run looks at, by series."""
+    from joblib import Parallel, delayed
+
+    looked_at = sorted({day for of_product in days.values() for day in of_product} | set(job.estimated.values()))
+    found = Parallel(n_jobs=jobs)(delayed(expect)(job, day) for day in looked_at)
+    return dict(zip(looked_at, found, strict=True))
 
 
 def _positive(name: str, number: int) -> int:
@@ -415,14 +434,17 @@ def run_task(job: Job, task: Task) -> Forecasts:
 
 
 def _fingerprint(
-    job: Job, days: Days, series: Sequence[SeriesKey], models: Sequence[str], refit: int
+    job: Job, days: Days, series: Sequence[SeriesKey], models: Sequence[str], refit: int, learn: bool
 ) -> tuple[dict[str, str], dict[str, object]]:
     """Digests of the tables by name, and the arguments that numbers depend on."""
     groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
     tables = {"exports": table_digest(job.exports), "events": table_digest(job.events), "groups": table_digest(groups)}
-    arguments = {"horizon": job.horizon, "window": job.window, "refit": refit, "seed": job.seed, "models": list(models)}
-    origins_of = {product: [day.isoformat() for day in of_product] for product, of_product in days.items()}
-    return tables, arguments | {"origins": origins_of, "series": [" ".join(key) for key in series]}
+    if job.totals is not None:
+        tables["period_totals"] = table_digest(job.totals)
+    arguments: dict[str, object] = {"models": list(models), "series": [" ".join(key) for key in series]}
+    arguments |= {"horizon": job.horizon, "window": job.window, "refit": refit, "learn": learn, "seed": job.seed}
+    arguments["origins"] = {product: [day.isoformat() for day in of_product] for product, of_product in days.items()}
+    return tables, arguments
 
 
 # Tables --------------------------------------------------------------------------------------------------------------

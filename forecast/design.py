@@ -61,6 +61,16 @@ class Design:
     prior: pd.DataFrame | None = None
     belief: pd.DataFrame | None = None
 
+    @property
+    def panel_X(self) -> pd.DataFrame:
+        """The regressors for a model of all series: every candidate, or those with a prior."""
+        return self.candidates if self.prior is None else self.X
+
+    @property
+    def panel_X_future(self) -> pd.DataFrame:
+        """The same on the months after the cutoff."""
+        return self.candidates_future if self.prior is None else self.X_future
+
     def to_volume(self, logs: pd.DataFrame) -> pd.DataFrame:
         """Volumes in tonnes from logs; never negative."""
         return pd.DataFrame(np.maximum(np.exp(logs.to_numpy()) - self.offset, 0.0), logs.index, logs.columns)
@@ -175,7 +185,7 @@ def _refusal(column: np.ndarray, chosen: dict[str, np.ndarray], limit: int) -> s
     if column.max(initial=0.0) < FAINTEST:
         return "no observed month on which it acted for a tenth of the days: nothing to learn its effect from"
     if len(chosen) >= limit:
-        return f"limit of {limit} for {len(column)} observed months (one column per {MONTHS_PER_COLUMN})"
+        return f"one regressor too many: a series affords one per {MONTHS_PER_COLUMN} observed months"
     twin = _twin(column, chosen)
     return f"cannot be told apart from {twin} in the observed months" if twin else None
 

@@ -252,6 +252,26 @@ class Experience:
         """Mean and covariance of a series' effects after its own months too."""
         return self.series.get(key, NOTHING).posterior(*self.prior(key))
 
+    def expectations(self) -> dict[SeriesKey, Expectation]:
+        """What is expected of each series."""
+        both = {key: (self.prior(key), self.belief(key)) for key in self.series}
+        return {key: Expectation(_mean_and_sd(*prior), _mean_and_sd(*belief)) for key, (prior, belief) in both.items()}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is expected of the effects on one series: arrays (2 x columns) of mean and sd in logs, by `COLUMNS`.
+
+    ``prior`` comes from the other series, for models that see the series' own months; ``belief`` includes those.
+    """
+
+    prior: np.ndarray
+    belief: np.ndarray
+
+
+def _mean_and_sd(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    return np.stack([mean, np.sqrt(np.diag(covariance))])
+
 
 def experience(known: Known, groups: Members) -> Experience:
     """What was known on a day of the effects of events, from every series released by then."""
@@ -348,25 +368,24 @@ def _borrowed(
 # What a model is handed.
 
 
-def informed(design: Design, key: SeriesKey, known: Experience, horizon: int) -> Design:
+def informed(design: Design, expected: Expectation, horizon: int) -> Design:
     """The design with every regressor that acts and a prior on each, bent at what is believed of their effects.
 
-    ``prior`` comes from the other series, for models that see the series' own months; ``belief`` includes those.
-    A column that covers less than a tenth of every month stays out.
+    With a prior on each column there is no limit on their number, and none has to be told apart from the others. One
+    that covers less than a tenth of every month stays out.
     """
     ahead = design.candidates_future
     peaks = np.maximum(design.candidates.max(), ahead.iloc[:horizon].max())
     peak = dict(zip(map(str, ahead), peaks, strict=True))
     names = [name for name in peak if peak[name] >= FAINTEST]
-    prior, belief = _table(*known.prior(key), names), _table(*known.belief(key), names)
+    prior, belief = _table(expected.prior, names), _table(expected.belief, names)
     X = bent(pd.concat([design.candidates, ahead])[names], dict(zip(names, belief["mean"], strict=True)))
     past = len(design.y)
     dropped = [(name, FAINT) for name in peak if 0 < peak[name] < FAINTEST]
     return replace(design, X=X.iloc[:past], X_future=X.iloc[past:], dropped=tuple(dropped), prior=prior, belief=belief)
 
 
-def _table(mean: np.ndarray, covariance: np.ndarray, names: list[str]) -> pd.DataFrame:
+def _table(mean_and_sd: np.ndarray, names: list[str]) -> pd.DataFrame:
     """Mean and sd by regressor; Lunar New Year, which is no event, around zero."""
-    sd = np.sqrt(np.diag(covariance))
-    rows = [(mean[PLACES[name]], sd[PLACES[name]]) if name in PLACES else (0.0, HOLIDAY_SD) for name in names]
+    rows = [mean_and_sd[:, PLACES[name]] if name in PLACES else np.array([0.0, HOLIDAY_SD]) for name in names]
     return pd.DataFrame(rows, columns=["mean", "sd"], index=pd.Index(names, name="regressor"))

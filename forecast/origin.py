@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast.combine import VOLUMES
 from forecast.design import Design, series_design, series_scope
+from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
 from forecast.known import Known, known_on, months_ahead
 from forecast.models import load
@@ -38,6 +39,11 @@ class Job:
         Months up to the product's cutoff that models are shown; None shows all.
     estimated
         By product and issue day, the earlier day whose parameters `HOLDING_MODELS` use; without one, the same day.
+    totals
+        Volumes known of several months together.
+    expected
+        What was expected of the effects of events on a day, by series; on a day that is not there nothing was learned,
+        and each series affords its few regressors without a prior.
     """
 
     exports: pd.DataFrame
@@ -47,10 +53,12 @@ class Job:
     seed: int
     window: int | None = None
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
+    totals: pd.DataFrame | None = None
+    expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
 
     def known_on(self, issued: date) -> Known:
         """What was known on a day, as far back as the window reaches."""
-        known = known_on(self.exports, self.events, issued)
+        known = known_on(self.exports, self.events, issued, self.totals)
         if self.window is None:
             return known
         recent = {name: wide.iloc[-self.window :].dropna(axis=1, how="all") for name, wide in known.volumes.items()}
@@ -65,6 +73,11 @@ class Forecasts:
     effects: pd.DataFrame
     dropped: pd.DataFrame
     failures: pd.DataFrame
+
+
+def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
+    """What was expected on a day of the effects on every series known by then."""
+    return experience(job.known_on(issued), job.groups).expectations()
 
 
 def forecast_origins(
@@ -131,7 +144,9 @@ class Origin:
             volumes = self.known.volumes[product]
             scope = series_scope(product, destination, volumes, self.job.groups)
             horizon = self.job.horizon
-            self.designs[key] = series_design(volumes[destination], self.known.events, scope, horizon, horizon + REACH)
+            design = series_design(volumes[destination], self.known.events, scope, horizon, horizon + REACH)
+            expected = self.job.expected.get(self.known.issued)
+            self.designs[key] = informed(design, expected[key], horizon) if expected else design
         return self.designs[key]
 
     def add_single(self, name: str, key: SeriesKey) -> None:
@@ -160,7 +175,7 @@ class Origin:
             design, earlier = self.design(key), self.earlier_fit(name, key)
             if earlier is None:
                 model = seeded(load(name), self.job.seed, key, self.known.issued)
-                self.fits[name, key] = model.fit(design.y, design.X)
+                self.fits[name, key] = model.fit(design.y, design.X, design.prior)
             else:
                 self.fits[name, key] = earlier.follow(design.y, design.X)
         return self.fits[name, key]
@@ -183,12 +198,14 @@ class Origin:
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
         """Fit a model of all series known on this day and note its forecasts of ``series``."""
         everything = [(product, str(code)) for product, wide in self.known.volumes.items() for code in wide]
-        panel = {key: (self.design(key).y, self.design(key).candidates) for key in everything}
+        designs = {key: self.design(key) for key in everything}
+        panel = {key: (design.y, design.panel_X) for key, design in designs.items()}
+        beliefs = {key: design.belief for key, design in designs.items() if design.belief is not None}
         model: Any = load(name)
-        fits = model.fit(panel)
+        fits = model.fit(panel, beliefs)
         for key in series:
             if key in fits:
-                self.add_rows(name, key, fits[key].predict(self.design(key).candidates_future))
+                self.add_rows(name, key, fits[key].predict(designs[key].panel_X_future))
             else:
                 self.fail(key, name, model.refusal(key, panel))
 

@@ -75,7 +75,7 @@ def test_at_most_one_column_enters_for_ten_observed_months():
     design = series_design(with_effect(0.0, noise=0.1), events, scope(), horizon=1)
     assert len(design.X.columns) == len(MONTHS) // 10
     reasons = dict(design.dropped)
-    assert "limit of 4 for 44 observed months (one column per 10)" in reasons.values()
+    assert "one regressor too many: a series affords one per 10 observed months" in reasons.values()
     assert set(reasons) | set(design.X) == set(design.candidates)
 
 

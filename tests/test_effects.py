@@ -202,7 +202,7 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
     scope = series_scope("magnets", "WLD", known.volumes["magnets"], GROUPS)
     design = series_design(known.volumes["magnets"]["WLD"], known.events, scope, 2)
     assert "licensing_step" not in design.X
-    told = informed(design, ("magnets", "WLD"), experience(known, GROUPS), 2)
+    told = informed(design, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
     assert told.prior.loc["licensing_step", "mean"] < -0.2
     assert told.prior.index.tolist() == list(told.X)
     assert told.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
