@@ -58,6 +58,14 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.") from error
 
 
+def _month(text: str) -> str:
+    try:
+        date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a month as YYYY-MM, found {text!r}.") from error
+    return text
+
+
 def _words(values: Sequence[str] | None) -> list[str]:
     """Items given one by one or separated by commas, each once."""
     return list(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
@@ -110,6 +118,39 @@ Output = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Start of the random numbers of the models that draw any.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes to use. The numbers do not depend on it.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Draw a picture of every series into the folder plots/ of the run.")]
+Origins = Annotated[
+    int | None,
+    typer.Option("--origins", min=1, metavar="N", help="Forecast on the last N days on which new figures came out and "
+                 "of which the next month is known by now. Default: 24, or all between --from and --to."),
+]  # fmt: skip
+From = Annotated[
+    str | None,
+    typer.Option("--from", parser=_month, metavar="YYYY-MM", help="The first month to be forecast as the next one."),
+]  # fmt: skip
+To = Annotated[
+    str | None,
+    typer.Option("--to", parser=_month, metavar="YYYY-MM", help="The last month to be forecast as the next one."),
+]  # fmt: skip
+Window = Annotated[
+    int | None,
+    typer.Option("--window", min=1, metavar="MONTHS", help="Learn from the last so many months only. Default: all."),
+]  # fmt: skip
+Refit = Annotated[
+    int,
+    typer.Option("--refit", min=1, metavar="MONTHS", help="Estimate theta and arima once in so many months, and let "
+                 "them follow the figures in between."),
+]  # fmt: skip
+PastOutput = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/backtest-<last issue day>."),
+]  # fmt: skip
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")]
+Audit = Annotated[
+    bool,
+    typer.Option("--audit", help="Then change everything that came after three of the days, and fail if a single "
+                 "number of theirs moves."),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
@@ -169,6 +210,41 @@ def next_months(
             _say_newer_figures(found, issued)
 
 
+@app.command("backtest")
+def past_months(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    models: Models = None,
+    horizon: Horizon = 1,
+    origins: Origins = None,
+    first: From = None,
+    to: To = None,
+    window: Window = None,
+    refit: Refit = 1,
+    output: PastOutput = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    resume: Resume = False,
+    audit: Audit = False,
+    quiet: Quiet = False,
+) -> None:
+    """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
+    with _plain_refusals(), _silent_libraries():
+        given = _Given(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+        tables = _read(given)
+        products = _words(product) or ([] if exports else [SHIPPED_PRODUCT])
+        choice = _chosen(tables, products, _words(destination), _words(models), None)
+        days = _past_days(tables, choice, origins, first, to)
+        options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
+        replay = _Replay(tables, choice, days, options, jobs, origins, first, to)
+        folder = output or Path("output") / f"backtest-{replay.last_issued}"
+        _replayed(replay, folder, given, resume, quiet)
+        if audit:
+            _audited(replay, quiet)
+
+
 @app.command("events")
 def calendar(
     events: Events = None,
@@ -187,6 +263,23 @@ def calendar(
         codes = _known_codes(_words(destination), places)
         shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
         print_agenda(shown, _names(places), _console())
+
+
+@app.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a backtest.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: report.html in FOLDER.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report of a backtest: one HTML page with figures that opens without a network."""
+    with _plain_refusals(), _silent_libraries():
+        from forecast.report.notebook import write_report
+
+        page = write_report(folder, output or folder / "report.html")
+        if not quiet:
+            typer.echo(f"Report: {page}")
 
 
 # What was asked for --------------------------------------------------------------------------------------------------
@@ -433,6 +526,173 @@ def _say_newer_figures(found: list[Outlook], issued: date | None) -> None:
             typer.echo(f"{outlook.product}: {sentence}.", err=True)
 
 
+# The past ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name."""
+
+    tables: _Tables
+    choice: _Choice
+    days: Mapping[str, Sequence[date]]
+    options: Mapping[str, Any]
+    jobs: int
+    origins: int | None
+    first: str | None
+    to: str | None
+
+    @property
+    def last_issued(self) -> date:
+        """The last day of any product."""
+        return max(day for of_product in self.days.values() for day in of_product)
+
+    def about(self, given: _Given) -> dict[str, Any]:
+        """What ``run.json`` says of the run."""
+        from forecast.backtest import cutoffs
+        from forecast.output import about_run
+
+        arguments = {
+            "exports": given.exports,
+            "events": given.events,
+            "product": self.choice.products,
+            "destination": self.choice.destinations,
+            "models": self.choice.models,
+            "origins": self.origins,
+            "from": self.first,
+            "to": self.to,
+            **{name: value for name, value in self.options.items() if name != "seed"},
+        }
+        last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
+        return about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
+                         inputs=given.paths())  # fmt: skip
+
+
+def _period(month: str | None) -> pd.Period | None:
+    import pandas as pd
+
+    return None if month is None else pd.Period(month, "M")
+
+
+def _past_days(
+    tables: _Tables, choice: _Choice, origins: int | None, first: str | None, to: str | None
+) -> dict[str, list[date]]:
+    """Issue days by product; of a product without any a line is said."""
+    from forecast.backtest import backtest_origins
+    from forecast.tables import TableError
+
+    try:
+        days = backtest_origins(
+            tables.exports, choice.products, choice.destinations, last=origins, first=_period(first), to=_period(to)
+        )
+    except ValueError as error:
+        raise TableError(str(error)) from error
+    for product in [name for name, of_product in days.items() if not of_product]:
+        typer.echo(f"{product}: no month with figures before it was found to forecast.", err=True)
+    return days
+
+
+def _replayed(replay: _Replay, folder: Path, given: _Given, resume: bool, quiet: bool) -> None:
+    """Make the run, or go on with it, write its folder, and print how good it was."""
+    from forecast.output import check_place
+    from forecast.report.scoreboard import judged, print_scoreboard
+
+    check_place(folder)
+    about, tables = replay.about(given), replay.tables
+    partial = folder.with_name(f"{folder.name}.partial")
+    run = _resumable(replay, partial, about, resume, quiet)
+    scored, tested = judged(run, tables.exports, tables.events, tables.groups)
+    _write_past(folder, run, about, {"scores": scored, "significance": tested})
+    _remove(partial)
+    if not quiet:
+        print_scoreboard(run, scored, tested, replay.choice.models, _console())
+        typer.echo(f"Every model's numbers are in {folder}.")
+
+
+def _resumable(replay: _Replay, partial: Path, about: Mapping[str, Any], resume: bool, quiet: bool) -> Forecasts:
+    """The run, whose parts are kept in the folder ``partial`` until it is complete."""
+    import forecast as fc
+    from forecast.checkpoint import CheckpointError
+    from forecast.output import OutputError
+
+    tables, choice = replay.tables, replay.choice
+    checkpoint = fc.Checkpoint(partial, resume, {**about["inputs"], **about["versions"]})
+    try:
+        with _progress_bar("Replaying", quiet) as progress:
+            return fc.backtest_all(
+                tables.exports,
+                tables.events,
+                tables.groups,
+                products=choice.products,
+                destinations=choice.destinations,
+                models=choice.models,
+                last=replay.origins,
+                first=_period(replay.first),
+                to=_period(replay.to),
+                jobs=replay.jobs,
+                progress=progress,
+                checkpoint=checkpoint,
+                **replay.options,
+            )
+    except CheckpointError as error:
+        raise OutputError(str(error)) from error
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _write_past(folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame]) -> None:
+    from forecast.output import new_folder, write_run
+    from forecast.tables import as_text
+
+    with new_folder(folder) as beside:
+        write_run(beside, run, about)
+        for name, table in more.items():
+            as_text(table).to_csv(beside / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _remove(partial: Path) -> None:
+    import forecast as fc
+
+    fc.Checkpoint(partial).remove()
+
+
+def _audited(replay: _Replay, quiet: bool) -> None:
+    """Say that no number of a few days moved when their future was changed; or which did, and exit 1."""
+    import forecast as fc
+    from forecast.audit import sampled
+
+    tables, choice, days = replay.tables, replay.choice, sampled(replay.days)
+    with _progress_bar("Auditing", quiet) as progress:
+        findings = fc.look_ahead_audit(
+            tables.exports,
+            tables.events,
+            tables.groups,
+            days,
+            progress=progress,
+            destinations=choice.destinations,
+            models=choice.models,
+            jobs=replay.jobs,
+            **replay.options,
+        )
+    if findings.empty and not quiet:
+        count = sum(len(of_product) for of_product in days.values())
+        typer.echo(f"Look-ahead audit: the future of {count} issue days was changed and no number moved.")
+    if len(findings):
+        for sentence in _moved(findings):
+            typer.echo(sentence, err=True)
+        raise typer.Exit(1)
+
+
+def _moved(findings: pd.DataFrame) -> Iterator[str]:
+    yield f"Look-ahead audit: {len(findings)} numbers moved when only what came after the issue day was changed."
+    for row in findings.head(SHOWN_PROBLEMS).itertuples(index=False):
+        place = f"{row.product} {row.destination} {row.model} of {row.issued}, {row.table} {row.row} {row.column}"
+        yield f"{row.corruption}: {place}: {row.before} became {row.after}."
+    if len(findings) > SHOWN_PROBLEMS:
+        yield f"and {len(findings) - SHOWN_PROBLEMS} more."
+
+
 # How it is said ------------------------------------------------------------------------------------------------------
 
 
@@ -494,6 +754,8 @@ def _progress_bar(what: str, quiet: bool) -> Iterator[Progress]:
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("left"),
         console=console,
         transient=True,
     )

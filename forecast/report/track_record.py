@@ -1,0 +1,29 @@
+"""What the shipped backtest says of the shown model: how often its intervals held, by destination."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from forecast.sources.plain import shipped
+
+TRACK_RECORD = "track_record.csv"
+TRACK_COLUMNS = ["product", "destination", "model", "level", "held", "n", "first_month", "last_month"]
+
+
+def read_track_record() -> pd.DataFrame:
+    """How often intervals held one month ahead in the shipped backtest: columns `TRACK_COLUMNS`, ``held`` of ``n``.
+
+    A row per product, destination, model and ``level`` (80 or 95); ``first_month`` and ``last_month`` are periods. A
+    series that the backtest could not score has no row. It is made by ``experiments/run.py`` from the first experiment.
+
+    Examples
+    --------
+    >>> record = read_track_record()
+    >>> world = record.query("product == 'rare_earth_magnets' and destination == 'WLD' and level == 80")
+    >>> len(world), bool((record["held"] <= record["n"]).all())
+    (1, True)
+    """
+    raw = pd.read_csv(shipped(TRACK_RECORD), dtype=str, keep_default_na=False, encoding="utf-8")
+    months = {name: pd.PeriodIndex(raw[name], freq="M") for name in ("first_month", "last_month")}
+    counts = {name: raw[name].astype(int) for name in ("level", "held", "n")}
+    return raw.assign(**months, **counts)[TRACK_COLUMNS]
