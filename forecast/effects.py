@@ -387,5 +387,7 @@ def informed(design: Design, expected: Expectation, horizon: int) -> Design:
 
 def _table(mean_and_sd: np.ndarray, names: list[str]) -> pd.DataFrame:
     """Mean and sd by regressor; Lunar New Year, which is no event, around zero."""
-    rows = [mean_and_sd[:, PLACES[name]] if name in PLACES else np.array([0.0, HOLIDAY_SD]) for name in names]
-    return pd.DataFrame(rows, columns=["mean", "sd"], index=pd.Index(names, name="regressor"))
+    holiday = np.array([0.0, HOLIDAY_SD])
+    rows = [mean_and_sd[:, PLACES[name]] if name in PLACES else holiday for name in names]
+    index = pd.Index(names, name="regressor", dtype=str)
+    return pd.DataFrame(np.array(rows).reshape(-1, 2), columns=["mean", "sd"], index=index)
