@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from forecast.backtest import Days, Progress, forecast_all
 from forecast.events import ACTING_KINDS, Members
 from forecast.origin import Forecasts
-from forecast.tables import EVENT_COLUMNS
+from forecast.tables import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS
 
 FINDING_COLUMNS = [
     *["corruption", "issued", "product", "destination", "model", "table", "row", "column"],
@@ -27,12 +27,17 @@ ROWS = {"forecasts": "month", "effects": "regressor", "dropped": "regressor", "f
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")
 
-Tables = tuple[pd.DataFrame, pd.DataFrame]
-"""Exports and events."""
 
-Corruption = Callable[[pd.DataFrame, pd.DataFrame, date], Tables]
-"""Exports and events with what came after a day changed, and everything known on that day as it was."""
+class Tables(NamedTuple):
+    """What a forecast reads: volumes, the calendar, and volumes of several months together."""
 
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    totals: pd.DataFrame
+
+
+Corruption = Callable[[Tables, date], Tables]
+"""Tables with what came after a day changed, and everything known on that day as it was."""
 
 Forecaster = Callable[..., Forecasts]
 """Whatever is called as `forecast.backtest.forecast_all` is: what is audited."""
@@ -44,6 +49,7 @@ def look_ahead_audit(
     groups: Members,
     days: Days,
     *,
+    totals: pd.DataFrame | None = None,
     forecast: Forecaster = forecast_all,
     progress: Progress | None = None,
     **options: Any,
@@ -64,15 +70,15 @@ def look_ahead_audit(
     >>> len(fc.look_ahead_audit(*tables, days, models=["naive", "theta"]))
     0
     """
+    tables = Tables(exports, events, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals)
     pairs = [(product, issued) for product, of_product in days.items() for issued in of_product]
     found = []
     for done, (product, issued) in enumerate(pairs, start=1):
         chosen = {**options, "issued": issued, "products": [product]}
-        found.append(_audited(exports, events, groups, forecast, chosen))
+        found.append(_audited(tables, groups, forecast, chosen))
         if progress is not None:
             progress(done, len(pairs))
-    moved = [findings for findings in found if len(findings)]
-    return pd.concat(moved, ignore_index=True) if moved else pd.DataFrame(columns=FINDING_COLUMNS)
+    return _stacked(found)
 
 
 def sampled(days: Days, count: int = 3) -> dict[str, list[date]]:
@@ -91,19 +97,17 @@ def sampled(days: Days, count: int = 3) -> dict[str, list[date]]:
     return chosen
 
 
-def _audited(
-    exports: pd.DataFrame, events: pd.DataFrame, groups: Members, forecast: Forecaster, options: Mapping[str, Any]
-) -> pd.DataFrame:
+def _audited(tables: Tables, groups: Members, forecast: Forecaster, options: Mapping[str, Any]) -> pd.DataFrame:
     """What moved on one issue day of one product."""
     issued = options["issued"]
-    known = exports[exports["released"] <= issued]
-    before = forecast(exports, events, groups, **options)
+    known = tables.exports[~_after(tables.exports, issued)]
+    before = forecast(tables.exports, tables.events, groups, totals=tables.totals, **options)
 
     def moved_by(name: str, corruptions: Sequence[Corruption]) -> pd.DataFrame:
-        tables = exports, events
+        other = tables
         for corruption in corruptions:
-            tables = corruption(*tables, issued)
-        after = forecast(*tables, groups, **options)
+            other = corruption(other, issued)
+        after = forecast(other.exports, other.events, groups, totals=other.totals, **options)
         return moved(before, after, known, options.get("horizon", 1)).assign(corruption=name)[FINDING_COLUMNS]
 
     together = _stacked([moved_by(TOGETHER, list(CHANGES.values())), moved_by("no_future", [no_future])])
@@ -168,8 +172,8 @@ def _difference(old: Any, new: Any) -> float:
 # Corruptions ---------------------------------------------------------------------------------------------------------
 
 
-def _after(exports: pd.DataFrame, issued: date) -> np.ndarray:
-    return np.array([released > issued for released in exports["released"]], dtype=bool)
+def _after(released: pd.DataFrame, issued: date) -> np.ndarray:
+    return np.array([day > issued for day in released["released"]], dtype=bool)
 
 
 def _announced(events: pd.DataFrame, issued: date) -> pd.DataFrame:
@@ -181,37 +185,46 @@ def _other(volume_t: pd.Series) -> np.ndarray:
     return np.asarray(volume_t * (7 + np.arange(len(volume_t)) % 5) + volume_t.max() + 1)
 
 
-def later_volumes(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def _with_other_volumes(released: pd.DataFrame, issued: date) -> pd.DataFrame:
+    """A table whose volumes released after the day are others."""
+    volume_t = released["volume_t"]
+    return released.assign(volume_t=volume_t.where(~_after(released, issued), _other(volume_t)))
+
+
+def later_volumes(tables: Tables, issued: date) -> Tables:
     """Every volume released after the day is another one, of whatever product."""
-    later = _after(exports, issued)
-    return exports.assign(volume_t=exports["volume_t"].where(~later, _other(exports["volume_t"]))), events
+    return tables._replace(exports=_with_other_volumes(tables.exports, issued))
 
 
-def revisions(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def revisions(tables: Tables, issued: date) -> Tables:
     """Every volume known on the day is revised on the next."""
-    known = exports[~_after(exports, issued)].drop_duplicates(["product", "destination", "month"], keep="last")
+    known = tables.exports[~_after(tables.exports, issued)].drop_duplicates(
+        ["product", "destination", "month"], keep="last"
+    )
     revised = known.assign(volume_t=_other(known["volume_t"]), released=issued + timedelta(days=1))
-    return pd.concat([exports, revised], ignore_index=True), events
+    return tables._replace(exports=pd.concat([tables.exports, revised], ignore_index=True))
 
 
-def release_days(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def release_days(tables: Tables, issued: date) -> Tables:
     """Whatever was released after the day comes on another day after it."""
-    later = _after(exports, issued)
+    exports = tables.exports
     delays = 1 + np.arange(len(exports)) * 17 % 400
     moved_to = pd.Series([issued + timedelta(days=int(delay)) for delay in delays], index=exports.index, dtype=object)
-    return exports.assign(released=exports["released"].where(~later, moved_to)), events
+    return tables._replace(
+        exports=exports.assign(released=moved_to.where(_after(exports, issued), exports["released"]))
+    )
 
 
-def newcomers(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def newcomers(tables: Tables, issued: date) -> Tables:
     """The day after, a product and a destination come out that nobody had heard of, with all their past."""
-    past = exports[~_after(exports, issued)]
+    past = tables.exports[~_after(tables.exports, issued)]
     other = past.assign(volume_t=_other(past["volume_t"]), released=issued + timedelta(days=1))
     product, destination = other.assign(product="newcomer"), other.assign(destination="ZZZ")
     new = pd.concat([product, destination]).drop_duplicates(["product", "destination", "month"])
-    return pd.concat([exports, new], ignore_index=True), events
+    return tables._replace(exports=pd.concat([tables.exports, new], ignore_index=True))
 
 
-def later_events(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def later_events(tables: Tables, issued: date) -> Tables:
     """What was announced later is gone; the day after, measures of every kind are announced that acted long before."""
     announced = issued + timedelta(days=1)
     new = [
@@ -226,19 +239,22 @@ def later_events(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> T
     ]
     everyone = {"products": ("ALL",), "destinations": ("ALL",), "source": "", "description": "", "ends_status": ""}
     rows = pd.DataFrame([row | everyone | {"ends": None, "ends_announced": None} for row in new], columns=EVENT_COLUMNS)
-    return exports, pd.concat([_announced(events, issued).astype(object), rows.astype(object)], ignore_index=True)
+    known = _announced(tables.events, issued).astype(object)
+    return tables._replace(events=pd.concat([known, rows.astype(object)], ignore_index=True))
 
 
-def later_ends(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def later_ends(tables: Tables, issued: date) -> Tables:
     """Every end that was not known on the day is another, in the past where it can be, announced the day after."""
+    events = tables.events
     rows: list[Any] = list(events.itertuples(index=False))
     later = np.array([not _end_known(event, issued) for event in rows], dtype=bool)
     ends = pd.Series([_other_end(event, issued) for event in rows], events.index, dtype=object)
-    return exports, events.assign(
+    ended = events.assign(
         ends=events["ends"].astype(object).where(~later, ends),
         ends_announced=events["ends_announced"].astype(object).where(~later, issued + timedelta(days=1)),
         ends_status=events["ends_status"].where(~later, ""),
     )
+    return tables._replace(events=ended)
 
 
 def _end_known(event: Any, issued: date) -> bool:
@@ -253,9 +269,14 @@ def _other_end(event: Any, issued: date) -> date:
     return effective + max((issued - effective) / 2, timedelta(days=1))
 
 
-def no_future(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tables:
+def later_totals(tables: Tables, issued: date) -> Tables:
+    """Every volume of several months together that was released after the day is another one."""
+    return tables._replace(totals=_with_other_volumes(tables.totals, issued))
+
+
+def no_future(tables: Tables, issued: date) -> Tables:
     """The files end with the day: nothing later is in them, as on the day itself."""
-    known = _announced(events, issued)
+    known = _announced(tables.events, issued)
     ended = np.array([_end_known(event, issued) for event in known.itertuples(index=False)], dtype=bool)
     none = pd.Series([None] * len(known), known.index, dtype=object)
     until_then = known.assign(
@@ -263,7 +284,8 @@ def no_future(exports: pd.DataFrame, events: pd.DataFrame, issued: date) -> Tabl
         ends_announced=known["ends_announced"].astype(object).where(ended, none),
         ends_status=known["ends_status"].where(ended, ""),
     )
-    return exports[~_after(exports, issued)], until_then
+    exports, totals = (table[~_after(table, issued)] for table in (tables.exports, tables.totals))
+    return Tables(exports, until_then, totals)
 
 
 CHANGES: dict[str, Corruption] = {
@@ -273,6 +295,7 @@ CHANGES: dict[str, Corruption] = {
     "newcomers": newcomers,
     "later_events": later_events,
     "later_ends": later_ends,
+    "later_totals": later_totals,
 }
 """Corruptions that can be made one on top of the other; ends last, since events that came later have none."""
 
