@@ -119,6 +119,7 @@ class Origin:
     origins: dict[date, Origin] = field(default_factory=dict)
     fits: dict[tuple[str, SeriesKey], Any] = field(default_factory=dict)
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
+    months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
     rows: list[pd.DataFrame] = field(default_factory=list)
     effects: list[pd.DataFrame] = field(default_factory=list)
     failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
@@ -212,7 +213,7 @@ class Origin:
     def add_rows(self, name: str, key: SeriesKey, bounds: pd.DataFrame) -> None:
         """Note a forecast given in logs over the months ahead."""
         design, cutoff = self.design(key), self.known.cutoff(key[0])
-        months = months_ahead(self.job.exports, key[0], cutoff, self.job.horizon)
+        months = self.ahead(key[0])
         volumes = design.to_volume(bounds[BOUNDS].reindex(months).dropna()).set_axis(VOLUMES, axis=1)
         if len(volumes) < len(months):
             missing = ", ".join(str(month) for month in months if month not in volumes.index)
@@ -223,6 +224,13 @@ class Origin:
         same = {name: pd.PeriodIndex([month] * len(rows), freq="M") for name, month in dates.items()}
         rows = rows.assign(horizon=horizon, cutoff=same["cutoff"], last_known=same["last_known"])
         self.rows.append(self.labelled(rows, name, key))
+
+    def ahead(self, product: str) -> pd.PeriodIndex:
+        """The months reported of a product, looked up once."""
+        if product not in self.months:
+            cutoff = self.known.cutoff(product)
+            self.months[product] = months_ahead(self.job.exports, product, cutoff, self.job.horizon)
+        return self.months[product]
 
     def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:
         """Rows with the series, the model and the issue day beside them."""
