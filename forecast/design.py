@@ -225,17 +225,18 @@ def bent(shares: pd.DataFrame, effects: Mapping[str, float]) -> pd.DataFrame:
     kind are multiplied by log((1 - s) + s exp(f)) / (s f), where f is what the kind's columns give together on the days
     it acts. Anticipation is taken by itself; Lunar New Year stays linear in its share.
     """
-    X = shares.copy()
+    columns = {str(name): column for name, column in zip(shares.columns, shares.to_numpy().T, strict=True)}
     clipped = {name: float(np.clip(effect, -5.0, 3.0)) for name, effect in effects.items()}
+    scaled = dict(columns)
     for step in [name for name in clipped if name.endswith(("_step", "_anticipation"))]:
         passing = step.replace("_step", "_temporary")
         together = [step, passing] if passing in clipped and passing != step else [step]
-        share = shares[step].to_numpy()
-        sum_of_effects = sum(clipped[name] * shares[name].to_numpy() for name in together)
+        share = columns[step]
+        sum_of_effects = sum(clipped[name] * columns[name] for name in together)
         factor = _bend(share, np.divide(sum_of_effects, share, out=np.zeros(len(share)), where=share > 0))
         for name in together:
-            X[name] = shares[name] * factor
-    return X
+            scaled[name] = columns[name] * factor
+    return pd.DataFrame(scaled, shares.index, shares.columns)
 
 
 def _bend(share: np.ndarray, effect: np.ndarray) -> np.ndarray:
