@@ -39,10 +39,17 @@ def none(months: pd.PeriodIndex) -> pd.DataFrame:
     return pd.DataFrame(index=months)
 
 
-@pytest.mark.parametrize(("model", "X"), [(Theta(), none), (Arima(), none), (Arima(), step)])
-def test_following_the_same_figures_changes_nothing(model, X):
-    """With nothing new to filter the forecast stays what it was."""
-    fit = model.fit(series(), X(INDEX))
+PRIOR = pd.DataFrame({"mean": [-0.5], "sd": [0.2]}, index=["licensing"])
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "prior"),
+    [(Theta(), none, None), (Arima(), none, None), (Arima(), step, None), (Arima(), step, PRIOR)],
+    ids=["theta", "arima", "regressor", "prior"],
+)
+def test_following_the_same_figures_changes_nothing(model, X, prior):
+    """With nothing new to filter the forecast stays what it was, whatever the coefficients started from."""
+    fit = model.fit(series(), X(INDEX), prior)
     expected = fit.predict(X(AHEAD))
     pd.testing.assert_frame_equal(fit.follow(series(), X(INDEX)).predict(X(AHEAD)), expected, rtol=1e-10)
 
@@ -59,6 +66,14 @@ def test_arima_follows_as_statsmodels_filters(order):
     np.testing.assert_allclose(found["median"], expected.predicted_mean + centre, rtol=1e-10)
     half = ndtri(0.975) * np.sqrt(expected.var_pred_mean)
     np.testing.assert_allclose(found["upper_95"] - found["median"], half, rtol=1e-8)
+
+
+def test_a_prior_stays_what_it_was_at_the_estimate():
+    """What a coefficient started from is held too, and the later figures move it on from there."""
+    fit = Arima((0, 1, 1), (0, 0, 0)).fit(series()[:40], step(INDEX[:40]), PRIOR)
+    later = fit.follow(series(), step(INDEX)).effects().loc["licensing"]
+    assert (fit.training.prior == PRIOR.to_numpy()).all()
+    assert later["upper"] - later["lower"] < 2 * 1.96 * PRIOR["sd"].item()
 
 
 def test_theta_follows_as_statsmodels_filters():
