@@ -218,7 +218,7 @@ def actuals_of(replay: Replay, product: str, destination: str) -> pd.Series:
     Months that nobody published are absent.
     """
     if replay.exports is None:
-        rows = replay.scored.rename(columns={"actual_t": "volume_t"})
+        rows = replay.scored.assign(volume_t=replay.scored["actual_t"])
     else:
         rows = replay.exports.sort_values("released", kind="stable")
     own = rows[(rows["product"] == product) & (rows["destination"] == destination)]

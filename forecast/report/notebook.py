@@ -9,8 +9,6 @@ import os
 import string
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
 from importlib import import_module
 from importlib.util import find_spec
@@ -73,10 +71,11 @@ def check_tools() -> None:
         raise ReportError(f"A report needs {', '.join(missing)}: pip install export-forecast[notebooks]")
 
 
-def run_notebook(notebook: Path, parameters: dict[str, Any], scratch: Path) -> Any:
+def run_notebook(notebook: Path, parameters: dict[str, Any], scratch: Path, folder: Path | None = None) -> Any:
     """The notebook as it stands after all its cells ran with ``parameters``, in this interpreter's own environment.
 
-    No kernel has to be registered, and nothing is read or written in the home folder; ``scratch`` holds what is left.
+    It works in ``folder`` (default: ``scratch``). No kernel has to be registered, and nothing is read or written in the
+    home folder; ``scratch`` holds what is left.
 
     Raises
     ------
@@ -87,21 +86,21 @@ def run_notebook(notebook: Path, parameters: dict[str, Any], scratch: Path) -> A
         warnings.simplefilter("ignore")
         papermill = import_module("papermill")
         errors: Any = import_module("papermill.exceptions")
-        with _kernel(scratch) as kernel:
-            try:
-                return papermill.execute_notebook(
-                    str(notebook), None, parameters=parameters, kernel_name="python3", language="python",
-                    progress_bar=False, log_output=False, cwd=str(scratch), km=kernel, execution_timeout=CELL_SECONDS,
-                )  # fmt: skip
-            except errors.PapermillExecutionError as error:
-                raise ReportError(f"{notebook.name} stopped: {error.ename}: {error.evalue}") from error
+        try:
+            return papermill.execute_notebook(
+                str(notebook), None, parameters=parameters, kernel_name="python3", language="python",
+                progress_bar=False, log_output=False, cwd=str(folder or scratch), execution_timeout=CELL_SECONDS,
+                kernel_manager_class=_own_kernel(scratch),
+            )  # fmt: skip
+        except errors.PapermillExecutionError as error:
+            raise ReportError(f"{notebook.name} stopped: {error.ename}: {error.evalue}") from error
 
 
-@contextmanager
-def _kernel(scratch: Path) -> Iterator[Any]:
-    """A manager of kernels that run this very interpreter, with their files in ``scratch``."""
-    spec: Any = import_module("jupyter_client.kernelspec")
+def _own_kernel(scratch: Path) -> Any:
+    """A class of kernel managers whose kernels run this very interpreter, with their files in ``scratch``."""
     manager: Any = import_module("jupyter_client.manager")
+    spec: Any = import_module("jupyter_client.kernelspec")
+    traitlets: Any = import_module("traitlets")
     own = spec.KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False",
               "--log-level=ERROR"],
@@ -109,9 +108,8 @@ def _kernel(scratch: Path) -> Iterator[Any]:
         env={"IPYTHONDIR": str(scratch), "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(scratch)),
              "PYDEVD_DISABLE_FILE_VALIDATION": "1", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    kernel = manager.AsyncKernelManager(kernel_name="python3", connection_file=str(scratch / "kernel.json"))
-    kernel._kernel_spec = own
-    yield kernel
+    files = {"kernel_spec": own, "connection_file": traitlets.Unicode(str(scratch / "kernel.json"))}
+    return type("OwnKernel", (manager.AsyncKernelManager,), files)
 
 
 def as_page(notebook: Any, title: str) -> str:

@@ -18,7 +18,7 @@ from forecast.report.findings import (
     interval_counts,
     standings,
 )
-from forecast.report.folder import Replay
+from forecast.report.folder import WITHOUT_EVENTS, Replay
 from forecast.report.outlook import records
 
 
@@ -175,7 +175,10 @@ def nothing_added(replay: Replay) -> str:
     """Why nothing can be said of what events added."""
     if _ran_without(replay.about):
         return "This run was made without events, so there is nothing to compare."
-    return "The same run without events is not beside this one: it was not run."
+    return (
+        "The same run without events is not beside this one: it was not run. With the same options,"
+        f" forecast backtest --events none --output FOLDER/{WITHOUT_EVENTS} puts it there."
+    )
 
 
 def _ran_without(about: dict[str, Any]) -> bool:
