@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.checkpoint import Checkpoint, table_digest
-from forecast.combine import MEMBERS, STAND_IN, combination
+from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, add_actuals, phases, scores, significance
 from forecast.events import Members
@@ -464,20 +464,22 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def gather(parts: Sequence[Forecasts], models: Sequence[str]) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was asked for."""
     run = joined(parts)
-    forecasts, failures = run.forecasts, run.failures
+    forecasts, failures, correlations = run.forecasts, run.failures, run.correlations
     if "combination" in models:
         combined = combination(forecasts)
         failures = _stacked([failures, _not_combined(failures, combined)])
         forecasts = _stacked([forecasts, combined[forecasts.columns]])
+        correlations = _stacked([correlations, combined_correlations(correlations)])
     by = ["product", "destination", "issued"]
     rank = {name: place for place, name in enumerate(models)}
-    asked = (table[table["model"].isin(models)] for table in (forecasts, run.effects, failures))
-    forecasts, effects, failures = asked
+    tables = (forecasts, run.effects, failures, correlations)
+    forecasts, effects, failures, correlations = (table[table["model"].isin(models)] for table in tables)
     return Forecasts(
         _sorted(forecasts.assign(rank=forecasts["model"].map(rank)), [*by, "month", "rank"]).drop(columns="rank"),
         _sorted(effects, [*by, "model", "regressor"]),
         _sorted(run.dropped, [*by, "regressor"]),
         _sorted(failures, [*by, "model"]),
+        _sorted(correlations, [*by, "model", "month", "other"]),
     )
 
 

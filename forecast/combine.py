@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from forecast.tables import CORRELATION_COLUMNS
+
 MEMBERS = ("theta", "arima", "prophet", "pooled")
 STAND_IN = "naive"
 """Used alone where no member could be fitted."""
 
 VOLUMES = ["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"]
+PAIR = ["product", "destination", "issued", "month", "other"]
 CELL = ["product", "destination", "issued", "cutoff", "month", "horizon", "last_known"]
 
 
@@ -34,11 +37,7 @@ def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd
     >>> combination(rows)[["model", "volume_t"]].values.tolist()
     [['combination', 200.0]]
     """
-    rows = forecasts[forecasts["model"].isin(members)]
-    covered = pd.MultiIndex.from_frame(rows[CELL]).unique()
-    stand_in = forecasts[forecasts["model"] == STAND_IN]
-    alone = ~pd.MultiIndex.from_frame(stand_in[CELL]).isin(covered)
-    rows = pd.concat([rows, stand_in[alone]])
+    rows = _stood_in(forecasts, CELL, members)
     if rows.empty:
         return rows
     cells = rows.groupby(CELL, sort=False).ngroup().to_numpy()
@@ -47,6 +46,37 @@ def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd
     for name in VOLUMES:
         combined[name] = _median_in_logs(cells, rows[name].to_numpy())
     return combined
+
+
+def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
+    """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
+
+    ``correlations`` has the columns `forecast.tables.CORRELATION_COLUMNS`. The mean of correlation matrices is one. A
+    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a median of
+    forecasts has no joint distribution of its own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({name: ["x"] * 2 for name in PAIR} | {"model": ["theta", "arima"]})
+    >>> combined_correlations(rows.assign(correlation=[0.2, 0.6]))[["model", "correlation"]].values.tolist()
+    [['combination', 0.4]]
+    """
+    rows = _stood_in(correlations, PAIR, members)
+    if rows.empty:
+        return rows
+    means = rows.groupby(PAIR, sort=False)["correlation"].mean()
+    combined: pd.DataFrame = means.reset_index().assign(model="combination")[CORRELATION_COLUMNS]
+    return combined
+
+
+def _stood_in(rows: pd.DataFrame, cell: list[str], members: Sequence[str]) -> pd.DataFrame:
+    """The rows of members, and those of the stand-in for each cell without any."""
+    own = rows[rows["model"].isin(members)]
+    covered = pd.MultiIndex.from_frame(own[cell]).unique()
+    stand_in = rows[rows["model"] == STAND_IN]
+    alone = ~pd.MultiIndex.from_frame(stand_in[cell]).isin(covered)
+    return pd.concat([own, stand_in[alone]])
 
 
 def _median_in_logs(cells: np.ndarray, volumes: np.ndarray) -> np.ndarray:

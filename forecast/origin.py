@@ -18,8 +18,8 @@ from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
 from forecast.known import Known, known_on, months_ahead
 from forecast.models import load
-from forecast.models.protocol import BOUNDS, FitError, SeriesKey
-from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey
+from forecast.tables import CORRELATION_COLUMNS, DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 PANEL_MODELS = ("pooled",)
 HOLDING_MODELS = ("theta", "arima")
@@ -67,12 +67,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """The tables of a run: forecasts, effects of regressors (logs), regressors left out, and failures."""
+    """The tables of a run: forecasts, effects of regressors (logs), regressors left out, and failures.
+
+    ``correlations`` says how the errors of two months of one forecast go together, for each pair of months of the
+    horizon: what `forecast.sums` needs. With a horizon of one month it has no rows.
+    """
 
     forecasts: pd.DataFrame
     effects: pd.DataFrame
     dropped: pd.DataFrame
     failures: pd.DataFrame
+    correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
 
 
 def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
@@ -121,6 +126,7 @@ class Origin:
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
     months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
     rows: list[pd.DataFrame] = field(default_factory=list)
+    correlations: list[pd.DataFrame] = field(default_factory=list)
     effects: list[pd.DataFrame] = field(default_factory=list)
     failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
     dropped: dict[SeriesKey, tuple[tuple[str, str], ...]] = field(default_factory=dict)
@@ -161,6 +167,7 @@ class Origin:
             self.fail(key, name, str(error))
             return
         self.add_rows(name, key, bounds)
+        self.add_correlations(name, key, fitted, design.X_future)
         if hasattr(fitted, "effects"):
             self.effects.append(self.labelled(fitted.effects().rename_axis("regressor").reset_index(), name, key))
 
@@ -206,7 +213,9 @@ class Origin:
         fits = model.fit(panel, beliefs)
         for key in series:
             if key in fits:
-                self.add_rows(name, key, fits[key].predict(designs[key].panel_X_future))
+                X_future = designs[key].panel_X_future
+                self.add_rows(name, key, fits[key].predict(X_future))
+                self.add_correlations(name, key, fits[key], X_future)
             else:
                 self.fail(key, name, model.refusal(key, panel))
 
@@ -232,6 +241,15 @@ class Origin:
             self.months[product] = months_ahead(self.job.exports, product, cutoff, self.job.horizon)
         return self.months[product]
 
+    def add_correlations(self, name: str, key: SeriesKey, fitted: Fitted, X_future: pd.DataFrame) -> None:
+        """Note how the errors of each two months of the horizon go together."""
+        if self.job.horizon == 1:
+            return
+        X = X_future.iloc[: self.job.horizon]
+        month, other = np.triu_indices(len(X), 1)
+        pairs = {"month": X.index[month], "other": X.index[other], "correlation": fitted.correlation(X)[month, other]}
+        self.correlations.append(self.labelled(pd.DataFrame(pairs), name, key))
+
     def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:
         """Rows with the series, the model and the issue day beside them."""
         return rows.assign(product=key[0], destination=key[1], model=name, issued=self.known.issued)
@@ -244,6 +262,7 @@ class Origin:
             _table(self.effects, EFFECT_COLUMNS),
             pd.DataFrame(dropped, columns=DROPPED_COLUMNS),
             pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
+            _table(self.correlations, CORRELATION_COLUMNS),
         )
 
 

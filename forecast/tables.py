@@ -38,6 +38,12 @@ SCORE_COLUMNS = [
 ]  # fmt: skip
 DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
 FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
+CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
+SUM_COLUMNS = [
+    "product", "destination", "model", "issued", "cutoff", "start", "end", "volume_t", "lower_80", "upper_80",
+    "lower_95", "upper_95",
+]  # fmt: skip
+OMITTED_COLUMNS = ["product", "destination", "model", "issued", "start", "end", "reason"]
 EFFECT_COLUMNS = ["product", "destination", "model", "issued", "regressor", "estimate", "lower", "upper"]
 
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}

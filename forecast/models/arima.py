@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from forecast.models.protocol import FitError, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 with warnings.catch_warnings():  # statsmodels changes the warning filters when it is imported
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -119,15 +119,28 @@ class ArimaFit:
             When the forecast is not a finite number.
         """
         months = pd.PeriodIndex(X.index)
-        self._refuse_other_columns(X)
-        self._refuse_other_months(months)
-        exog = X.to_numpy(dtype=float) if X.shape[1] else None
-        with _quiet():
-            ahead = self.results.get_forecast(len(months), exog=exog)
-            mean, variance = np.asarray(ahead.predicted_mean), np.asarray(ahead.var_pred_mean)
+        ahead = self._ahead(X)
+        mean, variance = np.asarray(ahead.predicted_mean), np.asarray(ahead.var_pred_mean)
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and (variance > 0).all()):
             raise FitError(f"arima {self.order}{self.seasonal_order} gives no finite forecast of {months[0]}.")
         return gaussian_bounds(mean + self.training.centre, np.sqrt(variance), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of the state space, exactly: the covariance of the state a month ahead, carried on to later months.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` has other columns than in training, or does not begin the month after.
+        """
+        return as_correlation(_error_covariance(self._ahead(X).prediction_results))
+
+    def _ahead(self, X: pd.DataFrame) -> Any:
+        """What statsmodels forecasts over ``X.index``."""
+        self._refuse_other_columns(X)
+        self._refuse_other_months(pd.PeriodIndex(X.index))
+        with _quiet():
+            return self.results.get_forecast(len(X), exog=X.to_numpy(dtype=float) if X.shape[1] else None)
 
     def follow(self, y: pd.Series, X: pd.DataFrame) -> ArimaFit:
         """The same order and parameters, filtered through ``y`` and ``X``: nothing is estimated.
@@ -391,6 +404,22 @@ def _coefficients(results: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the last ``count`` states after the last month: the coefficients given all months."""
     first = results.filtered_state.shape[0] - count
     return results.filtered_state[first:, -1], results.filtered_state_cov[first:, first:, -1]
+
+
+def _error_covariance(ahead: Any) -> np.ndarray:
+    """Covariance of the errors of all months ahead of a state space without noise of its own in what is observed.
+
+    With Z what is seen of the state, T its transition and P its covariance ``h`` months ahead, the covariance with a
+    month k later is Z P (T^k)' Z'.
+    """
+    states, covariance = ahead.predicted_state_cov, np.zeros((ahead.nforecast, ahead.nforecast))
+    seen = np.broadcast_to(ahead.design[0].reshape(len(states), -1), (len(states), len(covariance)))
+    for h in range(len(covariance)):
+        shared = states[:, :, h] @ seen[:, h]
+        for later in range(h, len(covariance)):
+            covariance[h, later] = covariance[later, h] = seen[:, later] @ shared
+            shared = ahead.transition @ shared
+    return covariance
 
 
 def _start(order: Order, seasonal_order: Order) -> np.ndarray:

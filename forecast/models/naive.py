@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from forecast.models.protocol import FitError, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 3
 ENOUGH_PAIRS = 6
@@ -68,12 +68,19 @@ class NaiveFit:
         distance = months.asi8 - self.month.ordinal
         return gaussian_bounds(np.full(len(months), self.level), self.sd * np.sqrt(distance), months)
 
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of a random walk: two months share the steps up to the earlier one."""
+        distance = pd.PeriodIndex(X.index).asi8 - self.month.ordinal
+        return as_correlation(np.minimum.outer(distance, distance))
+
 
 @dataclass(frozen=True)
 class SeasonalNaive:
     """The same calendar month of the latest year in which it was observed; no use for ``X`` nor ``prior``.
 
-    The variance of a year is the mean square of the 12-month differences between observed months.
+    The variance of a year is the mean square of the 12-month differences between observed months. An interval looks at
+    one month alone; between months, the errors correlate as those differences do, which are taken for an AR(1) with the
+    correlation of consecutive ones, held within 0 and 1.
 
     Examples
     --------
@@ -105,15 +112,19 @@ class SeasonalNaive:
                 f"seasonal_naive found no change in {len(changes)} pairs of months a year apart,"
                 " so it has no interval to give."
             )
-        return SeasonalNaiveFit(y.dropna(), sd)
+        return SeasonalNaiveFit(y.dropna(), sd, _persistence(y))
 
 
 @dataclass(frozen=True)
 class SeasonalNaiveFit:
-    """The ``observed`` months, and the standard deviation ``sd`` of a year's change (logs)."""
+    """The ``observed`` months, the standard deviation ``sd`` of a year's change (logs), and its ``persistence``.
+
+    That is the correlation of the change over a year to one month with the change over a year to the next month.
+    """
 
     observed: pd.Series
     sd: float
+    persistence: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The latest observed value of each calendar month; bounds widen with the root of the years since.
@@ -124,9 +135,21 @@ class SeasonalNaiveFit:
             When a month of ``X.index`` was never observed in any year.
         """
         months = pd.PeriodIndex(X.index)
-        source = pd.PeriodIndex([self._latest(month) for month in months], freq="M")
+        source = self._sources(months)
         years = (months.asi8 - source.asi8) / SEASON
         return gaussian_bounds(self.observed.reindex(source).to_numpy(), self.sd * np.sqrt(years), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of sums of yearly changes, one a year since the source of each month."""
+        months = pd.PeriodIndex(X.index)
+        years = (months.asi8 - self._sources(months).asi8) // SEASON
+        changes = np.concatenate([month - SEASON * np.arange(n) for month, n in zip(months.asi8, years, strict=True)])
+        added = np.repeat(np.eye(len(months)), years, axis=1)
+        together = self.persistence ** np.abs(np.subtract.outer(changes, changes))
+        return as_correlation(added @ together @ added.T)
+
+    def _sources(self, months: pd.PeriodIndex) -> pd.PeriodIndex:
+        return pd.PeriodIndex([self._latest(month) for month in months], freq="M")
 
     def _latest(self, month: pd.Period) -> pd.Period:
         same = self.observed.index[pd.PeriodIndex(self.observed.index).month == month.month]
@@ -142,6 +165,16 @@ def differences(y: pd.Series, lag: int) -> np.ndarray:
     changes = values[lag:] - values[:-lag]
     observed: np.ndarray = changes[np.isfinite(changes)]
     return observed
+
+
+def _persistence(y: pd.Series) -> float:
+    """Correlation about zero of the 12-month differences of ``y`` with those a month later, held within 0 and 1."""
+    values = y.to_numpy(dtype=float)
+    change = values[SEASON:] - values[:-SEASON]
+    products = change[1:] * change[:-1]
+    known = np.isfinite(products)
+    size = float(np.sqrt(np.sum(change[1:][known] ** 2) * np.sum(change[:-1][known] ** 2)))
+    return float(np.clip(products[known].sum() / size, 0, 1)) if size > 0 else 0.0
 
 
 def _root_mean_square(changes: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from scipy.special import ndtri
 from sklearn.linear_model import Ridge
 
-from forecast.models.protocol import Fitted, SeriesKey, gaussian_bounds
+from forecast.models.protocol import Fitted, SeriesKey, as_correlation, gaussian_bounds
 
 WORLD = "WLD"
 LEAST_OBSERVED = 12
@@ -48,6 +48,11 @@ class Pooled:
     normal over the panel, with as much sampling error as the series has months, and the mean of what is then known of
     it is used, so that short and lonely series come out wider. Where a regressor moves, the excess of squared
     residuals over that variance in such months is added: destinations respond differently.
+
+    Of the variance of a month ahead a part is that month's own, the same at all distances, and the rest is of a level
+    that goes on: two months share what the nearer has of it. The part is what makes the mean product of residuals of
+    one origin and two consecutive months come out right; a level that is not quite a random walk thus errs on the wide
+    side for sums over a year. Errors of coefficients and effects are shared besides.
 
     A regressor for which ``priors`` holds a finite sd is no part of the regression for that series: its mean effect is
     taken off before and put back after, and (change times sd) squared is added to the variance.
@@ -160,7 +165,8 @@ class Rule:
     """What the panel taught: coefficients with their covariance, and variances.
 
     ``by_distance`` belongs to `DISTANCES`, ``by_series`` to the series of the history; their product is the variance of
-    a month ahead. ``unlike`` is the variance between destinations of each regressor's effect.
+    a month ahead, and ``own`` the part of ``by_distance`` that is not shared with other months. ``unlike`` is the
+    variance between destinations of each regressor's effect.
     """
 
     regressors: pd.Index
@@ -169,6 +175,7 @@ class Rule:
     covariance: np.ndarray
     by_distance: np.ndarray
     by_series: np.ndarray
+    own: float
     unlike: np.ndarray
 
     def effects(self, prior: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -196,24 +203,53 @@ class PooledFit:
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The level of the last observed months and the change that the panel has taught to expect from there."""
-        months = pd.PeriodIndex(X.index)
-        x = np.zeros((len(months), len(self.history.regressors)))
-        x[:, self.history.regressors.get_indexer(self.prior.index)] = X[self.prior.index]
+        months, x = pd.PeriodIndex(X.index), self._regressors(X)
         mean, variance = self.moments(months.asi8, x)
         return gaussian_bounds(mean + x @ self.history.prior_mean[self.at], np.sqrt(variance), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of the months' shared level, of coefficients and of effects together, as stated in `Pooled`."""
+        return as_correlation(self.covariance(pd.PeriodIndex(X.index).asi8, self._regressors(X)))
 
     def moments(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of log volume, less the effects known from priors, in months given by their ordinals."""
         history, rule = self.history, self.rule
-        last = np.flatnonzero(~np.isnan(history.y[self.at]))[-1]
-        s, t = np.full(len(months), self.at), np.full(len(months), last)
-        d = months - history.start - last
-        rows = history.rows(s, t, d, x)
-        sd = history.prior_sd[self.at]
-        change = (x - history.x_level[s, t]) ** 2 @ np.where(np.isinf(sd), rule.unlike, sd**2)
+        rows, moved, d = self._changes(months, x)
+        change = moved**2 @ self._effect_variance()
         noise = rule.by_series[self.at] * _at(rule.by_distance, d)
         estimation = np.einsum("ij,jk,ik->i", rows, rule.covariance, rows)
-        return history.level[s, t] + rows @ rule.coefficients, noise + change + estimation
+        return history.level[self.at, self._last()] + rows @ rule.coefficients, noise + change + estimation
+
+    def covariance(self, months: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Covariance between all ``months``; its diagonal is the variance of `moments`."""
+        rule = self.rule
+        rows, moved, d = self._changes(months, x)
+        change = moved * self._effect_variance() @ moved.T
+        shared = _at(rule.by_distance, np.minimum.outer(d, d)) - rule.own
+        noise = rule.by_series[self.at] * (shared + rule.own * np.eye(len(d)))
+        covariance: np.ndarray = noise + change + rows @ rule.covariance @ rows.T
+        return covariance
+
+    def _regressors(self, X: pd.DataFrame) -> np.ndarray:
+        x = np.zeros((len(X), len(self.history.regressors)))
+        x[:, self.history.regressors.get_indexer(self.prior.index)] = X[self.prior.index]
+        return x
+
+    def _last(self) -> int:
+        """The last observed month, counted from the first of the history."""
+        return int(np.flatnonzero(~np.isnan(self.history.y[self.at]))[-1])
+
+    def _changes(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Columns that explain the change to each month, by how much regressors move, and the distance."""
+        history, last = self.history, self._last()
+        s, t = np.full(len(months), self.at), np.full(len(months), last)
+        d = months - history.start - last
+        return history.rows(s, t, d, x), x - history.x_level[s, t], d
+
+    def _effect_variance(self) -> np.ndarray:
+        """Variance of each regressor's effect beyond that of the coefficients."""
+        sd = self.history.prior_sd[self.at]
+        return np.where(np.isinf(sd), self.rule.unlike, sd**2)
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
@@ -246,6 +282,16 @@ class ShareFit:
         total = variance + drift + np.einsum("ij,jk,ik->i", change, covariance, change)
         return gaussian_bounds(mean + weights @ self.shares + x @ effect, np.sqrt(total), months)
 
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of the total's errors and the share's, covariances of both added."""
+        months = pd.PeriodIndex(X.index).asi8
+        x = X[self.prior.index].to_numpy(dtype=float)
+        weights, _ = krige(self.months, months, self.noise, self.step)
+        change = x - weights @ self.x
+        total = self.world.covariance(months, np.zeros((len(months), len(self.world.history.regressors))))
+        share = krige_covariance(self.months, months, self.noise, self.step)
+        return as_correlation(total + share + change @ self.world.rule.effects(self.prior)[1] @ change.T)
+
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
         return _intervals(self.prior.index, *self.world.rule.effects(self.prior))
@@ -268,16 +314,35 @@ def krige(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> tu
     >>> weights.round(6).tolist(), variance.round(6).tolist()
     ([[0.5, 0.5]], [0.3])
     """
-
-    def half_square(months: np.ndarray) -> np.ndarray:
-        return np.where(months > 0, noise + step * months / 2, 0.0)
-
     n = len(known)
     system = np.ones((n + 1, n + 1))
-    system[:n, :n], system[n, n] = half_square(np.abs(known[:, None] - known)), 0.0
-    to_ahead = np.vstack([half_square(ahead - known[:, None]), np.ones(len(ahead))])
+    system[:n, :n], system[n, n] = _half_square(known, known, noise, step), 0.0
+    to_ahead = np.vstack([_half_square(known, ahead, noise, step), np.ones(len(ahead))])
     solution = np.linalg.solve(system, to_ahead)
     return solution[:n].T, (solution * to_ahead).sum(axis=0)
+
+
+def krige_covariance(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> np.ndarray:
+    """Covariance of the errors of `krige` between the months ``ahead``; its diagonal is the variance of `krige`.
+
+    Examples
+    --------
+    Without noise the error three months ahead is part of that of eight months ahead.
+
+    >>> krige_covariance(np.array([0, 5]), np.array([8, 13]), noise=0.0, step=0.1).round(6).tolist()
+    [[0.3, 0.3], [0.3, 0.8]]
+    """
+    weights, _ = krige(known, ahead, noise, step)
+    across = weights @ _half_square(known, ahead, noise, step)
+    within = weights @ _half_square(known, known, noise, step) @ weights.T
+    covariance: np.ndarray = across + across.T - within - _half_square(ahead, ahead, noise, step)
+    return covariance
+
+
+def _half_square(first: np.ndarray, second: np.ndarray, noise: float, step: float) -> np.ndarray:
+    """Half the mean squared difference of a noisy random walk between months; zero within a month."""
+    months = np.abs(second - first[:, None])
+    return np.where(months > 0, noise + step * months / 2, 0.0)
 
 
 def _full(y: pd.Series) -> bool:
@@ -350,10 +415,13 @@ def _regress(history: History, coefficient_sd: float) -> Rule:
         weight = 1 / np.sqrt(len(DISTANCES) * variance)
         coefficients, covariance, taken = _ridge(rows * weight[:, None], target * weight, coefficient_sd)
         months = len(target) / len(DISTANCES)
-        squares = (target - rows @ coefficients) ** 2 * months / max(months - taken, 1.0)
+        inflation = months / max(months - taken, 1.0)
+        squares = (target - rows @ coefficients) ** 2 * inflation
         by_distance, by_series = _variances(squares, s, d, by_series)
+    relative = (target - rows @ coefficients) * np.sqrt(inflation / by_series[s])
+    own = _own(relative, s * history.y.shape[1] + t, d, by_distance)
     unlike = _unlike(rows[:, rows.shape[1] - len(history.regressors) :], squares, by_series[s] * _at(by_distance, d))
-    return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, unlike)
+    return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike)
 
 
 def _origins(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -383,6 +451,19 @@ def _variances(
     rows = np.bincount(s, minlength=len(by_series))
     own = np.bincount(s, squares / _at(by_distance, d), minlength=len(by_series)) / np.maximum(rows, 1)
     return by_distance, _shrunk(own, rows / len(DISTANCES))
+
+
+def _own(relative: np.ndarray, origin: np.ndarray, d: np.ndarray, by_distance: np.ndarray) -> float:
+    """The part of the variance that months do not share, given residuals by ``origin`` and distance, and the variance.
+
+    By how much the product of the residuals of two consecutive months of one origin falls short of the variance of the
+    nearer, in the mean; held within zero and the least variance. Zero where there are no such months.
+    """
+    table = np.full((origin.max() + 1, len(DISTANCES)), np.nan)
+    table[origin, np.searchsorted(DISTANCES, d)] = relative
+    nearer = np.flatnonzero(np.diff(DISTANCES) == 1)
+    missing = by_distance[nearer] - table[:, nearer] * table[:, nearer + 1]
+    return float(np.clip(np.nanmean(missing), 0, by_distance[0])) if np.isfinite(missing).any() else 0.0
 
 
 def _at(by_distance: np.ndarray, d: np.ndarray) -> np.ndarray:

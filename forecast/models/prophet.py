@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from forecast.models.protocol import FitError, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 12
 LEAST_SD = 0.001
@@ -49,6 +49,9 @@ class Prophet:
     covariance the library leaves out. That covariance is the inverse of Gram matrix over long-run noise variance plus
     prior precision, with a normal of the same variance in place of the Laplace prior on changes of trend. So an effect
     known only from ``prior`` widens the interval by its own uncertainty.
+
+    Errors of two months correlate through the coefficients, through changes of trend before both, and through the
+    noise: r to the power of the months between them, r being the correlation of consecutive residuals.
 
     Prophet takes the months about its trend and wave for independent, so that it forgets how far off the last one was.
     With ``autoregressive`` the median is no longer the library's: the last residual is carried on, multiplied by the
@@ -146,7 +149,8 @@ class ProphetFit:
     """Prophet's parameters in logs: ``coefficients`` belong to the columns of ``basis``, less ``centre`` and ``prior``.
 
     ``noise`` is the standard deviation of a month, ``bend`` that of the change of slope in a month, in logs per month;
-    ``last`` is the last observed month, ``residual`` what it left, ``carry`` the share of it that a month passes on.
+    ``last`` is the last observed month, ``residual`` what it left, ``carry`` the share of it that a month passes on;
+    ``persistence`` is the correlation of consecutive residuals.
     """
 
     basis: Basis
@@ -159,6 +163,7 @@ class ProphetFit:
     bend: float
     residual: float
     carry: float
+    persistence: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The library's ``yhat``, with what is carried on, and bounds that also know how sure the coefficients are."""
@@ -171,6 +176,17 @@ class ProphetFit:
         estimation = np.einsum("ij,jk,ik->i", columns, self.covariance, columns)
         variance = self.noise**2 * (1 - passed**2) + trend_variance(distance, self.bend) + estimation
         return gaussian_bounds(median + passed * self.residual, np.sqrt(variance), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of noise, changes of trend to come and coefficients together, as stated in `Prophet`."""
+        months = pd.PeriodIndex(X.index)
+        columns = self.basis.columns(months, X[self.prior.index].to_numpy(dtype=float))
+        distance = months.asi8 - self.last.ordinal
+        passed = self.carry**distance
+        alike = self.persistence ** np.abs(np.subtract.outer(distance, distance))
+        noise = self.noise**2 * (alike - np.outer(passed, passed))
+        estimation = columns @ self.covariance @ columns.T
+        return as_correlation(noise + trend_covariance(distance, self.bend) + estimation)
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect, in logs.
@@ -198,6 +214,20 @@ def trend_variance(distance: np.ndarray, bend: float) -> np.ndarray:
     """
     variance: np.ndarray = bend**2 * distance * (4.0 * distance**2 - 1) / 12
     return variance
+
+
+def trend_covariance(distance: np.ndarray, bend: float) -> np.ndarray:
+    """Covariance of the trend between all months of ``distance``; its diagonal is `trend_variance`.
+
+    Examples
+    --------
+    >>> trend_covariance(np.array([1, 2]), bend=1.0).tolist()
+    [[0.25, 0.75], [0.75, 2.5]]
+    """
+    since_change = distance[:, None] - np.arange(1, distance.max() + 1) + 0.5
+    weights = np.maximum(since_change, 0)
+    covariance: np.ndarray = bend**2 * weights @ weights.T
+    return covariance
 
 
 def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
@@ -247,7 +277,7 @@ def _read(model: Any, target: pd.Series, history: pd.DataFrame, prior: pd.DataFr
     step = MONTH / model.t_scale.days
     bend = np.sqrt(2 * len(basis.changes) * step) * np.abs(found["delta"]).mean() * scale * step
     last, residual = history.index[-1], float(residuals[-1])
-    return ProphetFit(basis, last, prior, centre, coefficients, covariance, noise, float(bend), residual, carry=r)
+    return ProphetFit(basis, last, prior, centre, coefficients, covariance, noise, float(bend), residual, r, r)
 
 
 def _correlation(residuals: np.ndarray) -> float:

@@ -30,6 +30,13 @@ class Fitted(Protocol):
         """Median and bounds in logs over ``X.index``, the months after the last row of ``y``: columns `BOUNDS`."""
         ...
 
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """Correlation of the errors in logs between the months of ``X.index``: positive semi-definite, ones diagonal.
+
+        What it says of two months depends on no later one.
+        """
+        ...
+
 
 class Model(Protocol):
     """A model of one series: a frozen dataclass of hyper-parameters."""
@@ -81,3 +88,19 @@ def gaussian_bounds(mean: np.ndarray, sd: np.ndarray, index: pd.PeriodIndex) -> 
         bounds[f"lower_{level}"] = mean - half
         bounds[f"upper_{level}"] = mean + half
     return pd.DataFrame(bounds, index=index, columns=BOUNDS)
+
+
+def as_correlation(covariance: np.ndarray) -> np.ndarray:
+    """The correlation matrix of a ``covariance`` matrix whose variances are above zero.
+
+    Examples
+    --------
+    A random walk one and four months ahead has variances 1 and 4, and shares the first step.
+
+    >>> as_correlation(np.array([[1.0, 1.0], [1.0, 4.0]])).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
+    sd = np.sqrt(np.diag(covariance))
+    correlation: np.ndarray = covariance / np.outer(sd, sd)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from forecast.models.protocol import FitError, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 12
 LEAST_OBSERVED_FOR_SEASON = 36
@@ -102,6 +102,13 @@ class ThetaFit:
         step = self.state.share * self.state.variance
         noise = self.state.variance - step
         return gaussian_bounds(mean, np.sqrt(self.state.uncertainty + step * distance + noise), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of the local level: two months share what is not known of the level and its steps up to the earlier."""
+        distance = pd.PeriodIndex(X.index).asi8 - self.month.ordinal
+        step = self.state.share * self.state.variance
+        shared = self.state.uncertainty + step * np.minimum.outer(distance, distance)
+        return as_correlation(shared + (self.state.variance - step) * np.eye(len(distance)))
 
     def follow(self, y: pd.Series, X: pd.DataFrame) -> ThetaFit:
         """The same share, variance, drift and season, with the level filtered through ``y``: nothing is estimated.
