@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from forecast.origin import Forecasts
     from forecast.report.outlook import Outlook
+    from forecast.scenario import Scenario
+    from forecast.sums import Sums
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much."""
@@ -108,7 +110,43 @@ Issued = Annotated[
 AsKnown = Annotated[
     date | None,
     typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="Show the calendar as it was known on this day. "
-                 "Default: with everything on file."),
+                 "Default: with everything on file; for --effects the day of the latest figures."),
+]  # fmt: skip
+Effects = Annotated[
+    bool,
+    typer.Option("--effects", help="Show instead what such events do to volumes, as learned from all series by then: "
+                 "of the shipped product and its total where nothing else is asked for."),
+]  # fmt: skip
+FiguresOfEffects = Annotated[
+    list[str] | None,
+    typer.Option("--exports", metavar="FILE", help="Export figures that --effects learns from; may be repeated. "
+                 "'shipped' is the packaged file, which is also used when the option is left out."),
+]  # fmt: skip
+Add = Annotated[
+    list[str] | None,
+    typer.Option("--add", metavar="FIELD=VALUE,...", help="An event that may happen, for instance kind=licensing,"
+                 "destinations=USA,announced=2026-12-01,effective=2027-01-10,probability=0.3; lists inside a value "
+                 "with semicolons; products default to those forecast. May be repeated."),
+]  # fmt: skip
+ScenarioFile = Annotated[
+    list[str] | None,
+    typer.Option("--scenario-file", metavar="FILE", help="Events that may happen as CSV: the columns of an events "
+                 "file and probability. May be repeated."),
+]  # fmt: skip
+Lapse = Annotated[
+    list[str] | None,
+    typer.Option("--lapse", metavar="EVENT=PROBABILITY", help="How likely an event of the calendar with a scheduled "
+                 "end lapses on that day; otherwise it goes on. May be repeated."),
+]  # fmt: skip
+ScenarioHorizon = Annotated[
+    int | None,
+    typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures. "
+                 "Default: up to the month after the last of these events, at most 12."),
+]  # fmt: skip
+ScenarioOutput = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/scenario-<issued>."),
 ]  # fmt: skip
 Output = Annotated[
     Path | None,
@@ -201,10 +239,11 @@ def next_months(
         check_place(folder)
         with _progress_bar("Forecasting", quiet) as progress:
             run = _forecast(tables, choice, horizon, seed, jobs, progress)
-        found = _outlooks(tables, choice, run)
+        sums = _sums(tables, run, horizon)
+        found = _outlooks(tables, choice, run, sums)
         about = _about(given, choice, found, horizon, seed)
         with _progress_bar("Drawing", quiet) as progress:
-            _write(folder, tables, choice, run, about, found, progress if plot else None)
+            _write(folder, tables, choice, run, about, found, sums, progress if plot else None)
         if not quiet:
             _print(found, folder)
             _say_newer_figures(found, issued)
@@ -251,9 +290,15 @@ def calendar(
     product: Products = None,
     destination: Destinations = None,
     issued: AsKnown = None,
+    effects: Effects = False,
+    exports: FiguresOfEffects = None,
 ) -> None:
-    """Show the calendar of policy events, as it was known on a day."""
+    """Show the calendar of policy events, as it was known on a day, or what such events did to volumes."""
     with _plain_refusals(), _silent_libraries():
+        if effects:
+            given = _Given(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+            _print_effects(given, _words(product), _words(destination), issued)
+            return
         import forecast as fc
         from forecast.report.agenda import agenda, print_agenda
 
@@ -263,6 +308,42 @@ def calendar(
         codes = _known_codes(_words(destination), places)
         shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
         print_agenda(shown, _names(places), _console())
+
+
+@app.command("scenario")
+def what_may_happen(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    models: Models = None,
+    add: Add = None,
+    scenario_file: ScenarioFile = None,
+    lapse: Lapse = None,
+    horizon: ScenarioHorizon = None,
+    issued: Issued = None,
+    output: ScenarioOutput = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast under events that may happen: each way things may go, and their mixture."""
+    with _plain_refusals(), _silent_libraries():
+        from forecast.output import check_place
+
+        given = _Given(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+        tables = _read(given)
+        products = _words(product) or ([] if exports else [SHIPPED_PRODUCT])
+        choice = _chosen(tables, products, _words(destination), _words(models), issued)
+        asked = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
+        supposed, lapses = asked.events(choice.products), asked.lapses(tables.events, choice.issued)
+        folder = output or Path("output") / f"scenario-{choice.issued}"
+        check_place(folder)
+        with _progress_bar("Forecasting", quiet) as progress:
+            found = _branched(tables, choice, supposed, lapses, horizon, seed, jobs, progress)
+        _write_branches(folder, found, asked.about(given, choice, found, seed))
+        if not quiet:
+            _print_branches(found, choice.products, _names(tables.places), folder)
 
 
 @app.command("report")
@@ -428,7 +509,16 @@ def _forecast(tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: i
     )
 
 
-def _outlooks(tables: _Tables, choice: _Choice, run: Forecasts) -> list[Outlook]:
+def _sums(tables: _Tables, run: Forecasts, horizon: int) -> Sums | None:
+    """What is known of several months together, where several are forecast."""
+    if horizon == 1:
+        return None
+    from forecast.sums import sums
+
+    return sums(run, tables.exports, horizon)
+
+
+def _outlooks(tables: _Tables, choice: _Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
     """One per product of which something was known; of the others a line is said."""
     from forecast.report.outlook import outlook
 
@@ -448,6 +538,7 @@ def _outlooks(tables: _Tables, choice: _Choice, run: Forecasts) -> list[Outlook]
                 issued=choice.issued,
                 model=choice.shown,
                 names=_names(tables.places),
+                sums=sums,
             )
         )
     return found
@@ -479,6 +570,7 @@ def _write(
     run: Forecasts,
     about: Mapping[str, Any],
     found: list[Outlook],
+    sums: Sums | None,
     drawing: Progress | None,
 ) -> None:
     """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
@@ -487,9 +579,20 @@ def _write(
 
     with new_folder(folder) as beside:
         write_run(beside, run, about)
+        _write_sums(beside, sums)
         (beside / "table.md").write_text("\n".join(map(as_markdown, found)), encoding="utf-8", newline="\n")
         if drawing is not None:
             _draw(beside / "plots", tables, run, choice, drawing)
+
+
+def _write_sums(folder: Path, sums: Sums | None) -> None:
+    """``sums.csv`` where several months are forecast, and why some sums are not in it where that is so."""
+    from forecast.tables import as_text
+
+    tables = {} if sums is None else {"sums": sums.table, "sums_omitted": sums.omitted}
+    for name, table in tables.items():
+        if len(table) or name == "sums":
+            as_text(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
 
 
 def _draw(folder: Path, tables: _Tables, run: Forecasts, choice: _Choice, drawing: Progress) -> None:
@@ -602,7 +705,8 @@ def _replayed(replay: _Replay, folder: Path, given: _Given, resume: bool, quiet:
     partial = folder.with_name(f"{folder.name}.partial")
     run = _resumable(replay, partial, about, resume, quiet)
     scored, tested = judged(run, tables.exports, tables.events, tables.groups)
-    _write_past(folder, run, about, {"scores": scored, "significance": tested})
+    sums = _sums(tables, run, replay.options["horizon"])
+    _write_past(folder, run, about, {"scores": scored, "significance": tested}, sums)
     _remove(partial)
     if not quiet:
         print_scoreboard(run, scored, tested, replay.choice.models, _console())
@@ -641,12 +745,15 @@ def _resumable(replay: _Replay, partial: Path, about: Mapping[str, Any], resume:
         raise typer.Exit(130) from None
 
 
-def _write_past(folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame]) -> None:
+def _write_past(
+    folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame], sums: Sums | None
+) -> None:
     from forecast.output import new_folder, write_run
     from forecast.tables import as_text
 
     with new_folder(folder) as beside:
         write_run(beside, run, about)
+        _write_sums(beside, sums)
         for name, table in more.items():
             as_text(table).to_csv(beside / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
 
@@ -691,6 +798,148 @@ def _moved(findings: pd.DataFrame) -> Iterator[str]:
         yield f"{row.corruption}: {place}: {row.before} became {row.after}."
     if len(findings) > SHOWN_PROBLEMS:
         yield f"and {len(findings) - SHOWN_PROBLEMS} more."
+
+
+# What may happen -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Supposed:
+    """What may happen, as given on the command line."""
+
+    added: tuple[str, ...]
+    files: tuple[str, ...]
+    lapsing: tuple[str, ...]
+
+    def events(self, products: Sequence[str]) -> pd.DataFrame:
+        """The events added, each with its probability; what is wrong with an option is a usage error."""
+        import pandas as pd
+
+        import forecast as fc
+        from forecast.scenario import SUPPOSED_COLUMNS, supposed_events, supposed_rows
+
+        if not (self.added or self.files or self.lapsing):
+            raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse.")
+        found = [fc.read_scenario(*self.files)] if self.files else []
+        try:
+            raw = {"--add": supposed_rows(self.added, products)} if self.added else {}
+            found += [supposed_events(raw, fc.read_destinations())] if raw else []
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--add") from error
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=SUPPOSED_COLUMNS)
+
+    def lapses(self, events: pd.DataFrame, issued: date) -> dict[str, float]:
+        """Probabilities by event of the calendar; anything else is a usage error."""
+        from forecast.scenario import check_lapses
+
+        found: dict[str, float] = {}
+        for text in self.lapsing:
+            event, _, number = (part.strip() for part in text.rpartition("="))
+            try:
+                probability = float(number)
+            except ValueError as error:
+                expected = f"expected an event and a probability such as EVENT=0.4, found {text!r}."
+                raise typer.BadParameter(expected, param_hint="--lapse") from error
+            if event in found:
+                raise typer.BadParameter(f"{event} stands twice: expected each event once.", param_hint="--lapse")
+            found[event] = probability
+        try:
+            check_lapses(events, found, issued)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--lapse") from error
+        return found
+
+    def about(self, given: _Given, choice: _Choice, found: Scenario, seed: int) -> dict[str, Any]:
+        """What ``run.json`` says: arguments, inputs, and every branch with its probability."""
+        from forecast.output import about_run
+
+        arguments = {
+            "exports": given.exports,
+            "events": given.events,
+            "product": choice.products,
+            "destination": choice.destinations,
+            "models": choice.models,
+            "add": self.added,
+            "scenario_file": self.files,
+            "lapse": self.lapsing,
+            "horizon": found.horizon,
+        }
+        cutoffs = dict(zip(found.by_branch["product"], found.by_branch["cutoff"], strict=True))
+        inputs = given.paths() | {word: Path(word) for word in self.files}
+        about = about_run("scenario", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=inputs)
+        return about | {"branches": {branch.name: branch.probability for branch in found.branches}}
+
+
+def _branched(
+    tables: _Tables,
+    choice: _Choice,
+    supposed: pd.DataFrame,
+    lapses: Mapping[str, float],
+    horizon: int | None,
+    seed: int,
+    jobs: int,
+    progress: Progress,
+) -> Scenario:
+    import forecast as fc
+
+    return fc.scenario_all(
+        tables.exports,
+        tables.events,
+        tables.groups,
+        supposed,
+        lapses=lapses,
+        issued=choice.issued,
+        products=choice.products,
+        destinations=choice.destinations,
+        models=choice.models,
+        horizon=horizon,
+        seed=seed,
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _write_branches(folder: Path, found: Scenario, about: Mapping[str, Any]) -> None:
+    """The run with its mixture, and ``branches.csv``."""
+    from forecast.output import new_folder, write_run
+    from forecast.tables import as_text
+
+    with new_folder(folder) as beside:
+        write_run(beside, found.run, about)
+        as_text(found.by_branch).to_csv(beside / "branches.csv", index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _print_branches(found: Scenario, products: Sequence[str], names: Mapping[str, str], folder: Path) -> None:
+    from forecast.report.branches import print_branches
+
+    console = _console()
+    for product in products:
+        if product in set(found.by_branch["product"]):
+            print_branches(found, product, names, console)
+        else:
+            typer.echo(f"{product}: no destination could be forecast; reasons are in failures.csv.", err=True)
+    typer.echo(f"Every branch and every model's numbers are in {folder}.")
+
+
+def _print_effects(given: _Given, products: list[str], codes: list[str], issued: date | None) -> None:
+    """What was learned of events; of the total where no destination is asked for and there is one."""
+    import forecast as fc
+    from forecast.report.agenda import print_effects
+
+    tables = _read(given)
+    products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
+    choice = _chosen(tables, products, codes, [], issued)
+    rows = tables.exports[tables.exports["product"].isin(choice.products)]
+    total = ["WLD"] if "WLD" in set(rows["destination"]) else None
+    found = fc.learned_effects(
+        tables.exports,
+        tables.events,
+        tables.groups,
+        issued=choice.issued,
+        products=choice.products,
+        destinations=choice.destinations or total,
+    )
+    print_effects(found, _names(tables.places), _console())
 
 
 # How it is said ------------------------------------------------------------------------------------------------------

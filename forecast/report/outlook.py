@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,10 @@ from forecast.combine import STAND_IN
 from forecast.events import ACTING_KINDS, Members, acts_on
 from forecast.known import known_on
 from forecast.origin import Forecasts
+from forecast.tables import OMITTED_COLUMNS, SUM_COLUMNS
+
+if TYPE_CHECKING:
+    from forecast.sums import Sums
 
 COMBINED = "combination"
 
@@ -31,6 +35,8 @@ OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
     "events", "unestimated", "notes",
 ]  # fmt: skip
+
+TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class Outlook:
         have no regressor, ``notes`` short texts: all tuples.
     remarks
         What is not known, and when the next figures come.
+    together
+        Columns `TOGETHER_COLUMNS`, a row per destination and sum over several months, destinations as in ``rows``.
+        ``known`` is the last month of the sum that is known, missing where all are forecast.
     """
 
     product: str
@@ -64,6 +73,7 @@ class Outlook:
     cutoff: pd.Period
     rows: pd.DataFrame
     remarks: tuple[Remark, ...]
+    together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
 
 
 def outlook(
@@ -76,16 +86,19 @@ def outlook(
     issued: date,
     model: str,
     names: Mapping[str, str],
+    sums: Sums | None = None,
 ) -> Outlook:
     """The forecasts that ``model`` made of ``product`` on ``issued``, beside what was known on that day.
 
-    ``names`` gives the name of a destination by its code. Of the product something must have been released by then.
+    ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together. Of the
+    product something must have been released by then.
     """
     known = known_on(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures = tables
     shown = forecasts[forecasts["model"] == model]
     calendar = Calendar(known.events, groups, product)
+    summed, omitted = _sums_shown(sums, product, issued, model)
     rows = _rows(shown, known.volumes[product], calendar, dropped, names)
     remarks = (
         _without_forecast(failures, model, names),
@@ -96,11 +109,21 @@ def outlook(
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         _refused(failures, model),
+        _without_sum(omitted, names),
         Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
         Remark("Next figures", (f"{next_release(issued)}",)),
     )
     told = tuple(remark for remark in remarks if remark.lines)
-    return Outlook(product, model, issued, known.cutoff(product), rows, told)
+    return Outlook(product, model, issued, known.cutoff(product), rows, told, _together(summed, rows))
+
+
+def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The sums of what is shown, and those that are not given."""
+    if sums is None:
+        return pd.DataFrame(columns=SUM_COLUMNS), pd.DataFrame(columns=OMITTED_COLUMNS)
+    shown = {"product": product, "issued": issued, "model": model}
+    summed, omitted = (table[(table[list(shown)] == shown).all(axis=1)] for table in (sums.table, sums.omitted))
+    return summed, omitted
 
 
 def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
@@ -188,6 +211,16 @@ def _rows(
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
     places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))
     return table.iloc[places].reset_index(drop=True)
+
+
+def _together(summed: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The sums of each destination, in the order of ``rows``."""
+    found = []
+    for code, name in dict(zip(rows["destination"], rows["name"], strict=True)).items():
+        for row in records(summed[summed["destination"] == code]):
+            known = row.cutoff if row.start <= row.cutoff else None
+            found.append((code, name, row.start, row.end, known, row.volume_t, row.lower_80, row.upper_80))
+    return pd.DataFrame(found, columns=TOGETHER_COLUMNS)
 
 
 def _numbers(forecast: Any, volume: pd.Series) -> tuple[Any, ...]:
@@ -309,6 +342,15 @@ def _refused(failures: pd.DataFrame, model: str) -> Remark:
     counts = failures.loc[failures["model"] != model, "model"].value_counts(sort=False)
     texts = [f"{name} {count}" for name, count in counts.items()]
     return Remark("Fits refused", (f"{', '.join(texts)}: reasons in failures.csv",) if texts else ())
+
+
+def _without_sum(omitted: pd.DataFrame, names: Mapping[str, str]) -> Remark:
+    """Sums that cannot be given, and of whom."""
+    by_reason: dict[str, list[str]] = {}
+    for row in records(omitted):
+        said = f"{row.start} to {row.end} ({row.reason})"
+        by_reason.setdefault(said, []).append(names.get(row.destination, row.destination))
+    return Remark("Without a sum", tuple(f"{said}: {', '.join(named)}" for said, named in by_reason.items()))
 
 
 def newer_figures(cutoff: pd.Period, day: date) -> str:

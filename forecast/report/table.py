@@ -28,6 +28,8 @@ EVENTS_WIDTH = 46
 
 UNKNOWN = "-"
 
+MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 def print_outlook(found: Outlook, console: Console) -> None:
     """Print an outlook; numbers are never cut, whatever the width of ``console``."""
@@ -39,6 +41,9 @@ def print_outlook(found: Outlook, console: Console) -> None:
     console.print()
     console.print(_uncut(table, console), crop=False, end="")
     console.print()
+    if len(found.together):
+        console.print(_uncut(_sums_table(found.together), console), crop=False, end="")
+        console.print()
     console.print(_remarks(found, roomy=roomy))
     console.print()
 
@@ -79,6 +84,36 @@ def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
         former, said = row.destination, kinds
 
 
+SUM_HEADINGS = ["destination", "months together", "forecast", "80 % interval"]
+
+
+def sum_cells(together: pd.DataFrame) -> Iterator[list[str]]:
+    """The text of every cell of the sums, under `SUM_HEADINGS`; a destination is named once."""
+    former = None
+    for row in records(together):
+        name = str(row.name) if row.destination != former else ""
+        interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
+        yield [name, months_together(row.start, row.end, row.known), tonnes(row.volume_t), interval]
+        former = row.destination
+
+
+def months_together(start: pd.Period, end: pd.Period, known: Any) -> str:
+    """Several months as people say them, and up to which of them the figures are known.
+
+    Examples
+    --------
+    >>> months_together(pd.Period("2026-09"), pd.Period("2026-11"), None)
+    'Sep to Nov 2026'
+    >>> months_together(pd.Period("2026-11"), pd.Period("2027-01"), None)
+    'Nov 2026 to Jan 2027'
+    >>> months_together(pd.Period("2026-07"), pd.Period("2026-09"), pd.Period("2026-08"))
+    'Jul to Sep 2026, known to Aug'
+    """
+    year = f" {start.year}" if start.year != end.year else ""
+    until = "" if pd.isna(known) else f", known to {MONTH_NAMES[known.month - 1]}"
+    return f"{MONTH_NAMES[start.month - 1]}{year} to {MONTH_NAMES[end.month - 1]} {end.year}{until}"
+
+
 def _kinds(row: Any) -> str:
     """The kinds acting, in brackets where their effect is not estimated."""
     texts = [f"({spoken(kind)})" if kind in row.unestimated else spoken(kind) for kind in row.events]
@@ -110,8 +145,21 @@ def percent(change: float) -> str:
     return f"{whole:+,} %" if whole else "0 %"
 
 
+def _sums_table(together: pd.DataFrame) -> Table:
+    table = _plain_table()
+    for name in SUM_HEADINGS:
+        table.add_column(name, justify="right" if name in SUM_HEADINGS[2:] else "left", no_wrap=True)
+    for code, texts in zip(together["destination"], sum_cells(together), strict=True):
+        table.add_row(*texts, style="bold" if code == "WLD" else "")
+    return table
+
+
+def _plain_table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+
+
 def _table(rows: pd.DataFrame, *, roomy: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    table = _plain_table()
     names = columns(rows)
     shown = len(names) if roomy else len(names) - 2
     for name in names[:shown]:
@@ -158,5 +206,11 @@ def as_markdown(found: Outlook) -> str:
     left = ("destination", "events acting", "notes")
     rules = ["---" if name in left else "---:" for name in names]
     body = [f"| {' | '.join(texts)} |" for texts in [names, rules, *cells(found.rows)]]
+    sums = _sums_in_markdown(found.together) if len(found.together) else []
     remarks = [f"- {remark.label}: {'; '.join(remark.lines)}" for remark in found.remarks]
-    return "\n".join([f"## {title}", "", f"{subtitle[0].upper()}{subtitle[1:]}.", "", *body, "", *remarks, ""])
+    return "\n".join([f"## {title}", "", f"{subtitle[0].upper()}{subtitle[1:]}.", "", *body, "", *sums, *remarks, ""])
+
+
+def _sums_in_markdown(together: pd.DataFrame) -> list[str]:
+    rules = ["---", "---", "---:", "---:"]
+    return [*(f"| {' | '.join(texts)} |" for texts in [SUM_HEADINGS, rules, *sum_cells(together)]), ""]
