@@ -1,0 +1,126 @@
+"""Run the experiments of this folder from their ``experiment.toml`` into their ``results/``.
+
+    python experiments/run.py                     every experiment, then README.md and data/track_record.csv
+    python experiments/run.py 01-magnets-2025     one of them
+
+The same versions give the same files. What the results say is put into words by `answers`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import forecast as fc
+from forecast.backtest import backtest_all
+from forecast.evaluate import phases, scores, significance
+from forecast.origin import Forecasts
+from forecast.output import about_run, new_folder, write_run
+from forecast.report.folder import WITHOUT_EVENTS
+from forecast.sources.plain import shipped
+from forecast.tables import as_text
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import answers  # noqa: E402
+from simulate import simulated  # noqa: E402
+
+EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated")
+
+
+@dataclass(frozen=True)
+class World:
+    """What an experiment is run on: tables, the files that they come from, and true effects where they are known."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    inputs: dict[str, Path]
+    truth: pd.DataFrame | None
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(description="Run the experiments into their results.")
+    parser.add_argument("names", nargs="*", metavar="EXPERIMENT", help=f"of {', '.join(EXPERIMENTS)}; default: all")
+    parser.add_argument("--jobs", type=int, default=2, help="processes; the numbers do not depend on it")
+    given = parser.parse_args()
+    unknown = sorted(set(given.names) - set(EXPERIMENTS))
+    if unknown:
+        parser.error(f"there is no experiment {', '.join(unknown)}: choose among {', '.join(EXPERIMENTS)}.")
+    for name in given.names or EXPERIMENTS:
+        print(name, flush=True)
+        run_experiment(HERE / name, HERE / name / "results", given.jobs)
+    (HERE / "README.md").write_text(answers.readme(HERE, EXPERIMENTS), encoding="utf-8")
+    answers.write_track_record(HERE / "01-magnets-2025" / "results", HERE.parent / "data" / "track_record.csv")
+
+
+def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
+    """Run the experiment of ``folder`` with and without its events, and write both as runs into ``results``."""
+    settings = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+    with new_folder(results) as beside:
+        world = make_world(settings, beside)
+        write_replay(beside, settings, world, jobs)
+        (beside / WITHOUT_EVENTS).mkdir()
+        without = World(world.exports, world.events.iloc[:0], world.inputs, None)
+        write_replay(beside / WITHOUT_EVENTS, settings | {"events": "none"}, without, jobs, world.events)
+        if world.truth is not None:
+            answers.recovered(beside, world.truth).pipe(_write, beside / "recovered.csv")
+
+
+def make_world(settings: dict[str, Any], folder: Path) -> World:
+    """The tables that an experiment names: the shipped ones, or simulated ones, which are written into ``folder``."""
+    if "world" not in settings:
+        inputs = {name: shipped(name) for name in ("exports.csv", "events.csv")}
+        return World(fc.read_exports(), fc.read_events(), inputs, None)
+    exports, events, truth = simulated(settings["world"], settings["seed"])
+    for name, table in {"exports.csv": exports, "events.csv": events, "truth.csv": truth}.items():
+        _write(table, folder / name)
+    inputs = {name: folder / name for name in ("exports.csv", "events.csv")}
+    return World(fc.read_exports(inputs["exports.csv"]), fc.read_events(inputs["events.csv"]), inputs, truth)
+
+
+def write_replay(
+    folder: Path, settings: dict[str, Any], world: World, jobs: int, calendar: pd.DataFrame | None = None
+) -> None:
+    """Replay an experiment's origins and write tables and ``run.json``; ``calendar`` sets the phases if not its own."""
+    run = replayed(settings, world, jobs)
+    forecasts = run.forecasts
+    phase = phases(forecasts, world.events if calendar is None else calendar, fc.read_groups())
+    inputs = {name: path for name, path in world.inputs.items() if calendar is None or name != "events.csv"}
+    about = about_run(
+        "backtest",
+        {key: value for key, value in settings.items() if key != "world"},
+        issued=max(forecasts["issued"]),
+        seed=settings["seed"],
+        cutoffs=forecasts.groupby("product")["cutoff"].max().to_dict(),
+        inputs=inputs,
+    )
+    write_run(folder, run, about)
+    _write(forecasts, folder / "forecasts.csv")
+    _write(scores(forecasts, world.exports, phase), folder / "scores.csv")
+    tests = [significance(forecasts, world.exports, measure=measure, phase=phase) for measure in ("mae_t", "wis")]
+    _write(pd.concat(tests, ignore_index=True), folder / "significance.csv")
+
+
+def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
+    """The backtest of an experiment over the months that its settings bound, with ``actual_t``."""
+    return backtest_all(
+        world.exports, world.events, fc.read_groups(), products=settings["products"], models=settings["models"],
+        first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
+        seed=settings["seed"], jobs=jobs,
+    )  # fmt: skip
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    as_text(table).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
