@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from forecast.origin import Forecasts
     from forecast.output import read_run
     from forecast.plots import plot_forecast
+    from forecast.responses import learned_effects
+    from forecast.scenario import scenario_all
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
+    from forecast.sources.scenario import read_scenario
     from forecast.tables import TableError
 
 _HOMES = {
@@ -28,6 +31,7 @@ _HOMES = {
     "compare_events": "forecast.backtest",
     "forecast_all": "forecast.backtest",
     "known_events": "forecast.events",
+    "learned_effects": "forecast.responses",
     "load": "forecast.models",
     "look_ahead_audit": "forecast.audit",
     "plot_forecast": "forecast.plots",
@@ -37,6 +41,8 @@ _HOMES = {
     "read_groups": "forecast.sources.plain",
     "read_period_totals": "forecast.sources.plain",
     "read_run": "forecast.output",
+    "read_scenario": "forecast.sources.scenario",
+    "scenario_all": "forecast.scenario",
 }
 
 __all__ = [
@@ -47,6 +53,7 @@ __all__ = [
     "compare_events",
     "forecast_all",
     "known_events",
+    "learned_effects",
     "load",
     "look_ahead_audit",
     "plot_forecast",
@@ -56,6 +63,8 @@ __all__ = [
     "read_groups",
     "read_period_totals",
     "read_run",
+    "read_scenario",
+    "scenario_all",
 ]
 
 

@@ -1,0 +1,141 @@
+"""A scenario as people read it: the mixture, and every branch beside it, in the months in which they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forecast.origin import Forecasts
+from forecast.report.outlook import records, spoken, whom
+from forecast.report.table import tonnes
+from forecast.scenario import MIXTURE, Branch, Scenario, Supposition
+
+SHOWN_BRANCHES = 4
+"""Branches in the table, likeliest first after the calendar as it stands; further ones are in branches.csv."""
+
+SHOWN_BESIDE = 3
+"""Columns of volumes up to which an interval stands beside its median."""
+
+
+def parting(found: Scenario, product: str) -> pd.DataFrame:
+    """The rows of ``found.by_branch`` for the destinations and months in which any branch differs from the others.
+
+    ``WLD`` first, then by volume of the last month as the calendar stands.
+    """
+    rows = found.by_branch[found.by_branch["product"] == product]
+    cell = ["destination", "month"]
+    different = rows.groupby(cell)["upper_80"].transform(np.ptp) + rows.groupby(cell)["volume_t"].transform(np.ptp) > 0
+    base = rows[rows["branch"] == found.branches[0].name].drop_duplicates("destination", keep="last")
+    size = base.set_index("destination")["volume_t"]
+    order = {code: (code != "WLD", -size[code], code) for code in size.index}
+    places = sorted(order, key=order.__getitem__)
+    kept = rows[different]
+    return kept.assign(place=kept["destination"].map(places.index)).sort_values(["place", "month"], kind="stable")
+
+
+def print_branches(found: Scenario, product: str, names: Mapping[str, str], console: Console) -> None:
+    """Print what one product may come to; ``names`` gives destinations by their codes."""
+    rows = parting(found, product)
+    of_product = found.by_branch[found.by_branch["product"] == product]
+    months = rows["month"] if len(rows) else of_product["month"]
+    first, last = months.min(), months.max()
+    span = f"{first} to {last}" if first != last else f"{first}"
+    console.print(Text(f"Exports of {spoken(product)} under what may happen: {span}", style="bold"))
+    figures = f"issued {found.issued}, figures up to {of_product['cutoff'].iloc[0]}"
+    console.print(Text(f"{figures}; medians of {spoken(found.model)} in tonnes, with 80 % intervals", style="dim"))
+    console.print()
+    if len(rows):
+        console.print(_table(found, rows, names))
+        console.print()
+    console.print(_remarks(found, product, rows, names))
+    console.print()
+
+
+def _shown(found: Scenario) -> list[Branch]:
+    """The calendar as it stands, then the likeliest of the others."""
+    others = sorted(found.branches[1:], key=lambda branch: -branch.probability)
+    return [found.branches[0], *others[: SHOWN_BRANCHES - 1]]
+
+
+def _table(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    table.add_column("destination", overflow="fold")
+    table.add_column("month", no_wrap=True)
+    table.add_column(MIXTURE, justify="right", style="bold", overflow="fold")
+    for branch in _shown(found):
+        name = branch.name.replace(" + ", "\n+ ")
+        table.add_column(f"{name}\n{branch.probability:.0%}".replace("%", " %"), justify="right", overflow="fold")
+    for texts in cells(found, rows, names):
+        table.add_row(*texts)
+    return table
+
+
+def cells(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[list[str]]:
+    """The text of every row: destination where it is a new one, month, mixture, and the branches shown."""
+    key = ["destination", "month"]
+    mixed = found.run.forecasts[found.run.forecasts["model"] == MIXTURE]
+    of_mixture = mixed[mixed["product"] == rows["product"].iloc[0]].set_index(key)
+    of_branch = {name: part.set_index(key) for name, part in rows.groupby("branch")}
+    former = None
+    for code, month in rows[key].drop_duplicates().itertuples(index=False):
+        volumes = [of_mixture.loc[(code, month)], *(of_branch[one.name].loc[(code, month)] for one in _shown(found))]
+        place = names.get(code, code) if code != former else ""
+        yield [place, str(month), *(_volume(row, many=len(volumes) > SHOWN_BESIDE) for row in volumes)]
+        former = code
+
+
+def _volume(row: Any, *, many: bool) -> str:
+    """A median and its interval, one below the other where columns are many."""
+    interval = f"{tonnes(row['lower_80'])} to {tonnes(row['upper_80'])}"
+    return f"{tonnes(row['volume_t'])}\n{interval}" if many else f"{tonnes(row['volume_t'])} ({interval})"
+
+
+def _remarks(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, line in _lines(found, product, rows, names):
+        grid.add_row(label, Text(line))
+    return grid
+
+
+def _lines(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for place, one in enumerate(found.suppositions):
+        yield "" if place else "May happen", _said(one, names)
+    yield "Months ahead", f"{found.horizon} after the last figures: another number with --horizon"
+    if len(found.branches) > SHOWN_BRANCHES:
+        yield "Not shown", f"{len(found.branches) - SHOWN_BRANCHES} further branches: branches.csv"
+    if found.idle:
+        yield "Change nothing", f"{', '.join(found.idle)}: in no month and destination of this run"
+    codes = found.by_branch.loc[found.by_branch["product"] == product, "destination"].unique()
+    same = [names.get(code, code) for code in codes if code not in set(rows["destination"])]
+    if same:
+        yield "The same", f"in every branch: {', '.join(same)}"
+    missing = without_forecast(found.run, product, found.model)
+    if missing:
+        yield "No forecast", f"{', '.join(names.get(code, code) for code in missing)}: reasons in failures.csv"
+    yield "Mixture", "quantiles of the branches together, each with its probability: not an average of them"
+
+
+def _said(one: Supposition, names: Mapping[str, str]) -> str:
+    """What may happen, with its days and its probability."""
+    probability = f"{100 * one.probability:g} %"
+    if one.lapsed is not None:
+        return f"{one.lapsed} ends on {one.day} as scheduled: {probability}"
+    (event,) = records(one.added)
+    until = f" until {event.ends}" if event.ends else ""
+    days = f"announced {event.announced}, from {event.effective}{until}"
+    return f"{spoken(event.kind)}, {whom(event.destinations, names)}, {days}: {probability}"
+
+
+def without_forecast(run: Forecasts, product: str, model: str) -> list[str]:
+    """The destinations of a product that ``model`` could not forecast."""
+    refused = run.failures[(run.failures["product"] == product) & (run.failures["model"] == model)]
+    return [str(code) for code in refused["destination"].unique()]

@@ -1,0 +1,502 @@
+"""Forecasts under events that may happen: every branch beside the others, and their mixture.
+
+A branch is the forecast of `forecast.backtest.forecast_all` times the response to what happens in it, which is what was
+known of such events on the issue day (`forecast.effects`). No model is fitted again, and no month with figures is
+touched. A supposed event is an episode of its own, also where its kind acts already: licences tighten a second time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from forecast import checks
+from forecast.backtest import MODELS, Progress, forecast_all
+from forecast.design import series_scope
+from forecast.effects import Experience, experience
+from forecast.events import ACTING_KINDS, KINDS, WITHOUT_REGRESSOR, Members, covers_product, known_events
+from forecast.known import Known, known_on
+from forecast.models.protocol import SeriesKey
+from forecast.origin import Forecasts
+from forecast.responses import loadings
+from forecast.sums import BOUNDS, LEVELS, SCORES
+from forecast.tables import EVENT_COLUMNS, FORECAST_COLUMNS, Files, TableError, events_table, records
+
+SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
+NEEDED = ("kind", "destinations", "announced", "effective", "probability")
+"""Fields without which an event cannot be supposed; products default to those asked for, and a name is made up."""
+
+PROBABILITY = checks.cell(
+    lambda text: checks.is_number(text) and 0 <= float(text) <= 1, "must be a number from 0 to 1, found {found}."
+)
+ACTING = checks.cell(
+    lambda text: text not in WITHOUT_REGRESSOR,
+    f"must be one that changes forecasts, found {{found}}, which has no effect. Such are {', '.join(ACTING_KINDS)}.",
+)
+
+MOST = 6
+"""Events and lapses in one scenario: each doubles the number of branches."""
+
+FURTHEST = 12
+"""Months ahead that a scenario reaches where no horizon is given."""
+
+COMBINED = "combination"
+BASE, MIXTURE = "as the calendar stands", "mixture"
+
+ALMOST_ZERO = 1e-6
+"""What stands for zero where a logarithm is taken, as a share of the least positive bound of its row."""
+
+LEAST_STEP = 1e-9
+"""Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
+
+HALVINGS = 60
+"""Rounds of bisection: as many as a double has digits to halve."""
+
+
+# What is supposed ----------------------------------------------------------------------------------------------------
+
+
+def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
+    """The cells of an event written as ``field=value`` with commas between; lists inside a value have semicolons.
+
+    Fields are the columns of an events file and ``probability``. Products left out are ``products``.
+
+    Raises
+    ------
+    ValueError
+        For a part that is no field with a value, and for a field that is unknown, missing, or there twice.
+
+    Examples
+    --------
+    >>> text = "kind=ban,destinations=USA;JPN,announced=2026-12-01,effective=2027-01-10,probability=0.3"
+    >>> cells = supposed_cells(text, ["rare_earth_magnets"])
+    >>> cells["products"], cells["destinations"]
+    ('rare_earth_magnets', 'USA;JPN')
+    """
+    cells: dict[str, str] = {}
+    for part in text.split(","):
+        field, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ValueError(f"expected field=value with commas between, found {part.strip()!r}.")
+        if field not in SUPPOSED_COLUMNS:
+            near = get_close_matches(field.lower(), SUPPOSED_COLUMNS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(SUPPOSED_COLUMNS)}."
+            raise ValueError(f"{field!r} is not a field: {hint}")
+        if field in cells:
+            raise ValueError(f"{field} stands twice: expected each field once, lists with semicolons.")
+        cells[field] = value
+    missing = [field for field in NEEDED if not cells.get(field)]
+    if missing:
+        raise ValueError(f"expected {', '.join(NEEDED)}, found nothing for {', '.join(missing)}.")
+    return {"products": ";".join(products)} | cells
+
+
+def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame:
+    """The raw table of events written as in `supposed_cells`, a row each, named after kind and day of effect.
+
+    Raises
+    ------
+    ValueError
+        As in `supposed_cells`.
+    """
+    rows, made_up = [], Counter[str]()
+    for text in texts:
+        cells = supposed_cells(text, products)
+        name = f"{cells['kind']}-{cells['effective']}"
+        made_up[name] += 1
+        rows.append({"event": name if made_up[name] == 1 else f"{name}-{made_up[name]}"} | cells)
+    return pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=SUPPOSED_COLUMNS, dtype=str).fillna("")
+
+
+def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
+    """Events that may happen, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables`.
+
+    Raises
+    ------
+    TableError
+        For all that is wrong in an events file, for a probability outside 0 to 1, and for a kind without an effect.
+    """
+    unique = {name: raw.loc[:, ~raw.columns.duplicated()] for name, raw in files.items()}
+    raw = pd.concat({name: raw.reindex(columns=SUPPOSED_COLUMNS, fill_value="") for name, raw in unique.items()})
+    found = checks.cell_problems(raw, raw["event"], {"probability": [PROBABILITY], "kind": [ACTING]}, {})
+    problems = [sentence for _, sentence in found]
+    try:
+        table = events_table(files, destinations, KINDS)
+    except TableError as error:
+        raise TableError(*error.problems, *problems) from error
+    if problems:
+        raise TableError(*problems)
+    return table.assign(probability=checks.numbers(raw["probability"]).to_numpy())
+
+
+def scheduled_ends(known: pd.DataFrame, issued: date) -> dict[str, date]:
+    """The scheduled ends after ``issued``, by event, of the calendar ``known`` on that day."""
+    days = dict(zip(known["event"], known["scheduled"], strict=True))
+    return {event: day for event, day in days.items() if day is not None and day > issued}
+
+
+def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:
+    """Nothing where every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
+
+    Raises
+    ------
+    ValueError
+        With the events that have such an end.
+    """
+    scheduled = scheduled_ends(known_events(events, issued), issued)
+    for event, probability in lapses.items():
+        if event not in scheduled:
+            could = f"expected one of {', '.join(scheduled)}" if scheduled else "there is none on file"
+            raise ValueError(f"{event!r} is not known on {issued} to have a scheduled end ahead: {could}.")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"{event}: probability must be a number from 0 to 1, found {probability:g}.")
+
+
+@dataclass(frozen=True)
+class Supposition:
+    """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
+
+    name: str
+    probability: float
+    day: date
+    added: pd.DataFrame
+    lapsed: str | None = None
+
+
+def _suppositions(known: Known, supposed: pd.DataFrame, lapses: Mapping[str, float]) -> list[Supposition]:
+    added = known_events(supposed, date.max)
+    found = [
+        Supposition(event.event, event.probability, event.effective, added.iloc[[place]])
+        for place, event in enumerate(records(added))
+    ]
+    scheduled = scheduled_ends(known.events, known.issued)
+    for event, probability in lapses.items():
+        found.append(Supposition(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
+    if not 0 < len(found) <= MOST:
+        most = f"A scenario takes 1 to {MOST} events and lapses together, each of which doubles the branches"
+        raise TableError(f"{most}, found {len(found)}.")
+    return found
+
+
+def _check_ahead(supposed: pd.DataFrame, known: Known, products: Sequence[str]) -> None:
+    """Refuse events that act on months with figures, or that are in the calendar."""
+    on_file = set(known.events["event"])
+    problems = [f"{name}: the calendar has this event already." for name in supposed["event"] if name in on_file]
+    for event in records(supposed):
+        for product in [name for name in _known_products(known, products) if covers_product(event.products, name)]:
+            cutoff = known.cutoff(product)
+            if pd.Period(event.effective, "M") <= cutoff:
+                found = f"found {event.effective}, and figures up to {cutoff}"
+                problems.append(
+                    f"{event.event}: effective must lie after the last figures of {product}, {found}. "
+                    "What has begun belongs in the calendar."
+                )
+    if problems:
+        raise TableError(*problems)
+
+
+# Branches ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One way things may go: what happens in it (places in the list of suppositions), and how likely it is."""
+
+    name: str
+    probability: float
+    happens: tuple[int, ...]
+
+
+def branches(names: Sequence[str], probabilities: Sequence[float]) -> list[Branch]:
+    """Every combination of independent suppositions, from none to all.
+
+    Examples
+    --------
+    >>> [(branch.name, round(branch.probability, 2)) for branch in branches(["ban", "truce lapses"], [0.3, 0.5])]
+    [('as the calendar stands', 0.35), ('ban', 0.15), ('truce lapses', 0.35), ('ban + truce lapses', 0.15)]
+    """
+    places, found = range(len(names)), []
+    for count in range(len(names) + 1):
+        for happens in itertools.combinations(places, count):
+            factors = [probabilities[place] if place in happens else 1 - probabilities[place] for place in places]
+            name = " + ".join(names[place] for place in happens) or BASE
+            found.append(Branch(name, float(np.prod(factors)), happens))
+    return found
+
+
+def responses(
+    suppositions: Sequence[Supposition],
+    found: Sequence[Branch],
+    key: SeriesKey,
+    months: pd.PeriodIndex,
+    known: Known,
+    groups: Members,
+    learned: Experience,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (logs, branch x month) of what happens in each branch to a series in consecutive ``months``.
+
+    Effects are those believed of the series on the issue day: learned from its own months where it has lived through
+    the kind, else from others. Within a branch they have one covariance, and a kind has one effect, so that a second
+    episode is taken to work like the first.
+    """
+    mean, covariance = learned.belief(key)
+    scope = series_scope(*key, known.volumes[key[0]], groups)
+    added = [loadings(one.added, scope, months, mean) for one in suppositions]
+    acting = np.zeros((len(found), *added[0].shape))
+    for row, branch in enumerate(found):
+        lapsed = [suppositions[place].lapsed for place in branch.happens]
+        same_kind = known.events[known.events["kind"].isin(_kinds_of(known.events, lapsed))]
+        with_lapses = loadings(_lapsed(same_kind, lapsed), scope, months, mean)
+        acting[row] = with_lapses - loadings(same_kind, scope, months, mean)
+        acting[row] += sum((added[place] for place in branch.happens), np.zeros_like(added[0]))
+    return acting @ mean, np.einsum("bmi,ij,bmj->bm", acting, covariance, acting)
+
+
+def _kinds_of(events: pd.DataFrame, names: Sequence[str | None]) -> list[str]:
+    return events.loc[events["event"].isin(names), "kind"].tolist()
+
+
+def _lapsed(events: pd.DataFrame, names: Sequence[str | None]) -> pd.DataFrame:
+    """The calendar where the events of these names end on their scheduled day."""
+    ends = [event.scheduled if event.event in names else event.ends for event in records(events)]
+    return events.assign(ends=pd.Series(ends, events.index, dtype=object))
+
+
+def shifted(volumes: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Quantiles at `LEVELS` after a response of mean ``shift`` and ``variance`` in logs; zero stays zero.
+
+    ``volumes`` (rows x 5) are quantiles in tonnes, ``shift`` and ``variance`` by branch and row. Each bound keeps its
+    side: its squared distance from the median grows by that of a normal distribution with the variance.
+
+    Examples
+    --------
+    Half the volume, and nothing else; then uncertain by a factor of two:
+
+    >>> volumes = np.array([[50.0, 70.0, 100.0, 140.0, 200.0]])
+    >>> shifted(volumes, np.log([[0.5]]), np.array([[0.0]])).round(1).tolist()
+    [[[25.0, 35.0, 50.0, 70.0, 100.0]]]
+    >>> shifted(volumes, np.log([[0.5]]), np.log([[2.0]]) ** 2).round(1).tolist()
+    [[[10.9, 19.2, 50.0, 129.3, 229.8]]]
+    """
+    logs = np.log(_without_zeros(volumes))
+    spread = np.sqrt((logs - logs[:, 2:3]) ** 2 + SCORES**2 * variance[..., None])
+    moved = np.exp(logs[:, 2:3] + shift[..., None] + np.sign(SCORES) * spread)
+    same = ((shift == 0) & (variance == 0))[..., None]
+    return np.where(same | (volumes == 0), volumes, moved)
+
+
+def _without_zeros(volumes: np.ndarray) -> np.ndarray:
+    """``volumes`` (... x 5) with next to nothing where they are zero."""
+    least = np.where(volumes > 0, volumes, np.inf).min(axis=-1, keepdims=True)
+    return np.where(volumes > 0, volumes, ALMOST_ZERO * np.where(np.isfinite(least), least, 1.0))
+
+
+# Mixture -------------------------------------------------------------------------------------------------------------
+
+
+def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Quantiles at `LEVELS` of the mixture of distributions given by theirs: not the average of the quantiles.
+
+    ``volumes`` (rows x branches x 5) in tonnes; ``weights`` add up to one. Between its quantiles a distribution is
+    linear in logs against normal scores, beyond them it goes on as a normal one. The weighted probabilities of a volume
+    are added and inverted by bisection.
+
+    Examples
+    --------
+    Equal chances of 100 t and of 10 t, both almost certain: the 10 % quantile is in the lower branch, the 90 % in the
+    upper, while averages of quantiles would be near 55 t.
+
+    >>> low = 10 * np.exp(0.01 * SCORES)
+    >>> mixture(np.array([[low, 10 * low]]), np.array([0.5, 0.5])).round(1)[0, [1, 3]].tolist()
+    [9.9, 100.8]
+    """
+    possible = weights > 0
+    volumes, weights = volumes[:, possible], weights[possible]
+    logs = np.log(_without_zeros(volumes))
+    low, high = logs.min(axis=1), logs.max(axis=1)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        below = np.einsum("rbl,b->rl", ndtr(_scores(middle[:, None, :], logs)), weights) < LEVELS
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    at_zero = np.where(volumes == 0, LEVELS, 0.0).max(axis=2) @ weights
+    quantiles = np.where(at_zero[:, None] >= LEVELS, 0.0, np.exp(high))
+    return np.where((volumes == volumes[:, :1]).all(axis=1), volumes[:, 0], quantiles)
+
+
+def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """Normal scores of ``logs`` (... x n) in distributions whose logs at `SCORES` are ``quantiles`` (... x 5)."""
+    slopes = np.diff(SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
+    left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
+    left[..., 0], right[..., -1] = -np.inf, np.inf
+    within = np.clip(logs[..., None, :], left[..., None], right[..., None]) - quantiles[..., :-1, None]
+    return np.asarray(SCORES[0] + (slopes[..., None] * within).sum(axis=-2))
+
+
+# The whole -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The forecasts of a day under what may happen.
+
+    Attributes
+    ----------
+    run
+        What `forecast_all` gives, with the rows of model ``mixture`` after its own.
+    by_branch
+        The forecasts of the model shown in every branch, the first of which are its own rows: columns
+        `FORECAST_COLUMNS`, ``branch`` and ``probability``.
+    branches, suppositions
+        Every way things may go, and what may happen.
+    model, issued, horizon
+        The model whose forecasts branch, the issue day, and the months ahead.
+    idle
+        What changes nothing in these months and destinations.
+    """
+
+    run: Forecasts
+    by_branch: pd.DataFrame
+    branches: tuple[Branch, ...]
+    suppositions: tuple[Supposition, ...]
+    model: str
+    issued: date
+    horizon: int
+    idle: tuple[str, ...]
+
+
+def scenario_all(
+    exports: pd.DataFrame,
+    events: pd.DataFrame,
+    groups: Members,
+    supposed: pd.DataFrame,
+    *,
+    lapses: Mapping[str, float] | None = None,
+    issued: date | None = None,
+    products: Sequence[str] | None = None,
+    destinations: Sequence[str] | None = None,
+    models: Sequence[str] = MODELS,
+    horizon: int | None = None,
+    totals: pd.DataFrame | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Scenario:
+    """Forecasts of every series under events that may happen.
+
+    ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
+    a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
+    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
+    that branch are those of the combination, or of the first of ``models`` without it. All other arguments are those of
+    `forecast.backtest.forecast_all`, and so are the forecasts without anything supposed.
+
+    Raises
+    ------
+    TableError
+        For an event that acts on months with figures or is in the calendar, and for none or more than `MOST` in all.
+    ValueError
+        As `check_lapses` and `forecast_all`.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> rows = supposed_rows(
+    ...     ["kind=ban,destinations=ALL,announced=2026-02-01,effective=2026-02-01,probability=0.5"], ["gallium"]
+    ... )
+    >>> found = scenario_all(
+    ...     fc.read_exports(), fc.read_events(), fc.read_groups(), supposed_events({"-": rows}, fc.read_destinations()),
+    ...     products=["gallium"], destinations=["WLD"], models=["naive"],
+    ... )
+    >>> found.by_branch[["branch", "month", "probability"]].astype(str).values.tolist()[-1]
+    ['ban-2026-02-01', '2026-03', '0.5']
+    """
+    products = list(products or exports["product"].unique())
+    issued = issued or exports.loc[exports["product"].isin(products), "released"].max()
+    check_lapses(events, lapses or {}, issued)
+    known = known_on(exports, events, issued, totals)
+    suppositions = _suppositions(known, supposed, lapses or {})
+    _check_ahead(supposed, known, products)
+    horizon = horizon or _reach(known, products, suppositions)
+    run = forecast_all(
+        exports,
+        events,
+        groups,
+        issued=issued,
+        products=products,
+        destinations=destinations,
+        models=models,
+        horizon=horizon,
+        totals=totals,
+        seed=seed,
+        jobs=jobs,
+        progress=progress,
+    )
+    return _branched(run, COMBINED if COMBINED in models else models[0], horizon, suppositions, known, groups)
+
+
+def _branched(
+    run: Forecasts, model: str, horizon: int, suppositions: Sequence[Supposition], known: Known, groups: Members
+) -> Scenario:
+    """The forecasts of ``model`` in every branch, and their mixture."""
+    found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
+    base = run.forecasts[run.forecasts["model"] == model].reset_index(drop=True)
+    shift, variance = _all_responses(base, suppositions, found, known, groups)
+    volumes = shifted(base[BOUNDS].to_numpy(), shift, variance)
+    weights = np.array([branch.probability for branch in found])
+    mixed = _rows(base, mixture(volumes.swapaxes(0, 1), weights)).assign(model=MIXTURE)
+    alone = [(branch.name, place) for place, branch in enumerate(found) if len(branch.happens) == 1]
+    return Scenario(
+        replace(run, forecasts=pd.concat([run.forecasts, mixed], ignore_index=True)),
+        _by_branch(base, found, volumes),
+        tuple(found),
+        tuple(suppositions),
+        model,
+        known.issued,
+        horizon,
+        tuple(name for name, place in alone if not (shift[place].any() or variance[place].any())),
+    )
+
+
+def _reach(known: Known, products: Sequence[str], suppositions: Sequence[Supposition]) -> int:
+    """Months from the earliest cutoff to the month after the last day supposed."""
+    last = pd.Period(max(one.day for one in suppositions), "M") + 1
+    away = [last.ordinal - known.cutoff(product).ordinal for product in _known_products(known, products)]
+    return min(max(away, default=1), FURTHEST)
+
+
+def _known_products(known: Known, products: Sequence[str]) -> list[str]:
+    return [product for product in products if product in known.volumes]
+
+
+def _all_responses(
+    base: pd.DataFrame, suppositions: Sequence[Supposition], found: Sequence[Branch], known: Known, groups: Members
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (logs, branch x row) of the responses for the rows of ``base``."""
+    learned = experience(known, groups)
+    shift, variance = np.zeros((len(found), len(base))), np.zeros((len(found), len(base)))
+    for key, rows in base.groupby(["product", "destination"], sort=False):
+        places = rows.index.to_numpy()
+        months = pd.PeriodIndex(rows["month"])
+        of_series = responses(suppositions, found, (str(key[0]), str(key[1])), months, known, groups, learned)
+        shift[:, places], variance[:, places] = of_series
+    return shift, variance
+
+
+def _rows(base: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
+    """The rows of ``base`` with other volumes."""
+    return base.assign(**dict(zip(BOUNDS, volumes.T, strict=True)))
+
+
+def _by_branch(base: pd.DataFrame, found: Sequence[Branch], volumes: np.ndarray) -> pd.DataFrame:
+    parts = [
+        _rows(base, volumes[place]).assign(branch=branch.name, probability=branch.probability)
+        for place, branch in enumerate(found)
+    ]
+    return pd.concat(parts, ignore_index=True)[[*FORECAST_COLUMNS, "branch", "probability"]]

@@ -1,0 +1,143 @@
+"""What events did and what may happen, as people read it: every number is one of the tables, at any width."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from simulated import GROUPS, calendar, exports, steady
+
+import forecast as fc
+from forecast.report.agenda import print_effects
+from forecast.report.branches import SHOWN_BRANCHES, cells, parting, print_branches
+from forecast.scenario import MIXTURE, scenario_all, supposed_events, supposed_rows
+
+NAMES = {"WLD": "World", "USA": "United States", "DEU": "Germany", "ITA": "Italy"}
+ISSUED = date(2023, 1, 20)
+LICENSING = "kind=licensing,destinations=USA,announced=2023-02-01,effective=2023-02-01,probability=0.3"
+BAN = "kind=ban,destinations=USA,announced=2023-03-01,effective=2023-03-01,probability=0.1"
+TAX = "kind=tax,destinations=USA,announced=2023-03-01,effective=2023-03-01,probability=0.1"
+
+
+def table():
+    fell = np.append(steady(24, 50.0, seed=3), steady(12, 10.0, seed=4))
+    magnets = {"WLD": steady(36, 1000.0), "USA": steady(36, 200.0, seed=1), "DEU": steady(36, 90.0, seed=2), "ITA": [1]}
+    return pd.concat([exports(magnets), exports({"WLD": fell}, product="gallium")], ignore_index=True)
+
+
+def events():
+    return calendar(
+        {"event": "gallium", "kind": "licensing", "products": ("gallium",), "announced": date(2022, 1, 1)},
+        {
+            "event": "truce", "kind": "truce", "destinations": ("USA",), "announced": date(2022, 6, 1),
+            "ends": date(2023, 3, 1), "ends_announced": date(2022, 6, 1), "ends_status": "scheduled",
+        },
+    )  # fmt: skip
+
+
+def scenario(*texts, **options):
+    given = supposed_events({"--add": supposed_rows(texts, ["magnets"])}, fc.read_destinations())
+    options = {"products": ["magnets"], "models": ["naive"], "issued": ISSUED} | options
+    return scenario_all(table(), events(), GROUPS, given, **options)
+
+
+def printed(printer, *arguments, width=140):
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    printer(*arguments, NAMES, console)
+    return console.file.getvalue()
+
+
+def percent(fraction):
+    whole = round(100 * fraction)
+    return f"{whole:+,}" if whole else "0"
+
+
+def test_effects_are_printed_in_percent_of_volume():
+    """The row of a kind has the notice and the months since effect as the tables have them, rounded to percent."""
+    found = fc.learned_effects(table(), events(), GROUPS, issued=ISSUED, products=["gallium"])
+    text = printed(print_effects, found)
+    assert text.startswith("What events do to exports of gallium, World\nknown on 2023-01-20; percent of volume")
+    notice = found.regressors.set_index(["kind", "shape"]).loc[("licensing", "anticipation")]
+    path = found.paths[found.paths["kind"] == "licensing"].set_index("since")
+    expected = [
+        f"{percent(row['estimate'])} ({percent(row['lower_80'])} to {percent(row['upper_80'])})"
+        for row in (notice, *(path.loc[since] for since in (0, 1, 3, 6)))
+    ]
+    (line,) = re.findall(r"^ +and 12 own months +(.*)$", text, re.M)
+    assert line.split() == " ".join(expected).split()
+    assert re.search(r"^Its events +licensing: gallium$", text, re.M)
+
+
+def test_effects_say_where_they_come_from():
+    """Other products by name; a kind that nobody has lived through on this product is there if others have."""
+    found = fc.learned_effects(table(), events(), GROUPS, issued=ISSUED, products=["magnets"], destinations=["DEU"])
+    text = printed(print_effects, found)
+    assert re.search(r"^licensing +others ", text, re.M)
+    assert re.search(r"licensing: gallium\s*$", text, re.M)
+    assert re.search(r"truce: other destinations of magnets\s*$", text, re.M)
+    assert "own month" not in text
+
+
+def test_a_scenario_shows_the_months_and_destinations_in_which_branches_part():
+    """January is the same in every branch and Germany in every month: neither is in the table."""
+    found = scenario(LICENSING)
+    rows = parting(found, "magnets")
+    assert rows["month"].min() == pd.Period("2023-02")
+    assert rows["destination"].unique().tolist() == ["WLD", "USA"]
+    text = printed(print_branches, found, "magnets")
+    assert text.startswith(
+        "Exports of magnets under what may happen: 2023-02 to 2023-03\nissued 2023-01-20, figures up"
+    )
+    assert re.search(r"^The same +in every branch: Germany *$", text, re.M)
+    assert re.search(r"^No forecast +Italy: reasons in failures.csv *$", text, re.M)
+    said = "May happen +licensing, United States, announced 2023-02-01, from 2023-02-01: 30 %"
+    assert re.search(rf"^{said} *$", text, re.M)
+
+
+def test_the_table_has_the_numbers_of_the_mixture_and_of_the_branches():
+    """Median and 80 % interval of the mixture, of the base and of the branch stand in this order."""
+    found = scenario(LICENSING)
+    rows = list(cells(found, parting(found, "magnets"), NAMES))
+    mixed = found.run.forecasts[found.run.forecasts["model"] == MIXTURE]
+    parts = [mixed, *(part for _, part in found.by_branch.groupby("branch", sort=False))]
+    month = pd.Period("2023-02")
+    chosen = [part[(part["destination"] == "USA") & (part["month"] == month)].iloc[0] for part in parts]
+    expected = [f"{row['volume_t']:,.0f} ({row['lower_80']:,.0f} to {row['upper_80']:,.0f})" for row in chosen]
+    assert ["United States", "2023-02", *expected] in rows
+    assert rows[0][0] == "World"
+    assert rows[1][0] == ""
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_no_number_is_cut(width):
+    """On a narrow screen cells are folded, and all their words are there."""
+    found = scenario(LICENSING, BAN)
+    text = printed(print_branches, found, "magnets", width=width)
+    for texts in cells(found, parting(found, "magnets"), NAMES):
+        for word in " ".join(texts).split():
+            assert word in text
+    assert "…" not in text
+
+
+def test_of_many_branches_the_likeliest_are_shown():
+    """Eight branches: the calendar as it stands, the three likeliest, and how many more there are."""
+    found = scenario(LICENSING, BAN, TAX)
+    text = printed(print_branches, found, "magnets", width=200)
+    header = text.split("─")[0]
+    assert "as the calendar stands" in header
+    assert header.count(" %") == SHOWN_BRANCHES + 1  # and one in the line above
+    assert re.search(r"^Not shown +4 further branches: branches.csv *$", text, re.M)
+
+
+def test_what_changes_nothing_is_named():
+    """An event that takes effect after the months ahead leaves a table without rows, and says so."""
+    found = scenario(LICENSING.replace("2023-02-01", "2023-06-01"), lapses={"truce": 0.25}, horizon=1)
+    text = printed(print_branches, found, "magnets")
+    assert re.search(r"^Change nothing +licensing-2023-06-01, truce lapses: in no month and destination", text, re.M)
+    assert re.search(r"truce ends on 2023-03-01 as scheduled: 25 % *$", text, re.M)
+    assert "under what may happen: 2023-01\n" in text or "2023-01 to 2023-02\n" in text
