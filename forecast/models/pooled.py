@@ -57,9 +57,10 @@ class Pooled:
     A regressor for which ``priors`` holds a finite sd is no part of the regression for that series: its mean effect is
     taken off before and put back after, and (change times sd) squared is added to the variance.
 
-    A destination with 2 to 11 observed months gets the forecast of the product's ``WLD`` times its share, known in at
-    least two months. The log share is a random walk seen with noise, both variances estimated over all destinations of
-    the panel by non-negative least squares on the mean squared difference of log shares by months between them;
+    A destination with fewer than 12 observed months gets the forecast of the product's ``WLD`` times its share, where
+    that is known in two months. The log share is a random walk seen with noise, both variances estimated over all
+    destinations of the panel by non-negative least squares on the mean squared difference of log shares by months
+    between them; where there is no share to take, the log volume itself is treated so, over all series of the panel;
     ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusal` tells why a series
     is left out.
 
@@ -95,24 +96,21 @@ class Pooled:
         history = _history(full, panel, [told[key] for key in full])
         rule = _regress(history, self.coefficient_sd)
         own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
-        sparse = [key for key in panel if key not in own and self.refusal(key, panel) is None]
-        drift = _share_drift(panel) if sparse else (0.0, 0.0)
-        shares = {key: _share(key, panel, told[key], own[key[0], WORLD], drift) for key in sparse}
-        fits: dict[SeriesKey, Fitted] = {**own, **shares}
+        few = [key for key in panel if key not in own and self.refusal(key, panel) is None]
+        sharing = [key for key in few if _has_share(key, panel)]
+        alone = [key for key in few if key not in sharing]
+        drift = _share_drift(panel) if sharing else (0.0, 0.0)
+        shares = {key: _share(key, panel, told[key], own[key[0], WORLD], drift) for key in sharing}
+        drift = _level_drift(panel, told) if alone else (0.0, 0.0)
+        levels = {key: _level(key, panel, told[key], rule, drift) for key in alone}
+        fits: dict[SeriesKey, Fitted] = {**own, **shares, **levels}
         return {key: fits[key] for key in panel if key in fits}
 
     def refusal(self, key: SeriesKey, panel: Panel) -> str | None:
         """Why `fit` leaves the series ``key`` of ``panel`` out, in one sentence; None where it does not."""
-        y, total = panel[key][0], panel.get((key[0], WORLD))
-        if _full(y):
+        if any(_full(y) for y, _ in panel.values()) and panel[key][0].count() > 0:
             return None
-        needs = f"pooled needs {LEAST_OBSERVED} observed months"
-        if total is None or not _full(total[0]):
-            return f"{needs}, there being no {WORLD} with as many to take a share of, and found {y.count()}."
-        shares = int((y - total[0]).count())
-        if shares < LEAST_SHARES:
-            return f"{needs} or {LEAST_SHARES} with its share of {WORLD}, and found {y.count()} and {shares}."
-        return None
+        return f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
 
 
 @dataclass(frozen=True)
@@ -257,44 +255,54 @@ class PooledFit:
 
 
 @dataclass(frozen=True)
-class ShareFit:
-    """A destination as its share of ``world``: log ``shares``, less effects, in ``months`` (ordinals) with ``x`` then.
+class SparseFit:
+    """A series with few months: log ``levels``, less effects, in ``months`` (ordinals) with regressors ``x`` then.
 
-    ``noise`` and ``step`` are the variances of a log share about its random walk and of a month's step of it.
+    With ``world`` the levels are shares of that series. ``noise`` and ``step`` are the variances of a level about its
+    random walk and of a month's step of it.
     """
 
-    world: PooledFit
+    world: PooledFit | None
+    rule: Rule
     months: np.ndarray
-    shares: np.ndarray
+    levels: np.ndarray
     x: np.ndarray
     prior: pd.DataFrame
     noise: float
     step: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """The total's forecast times the share, the variances of both added."""
+        """The level, times the total's forecast where it is a share, and the effects; the variances of all added."""
         months = pd.PeriodIndex(X.index)
         x = X[self.prior.index].to_numpy(dtype=float)
         weights, drift = krige(self.months, months.asi8, self.noise, self.step)
-        mean, variance = self.world.moments(months.asi8, np.zeros((len(months), len(self.world.history.regressors))))
-        effect, covariance = self.world.rule.effects(self.prior)
+        mean, variance = self._world_moments(months.asi8)
+        effect, covariance = self.rule.effects(self.prior)
         change = x - weights @ self.x
         total = variance + drift + np.einsum("ij,jk,ik->i", change, covariance, change)
-        return gaussian_bounds(mean + weights @ self.shares + x @ effect, np.sqrt(total), months)
+        return gaussian_bounds(mean + weights @ self.levels + x @ effect, np.sqrt(total), months)
+
+    def _world_moments(self, months: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.world is None:
+            return np.zeros(len(months)), np.zeros(len(months))
+        return self.world.moments(months, np.zeros((len(months), len(self.world.history.regressors))))
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
-        """That of the total's errors and the share's, covariances of both added."""
+        """That of the errors of level, effects and total, covariances added."""
         months = pd.PeriodIndex(X.index).asi8
         x = X[self.prior.index].to_numpy(dtype=float)
         weights, _ = krige(self.months, months, self.noise, self.step)
         change = x - weights @ self.x
-        total = self.world.covariance(months, np.zeros((len(months), len(self.world.history.regressors))))
-        share = krige_covariance(self.months, months, self.noise, self.step)
-        return as_correlation(total + share + change @ self.world.rule.effects(self.prior)[1] @ change.T)
+        covariance = krige_covariance(self.months, months, self.noise, self.step)
+        covariance = covariance + change @ self.rule.effects(self.prior)[1] @ change.T
+        if self.world is not None:
+            still = np.zeros((len(months), len(self.world.history.regressors)))
+            covariance = covariance + self.world.covariance(months, still)
+        return as_correlation(covariance)
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
-        return _intervals(self.prior.index, *self.world.rule.effects(self.prior))
+        return _intervals(self.prior.index, *self.rule.effects(self.prior))
 
 
 def krige(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -349,6 +357,12 @@ def _full(y: pd.Series) -> bool:
     """Whether a series has its own history: enough months, and some at a distance that is learned from."""
     observed = y.notna().to_numpy()
     return bool(observed.sum() >= LEAST_OBSERVED and any((observed[d:] & observed[:-d]).any() for d in DISTANCES))
+
+
+def _has_share(key: SeriesKey, panel: Panel) -> bool:
+    """Whether a series was observed together with a full `WORLD` of its product in enough months."""
+    total = panel.get((key[0], WORLD))
+    return total is not None and _full(total[0]) and int((panel[key][0] - total[0]).count()) >= LEAST_SHARES
 
 
 def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
@@ -506,11 +520,29 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
     _, y = _on_calendar([panel[key][0] for key in keys])
     shares = y - y[[keys.index((product, WORLD)) for product, _ in keys]]
     shares = shares[[destination != WORLD for _, destination in keys]]
+    return _drift(shares)
+
+
+def _level_drift(panel: Panel, told: Mapping[SeriesKey, pd.DataFrame]) -> tuple[float, float]:
+    """The same of log volumes, less the effects told beforehand, over all series of the panel."""
+    keys = sorted(panel)
+    _, levels = _on_calendar([_untouched(*panel[key], told[key]) for key in keys])
+    return _drift(levels)
+
+
+def _untouched(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame) -> pd.Series:
+    """Log volume less the effects that are told beforehand."""
+    mean = prior["mean"].where(np.isfinite(prior["sd"]), 0.0)
+    return pd.Series(y.to_numpy() - X[prior.index].to_numpy(dtype=float) @ mean.to_numpy(dtype=float), y.index)
+
+
+def _drift(levels: np.ndarray) -> tuple[float, float]:
+    """Variances of noise and step that fit the mean squared differences of levels (series, month) by months apart."""
     squares: list[float] = []
     lags: list[int] = []
     weights: list[float] = []
-    for lag in range(1, shares.shape[1]):
-        difference = (shares[:, lag:] - shares[:, :-lag]) ** 2
+    for lag in range(1, levels.shape[1]):
+        difference = (levels[:, lag:] - levels[:, :-lag]) ** 2
         count = (~np.isnan(difference)).sum(axis=1)
         if count.any():
             own = np.nansum(difference, axis=1)[count > 0] / count[count > 0]
@@ -520,7 +552,9 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
     return float(noise), max(float(step), LEAST_VARIANCE)
 
 
-def _share(key: SeriesKey, panel: Panel, prior: pd.DataFrame, world: PooledFit, drift: tuple[float, float]) -> ShareFit:
+def _share(
+    key: SeriesKey, panel: Panel, prior: pd.DataFrame, world: PooledFit, drift: tuple[float, float]
+) -> SparseFit:
     """The log share in the months known of both, less what the regressors did to either."""
     (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
     share = (y - total).dropna()
@@ -528,7 +562,15 @@ def _share(key: SeriesKey, panel: Panel, prior: pd.DataFrame, world: PooledFit, 
     own, _ = world.rule.effects(prior)
     of_total, _ = world.rule.effects(world.prior)
     level = share.to_numpy() - x @ own + total_X.loc[share.index].to_numpy(dtype=float) @ of_total
-    return ShareFit(world, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
+    return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
+
+
+def _level(key: SeriesKey, panel: Panel, prior: pd.DataFrame, rule: Rule, drift: tuple[float, float]) -> SparseFit:
+    """The log volume in the months known, less what the regressors did to it."""
+    y, X = panel[key][0].dropna(), panel[key][1]
+    x = X.loc[y.index].to_numpy(dtype=float)
+    level = y.to_numpy() - x @ rule.effects(prior)[0]
+    return SparseFit(None, rule, pd.PeriodIndex(y.index).asi8, level, x, prior, *drift)
 
 
 def _intervals(regressors: pd.Index, mean: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:

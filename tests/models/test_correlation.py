@@ -11,7 +11,7 @@ from laws import CASES, MONTHS, Case, fitted, series
 
 from forecast.models.arima import Arima
 from forecast.models.naive import Naive, SeasonalNaive
-from forecast.models.pooled import WORLD, Pooled, PooledFit, ShareFit, krige, krige_covariance
+from forecast.models.pooled import WORLD, Pooled, PooledFit, SparseFit, krige, krige_covariance
 from forecast.models.prophet import Prophet, trend_covariance, trend_variance
 from forecast.models.theta import Theta
 
@@ -196,7 +196,7 @@ def test_a_share_has_the_errors_of_the_total_and_its_own() -> None:
     ordinals, none = pd.PeriodIndex(ahead.index).asi8, np.zeros((3, 0))
     world, share = fits["p", WORLD], fits["p", "D00"]
     assert isinstance(world, PooledFit)
-    assert isinstance(share, ShareFit)
+    assert isinstance(share, SparseFit)
     np.testing.assert_allclose(np.diag(world.covariance(ordinals, none)), world.moments(ordinals, none)[1])
     added = world.covariance(ordinals, none) + krige_covariance(share.months, ordinals, share.noise, share.step)
     sd = np.sqrt(np.diag(added))

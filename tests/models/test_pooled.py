@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from forecast.models.naive import Naive
-from forecast.models.pooled import DISTANCES, Pooled, PooledFit, ShareFit, krige
+from forecast.models.pooled import DISTANCES, Pooled, PooledFit, SparseFit, krige
 from forecast.models.protocol import BOUNDS
 
 MONTHS = 84
@@ -163,7 +163,7 @@ def test_two_months_are_much_wider_than_the_whole_series() -> None:
     sparse = whole | {("p", "D05"): plain(only(logs["D05"][:MONTHS], 10, 22))}
     ahead = next_months(logs["D05"][:MONTHS])
     full, share = Pooled().fit(whole)["p", "D05"], Pooled().fit(sparse)["p", "D05"]
-    assert (type(full), type(share)) == (PooledFit, ShareFit)
+    assert (type(full), type(share)) == (PooledFit, SparseFit)
     assert (half_width(share.predict(ahead)) > 2 * half_width(full.predict(ahead))).all()
 
 
@@ -257,24 +257,45 @@ def test_months_without_figures_before_the_cutoff_widen_the_interval() -> None:
     assert widths[1] > 1.2 * widths[0]
 
 
-def test_what_is_left_out_is_named_with_its_reason() -> None:
-    """Every series either has a fit or a refusal in a sentence, never both nor neither."""
+def test_series_without_a_share_to_take_go_by_their_own_level_and_come_out_wide() -> None:
+    """One month, two of a total, eleven: each has a forecast, the wider the fewer months are known."""
     logs, _ = simulated(6)
-    panel = with_total(logs[:MONTHS]) | {
-        ("p", "ONE"): plain(only(logs["D00"][:MONTHS], 50)),
-        ("p", "TWO"): plain(only(logs["D00"][:MONTHS], 50, 60)),
-        ("q", "WLD"): plain(only(logs["D01"][:MONTHS], 50, 60)),
-        ("r", "USA"): plain(logs["D02"][:11]),
+    few = {
+        ("p", "ONE"): plain(only(logs["D00"][:MONTHS], MONTHS - 1)),
+        ("q", "WLD"): plain(only(logs["D00"][:MONTHS], 20, 30)),
+        ("r", "USA"): plain(logs["D00"][MONTHS - 11 : MONTHS]),
     }
-    fits, model = Pooled().fit(panel), Pooled()
-    alone = "pooled needs 12 observed months, there being no WLD with as many to take a share of, and found"
-    assert {key: model.refusal(key, panel) for key in panel if key not in fits} == {
-        ("p", "ONE"): "pooled needs 12 observed months or 2 with its share of WLD, and found 1 and 1.",
-        ("q", "WLD"): f"{alone} 2.",
-        ("r", "USA"): f"{alone} 11.",
-    }
-    assert all(model.refusal(key, panel) is None for key in fits)
-    assert Pooled().fit({("r", "USA"): panel["r", "USA"]}) == {}
+    fits = Pooled().fit(with_total(logs[:MONTHS]) | few)
+    ahead = next_months(logs[:MONTHS], 1)
+    full, one, old, eleven = (half_width(fits[key].predict(ahead)).iloc[0] for key in [("p", "D00"), *few])
+    assert min(one, old) > eleven > full
+    level = few["q", "WLD"][0].dropna()
+    assert level.min() <= fits["q", "WLD"].predict(ahead)["median"].iloc[0] <= level.max()
+
+
+def test_a_known_effect_takes_a_sparse_level_down() -> None:
+    """Two months known before a ban whose effect is told: the level times that effect, its sd in the interval."""
+    logs, _ = simulated(6)
+    y, X = plain(only(logs["D00"][:MONTHS], MONTHS - 3, MONTHS - 2))
+    ahead = next_months(logs[:MONTHS], 1)
+    banned = {"X": X.assign(ban=0.0), "ahead": ahead.assign(ban=1.0)}
+    told = pd.DataFrame({"mean": [-1.5], "sd": [0.8]}, index=["ban"])
+    panel = with_total(logs[:MONTHS])
+    without = Pooled().fit(panel | {("q", "WLD"): (y, X)})["q", "WLD"].predict(ahead)
+    fit = Pooled().fit(panel | {("q", "WLD"): (y, banned["X"])}, {("q", "WLD"): told})["q", "WLD"]
+    with_ban = fit.predict(banned["ahead"])
+    assert with_ban["median"].iloc[0] == pytest.approx(without["median"].iloc[0] - 1.5)
+    sd, wider = (float(half_width(bounds).iloc[0]) / 1.2816 for bounds in (without, with_ban))
+    assert wider**2 == pytest.approx(sd**2 + 0.8**2, rel=1e-3)
+
+
+def test_a_panel_without_a_full_series_teaches_nothing() -> None:
+    """Every series is refused in a sentence."""
+    logs, _ = simulated(6)
+    panel = {("r", "USA"): plain(logs["D02"][:11])}
+    assert Pooled().fit(panel) == {}
+    sentence = "pooled needs 12 observed months of some series to learn from, and found none."
+    assert Pooled().refusal(("r", "USA"), panel) == sentence
 
 
 def test_beyond_the_longest_distance_learned_the_variance_grows_in_proportion() -> None:
