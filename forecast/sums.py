@@ -100,7 +100,7 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
 
 
 @cache
-def spans(cutoff: pd.Period, horizon: int) -> list[Span]:
+def spans(cutoff: pd.Period, horizon: int) -> tuple[Span, ...]:
     """First and last month of each sum of interest to a forecast of the ``horizon`` months after ``cutoff``.
 
     All months forecast; what they leave of the year, where they reach its end; every calendar quarter and every
@@ -117,7 +117,7 @@ def spans(cutoff: pd.Period, horizon: int) -> list[Span]:
     december = [month for month in months if month.month == YEAR]
     rest = [(first, month) for month in december[:1]]
     years = [(month - YEAR + 1, month) for month in december]
-    return [span for span in dict.fromkeys([(first, last), *rest, *quarters, *years]) if span[0] < span[1]]
+    return tuple(span for span in dict.fromkeys([(first, last), *rest, *quarters, *years]) if span[0] < span[1])
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,8 @@ def _normal_points(months: int) -> np.ndarray:
 
 
 @cache
-def _months(start: pd.Period, end: pd.Period) -> list[pd.Period]:
-    return list(pd.period_range(start, end, freq="M"))
+def _months(start: pd.Period, end: pd.Period) -> tuple[pd.Period, ...]:
+    return tuple(pd.period_range(start, end, freq="M"))
 
 
 def _reason(missing: list[pd.Period]) -> str:
@@ -242,7 +242,7 @@ def _with_actuals(table: pd.DataFrame, exports: pd.DataFrame) -> pd.DataFrame:
     """The table with ``actual_t``, the sum of the latest release of every month; NaN where one is not out."""
     known = _known(exports, exports["released"].max())
     actual = [
-        known[row.product, row.destination].reindex(_months(row.start, row.end)).sum(skipna=False)
+        known[row.product, row.destination].reindex(list(_months(row.start, row.end))).sum(skipna=False)
         for row in records(table)
     ]
     return table.assign(actual_t=actual)
