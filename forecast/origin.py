@@ -88,16 +88,24 @@ def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
 def forecast_origins(
     job: Job, days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str]
 ) -> list[Forecasts]:
-    """The forecasts that ``models`` make of ``series`` on each of ``days``, which may share fits."""
-    origins: dict[date, Origin] = {}
-    return [forecast_origin(job, issued, series, models, origins) for issued in days]
+    """The forecasts that ``models`` make of ``series`` on each of ``days``, which come in order."""
+    held: dict[date, Origin] = {}
+    return [forecast_origin(origin_on(job, issued, held), series, models) for issued in days]
 
 
-def forecast_origin(
-    job: Job, issued: date, series: Sequence[SeriesKey], models: Sequence[str], origins: dict[date, Origin]
-) -> Forecasts:
-    """The forecasts that ``models`` make of ``series`` on the day ``issued``; ``origins`` keeps the days looked at."""
-    origin = origin_on(job, issued, origins)
+def origin_on(job: Job, issued: date, held: dict[date, Origin]) -> Origin:
+    """The origin of a day. In ``held`` stays the last one whose parameters hold on later days: its fits take room."""
+    if issued in held:
+        return held[issued]
+    origin = Origin(job, job.known_on(issued), held)
+    if issued in job.estimated.values():
+        held.clear()
+        held[issued] = origin
+    return origin
+
+
+def forecast_origin(origin: Origin, series: Sequence[SeriesKey], models: Sequence[str]) -> Forecasts:
+    """The forecasts that ``models`` make of ``series`` at one origin."""
     for name in models:
         known = [key for key in series if origin.is_known(key, name)]
         if name in PANEL_MODELS:
@@ -108,20 +116,13 @@ def forecast_origin(
     return origin.tables()
 
 
-def origin_on(job: Job, issued: date, origins: dict[date, Origin]) -> Origin:
-    """The origin of a day, made where ``origins`` has none yet."""
-    if issued not in origins:
-        origins[issued] = Origin(job, job.known_on(issued), origins)
-    return origins[issued]
-
-
 @dataclass
 class Origin:
     """The forecasts of one origin as they come in, a row at a time."""
 
     job: Job
     known: Known
-    origins: dict[date, Origin] = field(default_factory=dict)
+    held: dict[date, Origin] = field(default_factory=dict)
     fits: dict[tuple[str, SeriesKey], Any] = field(default_factory=dict)
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
     months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
@@ -172,28 +173,29 @@ class Origin:
             self.effects.append(self.labelled(fitted.effects().rename_axis("regressor").reset_index(), name, key))
 
     def fit(self, name: str, key: SeriesKey) -> Any:
-        """A model of one series fitted to what was known on this day, once; with earlier parameters where they hold.
+        """A model of one series fitted to what was known on this day, with earlier parameters where they hold.
 
         Raises
         ------
         FitError
             When the series cannot be fitted.
         """
-        if (name, key) not in self.fits:
-            design, earlier = self.design(key), self.earlier_fit(name, key)
-            if earlier is None:
-                model = seeded(load(name), self.job.seed, key, self.known.issued)
-                self.fits[name, key] = model.fit(design.y, design.X, design.prior)
-            else:
-                self.fits[name, key] = earlier.follow(design.y, design.X)
-        return self.fits[name, key]
+        if (name, key) in self.fits:
+            return self.fits[name, key]
+        design, earlier = self.design(key), self.earlier_fit(name, key)
+        if earlier is not None:
+            return earlier.follow(design.y, design.X)
+        fitted = seeded(load(name), self.job.seed, key, self.known.issued).fit(design.y, design.X, design.prior)
+        if self.known.issued in self.held and name in HOLDING_MODELS:
+            self.fits[name, key] = fitted
+        return fitted
 
     def earlier_fit(self, name: str, key: SeriesKey) -> Any:
         """The fit of the day whose parameters hold on this one; None where the model or the columns need a new fit."""
         day = self.job.estimated.get((key[0], self.known.issued), self.known.issued)
         if name not in HOLDING_MODELS or day == self.known.issued:
             return None
-        origin = origin_on(self.job, day, self.origins)
+        origin = origin_on(self.job, day, self.held)
         if key[1] not in origin.known.volumes[key[0]]:
             return None
         if list(origin.design(key).X) != list(self.design(key).X):
