@@ -115,7 +115,7 @@ AsKnown = Annotated[
 Effects = Annotated[
     bool,
     typer.Option("--effects", help="Show instead what such events do to volumes, as learned from all series by then: "
-                 "of the shipped product and its total where nothing else is asked for."),
+                 "of the total of each product, if it has one, where no destination is asked for."),
 ]  # fmt: skip
 FiguresOfEffects = Annotated[
     list[str] | None,
@@ -922,24 +922,22 @@ def _print_branches(found: Scenario, products: Sequence[str], names: Mapping[str
 
 
 def _print_effects(given: _Given, products: list[str], codes: list[str], issued: date | None) -> None:
-    """What was learned of events; of the total where no destination is asked for and there is one."""
+    """What was learned of events; of the total of a product, if it has one, where no destination is asked for."""
     import forecast as fc
-    from forecast.report.agenda import print_effects
+    from forecast.report.agenda import of_totals, print_effects
 
     tables = _read(given)
     products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
     choice = _chosen(tables, products, codes, [], issued)
-    rows = tables.exports[tables.exports["product"].isin(choice.products)]
-    total = ["WLD"] if "WLD" in set(rows["destination"]) else None
     found = fc.learned_effects(
         tables.exports,
         tables.events,
         tables.groups,
         issued=choice.issued,
         products=choice.products,
-        destinations=choice.destinations or total,
+        destinations=choice.destinations,
     )
-    print_effects(found, _names(tables.places), _console())
+    print_effects(found if codes else of_totals(found), _names(tables.places), _console())
 
 
 # How it is said ------------------------------------------------------------------------------------------------------

@@ -187,9 +187,11 @@ def _suppositions(known: Known, supposed: pd.DataFrame, lapses: Mapping[str, flo
 
 
 def _check_ahead(supposed: pd.DataFrame, known: Known, products: Sequence[str]) -> None:
-    """Refuse events that act on months with figures, or that are in the calendar."""
+    """Refuse events that act on months with figures, are in the calendar, or stand twice."""
     on_file = set(known.events["event"])
     problems = [f"{name}: the calendar has this event already." for name in supposed["event"] if name in on_file]
+    twice = supposed.loc[supposed["event"].duplicated(), "event"].unique()
+    problems += [f"{name} stands twice among the events that may happen. One row for each." for name in twice]
     for event in records(supposed):
         for product in [name for name in _known_products(known, products) if covers_product(event.products, name)]:
             cutoff = known.cutoff(product)
@@ -400,7 +402,8 @@ def scenario_all(
     Raises
     ------
     TableError
-        For an event that acts on months with figures or is in the calendar, and for none or more than `MOST` in all.
+        For an event that acts on months with figures, is in the calendar or stands twice, and for none or more than
+        `MOST` in all.
     ValueError
         As `check_lapses` and `forecast_all`.
 

@@ -371,6 +371,10 @@ def test_what_has_begun_is_no_scenario():
         scenario(LICENSING.replace("2023-02-01", "2022-12-01"))
     with pytest.raises(fc.TableError, match=r"^truce: the calendar has this event already\.$"):
         scenario(f"{LICENSING},event=truce")
+    both = pd.concat([added(LICENSING), added(LICENSING)], ignore_index=True)
+    sentence = r"^licensing-2023-02-01 stands twice among the events that may happen\. One row for each\.$"
+    with pytest.raises(fc.TableError, match=sentence):
+        scenario_all(table(), events(), GROUPS, both, products=["magnets"], models=["naive"], issued=ISSUED)
 
 
 def test_one_to_six_suppositions():

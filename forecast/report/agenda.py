@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -84,6 +85,16 @@ def _cells(event: Any, names: Mapping[str, str]) -> list[str]:
 
 
 # What events did -----------------------------------------------------------------------------------------------------
+
+
+def of_totals(found: LearnedEffects) -> LearnedEffects:
+    """What was learned, of the total alone for each product that has one."""
+    with_total = found.regressors.loc[found.regressors["destination"] == "WLD", "product"]
+
+    def kept(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[(rows["destination"] == "WLD") | ~rows["product"].isin(with_total)]
+
+    return replace(found, regressors=kept(found.regressors), paths=kept(found.paths))
 
 
 def print_effects(found: LearnedEffects, names: Mapping[str, str], console: Console) -> None:
