@@ -23,7 +23,13 @@ FINDING_COLUMNS = [
     *["before", "after", "difference"],
 ]
 TOGETHER = "all together"
-ROWS = {"forecasts": "month", "effects": "regressor", "dropped": "regressor", "failures": "reason"}
+ROWS = {
+    "forecasts": ("month",),
+    "correlations": ("month", "other"),
+    "effects": ("regressor",),
+    "dropped": ("regressor",),
+    "failures": ("reason",),
+}
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")
 
@@ -130,7 +136,7 @@ def moved(before: Forecasts, after: Forecasts, known: pd.DataFrame, horizon: int
     """Every cell that is not exactly the same in two runs of one day, or that only one of them has.
 
     Only series of which ``known`` (exports released by the day) has a figure are compared: the others have nothing but
-    the reason for that. Months beyond ``horizon`` are compared where both runs report them.
+    the reason for that. Months beyond ``horizon``, and correlations, are compared where both runs report them.
     """
     series = set(zip(known["product"], known["destination"], strict=True))
     (near, far), (near_after, far_after) = (_cells(run, series, horizon) for run in (before, after))
@@ -146,17 +152,17 @@ Cells = dict[tuple[Any, ...], Any]
 
 
 def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[Cells, Cells]:
-    """The cells of all tables: those that every run has, and those of months beyond the horizon."""
+    """The cells of all tables: those that every run has, and those that hang on the months reported."""
     forecast = set(zip(*(run.forecasts[name] for name in SERIES_AND_MODEL), strict=True))
     near: Cells = {}
     far: Cells = {}
-    for name, key in ROWS.items():
+    for name, keys in ROWS.items():
         for row in getattr(run, name).to_dict("records"):
             owner = tuple(row.get(column, "") for column in SERIES_AND_MODEL)
             if owner[:2] not in series or (name == "failures" and owner in forecast):
                 continue
-            cells = far if row.get("horizon", 0) > horizon else near
-            place = (row["issued"], *owner, name, str(row[key]))
+            cells = far if name == "correlations" or row.get("horizon", 0) > horizon else near
+            place = (row["issued"], *owner, name, " ".join(str(row[key]) for key in keys))
             cells |= {(*place, column): value for column, value in row.items() if column not in SERIES_AND_MODEL}
     return near, far
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import date
 
 import leaky
@@ -11,7 +12,7 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.audit import CHANGES, CORRUPTIONS, FINDING_COLUMNS, Tables, look_ahead_audit, sampled
+from forecast.audit import CHANGES, CORRUPTIONS, FINDING_COLUMNS, ROWS, Tables, look_ahead_audit, moved, sampled
 from forecast.backtest import MODELS
 from forecast.known import Known, known_on
 from forecast.tables import PERIOD_TOTAL_COLUMNS
@@ -95,6 +96,17 @@ def test_a_leak_is_caught_by_the_corruption_of_what_it_reads(leak):
     with_regressors = leak in (leaky.leaky_ends, leaky.leaky_calendar)
     findings = audited(leak, models=["pooled"] if with_regressors else ["naive", "theta"], learn=with_regressors)
     assert set(findings["corruption"]) == LEAKS[leak]
+
+
+def test_every_table_is_compared():
+    """A run of several months is compared in all its tables but those without rows."""
+    run = fc.forecast_all(world(), calendar(EPISODE), GROUPS, issued=ISSUED, models=["pooled"], horizon=2)
+    nothing = replace(run, **{table.name: getattr(run, table.name).iloc[:0] for table in fields(run)})
+    nudged = replace(run, correlations=run.correlations.assign(correlation=0.5))
+    assert set(ROWS) == {table.name for table in fields(run)}
+    assert set(moved(run, nothing, world(), 2)["table"]) == {name for name in ("forecasts", "dropped", "effects")
+                                                            if len(getattr(run, name))}  # fmt: skip
+    assert moved(run, nudged, world(), 2)["column"].unique().tolist() == ["correlation"]
 
 
 def test_every_corruption_finds_a_leak():

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,8 @@ from forecast.checkpoint import Checkpoint, CheckpointError, table_digest
 from forecast.tables import as_text
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2024, 1, 10)})
-TABLES = ("forecasts", "effects", "dropped", "failures")
-OPTIONS = {"models": ["naive", "theta", "pooled", "combination"], "last": 3}
+TABLES = [table.name for table in fields(fc.Forecasts)]
+OPTIONS = {"models": ["naive", "theta", "pooled", "combination"], "last": 3, "horizon": 2}
 
 CHILD = """
 import os, signal, sys
@@ -126,7 +127,7 @@ def test_without_resume_a_partial_run_is_replaced(tmp_path):
 OTHER = {
     "exports": ({"exports": world().assign(volume_t=lambda table: table["volume_t"] * 1.001)}, "exports have changed"),
     "events": ({"events": EVENTS.assign(kind="ban")}, "events have changed"),
-    "horizon": ({"horizon": 2}, "horizon was 1 then and 2 now"),
+    "horizon": ({"horizon": 3}, "horizon was 2 then and 3 now"),
     "refit": ({"refit": 2}, "refit was 1 then and 2 now"),
     "window": ({"window": 48}, "window was null then and 48 now"),
     "seed": ({"seed": 7}, "seed was 0 then and 7 now"),
