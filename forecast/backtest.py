@@ -366,13 +366,14 @@ def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list
     names = fitted_models(models)
     panel = tuple(name for name in names if name in PANEL_MODELS)
     single = tuple(name for name in names if name not in PANEL_MODELS)
-    tasks = []
-    for product, of_product in groupby(series, key=lambda key: key[0]):
-        for handful in _handfuls(list(of_product)) if single else []:
-            tasks.append(Task(tuple(days[product]), handful, single))
-    for day in sorted({day for of_product in days.values() for day in of_product}) if panel else []:
+    tasks = [
+        Task(tuple(days[product]), handful, single)
+        for product, of_product in groupby(series, key=lambda key: key[0])
+        for handful in _handfuls(list(of_product))
+    ]
+    for day in sorted({day for of_product in days.values() for day in of_product}):
         tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
-    return [task for task in tasks if task.origins]
+    return [task for task in tasks if task.origins and task.models]
 
 
 def fitted_models(models: Sequence[str]) -> list[str]:
