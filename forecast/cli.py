@@ -382,6 +382,8 @@ class _Given:
             for word in words:
                 if word == SHIPPED:
                     paths[f"shipped {kind}.csv"] = shipped(f"{kind}.csv")
+                    if kind == "exports":
+                        paths["shipped period_totals.csv"] = shipped("period_totals.csv")
                 elif word != NO_EVENTS or kind != "events":
                     paths[word] = Path(word)
         return paths
@@ -395,6 +397,10 @@ class _Tables:
     events: pd.DataFrame
     groups: Mapping[str, tuple[str, ...]]
     places: pd.DataFrame
+    totals: pd.DataFrame | None
+    """Volumes of several months together, where the shipped figures are among the exports."""
+    record: pd.DataFrame | None
+    """How often intervals held in the shipped backtest, where nothing but the shipped files is used."""
 
 
 @dataclass(frozen=True)
@@ -429,7 +435,14 @@ def _read(given: _Given) -> _Tables:
         problems += error.problems
     if problems:
         raise fc.TableError(*problems)
-    return _Tables(exports, events, fc.read_groups(), fc.read_destinations())
+    totals = fc.read_period_totals() if SHIPPED in given.exports else None
+    return _Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given))
+
+
+def _record(given: _Given) -> pd.DataFrame | None:
+    from forecast.report.track_record import read_track_record
+
+    return read_track_record() if given.exports == given.events == (SHIPPED,) else None
 
 
 def _read_events(words: Sequence[str]) -> pd.DataFrame:
@@ -503,6 +516,7 @@ def _forecast(tables: _Tables, choice: _Choice, horizon: int, seed: int, jobs: i
         destinations=choice.destinations,
         models=choice.models,
         horizon=horizon,
+        totals=tables.totals,
         seed=seed,
         jobs=jobs,
         progress=progress,
@@ -539,6 +553,7 @@ def _outlooks(tables: _Tables, choice: _Choice, run: Forecasts, sums: Sums | Non
                 model=choice.shown,
                 names=_names(tables.places),
                 sums=sums,
+                record=tables.record,
             )
         )
     return found
@@ -733,6 +748,7 @@ def _resumable(replay: _Replay, partial: Path, about: Mapping[str, Any], resume:
                 last=replay.origins,
                 first=_period(replay.first),
                 to=_period(replay.to),
+                totals=tables.totals,
                 jobs=replay.jobs,
                 progress=progress,
                 checkpoint=checkpoint,
@@ -776,6 +792,7 @@ def _audited(replay: _Replay, quiet: bool) -> None:
             tables.events,
             tables.groups,
             days,
+            totals=tables.totals,
             progress=progress,
             destinations=choice.destinations,
             models=choice.models,
@@ -893,6 +910,7 @@ def _branched(
         destinations=choice.destinations,
         models=choice.models,
         horizon=horizon,
+        totals=tables.totals,
         seed=seed,
         jobs=jobs,
         progress=progress,
@@ -936,6 +954,7 @@ def _print_effects(given: _Given, products: list[str], codes: list[str], issued:
         issued=choice.issued,
         products=choice.products,
         destinations=choice.destinations,
+        totals=tables.totals,
     )
     print_effects(found if codes else of_totals(found), _names(tables.places), _console())
 

@@ -38,7 +38,7 @@ WITHIN = 0.5
 """Spread of the destinations of one product, as a share of the spread between products."""
 
 FAMILIES = (("licensing", "ban", "quota"), ("scrutiny", "listing"), ("tariff", "tax"))
-"""Kinds that work alike, likest first: one without an episode borrows from one that has."""
+"""Kinds that work alike: what is known of one says something of the others."""
 
 DRIFT = 0.1
 """Variance of a month's change of level, as a share of the variance of a month about its level."""
@@ -315,7 +315,7 @@ def pooled(series: Mapping[SeriesKey, Evidence], decision: Mapping[str, str], ro
     products = {}
     for product, part in parts.items():
         rest = whole + part * -1.0
-        mean, covariance = _borrowed(*rest.posterior(zero, first), rest, spread)
+        mean, covariance = rest.posterior(*_family_prior(rest, first, spread))
         products[product] = mean, covariance + np.diag(spread)
     return Experience(series, products, destinations, spread)
 
@@ -348,21 +348,20 @@ def _revised(
     return np.asarray(squares / count)
 
 
-def _borrowed(
-    mean: np.ndarray, covariance: np.ndarray, found: Evidence, spread: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """A kind without an episode takes the mean of the likest kind of its family that has one, one spread wider."""
-    mean, covariance = mean.copy(), covariance.copy()
-    seen = np.diag(found.precision) > 0
+def _family_prior(found: Evidence, first: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean effects before any episode, but for kinds of a family: those expect what the best known of it did.
+
+    They do so one spread less surely. The best known kind is the one of whose level shift most is known.
+    """
+    mean, variance = np.zeros(len(COLUMNS)), np.diag(first).copy()
+    alone, covariance = found.posterior(mean, first)
     for family in FAMILIES:
-        for shape in SHAPES:
-            places = [PLACES[f"{kind}_{shape}"] for kind in family]
-            lenders = [place for place in places if seen[place]]
-            for place in places:
-                if lenders and not seen[place]:
-                    mean[place] = mean[lenders[0]]
-                    covariance[place, place] = covariance[lenders[0], lenders[0]] + spread[lenders[0]]
-    return mean, covariance
+        lender = max(family, key=lambda kind: found.precision[PLACES[f"{kind}_step"], PLACES[f"{kind}_step"]])
+        for shape in SHAPES if found.precision[PLACES[f"{lender}_step"], PLACES[f"{lender}_step"]] > 0 else ():
+            lent = PLACES[f"{lender}_{shape}"]
+            places = [PLACES[f"{kind}_{shape}"] for kind in family if kind != lender]
+            mean[places], variance[places] = alone[lent], covariance[lent, lent] + spread[lent]
+    return mean, np.diag(variance)
 
 
 # What a model is handed.

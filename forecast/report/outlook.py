@@ -33,7 +33,7 @@ NAMED = 3
 
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
-    "events", "unestimated", "notes",
+    "held", "events", "unestimated", "notes",
 ]  # fmt: skip
 
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
@@ -58,6 +58,7 @@ class Outlook:
     rows
         Columns `OUTLOOK_COLUMNS`, a row per destination and month, ``WLD`` first, then by the volume of a year.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
+        ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
         ``events`` the kinds that act in the month, ``unestimated`` those among them of which the models of one series
         have no regressor, ``notes`` short texts: all tuples.
     remarks
@@ -87,11 +88,13 @@ def outlook(
     model: str,
     names: Mapping[str, str],
     sums: Sums | None = None,
+    record: pd.DataFrame | None = None,
 ) -> Outlook:
     """The forecasts that ``model`` made of ``product`` on ``issued``, beside what was known on that day.
 
-    ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together. Of the
-    product something must have been released by then.
+    ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together, ``record``
+    how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
+    something must have been released by then.
     """
     known = known_on(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
@@ -99,7 +102,8 @@ def outlook(
     shown = forecasts[forecasts["model"] == model]
     calendar = Calendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
-    rows = _rows(shown, known.volumes[product], calendar, dropped, names)
+    held = {} if record is None else held_by(record, product, model, known.cutoff(product))
+    rows = _rows(shown, known.volumes[product], calendar, dropped, names, held)
     remarks = (
         _without_forecast(failures, model, names),
         _events_acting(rows, calendar, names),
@@ -197,8 +201,28 @@ def whom(codes: Sequence[str], names: Mapping[str, str]) -> str:
 # Rows ----------------------------------------------------------------------------------------------------------------
 
 
+def held_by(record: pd.DataFrame, product: str, model: str, cutoff: pd.Period, level: int = 80) -> dict[str, str]:
+    """How often the interval of a model held, by destination, from the rows of ``record`` that end by the cutoff.
+
+    Examples
+    --------
+    >>> row = {"product": "magnets", "destination": "USA", "model": "combination", "level": 80, "held": 14, "n": 18}
+    >>> record = pd.DataFrame([row | {"last_month": pd.Period("2026-03")}])
+    >>> held_by(record, "magnets", "combination", pd.Period("2026-07"))
+    {'USA': '14 of 18'}
+    """
+    own = {"product": product, "model": model, "level": level}
+    shown = record[(record[list(own)] == own).all(axis=1) & (record["last_month"] <= cutoff)]
+    return {row.destination: f"{row.held} of {row.n}" for row in records(shown)}
+
+
 def _rows(
-    shown: pd.DataFrame, volumes: pd.DataFrame, calendar: Calendar, dropped: pd.DataFrame, names: Mapping[str, str]
+    shown: pd.DataFrame,
+    volumes: pd.DataFrame,
+    calendar: Calendar,
+    dropped: pd.DataFrame,
+    names: Mapping[str, str],
+    held: Mapping[str, str],
 ) -> pd.DataFrame:
     rows = []
     for forecast in records(shown):
@@ -206,7 +230,7 @@ def _rows(
         kinds = {event.kind for event in calendar.acting(code, forecast.month)}
         acting = tuple(kind for kind in ACTING_KINDS if kind in kinds)
         without = _unestimated(acting, dropped[dropped["destination"] == code])
-        told = (acting, without, _notes(forecast, volume))
+        told = (held.get(code, ""), acting, without, _notes(forecast, volume))
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *told))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
     places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))

@@ -65,20 +65,22 @@ def headline(found: Outlook) -> tuple[str, str]:
 def columns(rows: pd.DataFrame) -> list[str]:
     """The headings of the table; several months forecast need a column that says which."""
     of_month = ["for month"] if rows["month"].nunique() > 1 else []
+    held = ["80 % held"] if rows["held"].any() else []
     return [
-        "destination", "last actual", "of month", *of_month, "forecast", "80 % interval", "on month", "on year",
+        "destination", "last actual", "of month", *of_month, "forecast", "80 % interval", *held, "on month", "on year",
         "events acting", "notes",
     ]  # fmt: skip
 
 
 def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     """The text of every cell, under `columns`; what a row would repeat of its destination is left out."""
-    several, former, said = rows["month"].nunique() > 1, None, ""
+    several, record, former, said = rows["month"].nunique() > 1, rows["held"].any(), None, ""
     for row in records(rows):
         first, kinds = row.destination != former, _kinds(row)
         actual = [str(row.name), tonnes(row.last_t), str(row.last_month)] if first else ["", "", ""]
         interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
-        numbers = [tonnes(row.volume_t), interval, percent(row.on_month), percent(row.on_year)]
+        held = [row.held or UNKNOWN] if record else []
+        numbers = [tonnes(row.volume_t), interval, *held, percent(row.on_month), percent(row.on_year)]
         of_month = [str(row.month)] if several else []
         yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
         former, said = row.destination, kinds
