@@ -2,7 +2,7 @@
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick check lint format notebooks lock wheel bench clean
+.PHONY: help forecast test test-quick check lint format notebooks experiments lock wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,6 +39,9 @@ format: $(READY) ## mend what the formatter and the linter can mend
 notebooks: $(READY) ## run every notebook of experiments/ from its first cell, changing none
 	@for notebook in $(NOTEBOOKS); do echo "$$notebook"; \
 		$(BIN)/jupyter nbconvert --to notebook --execute --stdout --log-level ERROR "$$notebook" >/dev/null || exit 1; done
+
+experiments: $(READY) ## run every experiment from its settings into its results, and write experiments/README.md
+	OMP_NUM_THREADS=1 $(BIN)/python experiments/run.py
 
 lock: $(READY) ## the newest versions that fit pyproject.toml, for Python 3.11 to 3.13, into requirements.lock
 	printf 'editables\nhatchling\nuv\n' | $(BIN)/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from episodes import by_decision, read_cells
 
 from forecast.evaluate import held
 from forecast.report.findings import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
@@ -101,10 +103,11 @@ def magnets(results: Path) -> Values:
     product = replay.products[0]
     rows = replay.scored[(replay.scored["model"] == SHOWN) & (replay.scored["horizon"] == 1)]
     values = shared_values(replay, product) | added_values(replay, product)
-    if replay.without_events is not None:
-        without = replay.without_events
-        values |= _held_values(without, product, "_without")
-        values |= _factor_values({code: miss_factors(without, product, code) for code in ("WLD", "USA")}, "_without")
+    without = replay.without_events
+    if without is None:
+        raise ValueError(f"{results}: expected the run without events beside it. Run experiments/run.py.")
+    values |= _held_values(without, product, "_without")
+    values |= _factor_values({code: miss_factors(without, product, code) for code in ("WLD", "USA")}, "_without")
     singles = replace(replay, scores=replay.scores[replay.scores["model"] != SHOWN])
     best = str(best_model(singles, product))
     values |= {
@@ -120,7 +123,23 @@ def magnets(results: Path) -> Values:
         "last": str(rows["month"].max()),
     }
     factors = {code: miss_factors(replay, product, code) for code in ("WLD", "USA")}
-    return values | _factor_values(factors) | _hurt(factors)
+    return values | _factor_values(factors) | _hurt(factors) | _shock_values({"with": replay, "without": without})
+
+
+def _shock_values(runs: Mapping[str, Replay]) -> Values:
+    """Mean absolute errors of the issue days of April to July 2025, of the world and the United States together."""
+    losses = {}
+    for name, run in runs.items():
+        rows = run.forecasts
+        rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1) & rows["destination"].isin(["WLD", "USA"])]
+        rows = rows[[date(2025, 4, 1) <= day < date(2025, 8, 1) for day in rows["issued"]]]
+        losses[name] = float((rows["volume_t"] - rows["actual_t"]).abs().mean())
+    return {
+        "shock_n": str(len(rows)),
+        "shock_with": tonnes(losses["with"]),
+        "shock_without": tonnes(losses["without"]),
+        "shock_ratio": f"{losses['with'] / losses['without']:.2f}",
+    }
 
 
 def _factor_values(factors: Mapping[str, pd.DataFrame], suffix: str = "") -> Values:
@@ -238,10 +257,32 @@ def read_table_of_events(replay: Replay) -> pd.DataFrame:
     return replay.events
 
 
+# 04 -------------------------------------------------------------------------------------------------------------------
+
+
+def episodes_in_order(results: Path) -> Values:
+    """Values of the episodes' answer: mean absolute errors in units of the base, as percent of it."""
+    table = read_cells(results)
+    names = {"graphite": "graphite", "antimony": "antimony", "2025-04-ree": "ree", "all": "all"}
+    values: Values = {}
+    for _, row in by_decision(table).iterrows():
+        name = next(short for part, short in names.items() if part in row["event"])
+        values |= _episode_error_values(row, name)
+    magnets = by_decision(table[table["product"] == "rare_earth_magnets"]).iloc[-1]
+    return values | _episode_error_values(magnets, "magnets")
+
+
+def _episode_error_values(row: pd.Series, name: str) -> Values:
+    errors = {f"{name}_{column}": percent(row[column]) for column in ("error", "error_base", "error_last")}
+    counts = {f"{name}_{column}": f"{row[column]} of {row['n']}" for column in ("held_80", "held_95")}
+    return errors | counts | {f"{name}_n": str(row["n"])}
+
+
 VALUES: dict[str, Callable[[Path], Values]] = {
     "01-magnets-2025": magnets,
     "02-analogues": analogues,
     "03-simulated": simulated,
+    "04-episodes": episodes_in_order,
 }
 
 

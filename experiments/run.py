@@ -9,9 +9,10 @@ The same versions give the same files. What the results say is put into words by
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import answers  # noqa: E402
+import episodes  # noqa: E402
 from simulate import simulated  # noqa: E402
 
-EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated")
+EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class World:
 
     exports: pd.DataFrame
     events: pd.DataFrame
+    totals: pd.DataFrame | None
     inputs: dict[str, Path]
     truth: pd.DataFrame | None
 
@@ -65,10 +68,13 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
     """Run the experiment of ``folder`` with and without its events, and write both as runs into ``results``."""
     settings = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
     with new_folder(results) as beside:
+        if "decision" in settings:
+            write_cells(beside, settings)
+            return
         world = make_world(settings, beside)
         write_replay(beside, settings, world, jobs)
         (beside / WITHOUT_EVENTS).mkdir()
-        without = World(world.exports, world.events.iloc[:0], world.inputs, None)
+        without = replace(world, events=world.events.iloc[:0], truth=None)
         write_replay(beside / WITHOUT_EVENTS, settings | {"events": "none"}, without, jobs, world.events)
         if world.truth is not None:
             answers.recovered(beside, world.truth).pipe(_write, beside / "recovered.csv")
@@ -77,13 +83,24 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
 def make_world(settings: dict[str, Any], folder: Path) -> World:
     """The tables that an experiment names: the shipped ones, or simulated ones, which are written into ``folder``."""
     if "world" not in settings:
-        inputs = {name: shipped(name) for name in ("exports.csv", "events.csv")}
-        return World(fc.read_exports(), fc.read_events(), inputs, None)
+        inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+        return World(fc.read_exports(), fc.read_events(), fc.read_period_totals(), inputs, None)
     exports, events, truth = simulated(settings["world"], settings["seed"])
     for name, table in {"exports.csv": exports, "events.csv": events, "truth.csv": truth}.items():
         _write(table, folder / name)
     inputs = {name: folder / name for name in ("exports.csv", "events.csv")}
-    return World(fc.read_exports(inputs["exports.csv"]), fc.read_events(inputs["events.csv"]), inputs, truth)
+    return World(fc.read_exports(inputs["exports.csv"]), fc.read_events(inputs["events.csv"]), None, inputs, truth)
+
+
+def write_cells(folder: Path, settings: dict[str, Any]) -> None:
+    """The cells of an experiment on episodes, and what made them."""
+    table = episodes.cells(settings)
+    inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+    cutoffs = table.groupby("product")["month"].max().to_dict()
+    issued = max(table["issued"])
+    about = about_run("episodes", settings, issued=issued, seed=settings["seed"], cutoffs=cutoffs, inputs=inputs)
+    (folder / "run.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _write(table, folder / "cells.csv")
 
 
 def write_replay(
@@ -114,7 +131,7 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
     return backtest_all(
         world.exports, world.events, fc.read_groups(), products=settings["products"], models=settings["models"],
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
-        seed=settings["seed"], jobs=jobs,
+        totals=world.totals, seed=settings["seed"], jobs=jobs,
     )  # fmt: skip
 
 

@@ -39,6 +39,31 @@ def effects_picture(results: Path) -> Picture:
     return Picture(figure, f"Estimated and true log effects of {', '.join(regressors)} by destination.")
 
 
+def episodes_picture(cells: pd.DataFrame) -> Picture:
+    """Every cell in percent of the base: forecast with its 80 % interval, actual, and the last figure known."""
+    share = {
+        name: 100 * cells[name] / cells["base_t"] for name in ("volume_t", "lower_80", "upper_80", "actual_t", "last_t")
+    }
+    place = range(len(cells))
+    figure = Figure(figsize=(11, 0.9 + 0.3 * len(cells)), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    reach = [share["volume_t"] - share["lower_80"], share["upper_80"] - share["volume_t"]]
+    axes.errorbar(share["volume_t"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2, linewidth=1.2,
+                  label="forecast, 80 %")  # fmt: skip
+    axes.plot(share["last_t"], place, "s", color=ORANGE, markersize=5, label="last figure known")
+    axes.plot(share["actual_t"], place, "|", color=INK, markersize=16, markeredgewidth=2.5, label="what came")
+    names = [f"{name.replace('_', ' ')}, {month}" for name, month in zip(cells["product"], cells["month"], strict=True)]
+    axes.set_yticks(place, names, fontsize=9)
+    axes.set_ylim(len(cells) - 0.4, -0.6)
+    axes.set_xlim(-3, 200)
+    axes.axvline(100, color="#c9c9c9", linewidth=0.8)
+    axes.set_xlabel("percent of the mean month in the year before the announcement (cut at 200)", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    return Picture(figure, "Forecasts of the first months under each licence in percent of the base, and what came.")
+
+
 def recovered_table(results: Path) -> Html:
     """How often the 95 % interval of an effect held its truth, by model, regressor and origin: k of n."""
     estimates = pd.read_csv(results / "recovered.csv")
