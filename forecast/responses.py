@@ -108,7 +108,7 @@ def learned_effects(
     ... )
     >>> path = found.paths.query("kind == 'licensing' and since <= 2")
     >>> [f"{effect:.0%}" for effect in path["estimate"]]
-    ['-81%', '-75%', '-70%']
+    ['-81%', '-75%', '-69%']
     """
     selected = list(products or exports["product"].unique())
     released = exports.loc[exports["product"].isin(selected), "released"]

@@ -336,10 +336,15 @@ def test_ctrl_c(place: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> Non
 
 @pytest.mark.slow
 def test_ctrl_c_in_a_terminal(place: Path) -> None:
-    """A real interrupt while models are fitted gives one line, exit 130, and no folder."""
+    """A real interrupt while models are fitted gives one line, exit 130, and no folder.
+
+    The handler is set by hand: under a shell that runs the tests in the background interrupts are ignored.
+    """
     code = """
+import signal
 import time
 from forecast import backtest, cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def work(*_, **__):
     print("working", flush=True)
     time.sleep(30)

@@ -175,10 +175,18 @@ def test_naive_alone_has_nothing_to_be_compared_with(place: Path) -> None:
 
 
 def interrupted(*more: str, by: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, sent a signal when its first part is done."""
+    """The command in a process of its own, sent a signal when its first part is done.
+
+    Interrupts are heeded, whatever the shell that runs the tests made of them.
+    """
     command = [sys.executable, "-m", "forecast", *arguments("--models", "naive,prophet", *more)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 60
     while not list(Path(PARTIAL).glob("*.part")) and time.monotonic() < until and process.poll() is None:
