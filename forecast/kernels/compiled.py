@@ -1,0 +1,25 @@
+"""How the kernels are compiled: once for each machine, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+REORDER = {"reassoc", "contract", "nsz"}
+"""Sums may be reordered to use wide registers; infinities and NaN keep their meaning."""
+
+
+def compiled(function: Function) -> Function:
+    """``function``, compiled by numba at its first call and kept on disk for later processes.
+
+    The machine code goes beside the source, or to the user's cache where the package folder is read-only
+    (``NUMBA_CACHE_DIR`` overrides both). Where neither can be written it is compiled again in every process.
+    """
+    try:
+        return numba.njit(function, cache=True, fastmath=REORDER, error_model="numpy")  # type: ignore[no-any-return]
+    except RuntimeError:  # numba found no folder to write to
+        return numba.njit(function, fastmath=REORDER, error_model="numpy")  # type: ignore[no-any-return]
