@@ -222,7 +222,7 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     design = _applied(fitted, y, X)
     future = np.vstack([X[design.stop :], X_future])
     count, n = design.rows.shape
-    errors, variances, predictions = likelihood.innovations(_followed(design.rows, len(future)), *_polynomials(fitted))
+    errors, variances, predictions, _ = likelihood.innovations(_followed(design.rows, len(future)), *_polynomials(fitted))
     moved, inverse = _regression(design, errors[:count, :n], fitted.variance)
     d, D = fitted.order[1], fitted.seasonal_order[1]
     columns = integrate(predictions[:count, n : n + len(future)], design.levels, d, D)
@@ -250,7 +250,7 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     X = _matrix(X, len(y), "X")
     _check_columns(fitted, X, X)
     design = _applied(fitted, y, X)
-    errors, _, _ = likelihood.innovations(design.rows, *_polynomials(fitted))
+    errors, _, _, _ = likelihood.innovations(design.rows, *_polynomials(fitted))
     out = np.full(len(y), np.nan)
     first = design.stop - design.rows.shape[1]
     out[first : design.stop] = likelihood.recursive_residuals(
@@ -325,8 +325,8 @@ def _conclude(
     prior: Prior | None,
 ) -> ArimaFit:
     """The fit at given AR, MA, seasonal AR and seasonal MA parameters."""
-    errors, variances, _ = likelihood.innovations(design.rows, *_products(parts))
-    negative, variance = likelihood.deviance(
+    errors, variances, _, _ = likelihood.innovations(design.rows, *_products(parts))
+    negative, variance, _ = likelihood.deviance(
         errors, variances, design.pulses, design.means, design.precisions, variance
     )
     if not np.isfinite(negative):

@@ -22,8 +22,7 @@ LEAST_VARIANCE = 0.999999
 DEPENDENT = 1e-13
 SEASON = 12
 INSIDE = 1.0 - 1e-9
-FORWARD = 1e-7
-CENTRAL = 1e-5
+MOST = 200
 LONGEST = 0.7
 CLOSE = 1e-9
 
@@ -53,31 +52,37 @@ def product(short, seasonal, season):
 
 
 @compiled
-def pure_autocovariance(ar, count):
-    """Autocovariances 0 .. count - 1 of ``ar(B) x = e``, from its partial autocorrelations (Levinson, backwards)."""
+def step_down(ar):
+    """Polynomials of every lower order, their last partial autocorrelations, and variances (Levinson, backwards).
+
+    ``variances[k]`` is what k values of the past leave of the process ``ar(B) x = e``.
+    """
     order = ar.size - 1
     lower = np.zeros((order + 1, order + 1))
+    partials = np.zeros(order + 1)
+    variances = np.ones(order + 1)
     lower[order] = ar
-    out = np.zeros(max(count, order + 1))
-    variance = 1.0
     for k in range(order, 0, -1):
-        partial = -lower[k, k]
-        shrink = 1.0 - partial * partial
-        variance /= shrink
+        partials[k] = -lower[k, k]
+        shrink = 1.0 - partials[k] ** 2
+        variances[k - 1] = variances[k] / shrink
         for i in range(k):
-            lower[k - 1, i] = (lower[k, i] + partial * lower[k, k - i]) / shrink
-    out[0] = variance
-    for k in range(1, order + 1):
-        partial = -lower[k, k]
-        total = partial * variance
-        for i in range(1, k):
-            total -= lower[k - 1, i] * out[k - i]
-        out[k] = total
-        variance *= 1.0 - partial * partial
-    for k in range(order + 1, count):
-        total = 0.0
-        for i in range(1, order + 1):
-            total -= ar[i] * out[k - i]
+            lower[k - 1, i] = (lower[k, i] + partials[k] * lower[k, k - i]) / shrink
+    return lower, partials, variances
+
+
+@compiled
+def pure_autocovariance(ar, count):
+    """Autocovariances 0 .. count - 1, at least as many as the order, of ``ar(B) x = e``."""
+    order = ar.size - 1
+    lower, partials, variances = step_down(ar)
+    out = np.empty(max(count, order + 1))
+    out[0] = variances[0]
+    for k in range(1, out.size):
+        total = 0.0 if k > order else partials[k] * variances[k - 1]
+        row = lower[min(order, k - 1)]
+        for i in range(1, min(order, k - 1) + 1):
+            total -= row[i] * out[k - i]
         out[k] = total
     return out
 
@@ -100,27 +105,27 @@ def autocovariance(ar, ma, count):
 
 @compiled
 def innovations(rows, ar, ma):
-    """Standardised one-step prediction errors of every row, their variances, and all predictions.
+    """Standardised one-step prediction errors of every row, their variances, all predictions, and the gains.
 
     ``predictions[j, t]`` is what row j is expected to be at t given its past. A NaN in ``rows`` is taken as predicted,
     so the predictions behind a tail of NaN are forecasts. The first variance that rounding has left below that of
     the innovations is NaN, and nothing after it is computed.
 
-    Each error revises the next ``reach`` predictions by a gain. The gain itself changes in the direction of one more
-    series that is observed as zero (Morf-Kailath): the last row of ``predictions``.
+    An error in step t revises the next ``reach`` predictions by ``gains[t]``. The gain is itself rotated, by the
+    partial autocorrelation of that lag, with what is predicted of one more series that begins as the autocovariances
+    and is observed as zero (Morf-Kailath): the last row of ``predictions``.
     """
     count, n = rows.shape
     reach = max(ar.size, ma.size) - 1
     gamma = autocovariance(ar, ma, reach + 1)
-    gain = np.empty(reach)
+    gains = np.empty((n + 1, reach))
     errors = np.zeros((count, n))
     variances = np.empty(n)
     predictions = np.zeros((count + 1, n + reach + 1))
     variance = gamma[0]
     for i in range(reach):
-        gain[i] = gamma[i + 1]
+        gains[0, i] = gamma[i + 1]
         predictions[count, i] = gamma[i + 1]
-    weight = -1.0 / variance
     for t in range(n):
         if not LEAST_VARIANCE < variance < np.inf:
             variances[t] = np.nan
@@ -137,17 +142,14 @@ def innovations(rows, ar, ma):
                 errors[j, t] = error
                 error /= root
                 for i in range(reach):
-                    predictions[j, t + 1 + i] += error * gain[i]
-        seen = predictions[count, t]
-        slope = weight * seen
-        error = -seen / variance
+                    predictions[j, t + 1 + i] += error * gains[t, i]
+        partial = -predictions[count, t] / variance
         for i in range(reach):
-            direction = predictions[count, t + 1 + i]
-            predictions[count, t + 1 + i] = direction + error * gain[i]
-            gain[i] += slope * direction
-        weight *= variance / (variance + slope * seen)
-        variance += slope * seen
-    return errors, variances, predictions
+            other = predictions[count, t + 1 + i]
+            gains[t + 1, i] = gains[t, i] + partial * other
+            predictions[count, t + 1 + i] = other + partial * gains[t, i]
+        variance *= 1.0 - partial * partial
+    return errors, variances, predictions, gains
 
 
 @compiled
@@ -189,9 +191,9 @@ def regression(errors, pulses, means, precisions, variance):
 
 @compiled
 def deviance(errors, variances, pulses, means, precisions, variance):
-    """Minus the log-likelihood, and the variance of the innovations; infinite where it cannot be computed.
+    """Minus the log-likelihood, the variance of the innovations, and the Cholesky factor of the regression.
 
-    Without prior precisions the regression coefficients and the variance are at their maximum; with them the
+    The first is infinite where it cannot be computed. Without prior precisions the regression coefficients and the variance are at their maximum; with them the
     coefficients are integrated out at the ``variance`` given. Missing months are integrated out with a flat prior.
     """
     n = variances.size
@@ -199,10 +201,10 @@ def deviance(errors, variances, pulses, means, precisions, variance):
     for t in range(n):
         total += math.log(variances[t])
     if not total < np.inf:
-        return np.inf, variance
+        return np.inf, variance, np.zeros((0, 0))
     matrix, dependent = regression(errors, pulses, means, precisions, variance)
     if dependent >= 0:
-        return np.inf, variance
+        return np.inf, variance, matrix
     last = matrix.shape[0] - 1
     seen = n - pulses
     for i in range(pulses + precisions.size):
@@ -213,7 +215,159 @@ def deviance(errors, variances, pulses, means, precisions, variance):
     if precisions.size == 0:
         variance = squares / seen
     total += seen * math.log(2.0 * math.pi * variance) + squares / variance
-    return 0.5 * total, variance
+    return 0.5 * total, variance, matrix
+
+
+@compiled
+def estimates(matrix):
+    """The coefficients on all rows but the last, and the inverse of their cross products, from the Cholesky factor."""
+    size = matrix.shape[0] - 1
+    coefficients = np.zeros(size)
+    inverse = np.zeros((size, size))
+    for i in range(size - 1, -1, -1):
+        total = matrix[size, i]
+        for k in range(i + 1, size):
+            total -= matrix[k, i] * coefficients[k]
+        coefficients[i] = total / matrix[i, i]
+    for column in range(size):
+        for i in range(column, size):
+            total = 1.0 if i == column else 0.0
+            for k in range(column, i):
+                total -= matrix[i, k] * inverse[k, column]
+            inverse[i, column] = total / matrix[i, i]
+    return coefficients, inverse.T @ inverse
+
+
+@compiled
+def carriers(rows, errors, predictions, matrix, pulses, precisions, variance):
+    """Mixtures of rows that carry the derivative of the deviance: they, their predictions, and it by their errors.
+
+    They are the residual series and, for each coefficient that is integrated out, a row orthogonal to the others.
+    """
+    count, n = rows.shape
+    size = pulses + precisions.size
+    coefficients, _ = estimates(matrix)
+    mixture = np.zeros((size + 1, count))
+    for i in range(size):
+        mixture[i, i] = 1.0 / matrix[i, i]
+        for k in range(i):
+            for j in range(k + 1):
+                mixture[i, j] -= matrix[i, k] / matrix[i, i] * mixture[k, j]
+    mixture[size, : count - 1] = -coefficients
+    mixture[size, count - 1] = 1.0
+    signals = mixture @ errors
+    if precisions.size == 0:
+        variance = matrix[count - 1, count - 1] ** 2 / (n - pulses)
+    signals[size] /= variance
+    return mixture @ rows, mixture @ predictions[:count], signals
+
+
+@compiled
+def innovations_adjoint(rows, predictions, signals, revision, variances, gains, ar):
+    """Derivatives by the AR polynomial and by the autocovariances, given ``signals``, those by standardised errors.
+
+    `innovations` run backwards. Predictions and ``revision`` (its last row) are taken back step by step, in place.
+    """
+    count, n = signals.shape
+    reach = gains.shape[1]
+    by_ar = np.zeros(ar.size)
+    by_gain = np.zeros(reach)
+    by_revision = np.zeros(n + reach + 1)
+    by_prediction = np.zeros((count, n + reach + 1))
+    by_variance = 0.0
+    for t in range(n - 1, -1, -1):
+        variance = variances[t]
+        partial = -revision[t] / variance
+        by_partial = -2.0 * partial * variance * by_variance
+        by_variance *= 1.0 - partial * partial
+        for i in range(reach):
+            other = revision[t + 1 + i] - partial * gains[t, i]
+            by_partial += by_gain[i] * other + by_revision[t + 1 + i] * gains[t, i]
+            straight = by_gain[i] + partial * by_revision[t + 1 + i]
+            by_revision[t + 1 + i] += partial * by_gain[i]
+            by_gain[i] = straight
+            revision[t + 1 + i] = other
+        by_revision[t] -= by_partial / variance
+        by_variance -= by_partial * partial / variance
+        for j in range(count):
+            raw = rows[j, t] - predictions[j, t]
+            by_error = 0.0
+            error = raw / variance
+            for i in range(reach):
+                by_error += by_prediction[j, t + 1 + i] * gains[t, i]
+                by_gain[i] += error * by_prediction[j, t + 1 + i]
+                predictions[j, t + 1 + i] -= error * gains[t, i]
+            by_raw = signals[j, t] / math.sqrt(variance) + by_error / variance
+            by_variance -= (0.5 * signals[j, t] / math.sqrt(variance) + by_error / variance) * error
+            by_prediction[j, t] -= by_raw
+        by_variance += 0.5 / variance
+        last = t + reach
+        for lag in range(1, ar.size):
+            by_ar[lag] -= by_revision[last] * revision[last - lag]
+            by_revision[last - lag] -= ar[lag] * by_revision[last]
+            for j in range(count):
+                by_ar[lag] -= by_prediction[j, last] * predictions[j, last - lag]
+                by_prediction[j, last - lag] -= ar[lag] * by_prediction[j, last]
+    by_gamma = np.empty(reach + 1)
+    by_gamma[0] = by_variance
+    for i in range(reach):
+        by_gamma[i + 1] = by_gain[i] + by_revision[i]
+    return by_ar, by_gamma
+
+
+@compiled
+def pure_autocovariance_adjoint(ar, gamma, by_gamma):
+    """Derivatives by the AR polynomial, given those by its autocovariances ``gamma``; changes ``by_gamma``."""
+    order = ar.size - 1
+    lower, partials, variances = step_down(ar)
+    by_ar = np.zeros(order + 1)
+    for k in range(gamma.size - 1, order, -1):
+        for i in range(1, order + 1):
+            by_ar[i] -= by_gamma[k] * gamma[k - i]
+            by_gamma[k - i] -= by_gamma[k] * ar[i]
+    by_lower = np.zeros((order + 1, order + 1))
+    by_partial = np.zeros(order + 1)
+    by_variance = 0.0
+    for k in range(order, 0, -1):
+        before = variances[k - 1]
+        by_partial[k] = by_gamma[k] * before - 2.0 * partials[k] * before * by_variance
+        by_variance = by_variance * (1.0 - partials[k] ** 2) + by_gamma[k] * partials[k]
+        for i in range(1, k):
+            by_lower[k - 1, i] -= by_gamma[k] * gamma[k - i]
+            by_gamma[k - i] -= by_gamma[k] * lower[k - 1, i]
+    by_variance += by_gamma[0]
+    for k in range(1, order + 1):
+        shrink = 1.0 - partials[k] ** 2
+        by_shrink = -by_variance * variances[0] / shrink
+        for i in range(k):
+            by_lower[k, i] += by_lower[k - 1, i] / shrink
+            by_lower[k, k - i] += by_lower[k - 1, i] * partials[k] / shrink
+            by_partial[k] += by_lower[k - 1, i] * lower[k, k - i] / shrink
+            by_shrink -= by_lower[k - 1, i] * lower[k - 1, i] / shrink
+        by_lower[k, k] -= by_partial[k] - 2.0 * partials[k] * by_shrink
+    for i in range(1, order + 1):
+        by_ar[i] += by_lower[order, i]
+    return by_ar
+
+
+@compiled
+def autocovariance_adjoint(ar, ma, by_gamma):
+    """Derivatives by the AR and the MA polynomial, given those by the autocovariances of `autocovariance`."""
+    order, count = ma.size - 1, by_gamma.size
+    pure = pure_autocovariance(ar, count + order)
+    by_pure = np.zeros(pure.size)
+    by_ma = np.zeros(order + 1)
+    for lag in range(-order, order + 1):
+        weight, by_weight = 0.0, 0.0
+        for i in range(max(0, lag), min(order, order + lag) + 1):
+            weight += ma[i] * ma[i - lag]
+        for h in range(count):
+            by_weight += by_gamma[h] * pure[abs(h - lag)]
+            by_pure[abs(h - lag)] += by_gamma[h] * weight
+        for i in range(max(0, lag), min(order, order + lag) + 1):
+            by_ma[i] += by_weight * ma[i - lag]
+            by_ma[i - lag] += by_weight * ma[i]
+    return pure_autocovariance_adjoint(ar, pure, by_pure), by_ma
 
 
 @compiled
@@ -229,92 +383,107 @@ def polynomials(angles, order):
 
 
 @compiled
-def objective(point, order, rows, pulses, means, precisions):
-    """Minus the log-likelihood at a ``point``: angles, and with a prior the log of the variance behind them."""
-    ar, ma = polynomials(point, order)
-    variance = math.exp(point[-1]) if precisions.size > 0 else 1.0
-    errors, variances, _ = innovations(rows, ar, ma)
-    return deviance(errors, variances, pulses, means, precisions, variance)[0]
-
-
-@compiled
-def slopes(point, value, width, order, rows, pulses, means, precisions):
-    """Differences of the objective over ``width`` along every coordinate: forward from ``value``, central if NaN."""
-    out = np.empty(point.size)
-    moved = point.copy()
-    for i in range(point.size):
-        moved[i] = point[i] + width
-        above = objective(moved, order, rows, pulses, means, precisions)
-        if np.isnan(value):
-            moved[i] = point[i] - width
-            out[i] = (above - objective(moved, order, rows, pulses, means, precisions)) / (2.0 * width)
-        else:
-            out[i] = (above - value) / width
-        moved[i] = point[i]
+def polynomials_adjoint(angles, order, by_ar, by_ma):
+    """Derivatives by the angles, given those by both polynomials. A polynomial is linear in each of its partials."""
+    partial = INSIDE * np.sin(angles)
+    p, q, P, Q = order
+    out = np.zeros(angles.size)
+    for first, size, other, others, step, skip, by in (
+        (0, p, p + q, P, 1, SEASON, by_ar),
+        (p, q, p + q + P, Q, 1, SEASON, by_ma),
+        (p + q, P, 0, p, SEASON, 1, by_ar),
+        (p + q + P, Q, p, q, SEASON, 1, by_ma),
+    ):
+        factor_coefficients = polynomial(partial[other : other + others])
+        for k in range(size):
+            raised = partial[first : first + size].copy()
+            raised[k] = 1.0
+            lowered = raised.copy()
+            lowered[k] = 0.0
+            change = polynomial(raised) - polynomial(lowered)
+            for i in range(size + 1):
+                for j in range(others + 1):
+                    out[first + k] += by[i * step + j * skip] * change[i] * factor_coefficients[j]
+            out[first + k] *= INSIDE * math.cos(angles[first + k])
     return out
 
 
 @compiled
-def backtrack(point, value, step, promise, order, rows, pulses, means, precisions):
-    """The first share of ``step``, shortened by parabolas, with a tenth of its promised descent; 0 if there is none."""
-    share = 1.0
-    for tried in range(1, 30):
-        found = objective(point + share * step, order, rows, pulses, means, precisions)
-        if found <= value - 0.1 * share * promise:
-            return share, found, tried
-        bend = found - value + share * promise
-        shorter = 0.5 * share * share * promise / bend if bend < np.inf else 0.0
-        share = min(max(shorter, 0.1 * share), 0.5 * share)
-    return 0.0, value, 30
+def objective(point, order, rows, pulses, means, precisions):
+    """Minus the log-likelihood at a ``point``, and what its derivative is made of.
+
+    A point is angles, and with a prior the log of the variance behind them.
+    """
+    ar, ma = polynomials(point, order)
+    variance = math.exp(point[-1]) if precisions.size > 0 else 1.0
+    errors, variances, predictions, gains = innovations(rows, ar, ma)
+    value, variance, matrix = deviance(errors, variances, pulses, means, precisions, variance)
+    return value, (ar, ma, errors, variances, predictions, gains, matrix, variance)
+
+
+@compiled
+def gradient(point, made, order, rows, pulses, means, precisions):
+    """Derivatives of the objective by the coordinates of ``point``, from what was ``made`` of it there."""
+    ar, ma, errors, variances, predictions, gains, matrix, variance = made
+    mixed, mixed_predictions, signals = carriers(rows, errors, predictions, matrix, pulses, precisions, variance)
+    by_ar, by_gamma = innovations_adjoint(
+        mixed, mixed_predictions, signals, predictions[rows.shape[0]], variances, gains, ar
+    )
+    also_by_ar, by_ma = autocovariance_adjoint(ar, ma, by_gamma)
+    out = polynomials_adjoint(point, order, by_ar + also_by_ar, by_ma)
+    if precisions.size > 0:
+        out[-1] = by_log_variance(matrix, rows.shape[1], pulses, means, precisions, variance)
+    return out
+
+
+@compiled
+def by_log_variance(matrix, n, pulses, means, precisions, variance):
+    """The derivative of the deviance by the log of the variance, where there is a prior."""
+    size = matrix.shape[0] - 1
+    coefficients, inverse = estimates(matrix)
+    total = n - pulses - precisions.size - matrix[size, size] ** 2 / variance
+    for i in range(precisions.size):
+        j = pulses + i
+        total += precisions[i] * (variance * inverse[j, j] + (coefficients[j] - means[i]) ** 2)
+    return 0.5 * total
 
 
 @compiled
 def minimise(point, scale, order, rows, pulses, means, precisions):
-    """The lowest point found from ``point`` by BFGS, its value, inverse Hessian, evaluations, and what was promised."""
+    """The lowest point found from ``point`` by BFGS, its value, the evaluations, and the descent still promised."""
     size = point.size
     inverse = np.zeros((size, size))
     for i in range(size):
         inverse[i, i] = scale
-    value = objective(point, order, rows, pulses, means, precisions)
-    evaluations = 1 + size
-    central = False
-    gradient = slopes(point, value, FORWARD, order, rows, pulses, means, precisions)
+    value, made = objective(point, order, rows, pulses, means, precisions)
+    evaluations = 1
     promise = np.inf
-    for _ in range(200):
-        step = np.zeros(size)
-        for i in range(size):
-            for j in range(size):
-                step[i] -= inverse[i, j] * gradient[j]
-        longest = 0.0
-        promise = 0.0
-        for i in range(size):
-            longest = max(longest, abs(step[i]))
-        for i in range(size):
-            if longest > LONGEST:
-                step[i] *= LONGEST / longest
-            promise -= step[i] * gradient[i]
-        share = 0.0
-        if promise > CLOSE:
-            share, found, tried = backtrack(point, value, step, promise, order, rows, pulses, means, precisions)
-            evaluations += tried
-        if share == 0.0:
-            if central:
-                break
-            central = True
-            gradient = slopes(point, np.nan, CENTRAL, order, rows, pulses, means, precisions)
-            evaluations += 2 * size
-            continue
+    if size == 0 or not value < np.inf:
+        return point, value, evaluations, 0.0 if value < np.inf else promise
+    slopes = gradient(point, made, order, rows, pulses, means, precisions)
+    for _ in range(MOST):
+        step = -inverse @ slopes
+        step *= min(1.0, LONGEST / np.abs(step).max())
+        promise = -(step @ slopes)
+        if promise < CLOSE:
+            break
+        share = 1.0
+        found, made = objective(point + step, order, rows, pulses, means, precisions)
+        evaluations += 1
+        while not found <= value - 0.1 * share * promise and share > 1e-9:
+            bend = found - value + share * promise
+            shorter = 0.5 * share * share * promise / bend if bend < np.inf else 0.0
+            share = min(max(shorter, 0.1 * share), 0.5 * share)
+            found, made = objective(point + share * step, order, rows, pulses, means, precisions)
+            evaluations += 1
+        if share <= 1e-9:
+            break
         point = point + share * step
         value = found
-        before = gradient
-        if central:
-            gradient = slopes(point, np.nan, CENTRAL, order, rows, pulses, means, precisions)
-            evaluations += 2 * size
-        else:
-            gradient = slopes(point, value, FORWARD, order, rows, pulses, means, precisions)
-            evaluations += size
-        update(inverse, share * step, gradient - before)
-    return point, value, inverse, evaluations, promise
+        before = slopes
+        slopes = gradient(point, made, order, rows, pulses, means, precisions)
+        update(inverse, share * step, slopes - before)
+    return point, value, evaluations, promise
 
 
 @compiled
@@ -336,26 +505,6 @@ def update(inverse, step, change):
         for j in range(size):
             inverse[i, j] += (1.0 + total / curvature) * step[i] * step[j] / curvature
             inverse[i, j] -= (along[i] * step[j] + step[i] * along[j]) / curvature
-
-
-@compiled
-def estimates(matrix):
-    """The coefficients on all rows but the last, and the inverse of their cross products, from the Cholesky factor."""
-    size = matrix.shape[0] - 1
-    coefficients = np.zeros(size)
-    inverse = np.zeros((size, size))
-    for i in range(size - 1, -1, -1):
-        total = matrix[size, i]
-        for k in range(i + 1, size):
-            total -= matrix[k, i] * coefficients[k]
-        coefficients[i] = total / matrix[i, i]
-    for column in range(size):
-        for i in range(column, size):
-            total = 1.0 if i == column else 0.0
-            for k in range(column, i):
-                total -= matrix[i, k] * inverse[k, column]
-            inverse[i, column] = total / matrix[i, i]
-    return coefficients, inverse.T @ inverse
 
 
 @compiled
@@ -403,7 +552,7 @@ def maximise(orders, rows, pulses, means, precisions, square, start):
         if start.size == size:
             point = start
         found = minimise(point, 1.0 / rows.shape[1], order, rows, pulses, means, precisions)
-        points[i, :size], values[i], _, evaluations[i], promises[i] = found
+        points[i, :size], values[i], evaluations[i], promises[i] = found
     return points, values, evaluations, promises
 
 
