@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +23,11 @@ Triple = tuple[int, int, int]
 Order = tuple[int, int, int, int]
 """p, q, P, Q"""
 
-SIGNS = (-1.0, 1.0, -1.0, 1.0)
-"""Of AR, MA, seasonal AR and seasonal MA parameters in their polynomials."""
 HIGHEST = {"p": 3, "d": 2, "q": 3, "P": 3, "D": 1, "Q": 3}
-CLOSE_ENOUGH = 1e-6
+PLACES = ((0.4, 0.8), (-0.3, -1.2), (0.8, 1.2), (-1.2, -1.2))
+"""Angles of the first AR and MA term: these four found the best of 64 descents most often on real series."""
+ROUGH, CLOSE, ENOUGH = 1e-3, 1e-9, 1e-6
+"""Promised gain of log-likelihood under which a first descent ends, the best one ends, and it counts as converged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,9 @@ def fit(
     (array([0.5]), True)
     """
     design = _design(y, X, order, seasonal_order, prior)
-    candidate = np.array([_arma_order(order, seasonal_order)])
-    points, _, evaluations, promises = likelihood.maximise(
-        candidate, design.rows, design.pulses, design.means, design.precisions, design.square, _start(start, order, seasonal_order)
-    )
-    return _at_point(design, order, seasonal_order, points[0], int(evaluations[0]), float(promises[0]), prior)
+    arma_order = _arma_order(order, seasonal_order)
+    found = _maximum(design, arma_order, _first_points(design, arma_order) if start is None else [_end(start, order, seasonal_order)])
+    return _at_point(design, order, seasonal_order, found, prior)
 
 
 def search(
@@ -154,20 +155,22 @@ def search(
     KernelError
         As `fit`, or when none of the orders can be fitted.
     """
-    candidates = np.array(orders, dtype=np.int64).reshape(-1, 4)
     for p, q, P, Q in orders:
         _arma_order((p, d, q), (P, D, Q))
     design = _design(y, X, (0, d, 0), (0, D, 0), prior)
-    points, values, evaluations, promises = likelihood.maximise(
-        candidates, design.rows, design.pulses, design.means, design.precisions, design.square, np.empty(0)
-    )
-    aicc = np.array([_aicc(-v, design, int(o.sum())) for v, o in zip(values, candidates, strict=True)])
+    found = [_maximum(design, order, _first_points(design, order)) for order in orders]
+    aicc = np.array([_aicc(-each.value, design, sum(order)) for each, order in zip(found, orders, strict=True)])
     if not np.isfinite(aicc).any():
         raise KernelError("arima: none of the orders can be fitted; offer smaller ones or fewer regressors.")
     best = int(np.argmin(aicc))
     p, q, P, Q = orders[best]
-    found = _at_point(design, (p, d, q), (P, D, Q), points[best], int(evaluations[best]), float(promises[best]), prior)
-    return ArimaSearch(tuple(orders), aicc, -values, promises < CLOSE_ENOUGH, found)
+    return ArimaSearch(
+        tuple(orders),
+        aicc,
+        np.array([-each.value for each in found]),
+        np.array([each.converged for each in found]),
+        _at_point(design, (p, d, q), (P, D, Q), found[best], prior),
+    )
 
 
 def evaluate(
@@ -287,9 +290,8 @@ def _design(
     return arrange(y, _matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
 
 
-def _start(start: ArimaFit | None, order: Triple, seasonal_order: Triple) -> Floats:
-    if start is None:
-        return np.empty(0)
+def _end(start: ArimaFit, order: Triple, seasonal_order: Triple) -> Floats:
+    """Where a fit of the same orders ended."""
     if (start.order, start.seasonal_order) != (order, seasonal_order):
         raise KernelError(
             f"arima: the start is a fit of {start.order}{start.seasonal_order}, {order}{seasonal_order} is wanted."
@@ -297,23 +299,69 @@ def _start(start: ArimaFit | None, order: Triple, seasonal_order: Triple) -> Flo
     return start.point
 
 
+def _first_points(design: Differenced, order: Order) -> list[Floats]:
+    """Where descents begin: one place, or several where AR and MA terms of one kind can cancel.
+
+    Such likelihoods have maxima on either side of where the terms cancel. The angles of the first AR and MA terms
+    differ between the places; the others are small.
+    """
+    p, q, P, Q = order
+    mixed, seasonal = p > 0 and q > 0, P > 0 and Q > 0
+    count = (4 if sum(order) > 3 else 2) if mixed or seasonal else 1
+    return [_first_point(design, order, *place) for place in PLACES[:count]]
+
+
+def _first_point(design: Differenced, order: Order, ar: float, ma: float) -> Floats:
+    p, q, P, Q = order
+    point = np.full(sum(order), 0.1)
+    seasonal = P > 0 and Q > 0
+    for count, first, angle in (
+        (p, 0, ar),
+        (q, p, ma),
+        (P, p + q, ar if seasonal else 0.1),
+        (Q, p + q + P, ma if seasonal else 0.5),
+    ):
+        if count:
+            point[first] = angle
+    return np.append(point, np.log(design.square)) if design.means.size else point
+
+
+class _Maximum(NamedTuple):
+    """A point of the optimiser, minus the log-likelihood there, and how it was found."""
+
+    point: Floats
+    value: float
+    evaluations: int
+    converged: bool
+
+
+def _maximum(design: Differenced, order: Order, first_points: list[Floats]) -> _Maximum:
+    """The end of the best descent from any of ``first_points``; all but the best stop early."""
+    arguments = (order, design.rows, design.pulses, design.means, design.precisions)
+    ends, evaluations = [], 0
+    for first in first_points:
+        point, inverse = first.copy(), np.eye(first.size) / design.rows.shape[1]
+        close = ROUGH if len(first_points) > 1 else CLOSE
+        value, tried, promise = likelihood.minimise(point, inverse, close, *arguments)
+        ends.append((value, point, inverse))
+        evaluations += tried
+    if len(first_points) > 1:
+        _, point, inverse = min(ends, key=itemgetter(0))
+        value, tried, promise = likelihood.minimise(point, inverse, CLOSE, *arguments)
+        evaluations += tried
+    return _Maximum(point, value, evaluations, promise < ENOUGH)
+
+
 def _at_point(
-    design: Differenced,
-    order: Triple,
-    seasonal_order: Triple,
-    point: Floats,
-    evaluations: int,
-    promise: float,
-    prior: Prior | None,
+    design: Differenced, order: Triple, seasonal_order: Triple, found: _Maximum, prior: Prior | None
 ) -> ArimaFit:
-    """The fit at a ``point`` of the optimiser: sines of its angles are partial autocorrelations."""
-    sizes = _arma_order(order, seasonal_order)
-    size = sum(sizes) + (design.precisions.size > 0)
-    partial = np.split(likelihood.INSIDE * np.sin(point[: sum(sizes)]), np.cumsum(sizes)[:-1])
-    parts = [sign * likelihood.polynomial(part)[1:] for sign, part in zip(SIGNS, partial, strict=True)]
-    variance = float(np.exp(point[size - 1])) if size else 1.0
-    found = _conclude(design, order, seasonal_order, parts, variance, prior)
-    return replace(found, point=point[:size].copy(), evaluations=evaluations, converged=promise < CLOSE_ENOUGH)
+    """The fit at a point of the optimiser."""
+    ar, ma, seasonal_ar, seasonal_ma = (
+        factor[1:] for factor in likelihood.polynomials(found.point, _arma_order(order, seasonal_order))
+    )
+    variance = float(np.exp(found.point[-1])) if design.means.size else 1.0
+    concluded = _conclude(design, order, seasonal_order, (-ar, ma, -seasonal_ar, seasonal_ma), variance, prior)
+    return replace(concluded, point=found.point, evaluations=found.evaluations, converged=found.converged)
 
 
 def _conclude(
@@ -349,10 +397,11 @@ def _conclude(
 
 def _products(parts: Sequence[Floats]) -> tuple[Floats, Floats]:
     """The AR and the MA polynomial, seasonal parts multiplied in."""
-    ar, ma, seasonal_ar, seasonal_ma = (
-        np.concatenate([[1.0], sign * part]) for sign, part in zip(SIGNS, parts, strict=True)
-    )
-    return likelihood.product(ar, seasonal_ar, SEASON), likelihood.product(ma, seasonal_ma, SEASON)
+    one = np.ones(1)
+    ar, ma, seasonal_ar, seasonal_ma = parts
+    ar, seasonal_ar = np.concatenate([one, -ar]), np.concatenate([one, -seasonal_ar])
+    ma, seasonal_ma = np.concatenate([one, ma]), np.concatenate([one, seasonal_ma])
+    return likelihood.product(ar, seasonal_ar), likelihood.product(ma, seasonal_ma)
 
 
 def _polynomials(fitted: ArimaFit) -> tuple[Floats, Floats]:

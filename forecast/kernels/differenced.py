@@ -53,10 +53,11 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
     levels = np.vstack([np.eye(stop - start)[gaps], X[start:stop].T, filled])
     rows = difference(levels, d, D)
     means, precisions = _prior(prior, X.shape[1])
-    shift, means, square, dependent = likelihood.settle(rows, gaps.size, means, precisions)
+    shift, square, dependent = likelihood.settle(rows, gaps.size, means, precisions)
     if dependent >= 0:
         raise KernelError(f"arima: {_dependence(dependent, gaps + start, X.shape[1])}")
     levels[-1] -= shift @ levels[:-1]
+    means = means - shift[gaps.size : gaps.size + means.size]
     return Differenced(levels, rows, gaps.size, means, precisions, shift, square, start, stop)
 
 

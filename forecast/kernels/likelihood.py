@@ -16,38 +16,39 @@ import math
 
 import numpy as np
 
-from forecast.kernels.compiled import compiled
+from forecast.kernels.compiled import compiled, inlined
 
 LEAST_VARIANCE = 0.999999
 DEPENDENT = 1e-13
 SEASON = 12
 INSIDE = 1.0 - 1e-9
-MOST = 200
+MOST = 400
 LONGEST = 0.7
-CLOSE = 1e-9
 
 
 @compiled
-def polynomial(partial):
-    """Coefficients of the polynomial whose partial autocorrelations are ``partial`` (Durbin-Levinson)."""
-    order = partial.size
-    now = np.zeros(order + 1)
-    now[0] = 1.0
+def polynomial(partials):
+    """Coefficients of the polynomial with these partial autocorrelations (Durbin-Levinson)."""
+    order = partials.size
+    out = np.zeros(order + 1)
+    out[0] = 1.0
     for k in range(1, order + 1):
-        last = now.copy()
-        for i in range(1, k):
-            now[i] = last[i] - partial[k - 1] * last[k - i]
-        now[k] = -partial[k - 1]
-    return now
+        partial = partials[k - 1]
+        for i in range(1, k // 2 + 1):
+            low, high = out[i], out[k - i]
+            out[i] = low - partial * high
+            out[k - i] = high - partial * low
+        out[k] = -partial
+    return out
 
 
 @compiled
-def product(short, seasonal, season):
-    """Coefficients of ``short(B) * seasonal(B ** season)``."""
-    out = np.zeros(short.size + season * (seasonal.size - 1))
+def product(short, seasonal):
+    """Coefficients of ``short(B) * seasonal(B ** SEASON)``."""
+    out = np.zeros(short.size + SEASON * (seasonal.size - 1))
     for j in range(seasonal.size):
         for i in range(short.size):
-            out[i + season * j] += short[i] * seasonal[j]
+            out[i + SEASON * j] += short[i] * seasonal[j]
     return out
 
 
@@ -61,7 +62,8 @@ def step_down(ar):
     lower = np.zeros((order + 1, order + 1))
     partials = np.zeros(order + 1)
     variances = np.ones(order + 1)
-    lower[order] = ar
+    for i in range(order + 1):
+        lower[order, i] = ar[i]
     for k in range(order, 0, -1):
         partials[k] = -lower[k, k]
         shrink = 1.0 - partials[k] ** 2
@@ -79,10 +81,10 @@ def pure_autocovariance(ar, count):
     out = np.empty(max(count, order + 1))
     out[0] = variances[0]
     for k in range(1, out.size):
-        total = 0.0 if k > order else partials[k] * variances[k - 1]
-        row = lower[min(order, k - 1)]
-        for i in range(1, min(order, k - 1) + 1):
-            total -= row[i] * out[k - i]
+        last = min(order, k - 1)
+        total = partials[k] * variances[k - 1] if k <= order else 0.0
+        for i in range(1, last + 1):
+            total -= lower[last, i] * out[k - i]
         out[k] = total
     return out
 
@@ -219,6 +221,20 @@ def deviance(errors, variances, pulses, means, precisions, variance):
 
 
 @compiled
+def inverted(matrix, size):
+    """The inverse of the first ``size`` rows and columns of a lower triangle."""
+    out = np.zeros((size, size))
+    for column in range(size):
+        out[column, column] = 1.0 / matrix[column, column]
+        for i in range(column + 1, size):
+            total = 0.0
+            for k in range(column, i):
+                total -= matrix[i, k] * out[k, column]
+            out[i, column] = total / matrix[i, i]
+    return out
+
+
+@compiled
 def estimates(matrix):
     """The coefficients on all rows but the last, and the inverse of their cross products, from the Cholesky factor."""
     size = matrix.shape[0] - 1
@@ -229,41 +245,53 @@ def estimates(matrix):
         for k in range(i + 1, size):
             total -= matrix[k, i] * coefficients[k]
         coefficients[i] = total / matrix[i, i]
-    for column in range(size):
-        for i in range(column, size):
-            total = 1.0 if i == column else 0.0
-            for k in range(column, i):
-                total -= matrix[i, k] * inverse[k, column]
-            inverse[i, column] = total / matrix[i, i]
-    return coefficients, inverse.T @ inverse
+    lower = inverted(matrix, size)
+    for i in range(size):
+        for j in range(size):
+            for k in range(max(i, j), size):
+                inverse[i, j] += lower[k, i] * lower[k, j]
+    return coefficients, inverse
 
 
 @compiled
-def carriers(rows, errors, predictions, matrix, pulses, precisions, variance):
-    """Mixtures of rows that carry the derivative of the deviance: they, their predictions, and it by their errors.
+def carriers(errors, matrix, pulses, precisions, variance):
+    """Mixtures of rows that carry the derivative of the deviance, and the derivative by their errors.
 
-    They are the residual series and, for each coefficient that is integrated out, a row orthogonal to the others.
+    They are a row orthogonal to the others for each coefficient that is integrated out, and the residual series.
     """
-    count, n = rows.shape
+    count, n = errors.shape
     size = pulses + precisions.size
-    coefficients, _ = estimates(matrix)
+    lower = inverted(matrix, size)
     mixture = np.zeros((size + 1, count))
     for i in range(size):
-        mixture[i, i] = 1.0 / matrix[i, i]
-        for k in range(i):
-            for j in range(k + 1):
-                mixture[i, j] -= matrix[i, k] / matrix[i, i] * mixture[k, j]
-    mixture[size, : count - 1] = -coefficients
+        for j in range(i + 1):
+            mixture[i, j] = lower[i, j]
+    coefficients = estimates(matrix)[0]
+    for j in range(count - 1):
+        mixture[size, j] = -coefficients[j]
     mixture[size, count - 1] = 1.0
-    signals = mixture @ errors
+    signals = mixed(mixture, errors, n)
     if precisions.size == 0:
         variance = matrix[count - 1, count - 1] ** 2 / (n - pulses)
-    signals[size] /= variance
-    return mixture @ rows, mixture @ predictions[:count], signals
+    for t in range(n):
+        signals[size, t] /= variance
+    return mixture, signals
 
 
 @compiled
-def innovations_adjoint(rows, predictions, signals, revision, variances, gains, ar):
+def mixed(mixture, rows, length):
+    """Mixtures of the first of ``rows``, of a ``length``: a matrix product."""
+    out = np.zeros((mixture.shape[0], length))
+    for i in range(mixture.shape[0]):
+        for j in range(mixture.shape[1]):
+            if mixture[i, j] != 0.0:
+                for t in range(length):
+                    out[i, t] += mixture[i, j] * rows[j, t]
+    return out
+
+
+@compiled
+def innovations_adjoint(raw, predictions, signals, revision, variances, gains, ar):
     """Derivatives by the AR polynomial and by the autocovariances, given ``signals``, those by standardised errors.
 
     `innovations` run backwards. Predictions and ``revision`` (its last row) are taken back step by step, in place.
@@ -290,9 +318,8 @@ def innovations_adjoint(rows, predictions, signals, revision, variances, gains, 
         by_revision[t] -= by_partial / variance
         by_variance -= by_partial * partial / variance
         for j in range(count):
-            raw = rows[j, t] - predictions[j, t]
             by_error = 0.0
-            error = raw / variance
+            error = raw[j, t] / math.sqrt(variance)
             for i in range(reach):
                 by_error += by_prediction[j, t + 1 + i] * gains[t, i]
                 by_gain[i] += error * by_prediction[j, t + 1 + i]
@@ -316,11 +343,10 @@ def innovations_adjoint(rows, predictions, signals, revision, variances, gains, 
 
 
 @compiled
-def pure_autocovariance_adjoint(ar, gamma, by_gamma):
-    """Derivatives by the AR polynomial, given those by its autocovariances ``gamma``; changes ``by_gamma``."""
+def pure_autocovariance_adjoint(ar, gamma, by_gamma, by_ar):
+    """Add to ``by_ar`` the derivatives by way of the autocovariances ``gamma``; changes ``by_gamma``."""
     order = ar.size - 1
     lower, partials, variances = step_down(ar)
-    by_ar = np.zeros(order + 1)
     for k in range(gamma.size - 1, order, -1):
         for i in range(1, order + 1):
             by_ar[i] -= by_gamma[k] * gamma[k - i]
@@ -347,12 +373,11 @@ def pure_autocovariance_adjoint(ar, gamma, by_gamma):
         by_lower[k, k] -= by_partial[k] - 2.0 * partials[k] * by_shrink
     for i in range(1, order + 1):
         by_ar[i] += by_lower[order, i]
-    return by_ar
 
 
 @compiled
-def autocovariance_adjoint(ar, ma, by_gamma):
-    """Derivatives by the AR and the MA polynomial, given those by the autocovariances of `autocovariance`."""
+def autocovariance_adjoint(ar, ma, by_gamma, by_ar):
+    """Derivatives by the MA polynomial, given those by the autocovariances; those by the AR are added to ``by_ar``."""
     order, count = ma.size - 1, by_gamma.size
     pure = pure_autocovariance(ar, count + order)
     by_pure = np.zeros(pure.size)
@@ -367,72 +392,90 @@ def autocovariance_adjoint(ar, ma, by_gamma):
         for i in range(max(0, lag), min(order, order + lag) + 1):
             by_ma[i] += by_weight * ma[i - lag]
             by_ma[i - lag] += by_weight * ma[i]
-    return pure_autocovariance_adjoint(ar, pure, by_pure), by_ma
+    pure_autocovariance_adjoint(ar, pure, by_pure, by_ar)
+    return by_ma
 
 
 @compiled
-def polynomials(angles, order):
-    """The AR and MA polynomials of ``order`` (p, q, P, Q): sines of ``angles`` are partial autocorrelations."""
-    partial = INSIDE * np.sin(angles)
-    p, q, P, Q = order
-    short_ar = polynomial(partial[:p])
-    short_ma = polynomial(partial[p : p + q])
-    seasonal_ar = polynomial(partial[p + q : p + q + P])
-    seasonal_ma = polynomial(partial[p + q + P : p + q + P + Q])
-    return product(short_ar, seasonal_ar, SEASON), product(short_ma, seasonal_ma, SEASON)
-
-
-@compiled
-def polynomials_adjoint(angles, order, by_ar, by_ma):
-    """Derivatives by the angles, given those by both polynomials. A polynomial is linear in each of its partials."""
-    partial = INSIDE * np.sin(angles)
-    p, q, P, Q = order
-    out = np.zeros(angles.size)
-    for first, size, other, others, step, skip, by in (
-        (0, p, p + q, P, 1, SEASON, by_ar),
-        (p, q, p + q + P, Q, 1, SEASON, by_ma),
-        (p + q, P, 0, p, SEASON, 1, by_ar),
-        (p + q + P, Q, p, q, SEASON, 1, by_ma),
-    ):
-        factor_coefficients = polynomial(partial[other : other + others])
-        for k in range(size):
-            raised = partial[first : first + size].copy()
-            raised[k] = 1.0
-            lowered = raised.copy()
-            lowered[k] = 0.0
-            change = polynomial(raised) - polynomial(lowered)
-            for i in range(size + 1):
-                for j in range(others + 1):
-                    out[first + k] += by[i * step + j * skip] * change[i] * factor_coefficients[j]
-            out[first + k] *= INSIDE * math.cos(angles[first + k])
+def partial_autocorrelations(angles):
+    """What the coordinates of a point stand for: inside (-1, 1), with a boundary that is reached."""
+    out = np.empty(angles.size)
+    for i in range(angles.size):
+        out[i] = INSIDE * math.sin(angles[i])
     return out
 
 
 @compiled
+def polynomials(angles, order):
+    """Short AR, short MA, seasonal AR and seasonal MA polynomial at a point."""
+    p, q, P, _ = order
+    partials = partial_autocorrelations(angles)
+    return (
+        polynomial(partials[:p]),
+        polynomial(partials[p : p + q]),
+        polynomial(partials[p + q : p + q + P]),
+        polynomial(partials[p + q + P : sum(order)]),
+    )
+
+
+@compiled
+def product_adjoint(angles, first, short, first_seasonal, seasonal, by_product, out):
+    """Derivatives by the angles of both factors, given those by their product, put into ``out``.
+
+    A polynomial is linear in each of its partial autocorrelations.
+    """
+    for which in range(2):
+        begin, factor, other = (first, short, seasonal) if which == 0 else (first_seasonal, seasonal, short)
+        step, skip = (1, SEASON) if which == 0 else (SEASON, 1)
+        partials = partial_autocorrelations(angles[begin : begin + factor.size - 1])
+        for k in range(partials.size):
+            here, total = partials[k], 0.0
+            partials[k] = 1.0
+            high = polynomial(partials)
+            partials[k] = 0.0
+            low = polynomial(partials)
+            partials[k] = here
+            for i in range(factor.size):
+                for j in range(other.size):
+                    total += by_product[i * step + j * skip] * (high[i] - low[i]) * other[j]
+            out[begin + k] = total * INSIDE * math.cos(angles[begin + k])
+
+
+@inlined
 def objective(point, order, rows, pulses, means, precisions):
     """Minus the log-likelihood at a ``point``, and what its derivative is made of.
 
     A point is angles, and with a prior the log of the variance behind them.
     """
-    ar, ma = polynomials(point, order)
+    factors = polynomials(point, order)
+    ar, ma = product(factors[0], factors[2]), product(factors[1], factors[3])
     variance = math.exp(point[-1]) if precisions.size > 0 else 1.0
     errors, variances, predictions, gains = innovations(rows, ar, ma)
     value, variance, matrix = deviance(errors, variances, pulses, means, precisions, variance)
-    return value, (ar, ma, errors, variances, predictions, gains, matrix, variance)
+    return value, (factors, ar, ma, errors, variances, predictions, gains, matrix, variance)
 
 
-@compiled
-def gradient(point, made, order, rows, pulses, means, precisions):
+@inlined
+def gradient(point, made, order, pulses, means, precisions):
     """Derivatives of the objective by the coordinates of ``point``, from what was ``made`` of it there."""
-    ar, ma, errors, variances, predictions, gains, matrix, variance = made
-    mixed, mixed_predictions, signals = carriers(rows, errors, predictions, matrix, pulses, precisions, variance)
+    factors, ar, ma, errors, variances, predictions, gains, matrix, variance = made
+    mixture, signals = carriers(errors, matrix, pulses, precisions, variance)
     by_ar, by_gamma = innovations_adjoint(
-        mixed, mixed_predictions, signals, predictions[rows.shape[0]], variances, gains, ar
+        mixed(mixture, errors, errors.shape[1]),
+        mixed(mixture, predictions, predictions.shape[1]),
+        signals,
+        predictions[-1],
+        variances,
+        gains,
+        ar,
     )
-    also_by_ar, by_ma = autocovariance_adjoint(ar, ma, by_gamma)
-    out = polynomials_adjoint(point, order, by_ar + also_by_ar, by_ma)
+    by_ma = autocovariance_adjoint(ar, ma, by_gamma, by_ar)
+    out = np.zeros(point.size)
+    p, q, P, _ = order
+    product_adjoint(point, 0 * p, factors[0], p + q, factors[2], by_ar, out)
+    product_adjoint(point, p, factors[1], p + q + P, factors[3], by_ma, out)
     if precisions.size > 0:
-        out[-1] = by_log_variance(matrix, rows.shape[1], pulses, means, precisions, variance)
+        out[-1] = by_log_variance(matrix, errors.shape[1], pulses, means, precisions, variance)
     return out
 
 
@@ -449,41 +492,54 @@ def by_log_variance(matrix, n, pulses, means, precisions, variance):
 
 
 @compiled
-def minimise(point, scale, order, rows, pulses, means, precisions):
-    """The lowest point found from ``point`` by BFGS, its value, the evaluations, and the descent still promised."""
+def downhill(inverse, slopes, step):
+    """The descent promised by a quasi-Newton ``step``, which is written in place and no longer than `LONGEST`."""
+    longest, promise = LONGEST, 0.0
+    for i in range(step.size):
+        step[i] = 0.0
+        for j in range(step.size):
+            step[i] -= inverse[i, j] * slopes[j]
+        longest = max(longest, abs(step[i]))
+    for i in range(step.size):
+        step[i] *= LONGEST / longest
+        promise -= step[i] * slopes[i]
+    return promise
+
+
+@compiled
+def minimise(point, inverse, close, order, rows, pulses, means, precisions):
+    """The lowest value found by BFGS, the evaluations, and the descent still promised, less than ``close`` if it can.
+
+    ``point`` and ``inverse``, the inverse Hessian to begin with, become those at the end. A step that does not give a
+    tenth of what it promised is shortened by parabolas.
+    """
     size = point.size
-    inverse = np.zeros((size, size))
-    for i in range(size):
-        inverse[i, i] = scale
-    value, made = objective(point, order, rows, pulses, means, precisions)
-    evaluations = 1
-    promise = np.inf
-    if size == 0 or not value < np.inf:
-        return point, value, evaluations, 0.0 if value < np.inf else promise
-    slopes = gradient(point, made, order, rows, pulses, means, precisions)
-    for _ in range(MOST):
-        step = -inverse @ slopes
-        step *= min(1.0, LONGEST / np.abs(step).max())
-        promise = -(step @ slopes)
-        if promise < CLOSE:
-            break
-        share = 1.0
-        found, made = objective(point + step, order, rows, pulses, means, precisions)
-        evaluations += 1
-        while not found <= value - 0.1 * share * promise and share > 1e-9:
+    value, promise, share = np.inf, np.inf, 1.0
+    step, tried, slopes, change = np.zeros(size), np.empty(size), np.empty(size), np.empty(size)
+    for evaluations in range(1, MOST):
+        for i in range(size):
+            tried[i] = point[i] + share * step[i]
+        found, made = objective(tried, order, rows, pulses, means, precisions)
+        if evaluations == 1 or found <= value - 0.1 * share * promise:
+            value = found
+            if size == 0 or not value < np.inf:
+                return value, evaluations, 0.0 if value < np.inf else np.inf
+            new = gradient(tried, made, order, pulses, means, precisions)
+            for i in range(size):
+                change[i] = new[i] - slopes[i]
+                step[i] *= share
+                point[i], slopes[i] = tried[i], new[i]
+            if evaluations > 1:
+                update(inverse, step, change)
+            promise = downhill(inverse, slopes, step)
+            share = 1.0
+        else:
             bend = found - value + share * promise
             shorter = 0.5 * share * share * promise / bend if bend < np.inf else 0.0
             share = min(max(shorter, 0.1 * share), 0.5 * share)
-            found, made = objective(point + share * step, order, rows, pulses, means, precisions)
-            evaluations += 1
-        if share <= 1e-9:
+        if promise < close or share < 1e-9:
             break
-        point = point + share * step
-        value = found
-        before = slopes
-        slopes = gradient(point, made, order, rows, pulses, means, precisions)
-        update(inverse, share * step, slopes - before)
-    return point, value, evaluations, promise
+    return value, evaluations, promise
 
 
 @compiled
@@ -512,7 +568,7 @@ def settle(rows, pulses, means, precisions):
     """Coefficients of a first regression with white errors, taken from the last of ``rows`` in place.
 
     They change no likelihood but for the means, which move by as much, and keep rounding errors small. Also returned:
-    the moved means, the mean square left, and the first row that depends on those before, or -1.
+    the mean square left, and the first row that depends on those before, or -1.
     """
     last, n = rows.shape[0] - 1, rows.shape[1]
     square = 0.0
@@ -528,32 +584,7 @@ def settle(rows, pulses, means, precisions):
         square = 0.0
         for t in range(n):
             square += rows[last, t] ** 2 / n
-    return shift, means - shift[pulses : pulses + means.size], square, dependent
-
-
-@compiled
-def maximise(orders, rows, pulses, means, precisions, square, start):
-    """The highest likelihood of every order (p, q, P, Q): points, minus log-likelihoods, evaluations, promises.
-
-    ``start`` is a point for the first order, or empty.
-    """
-    count = orders.shape[0]
-    spare = 1 if precisions.size > 0 else 0
-    points = np.zeros((count, 13))
-    values = np.full(count, np.inf)
-    evaluations = np.zeros(count, np.int64)
-    promises = np.full(count, np.inf)
-    for i in range(count):
-        order = (orders[i, 0], orders[i, 1], orders[i, 2], orders[i, 3])
-        size = orders[i].sum() + spare
-        point = np.full(size, 0.1)
-        if spare:
-            point[size - 1] = math.log(square)
-        if start.size == size:
-            point = start
-        found = minimise(point, 1.0 / rows.shape[1], order, rows, pulses, means, precisions)
-        points[i, :size], values[i], evaluations[i], promises[i] = found
-    return points, values, evaluations, promises
+    return shift, square, dependent
 
 
 @compiled
@@ -569,9 +600,10 @@ def recursive_residuals(errors, pulses, means, precisions, variance):
         root = math.sqrt(variance * precisions[i])
         known[pulses + i, pulses + i] = root
         known[pulses + i, size] = root * means[i]
-    out = np.empty(n)
+    out, row = np.empty(n), np.empty(size + 1)
     for t in range(n):
-        row = errors[:, t].copy()
+        for j in range(size + 1):
+            row[j] = errors[j, t]
         spent = False
         for i in range(size):
             if abs(row[i]) > 1e-9:
