@@ -54,7 +54,7 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
     rows = difference(levels, d, D)
     means, precisions = _prior(prior, X.shape[1])
     shift, square, dependent = likelihood.settle(rows, gaps.size, means, precisions)
-    if dependent >= 0:
+    if dependent >= 0 or not square > 0.0:
         raise KernelError(f"arima: {_dependence(dependent, gaps + start, X.shape[1])}")
     levels[-1] -= shift @ levels[:-1]
     means = means - shift[gaps.size : gaps.size + means.size]
@@ -83,9 +83,9 @@ def _prior(prior: Prior | None, regressors: int) -> Prior:
 
 
 def _dependence(row: int, gaps: NDArray[np.intp], regressors: int) -> str:
-    if row < gaps.size:
+    if 0 <= row < gaps.size:
         return f"month {gaps[row]} of y is missing and no other month says what it was; fit a simpler model."
-    if row < gaps.size + regressors:
+    if 0 <= row < gaps.size + regressors:
         return (
             f"regressor {row - gaps.size} is constant or depends on those before it once differenced; leave it out "
             "or give a prior."
@@ -94,12 +94,12 @@ def _dependence(row: int, gaps: NDArray[np.intp], regressors: int) -> str:
 
 
 def difference(levels: Floats, d: int, D: int) -> Floats:
-    """Rows of ``levels`` differenced d times by one month and D times by a season: d + 12 D months shorter."""
+    """Rows of ``levels`` differenced d times by one month and D times by a season: d + 12 D months shorter, never the same array."""
     for _ in range(d):
         levels = levels[:, 1:] - levels[:, :-1]
     for _ in range(D):
         levels = levels[:, SEASON:] - levels[:, :-SEASON]
-    return np.ascontiguousarray(levels)
+    return np.array(levels, order="C")
 
 
 def integrate(steps: Floats, levels: Floats, d: int, D: int) -> Floats:
