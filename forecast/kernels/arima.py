@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.kernels import KernelError, likelihood
-from forecast.kernels.differenced import SEASON, Differenced, Floats, Prior, arrange, integrate
+from forecast.kernels.differenced import SEASON, Differenced, Prior, arrange, integrate
+from forecast.kernels.likelihood import Floats, Order
 
 Triple = tuple[int, int, int]
-Order = tuple[int, int, int, int]
-"""p, q, P, Q"""
 
 HIGHEST = {"p": 3, "d": 2, "q": 3, "P": 3, "D": 1, "Q": 3}
 PLACES = ((0.4, 0.8), (-0.3, -1.2), (0.8, 1.2), (-1.2, -1.2))
@@ -137,7 +136,8 @@ def fit(
     """
     design = _design(y, X, order, seasonal_order, prior)
     arma_order = _arma_order(order, seasonal_order)
-    found = _maximum(design, arma_order, _first_points(design, arma_order, THOROUGH) if start is None else [_end(start, order, seasonal_order)])
+    points = _first_points(design, arma_order, THOROUGH) if start is None else [_end(start, order, seasonal_order)]
+    found = _maximum(design, arma_order, points)
     return _at_point(design, order, seasonal_order, found, prior)
 
 
@@ -232,7 +232,8 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     design = _applied(fitted, y, X)
     future = np.vstack([X[design.stop :], X_future])
     count, n = design.rows.shape
-    errors, variances, predictions, _ = likelihood.innovations(_followed(design.rows, len(future)), *_polynomials(fitted))
+    followed = _followed(design.rows, len(future))
+    errors, variances, predictions, _ = likelihood.innovations(followed, *_polynomials(fitted))
     moved, inverse = _regression(design, errors[:count, :n], fitted.variance)
     d, D = fitted.order[1], fitted.seasonal_order[1]
     columns = integrate(predictions[:count, n : n + len(future)], design.levels, d, D)
@@ -261,12 +262,10 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     _check_columns(fitted, X, X)
     design = _applied(fitted, y, X)
     errors, _, _, _ = likelihood.innovations(design.rows, *_polynomials(fitted))
+    residuals = likelihood.recursive_residuals(errors, design.pulses, design.means, design.precisions, fitted.variance)
     out = np.full(len(y), np.nan)
-    first = design.stop - design.rows.shape[1]
-    out[first : design.stop] = likelihood.recursive_residuals(
-        errors, design.pulses, design.means, design.precisions, fitted.variance
-    )
-    return out / np.sqrt(fitted.variance)
+    out[design.stop - residuals.size : design.stop] = residuals / np.sqrt(fitted.variance)
+    return out
 
 
 def _arma_order(order: Triple, seasonal_order: Triple) -> Order:
@@ -287,9 +286,7 @@ def _matrix(X: Floats | None, months: int, name: str) -> Floats:
     return X
 
 
-def _design(
-    y: Floats, X: Floats | None, order: Triple, seasonal_order: Triple, prior: Prior | None
-) -> Differenced:
+def _design(y: Floats, X: Floats | None, order: Triple, seasonal_order: Triple, prior: Prior | None) -> Differenced:
     _arma_order(order, seasonal_order)
     y = np.asarray(y, dtype=float)
     if y.ndim != 1 or np.isinf(y).any():
@@ -403,7 +400,10 @@ def _conclude(
     return ArimaFit(
         order,
         seasonal_order,
-        *parts,
+        ar=parts[0],
+        ma=parts[1],
+        seasonal_ar=parts[2],
+        seasonal_ma=parts[3],
         coefficients=(design.shift + moved)[regressors],
         coefficient_covariance=variance * inverse[regressors, regressors],
         variance=variance,
@@ -431,7 +431,7 @@ def _regression(design: Differenced, errors: Floats, variance: float) -> tuple[F
     """Coefficients less the shift of ``design``, and their covariance over ``variance``."""
     errors = np.ascontiguousarray(errors)
     matrix, _ = likelihood.regression(errors, design.pulses, design.means, design.precisions, variance)
-    return likelihood.estimates(matrix)  # type: ignore[no-any-return]
+    return likelihood.estimates(matrix)
 
 
 def _aicc(log_likelihood: float, design: Differenced, parameters: int) -> float:
@@ -462,7 +462,7 @@ def _applied(fitted: ArimaFit, y: Floats, X: Floats) -> Differenced:
 
 
 def _followed(rows: Floats, ahead: int) -> Floats:
-    """``rows`` gone on for ``ahead`` steps as predicted, and a row for each step: 0 before, 1 in it, then as predicted."""
+    """``rows`` going on as predicted for ``ahead`` steps; a row for each step, 0 before, 1 in it, then as predicted."""
     count, n = rows.shape
     out = np.full((count + ahead, n + ahead), np.nan)
     out[:count, :n] = rows

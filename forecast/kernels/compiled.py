@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OPTIONS = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
 """Sums may be reordered to use wide registers; infinities and NaN keep their meaning."""
 
 
@@ -20,11 +20,11 @@ def compiled(function: Function) -> Function:
     (``NUMBA_CACHE_DIR`` overrides both). Where neither can be written it is compiled again in every process.
     """
     try:
-        return numba.njit(function, cache=True, **OPTIONS)  # type: ignore[no-any-return]
+        return cast(Function, numba.njit(function, cache=True, **OPTIONS))
     except RuntimeError:  # numba found no folder to write to
-        return numba.njit(function, **OPTIONS)  # type: ignore[no-any-return]
+        return cast(Function, numba.njit(function, **OPTIONS))
 
 
 def inlined(function: Function) -> Function:
     """``function``, compiled as part of each compiled function that calls it, where that saves machine code."""
-    return numba.njit(function, inline="always", **OPTIONS)  # type: ignore[no-any-return]
+    return cast(Function, numba.njit(function, inline="always", **OPTIONS))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.kernels import KernelError, likelihood
+from forecast.kernels.likelihood import Floats
 
-Floats = NDArray[np.float64]
 Prior = tuple[Floats, Floats]
 """Means and standard deviations of the coefficients, one each a regressor."""
 
@@ -64,6 +64,8 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
 def _fill(y: Floats) -> tuple[Floats, NDArray[np.intp]]:
     """``y`` with the last value before each gap in it, and where the gaps are."""
     missing = np.isnan(y)
+    if not missing.any():
+        return y, np.empty(0, dtype=np.intp)
     last = np.maximum.accumulate(np.where(missing, 0, np.arange(y.size)))
     return y[last], np.flatnonzero(missing)
 
@@ -75,7 +77,8 @@ def _prior(prior: Prior | None, regressors: int) -> Prior:
     means, sds = (np.array(part, dtype=float) for part in prior)
     if means.shape != (regressors,) or sds.shape != (regressors,):
         raise KernelError(
-            f"arima: the prior needs a mean and an sd for each of {regressors} regressors, has {means.size} and {sds.size}."
+            f"arima: the prior needs a mean and an sd for each of {regressors} regressors, has {means.size} and "
+            f"{sds.size}."
         )
     if not (np.isfinite(means).all() and np.isfinite(sds).all() and (sds > 0).all()):
         raise KernelError("arima: the prior needs finite means and finite sds above zero; leave it out for flat ones.")
@@ -94,7 +97,7 @@ def _dependence(row: int, gaps: NDArray[np.intp], regressors: int) -> str:
 
 
 def difference(levels: Floats, d: int, D: int) -> Floats:
-    """Rows of ``levels`` differenced d times by one month and D times by a season: d + 12 D months shorter, never the same array."""
+    """Rows of ``levels`` differenced d times by one month and D times by a season: a new array, d + 12 D shorter."""
     for _ in range(d):
         levels = levels[:, 1:] - levels[:, :-1]
     for _ in range(D):
@@ -103,12 +106,19 @@ def difference(levels: Floats, d: int, D: int) -> Floats:
 
 
 def integrate(steps: Floats, levels: Floats, d: int, D: int) -> Floats:
-    """What follows rows of ``levels`` when their differences go on as ``steps``, shape (rows, h): undoes `difference`."""
-    back = np.array([1.0])
-    for lag in [1] * d + [SEASON] * D:
-        back = np.convolve(back, np.r_[1.0, np.zeros(lag - 1), -1.0])
+    """What follows rows of ``levels`` when their differences go on as ``steps``, shape (rows, h)."""
+    back = _difference_polynomial(d, D)
     size, known = back.size - 1, levels.shape[1]
-    out = np.hstack([levels, steps])
-    for t in range(known, out.shape[1]):
+    out = np.concatenate([levels[:, known - size :], steps], axis=1)
+    for t in range(size, out.shape[1]):
         out[:, t] -= out[:, t - size : t] @ back[:0:-1]
-    return out[:, known:]
+    return out[:, size:]
+
+
+def _difference_polynomial(d: int, D: int) -> Floats:
+    """Coefficients of ``(1 - B) ** d (1 - B ** SEASON) ** D``."""
+    out = np.zeros(d + SEASON * D + 1)
+    out[0] = 1.0
+    for lag in (1,) * d + (SEASON,) * D:
+        out[lag:] -= out[:-lag]
+    return out

@@ -1,8 +1,10 @@
 """The exact Gaussian likelihood of a regression with seasonal ARMA errors, and its maximum: compiled.
 
 Polynomials in the lag operator are arrays of coefficients, 1 first: AR ``1 - 0.5 B`` is ``[1, -0.5]`` and MA
-``1 + 0.3 B`` is ``[1, 0.3]``. ``rows`` holds the differenced columns, one a row of the array, in the order pulses (one for each
-missing month), regressors, series. Variances are relative to the variance of the innovations.
+``1 + 0.3 B`` is ``[1, 0.3]``. ``rows`` holds the differenced columns, one a row: a pulse for each missing month, then
+regressors, then the series. ``means`` and ``precisions`` are those of a prior of the regressors, empty without one.
+Variances are relative to that of the innovations. A function called ``..._adjoint`` is another one run backwards: from
+derivatives of the deviance by what that returns to those by what it is given, ``by_...``.
 
 References
 ----------
@@ -15,8 +17,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.kernels.compiled import compiled, inlined
+
+Floats = NDArray[np.float64]
+Order = tuple[int, int, int, int]
+"""p, q, P, Q"""
+Factors = tuple[Floats, Floats, Floats, Floats]
+"""Short AR, short MA, seasonal AR and seasonal MA polynomial."""
+Made = tuple[Factors, Floats, Floats, Floats, Floats, Floats, Floats, Floats, float]
+"""Factors, AR, MA, errors, variances, predictions, gains, Cholesky factor of the regression, variance."""
 
 LEAST_VARIANCE = 0.999999
 DEPENDENT = 1e-13
@@ -27,7 +38,7 @@ LONGEST = 0.7
 
 
 @compiled
-def polynomial(partials):
+def polynomial(partials: Floats) -> Floats:
     """Coefficients of the polynomial with these partial autocorrelations (Durbin-Levinson)."""
     order = partials.size
     out = np.zeros(order + 1)
@@ -43,7 +54,7 @@ def polynomial(partials):
 
 
 @compiled
-def product(short, seasonal):
+def product(short: Floats, seasonal: Floats) -> Floats:
     """Coefficients of ``short(B) * seasonal(B ** SEASON)``."""
     out = np.zeros(short.size + SEASON * (seasonal.size - 1))
     for j in range(seasonal.size):
@@ -53,7 +64,7 @@ def product(short, seasonal):
 
 
 @compiled
-def step_down(ar):
+def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
     """Polynomials of every lower order, their last partial autocorrelations, and variances (Levinson, backwards).
 
     ``variances[k]`` is what k values of the past leave of the process ``ar(B) x = e``.
@@ -74,7 +85,7 @@ def step_down(ar):
 
 
 @compiled
-def pure_autocovariance(ar, count):
+def pure_autocovariance(ar: Floats, count: int) -> Floats:
     """Autocovariances 0 .. count - 1, at least as many as the order, of ``ar(B) x = e``."""
     order = ar.size - 1
     lower, partials, variances = step_down(ar)
@@ -90,7 +101,7 @@ def pure_autocovariance(ar, count):
 
 
 @compiled
-def autocovariance(ar, ma, count):
+def autocovariance(ar: Floats, ma: Floats, count: int) -> Floats:
     """Autocovariances 0 .. count - 1 of ``ar(B) w = ma(B) e``."""
     order = ma.size - 1
     pure = pure_autocovariance(ar, count + order)
@@ -106,7 +117,7 @@ def autocovariance(ar, ma, count):
 
 
 @compiled
-def innovations(rows, ar, ma):
+def innovations(rows: Floats, ar: Floats, ma: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Standardised one-step prediction errors of every row, their variances, all predictions, and the gains.
 
     ``predictions[j, t]`` is what row j is expected to be at t given its past. A NaN in ``rows`` is taken as predicted,
@@ -133,19 +144,19 @@ def innovations(rows, ar, ma):
             variances[t] = np.nan
             break
         variances[t] = variance
-        root = math.sqrt(variance)
+        scale = 1.0 / math.sqrt(variance)
         for lag in range(1, ar.size):
             if ar[lag] != 0.0:
                 for j in range(count + 1):
                     predictions[j, t + reach] -= ar[lag] * predictions[j, t + reach - lag]
         for j in range(count):
-            error = (rows[j, t] - predictions[j, t]) / root
+            error = (rows[j, t] - predictions[j, t]) * scale
             if not np.isnan(error):
                 errors[j, t] = error
-                error /= root
+                error *= scale
                 for i in range(reach):
                     predictions[j, t + 1 + i] += error * gains[t, i]
-        partial = -predictions[count, t] / variance
+        partial = -predictions[count, t] * scale * scale
         for i in range(reach):
             other = predictions[count, t + 1 + i]
             gains[t + 1, i] = gains[t, i] + partial * other
@@ -155,7 +166,7 @@ def innovations(rows, ar, ma):
 
 
 @compiled
-def factor(matrix):
+def factor(matrix: Floats) -> int:
     """The index of the first row of ``matrix`` that depends on those before, or -1; its Cholesky factor in place."""
     for i in range(matrix.shape[0]):
         for j in range(i + 1):
@@ -172,7 +183,7 @@ def factor(matrix):
 
 
 @compiled
-def regression(errors, pulses, means, precisions, variance):
+def regression(errors: Floats, pulses: int, means: Floats, precisions: Floats, variance: float) -> tuple[Floats, int]:
     """Cholesky factor of the cross products of standardised ``errors``, with ``variance`` times the prior added."""
     count, n = errors.shape
     matrix = np.zeros((count, count))
@@ -192,11 +203,14 @@ def regression(errors, pulses, means, precisions, variance):
 
 
 @compiled
-def deviance(errors, variances, pulses, means, precisions, variance):
+def deviance(
+    errors: Floats, variances: Floats, pulses: int, means: Floats, precisions: Floats, variance: float
+) -> tuple[float, float, Floats]:
     """Minus the log-likelihood, the variance of the innovations, and the Cholesky factor of the regression.
 
-    The first is infinite where it cannot be computed. Without prior precisions the regression coefficients and the variance are at their maximum; with them the
-    coefficients are integrated out at the ``variance`` given. Missing months are integrated out with a flat prior.
+    The first is infinite where it cannot be computed. Without prior precisions the regression coefficients and the
+    variance are at their maximum; with them the coefficients are integrated out at the ``variance`` given. Missing
+    months are integrated out with a flat prior.
     """
     n = variances.size
     total = 0.0
@@ -221,7 +235,7 @@ def deviance(errors, variances, pulses, means, precisions, variance):
 
 
 @compiled
-def inverted(matrix, size):
+def inverted(matrix: Floats, size: int) -> Floats:
     """The inverse of the first ``size`` rows and columns of a lower triangle."""
     out = np.zeros((size, size))
     for column in range(size):
@@ -235,7 +249,7 @@ def inverted(matrix, size):
 
 
 @compiled
-def estimates(matrix):
+def estimates(matrix: Floats) -> tuple[Floats, Floats]:
     """The coefficients on all rows but the last, and the inverse of their cross products, from the Cholesky factor."""
     size = matrix.shape[0] - 1
     coefficients = np.zeros(size)
@@ -254,7 +268,7 @@ def estimates(matrix):
 
 
 @compiled
-def carriers(errors, matrix, pulses, precisions, variance):
+def carriers(errors: Floats, matrix: Floats, pulses: int, precisions: Floats, variance: float) -> tuple[Floats, Floats]:
     """Mixtures of rows that carry the derivative of the deviance, and the derivative by their errors.
 
     They are a row orthogonal to the others for each coefficient that is integrated out, and the residual series.
@@ -279,7 +293,7 @@ def carriers(errors, matrix, pulses, precisions, variance):
 
 
 @compiled
-def mixed(mixture, rows, length):
+def mixed(mixture: Floats, rows: Floats, length: int) -> Floats:
     """Mixtures of the first of ``rows``, of a ``length``: a matrix product."""
     out = np.zeros((mixture.shape[0], length))
     for i in range(mixture.shape[0]):
@@ -291,7 +305,9 @@ def mixed(mixture, rows, length):
 
 
 @compiled
-def innovations_adjoint(raw, predictions, signals, revision, variances, gains, ar):
+def innovations_adjoint(
+    errors: Floats, predictions: Floats, signals: Floats, revision: Floats, variances: Floats, gains: Floats, ar: Floats
+) -> tuple[Floats, Floats]:
     """Derivatives by the AR polynomial and by the autocovariances, given ``signals``, those by standardised errors.
 
     `innovations` run backwards. Predictions and ``revision`` (its last row) are taken back step by step, in place.
@@ -303,10 +319,12 @@ def innovations_adjoint(raw, predictions, signals, revision, variances, gains, a
     by_revision = np.zeros(n + reach + 1)
     by_prediction = np.zeros((count, n + reach + 1))
     by_variance = 0.0
-    for t in range(n - 1, -1, -1):
-        variance = variances[t]
-        partial = -revision[t] / variance
-        by_partial = -2.0 * partial * variance * by_variance
+    for back in range(n):
+        t = n - 1 - back
+        scale = 1.0 / math.sqrt(variances[t])
+        precision = scale * scale
+        partial = -revision[t] * precision
+        by_partial = -2.0 * partial * variances[t] * by_variance
         by_variance *= 1.0 - partial * partial
         for i in range(reach):
             other = revision[t + 1 + i] - partial * gains[t, i]
@@ -315,19 +333,19 @@ def innovations_adjoint(raw, predictions, signals, revision, variances, gains, a
             by_revision[t + 1 + i] += partial * by_gain[i]
             by_gain[i] = straight
             revision[t + 1 + i] = other
-        by_revision[t] -= by_partial / variance
-        by_variance -= by_partial * partial / variance
+        by_revision[t] -= by_partial * precision
+        by_variance -= by_partial * partial * precision
         for j in range(count):
             by_error = 0.0
-            error = raw[j, t] / math.sqrt(variance)
+            error = errors[j, t] * scale
             for i in range(reach):
                 by_error += by_prediction[j, t + 1 + i] * gains[t, i]
                 by_gain[i] += error * by_prediction[j, t + 1 + i]
                 predictions[j, t + 1 + i] -= error * gains[t, i]
-            by_raw = signals[j, t] / math.sqrt(variance) + by_error / variance
-            by_variance -= (0.5 * signals[j, t] / math.sqrt(variance) + by_error / variance) * error
-            by_prediction[j, t] -= by_raw
-        by_variance += 0.5 / variance
+            half = signals[j, t] * scale
+            by_variance -= (0.5 * half + by_error * precision) * error
+            by_prediction[j, t] -= half + by_error * precision
+        by_variance += 0.5 * precision
         last = t + reach
         for lag in range(1, ar.size):
             by_ar[lag] -= by_revision[last] * revision[last - lag]
@@ -343,7 +361,7 @@ def innovations_adjoint(raw, predictions, signals, revision, variances, gains, a
 
 
 @compiled
-def pure_autocovariance_adjoint(ar, gamma, by_gamma, by_ar):
+def pure_autocovariance_adjoint(ar: Floats, gamma: Floats, by_gamma: Floats, by_ar: Floats) -> None:
     """Add to ``by_ar`` the derivatives by way of the autocovariances ``gamma``; changes ``by_gamma``."""
     order = ar.size - 1
     lower, partials, variances = step_down(ar)
@@ -376,7 +394,7 @@ def pure_autocovariance_adjoint(ar, gamma, by_gamma, by_ar):
 
 
 @compiled
-def autocovariance_adjoint(ar, ma, by_gamma, by_ar):
+def autocovariance_adjoint(ar: Floats, ma: Floats, by_gamma: Floats, by_ar: Floats) -> Floats:
     """Derivatives by the MA polynomial, given those by the autocovariances; those by the AR are added to ``by_ar``."""
     order, count = ma.size - 1, by_gamma.size
     pure = pure_autocovariance(ar, count + order)
@@ -397,7 +415,7 @@ def autocovariance_adjoint(ar, ma, by_gamma, by_ar):
 
 
 @compiled
-def partial_autocorrelations(angles):
+def partial_autocorrelations(angles: Floats) -> Floats:
     """What the coordinates of a point stand for: inside (-1, 1), with a boundary that is reached."""
     out = np.empty(angles.size)
     for i in range(angles.size):
@@ -406,7 +424,7 @@ def partial_autocorrelations(angles):
 
 
 @compiled
-def polynomials(angles, order):
+def polynomials(angles: Floats, order: Order) -> Factors:
     """Short AR, short MA, seasonal AR and seasonal MA polynomial at a point."""
     p, q, P, _ = order
     partials = partial_autocorrelations(angles)
@@ -419,7 +437,9 @@ def polynomials(angles, order):
 
 
 @compiled
-def product_adjoint(angles, first, short, first_seasonal, seasonal, by_product, out):
+def product_adjoint(
+    angles: Floats, first: int, short: Floats, first_seasonal: int, seasonal: Floats, by_product: Floats, out: Floats
+) -> None:
     """Derivatives by the angles of both factors, given those by their product, put into ``out``.
 
     A polynomial is linear in each of its partial autocorrelations.
@@ -442,7 +462,9 @@ def product_adjoint(angles, first, short, first_seasonal, seasonal, by_product, 
 
 
 @inlined
-def objective(point, order, rows, pulses, means, precisions):
+def objective(
+    point: Floats, order: Order, rows: Floats, pulses: int, means: Floats, precisions: Floats
+) -> tuple[float, Made]:
     """Minus the log-likelihood at a ``point``, and what its derivative is made of.
 
     A point is angles, and with a prior the log of the variance behind them.
@@ -456,7 +478,7 @@ def objective(point, order, rows, pulses, means, precisions):
 
 
 @inlined
-def gradient(point, made, order, pulses, means, precisions):
+def gradient(point: Floats, made: Made, order: Order, pulses: int, means: Floats, precisions: Floats) -> Floats:
     """Derivatives of the objective by the coordinates of ``point``, from what was ``made`` of it there."""
     factors, ar, ma, errors, variances, predictions, gains, matrix, variance = made
     mixture, signals = carriers(errors, matrix, pulses, precisions, variance)
@@ -480,11 +502,11 @@ def gradient(point, made, order, pulses, means, precisions):
 
 
 @compiled
-def by_log_variance(matrix, n, pulses, means, precisions, variance):
+def by_log_variance(matrix: Floats, n: int, pulses: int, means: Floats, precisions: Floats, variance: float) -> float:
     """The derivative of the deviance by the log of the variance, where there is a prior."""
     size = matrix.shape[0] - 1
     coefficients, inverse = estimates(matrix)
-    total = n - pulses - precisions.size - matrix[size, size] ** 2 / variance
+    total: float = n - pulses - precisions.size - matrix[size, size] ** 2 / variance
     for i in range(precisions.size):
         j = pulses + i
         total += precisions[i] * (variance * inverse[j, j] + (coefficients[j] - means[i]) ** 2)
@@ -492,7 +514,7 @@ def by_log_variance(matrix, n, pulses, means, precisions, variance):
 
 
 @compiled
-def downhill(inverse, slopes, step):
+def downhill(inverse: Floats, slopes: Floats, step: Floats) -> float:
     """The descent promised by a quasi-Newton ``step``, which is written in place and no longer than `LONGEST`."""
     longest, promise = LONGEST, 0.0
     for i in range(step.size):
@@ -507,7 +529,16 @@ def downhill(inverse, slopes, step):
 
 
 @compiled
-def minimise(point, inverse, close, order, rows, pulses, means, precisions):
+def minimise(
+    point: Floats,
+    inverse: Floats,
+    close: float,
+    order: Order,
+    rows: Floats,
+    pulses: int,
+    means: Floats,
+    precisions: Floats,
+) -> tuple[float, int, float]:
     """The lowest value found by BFGS, the evaluations, and the descent still promised, less than ``close`` if it can.
 
     ``point`` and ``inverse``, the inverse Hessian to begin with, become those at the end. A step that does not give a
@@ -543,7 +574,7 @@ def minimise(point, inverse, close, order, rows, pulses, means, precisions):
 
 
 @compiled
-def update(inverse, step, change):
+def update(inverse: Floats, step: Floats, change: Floats) -> None:
     """The inverse Hessian after a ``step`` over which the gradient changed by ``change`` (BFGS), in place."""
     size = step.size
     curvature = 0.0
@@ -564,7 +595,7 @@ def update(inverse, step, change):
 
 
 @compiled
-def settle(rows, pulses, means, precisions):
+def settle(rows: Floats, pulses: int, means: Floats, precisions: Floats) -> tuple[Floats, float, int]:
     """Coefficients of a first regression with white errors, taken from the last of ``rows`` in place.
 
     They change no likelihood but for the means, which move by as much, and keep rounding errors small. Also returned:
@@ -588,7 +619,7 @@ def settle(rows, pulses, means, precisions):
 
 
 @compiled
-def recursive_residuals(errors, pulses, means, precisions, variance):
+def recursive_residuals(errors: Floats, pulses: int, means: Floats, precisions: Floats, variance: float) -> Floats:
     """What the past of the last of ``errors`` and its regression on the others leave of it, in units of its own.
 
     The regression grows by one observation at a time (Givens rotations); an observation that goes into a coefficient of

@@ -21,13 +21,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecast.kernels import KernelError
 from forecast.kernels.compiled import compiled
-from forecast.kernels.likelihood import factor
-
-Floats = NDArray[np.float64]
+from forecast.kernels.likelihood import Floats, factor
 
 GROWTH_SD = 5.0
 NOISE_SD = 0.5
@@ -93,8 +90,8 @@ def fit(
     coefficients, variance, rounds = mode(columns.T @ columns, precisions, pulls, 1.0 / tau, y.size)
     if not 0 < rounds < MOST:
         raise KernelError(
-            f"prophet: {y.size} months and {terms.shape[1]} terms have no posterior maximum that can be found; use fewer "
-            "seasonal terms, regressors or changepoints."
+            f"prophet: {y.size} months and {terms.shape[1]} terms have no posterior maximum that can be found; use "
+            "fewer seasonal terms, regressors or changepoints."
         )
     k, m, beta, delta = coefficients[0], coefficients[1], coefficients[2 : 2 + sds.size], coefficients[2 + sds.size :]
     left = y - terms @ coefficients
@@ -128,7 +125,8 @@ def changepoints(t: Floats, count: int = 25, share: float = 0.8) -> Floats:
     """Prophet's changepoints: ``count`` of the times ``t`` (n,), evenly through the first ``share`` of them."""
     within = int(np.floor(t.size * share))
     count = min(count, within - 1)
-    return t[np.linspace(0, within - 1, count + 1).round().astype(int)[1:]]
+    chosen: Floats = t[np.linspace(0, within - 1, count + 1).round().astype(int)[1:]]
+    return chosen
 
 
 def fourier(days: Floats, order: int, period: float = 365.25) -> Floats:
@@ -156,7 +154,7 @@ def _check(y: Floats, t: Floats, X: Floats, changepoints: Floats, sds: Floats, m
 
 
 @compiled
-def mode(gram, precisions, pulls, rate, n):
+def mode(gram: Floats, precisions: Floats, pulls: Floats, rate: float, n: int) -> tuple[Floats, float, int]:
     """Coefficients and error variance at the posterior's maximum, and the rounds it took; 0 where there is none.
 
     ``gram`` holds the cross products of the terms with normal priors, those with Laplace priors of that ``rate``, and
@@ -194,10 +192,10 @@ def mode(gram, precisions, pulls, rate, n):
 
 
 @compiled
-def squares_left(gram, coefficients):
+def squares_left(gram: Floats, coefficients: Floats) -> float:
     """The sum of squares that ``coefficients`` leave of y."""
     size = coefficients.size
-    total = gram[size, size]
+    total: float = gram[size, size]
     for i in range(size):
         along = -2.0 * gram[size, i]
         for j in range(size):
@@ -207,7 +205,15 @@ def squares_left(gram, coefficients):
 
 
 @compiled
-def quadratic(gram, precisions, pulls, variance, penalty, change, coefficients):
+def quadratic(
+    gram: Floats,
+    precisions: Floats,
+    pulls: Floats,
+    variance: float,
+    penalty: float,
+    change: Floats,
+    coefficients: Floats,
+) -> bool:
     """Whether the coefficients for a ``variance`` can be found; they, and their part with Laplace priors, in place."""
     free, size = precisions.size, gram.shape[0] - 1
     matrix = np.zeros((size + 1, size + 1))
@@ -238,7 +244,7 @@ def quadratic(gram, precisions, pulls, variance, penalty, change, coefficients):
 
 
 @compiled
-def lasso(matrix, first, penalty, x):
+def lasso(matrix: Floats, first: int, penalty: float, x: Floats) -> bool:
     """Whether the lasso whose lower triangle of cross products begins at ``first`` can be solved; ``x`` in place.
 
     An active set: the largest violation joins it, its equations are solved, and what would change sign leaves it.
@@ -264,7 +270,7 @@ def lasso(matrix, first, penalty, x):
 
 
 @compiled
-def settle_active(matrix, first, penalty, signs, x):
+def settle_active(matrix: Floats, first: int, penalty: float, signs: Floats, x: Floats) -> bool:
     """Whether the equations of the active set can be solved: where ``signs`` are not 0, and in place with ``x``."""
     last = matrix.shape[0] - 1
     active = np.zeros(x.size, np.int64)

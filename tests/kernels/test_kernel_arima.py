@@ -45,7 +45,8 @@ def series(kind: str, months: int, seed: int) -> np.ndarray:
     if kind == "zero_heavy":
         volume = np.where(draw.random(months) < 0.7, 0.0, np.exp(noise))
         return np.log(volume + 0.1)
-    return 6.0 + 0.1 * np.cumsum(noise) + 0.4 * np.sin(np.arange(months) * np.pi / 6) + 0.1 * draw.standard_normal(months)
+    season = 0.4 * np.sin(np.arange(months) * np.pi / 6)
+    return 6.0 + season + 0.1 * np.cumsum(noise) + 0.1 * draw.standard_normal(months)
 
 
 def regressors(months: int) -> np.ndarray:
@@ -75,7 +76,7 @@ def arma_parameters(order: tuple, seasonal_order: tuple, kind: str, seed: int) -
 
 
 def reference(y, X, order, seasonal_order, **options):
-    """statsmodels' model, with its filter exact to the end: by default it stops updating too early for eight digits."""
+    """The model of statsmodels, filtered exactly to the end: as it comes it stops updating too early for 8 digits."""
     model = SARIMAX(y, exog=X, order=order, seasonal_order=(*seasonal_order, 12), **options)
     model.ssm.tolerance = 0.0
     return model
@@ -160,7 +161,9 @@ def dense(y, X, order, seasonal_order, parameters, means, sds, variance):
     return -0.5 * (w.size * np.log(2.0 * np.pi) + np.linalg.slogdet(covariance)[1] + square)
 
 
-@pytest.mark.parametrize(("order", "seasonal_order"), [((1, 1, 1), (0, 1, 1)), ((2, 0, 0), (1, 0, 0)), ((0, 1, 2), (0, 0, 0))])
+@pytest.mark.parametrize(
+    ("order", "seasonal_order"), [((1, 1, 1), (0, 1, 1)), ((2, 0, 0), (1, 0, 0)), ((0, 1, 2), (0, 0, 0))]
+)
 def test_a_prior_integrates_the_coefficients_out(order, seasonal_order):
     """The log-likelihood is the density of the differences under the prior, written out as one large normal."""
     y, X = series("plain", 60, 4), regressors(60)

@@ -12,7 +12,6 @@ import pytest
 from forecast.kernels import KernelError
 from forecast.kernels.prophet import ProphetFit, changepoints, draws, fit, fourier
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # Prophet's, under pandas 3.1
 
 
