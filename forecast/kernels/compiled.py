@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -28,3 +29,13 @@ def compiled(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """``function``, compiled as part of each compiled function that calls it, where that saves machine code."""
     return cast(Function, numba.njit(function, inline="always", **OPTIONS))
+
+
+def on_disk(function: Callable[..., Any]) -> bool:
+    """Whether machine code of a `compiled` ``function`` is kept on disk, so that its first call will be quick.
+
+    Code of another version of the package counts too; numba recognises it and compiles again.
+    """
+    folder = cast(Any, function).stats.cache_path
+    stem = f"{Path(function.__code__.co_filename).stem}.{function.__name__}-"
+    return folder is not None and any(Path(folder).glob(f"{stem}*.nbi"))

@@ -29,12 +29,14 @@ Factors = tuple[Floats, Floats, Floats, Floats]
 Made = tuple[Factors, Floats, Floats, Floats, Floats, Floats, Floats, Floats, float]
 """Factors, AR, MA, errors, variances, predictions, gains, Cholesky factor of the regression, variance."""
 
-LEAST_VARIANCE = 0.999999
-DEPENDENT = 1e-13
 SEASON = 12
-INSIDE = 1.0 - 1e-9
-MOST = 400
-LONGEST = 0.7
+INSIDE = 1.0 - 1e-8
+"""The largest partial autocorrelation; nearer to 1, rounding errors are larger than what likelihood is gained."""
+LEAST_VARIANCE = 1.0 - 1e-6
+DEPENDENT = 1e-13
+"""The share of its sum of squares that a row must have of its own."""
+MOST, LONGEST = 400, 0.7
+"""Most evaluations of one descent, and its longest step along any angle."""
 
 
 @compiled

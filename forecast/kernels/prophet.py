@@ -26,11 +26,12 @@ from forecast.kernels import KernelError
 from forecast.kernels.compiled import compiled
 from forecast.kernels.likelihood import Floats, factor
 
-GROWTH_SD = 5.0
-NOISE_SD = 0.5
-MOST = 100
-CLOSE = 1e-9
+GROWTH_SD, NOISE_SD = 5.0, 0.5
+"""Prophet's priors of growth and offset, and of the standard deviation of the errors."""
+MOST, CLOSE = 100, 1e-9
+"""Most rounds, and the change of the log variance under which they end."""
 SMALLEST = 1e-14
+"""The share of the mean square of y under which the variance counts as vanishing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def arma_parameters(order: tuple, seasonal_order: tuple, kind: str, seed: int) -
     angles = np.random.default_rng(seed).uniform(-1.0, 1.0, sum(sizes))
     if kind == "near_unit_root":
         angles *= 0.4
-        angles[np.cumsum([0, *sizes[:-1]])[np.array(sizes) > 0]] = 1.45
+        angles[np.cumsum([0, *sizes[:-1]])[np.array(sizes) > 0]] = 1.4
     ar, ma, seasonal_ar, seasonal_ma = (part[1:] for part in likelihood.polynomials(angles, sizes))
     return np.concatenate([-ar, ma, -seasonal_ar, seasonal_ma])
 
