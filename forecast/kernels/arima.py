@@ -233,7 +233,7 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     future = np.vstack([X[design.stop :], X_future])
     count, n = design.rows.shape
     followed = _followed(design.rows, len(future))
-    errors, variances, predictions, _ = likelihood.innovations(followed, *_polynomials(fitted))
+    errors, variances, predictions = _innovations(followed, _parts(fitted))
     moved, inverse = _regression(design, errors[:count, :n], fitted.variance)
     d, D = fitted.order[1], fitted.seasonal_order[1]
     columns = integrate(predictions[:count, n : n + len(future)], design.levels, d, D)
@@ -261,7 +261,7 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     X = _matrix(X, len(y), "X")
     _check_columns(fitted, X, X)
     design = _applied(fitted, y, X)
-    errors, _, _, _ = likelihood.innovations(design.rows, *_polynomials(fitted))
+    errors, _, _ = _innovations(design.rows, _parts(fitted))
     residuals = likelihood.recursive_residuals(errors, design.pulses, design.means, design.precisions, fitted.variance)
     out = np.full(len(y), np.nan)
     out[design.stop - residuals.size : design.stop] = residuals / np.sqrt(fitted.variance)
@@ -389,10 +389,9 @@ def _conclude(
     prior: Prior | None,
 ) -> ArimaFit:
     """The fit at given AR, MA, seasonal AR and seasonal MA parameters."""
-    errors, variances, _, _ = likelihood.innovations(design.rows, *_products(parts))
-    negative, variance, _ = likelihood.deviance(
-        errors, variances, design.pulses, design.means, design.precisions, variance
-    )
+    errors, variances, _ = _innovations(design.rows, parts)
+    matrix, dependent = likelihood.regression(errors, design.pulses, design.means, design.precisions, variance)
+    negative, variance = likelihood.deviance(variances, matrix, dependent, design.pulses, design.precisions, variance)
     if not np.isfinite(negative):
         raise KernelError("arima: the likelihood cannot be computed in double precision here; fit a simpler model.")
     moved, inverse = _regression(design, errors, variance)
@@ -423,15 +422,24 @@ def _products(parts: Sequence[Floats]) -> tuple[Floats, Floats]:
     return likelihood.product(ar, seasonal_ar), likelihood.product(ma, seasonal_ma)
 
 
-def _polynomials(fitted: ArimaFit) -> tuple[Floats, Floats]:
-    return _products((fitted.ar, fitted.ma, fitted.seasonal_ar, fitted.seasonal_ma))
+def _parts(fitted: ArimaFit) -> Sequence[Floats]:
+    return fitted.ar, fitted.ma, fitted.seasonal_ar, fitted.seasonal_ma
+
+
+def _innovations(rows: Floats, parts: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    """Standardised one-step errors of ``rows``, their variances, and all predictions, at given parameters."""
+    ar, ma = _products(parts)
+    reach = max(ar.size, ma.size) - 1
+    pure = likelihood.pure_autocovariance(ar, *likelihood.step_down(ar), reach + ma.size)
+    return likelihood.innovations(rows, ar, likelihood.autocovariance(ma, pure, reach + 1))[:3]
 
 
 def _regression(design: Differenced, errors: Floats, variance: float) -> tuple[Floats, Floats]:
     """Coefficients less the shift of ``design``, and their covariance over ``variance``."""
     errors = np.ascontiguousarray(errors)
     matrix, _ = likelihood.regression(errors, design.pulses, design.means, design.precisions, variance)
-    return likelihood.estimates(matrix)
+    lower = likelihood.inverted(matrix, matrix.shape[0] - 1)
+    return likelihood.solved(matrix), lower.T @ lower
 
 
 def _aicc(log_likelihood: float, design: Differenced, parameters: int) -> float:

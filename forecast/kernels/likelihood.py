@@ -26,8 +26,10 @@ Order = tuple[int, int, int, int]
 """p, q, P, Q"""
 Factors = tuple[Floats, Floats, Floats, Floats]
 """Short AR, short MA, seasonal AR and seasonal MA polynomial."""
-Made = tuple[Factors, Floats, Floats, Floats, Floats, Floats, Floats, Floats, float]
-"""Factors, AR, MA, errors, variances, predictions, gains, Cholesky factor of the regression, variance."""
+Covariances = tuple[Floats, Floats, Floats, Floats]
+"""What `step_down` and `pure_autocovariance` return."""
+Made = tuple[Factors, Floats, Floats, Covariances, Floats, Floats, Floats, Floats, Floats, float]
+"""Factors, AR, MA, covariances, errors, variances, predictions, gains, Cholesky factor of the regression, variance."""
 
 SEASON = 12
 INSIDE = 1.0 - 1e-8
@@ -87,10 +89,9 @@ def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 @compiled
-def pure_autocovariance(ar: Floats, count: int) -> Floats:
-    """Autocovariances 0 .. count - 1, at least as many as the order, of ``ar(B) x = e``."""
+def pure_autocovariance(ar: Floats, lower: Floats, partials: Floats, variances: Floats, count: int) -> Floats:
+    """Autocovariances 0 .. count - 1, or up to the order, of ``ar(B) x = e``, from what `step_down` returns."""
     order = ar.size - 1
-    lower, partials, variances = step_down(ar)
     out = np.empty(max(count, order + 1))
     out[0] = variances[0]
     for k in range(1, out.size):
@@ -103,10 +104,9 @@ def pure_autocovariance(ar: Floats, count: int) -> Floats:
 
 
 @compiled
-def autocovariance(ar: Floats, ma: Floats, count: int) -> Floats:
-    """Autocovariances 0 .. count - 1 of ``ar(B) w = ma(B) e``."""
+def autocovariance(ma: Floats, pure: Floats, count: int) -> Floats:
+    """Autocovariances 0 .. count - 1 of ``ar(B) w = ma(B) e``, from count + order of ``ar(B) x = e``."""
     order = ma.size - 1
-    pure = pure_autocovariance(ar, count + order)
     out = np.zeros(count)
     for lag in range(-order, order + 1):
         weight = 0.0
@@ -119,20 +119,20 @@ def autocovariance(ar: Floats, ma: Floats, count: int) -> Floats:
 
 
 @compiled
-def innovations(rows: Floats, ar: Floats, ma: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Standardised one-step prediction errors of every row, their variances, all predictions, and the gains.
 
     ``predictions[j, t]`` is what row j is expected to be at t given its past. A NaN in ``rows`` is taken as predicted,
     so the predictions behind a tail of NaN are forecasts. The first variance that rounding has left below that of
     the innovations is NaN, and nothing after it is computed.
 
-    An error in step t revises the next ``reach`` predictions by ``gains[t]``. The gain is itself rotated, by the
+    ``gamma`` are the autocovariances up to the higher of both orders, ``reach``. An error in step t revises the next
+    ``reach`` predictions by ``gains[t]``. The gain is itself rotated, by the
     partial autocorrelation of that lag, with what is predicted of one more series that begins as the autocovariances
     and is observed as zero (Morf-Kailath): the last row of ``predictions``.
     """
     count, n = rows.shape
-    reach = max(ar.size, ma.size) - 1
-    gamma = autocovariance(ar, ma, reach + 1)
+    reach = gamma.size - 1
     gains = np.empty((n + 1, reach))
     errors = np.zeros((count, n))
     variances = np.empty(n)
@@ -206,9 +206,9 @@ def regression(errors: Floats, pulses: int, means: Floats, precisions: Floats, v
 
 @compiled
 def deviance(
-    errors: Floats, variances: Floats, pulses: int, means: Floats, precisions: Floats, variance: float
-) -> tuple[float, float, Floats]:
-    """Minus the log-likelihood, the variance of the innovations, and the Cholesky factor of the regression.
+    variances: Floats, matrix: Floats, dependent: int, pulses: int, precisions: Floats, variance: float
+) -> tuple[float, float]:
+    """Minus the log-likelihood, and the variance of the innovations, from what `regression` returns.
 
     The first is infinite where it cannot be computed. Without prior precisions the regression coefficients and the
     variance are at their maximum; with them the coefficients are integrated out at the ``variance`` given. Missing
@@ -218,11 +218,8 @@ def deviance(
     total = 0.0
     for t in range(n):
         total += math.log(variances[t])
-    if not total < np.inf:
-        return np.inf, variance, np.zeros((0, 0))
-    matrix, dependent = regression(errors, pulses, means, precisions, variance)
-    if dependent >= 0:
-        return np.inf, variance, matrix
+    if dependent >= 0 or not total < np.inf:
+        return np.inf, variance
     last = matrix.shape[0] - 1
     seen = n - pulses
     for i in range(pulses + precisions.size):
@@ -233,7 +230,7 @@ def deviance(
     if precisions.size == 0:
         variance = squares / seen
     total += seen * math.log(2.0 * math.pi * variance) + squares / variance
-    return 0.5 * total, variance, matrix
+    return 0.5 * total, variance
 
 
 @compiled
@@ -251,47 +248,34 @@ def inverted(matrix: Floats, size: int) -> Floats:
 
 
 @compiled
-def estimates(matrix: Floats) -> tuple[Floats, Floats]:
-    """The coefficients on all rows but the last, and the inverse of their cross products, from the Cholesky factor."""
+def solved(matrix: Floats) -> Floats:
+    """The coefficients of the last row on all others, from the Cholesky factor of their cross products."""
     size = matrix.shape[0] - 1
-    coefficients = np.zeros(size)
-    inverse = np.zeros((size, size))
+    out = np.zeros(size)
     for i in range(size - 1, -1, -1):
         total = matrix[size, i]
         for k in range(i + 1, size):
-            total -= matrix[k, i] * coefficients[k]
-        coefficients[i] = total / matrix[i, i]
-    lower = inverted(matrix, size)
-    for i in range(size):
-        for j in range(size):
-            for k in range(max(i, j), size):
-                inverse[i, j] += lower[k, i] * lower[k, j]
-    return coefficients, inverse
+            total -= matrix[k, i] * out[k]
+        out[i] = total / matrix[i, i]
+    return out
 
 
 @compiled
-def carriers(errors: Floats, matrix: Floats, pulses: int, precisions: Floats, variance: float) -> tuple[Floats, Floats]:
-    """Mixtures of rows that carry the derivative of the deviance, and the derivative by their errors.
+def carriers(coefficients: Floats, lower: Floats) -> Floats:
+    """The mixtures of rows that carry the derivative of the deviance, shape (mixtures, rows).
 
-    They are a row orthogonal to the others for each coefficient that is integrated out, and the residual series.
+    One row orthogonal to the others for each coefficient that is integrated out, of which ``lower`` is the inverse of
+    the Cholesky factor, and last the residual series.
     """
-    count, n = errors.shape
-    size = pulses + precisions.size
-    lower = inverted(matrix, size)
-    mixture = np.zeros((size + 1, count))
+    size = lower.shape[0]
+    out = np.zeros((size + 1, coefficients.size + 1))
     for i in range(size):
         for j in range(i + 1):
-            mixture[i, j] = lower[i, j]
-    coefficients = estimates(matrix)[0]
-    for j in range(count - 1):
-        mixture[size, j] = -coefficients[j]
-    mixture[size, count - 1] = 1.0
-    signals = mixed(mixture, errors, n)
-    if precisions.size == 0:
-        variance = matrix[count - 1, count - 1] ** 2 / (n - pulses)
-    for t in range(n):
-        signals[size, t] /= variance
-    return mixture, signals
+            out[i, j] = lower[i, j]
+    for j in range(coefficients.size):
+        out[size, j] = -coefficients[j]
+    out[size, coefficients.size] = 1.0
+    return out
 
 
 @compiled
@@ -308,13 +292,14 @@ def mixed(mixture: Floats, rows: Floats, length: int) -> Floats:
 
 @compiled
 def innovations_adjoint(
-    errors: Floats, predictions: Floats, signals: Floats, revision: Floats, variances: Floats, gains: Floats, ar: Floats
+    errors: Floats, predictions: Floats, weight: float, revision: Floats, variances: Floats, gains: Floats, ar: Floats
 ) -> tuple[Floats, Floats]:
-    """Derivatives by the AR polynomial and by the autocovariances, given ``signals``, those by standardised errors.
+    """Derivatives by the AR polynomial and by the autocovariances, from the errors of the mixtures that carry them.
 
-    `innovations` run backwards. Predictions and ``revision`` (its last row) are taken back step by step, in place.
+    The derivatives by the errors are the errors, those of the last mixture times ``weight``. Predictions and
+    ``revision`` (their last row) are taken back step by step, in place.
     """
-    count, n = signals.shape
+    count, n = errors.shape
     reach = gains.shape[1]
     by_ar = np.zeros(ar.size)
     by_gain = np.zeros(reach)
@@ -344,7 +329,7 @@ def innovations_adjoint(
                 by_error += by_prediction[j, t + 1 + i] * gains[t, i]
                 by_gain[i] += error * by_prediction[j, t + 1 + i]
                 predictions[j, t + 1 + i] -= error * gains[t, i]
-            half = signals[j, t] * scale
+            half = errors[j, t] * scale * (weight if j == count - 1 else 1.0)
             by_variance -= (0.5 * half + by_error * precision) * error
             by_prediction[j, t] -= half + by_error * precision
         by_variance += 0.5 * precision
@@ -363,10 +348,11 @@ def innovations_adjoint(
 
 
 @compiled
-def pure_autocovariance_adjoint(ar: Floats, gamma: Floats, by_gamma: Floats, by_ar: Floats) -> None:
+def pure_autocovariance_adjoint(
+    ar: Floats, lower: Floats, partials: Floats, variances: Floats, gamma: Floats, by_gamma: Floats, by_ar: Floats
+) -> None:
     """Add to ``by_ar`` the derivatives by way of the autocovariances ``gamma``; changes ``by_gamma``."""
     order = ar.size - 1
-    lower, partials, variances = step_down(ar)
     for k in range(gamma.size - 1, order, -1):
         for i in range(1, order + 1):
             by_ar[i] -= by_gamma[k] * gamma[k - i]
@@ -396,10 +382,9 @@ def pure_autocovariance_adjoint(ar: Floats, gamma: Floats, by_gamma: Floats, by_
 
 
 @compiled
-def autocovariance_adjoint(ar: Floats, ma: Floats, by_gamma: Floats, by_ar: Floats) -> Floats:
-    """Derivatives by the MA polynomial, given those by the autocovariances; those by the AR are added to ``by_ar``."""
+def autocovariance_adjoint(ma: Floats, pure: Floats, by_gamma: Floats) -> tuple[Floats, Floats]:
+    """Derivatives by the MA polynomial and by the ``pure`` autocovariances."""
     order, count = ma.size - 1, by_gamma.size
-    pure = pure_autocovariance(ar, count + order)
     by_pure = np.zeros(pure.size)
     by_ma = np.zeros(order + 1)
     for lag in range(-order, order + 1):
@@ -412,8 +397,7 @@ def autocovariance_adjoint(ar: Floats, ma: Floats, by_gamma: Floats, by_ar: Floa
         for i in range(max(0, lag), min(order, order + lag) + 1):
             by_ma[i] += by_weight * ma[i - lag]
             by_ma[i - lag] += by_weight * ma[i]
-    pure_autocovariance_adjoint(ar, pure, by_pure, by_ar)
-    return by_ma
+    return by_ma, by_pure
 
 
 @compiled
@@ -473,45 +457,66 @@ def objective(
     """
     factors = polynomials(point, order)
     ar, ma = product(factors[0], factors[2]), product(factors[1], factors[3])
+    reach = max(ar.size, ma.size) - 1
+    lower, partials, left = step_down(ar)
+    pure = pure_autocovariance(ar, lower, partials, left, reach + ma.size)
+    errors, variances, predictions, gains = innovations(rows, ar, autocovariance(ma, pure, reach + 1))
     variance = math.exp(point[-1]) if precisions.size > 0 else 1.0
-    errors, variances, predictions, gains = innovations(rows, ar, ma)
-    value, variance, matrix = deviance(errors, variances, pulses, means, precisions, variance)
-    return value, (factors, ar, ma, errors, variances, predictions, gains, matrix, variance)
+    matrix, dependent = regression(errors, pulses, means, precisions, variance)
+    value, variance = deviance(variances, matrix, dependent, pulses, precisions, variance)
+    covariances = (lower, partials, left, pure)
+    return value, (factors, ar, ma, covariances, errors, variances, predictions, gains, matrix, variance)
 
 
 @inlined
 def gradient(point: Floats, made: Made, order: Order, pulses: int, means: Floats, precisions: Floats) -> Floats:
     """Derivatives of the objective by the coordinates of ``point``, from what was ``made`` of it there."""
-    factors, ar, ma, errors, variances, predictions, gains, matrix, variance = made
-    mixture, signals = carriers(errors, matrix, pulses, precisions, variance)
+    factors, ar, ma, covariances, errors, variances, predictions, gains, matrix, variance = made
+    coefficients = solved(matrix)
+    inverse = inverted(matrix, pulses + precisions.size)
+    mixture = carriers(coefficients, inverse)
     by_ar, by_gamma = innovations_adjoint(
         mixed(mixture, errors, errors.shape[1]),
         mixed(mixture, predictions, predictions.shape[1]),
-        signals,
+        1.0 / variance,
         predictions[-1],
         variances,
         gains,
         ar,
     )
-    by_ma = autocovariance_adjoint(ar, ma, by_gamma, by_ar)
+    lower, partials, left, pure = covariances
+    by_ma, by_pure = autocovariance_adjoint(ma, pure, by_gamma)
+    pure_autocovariance_adjoint(ar, lower, partials, left, pure, by_pure, by_ar)
     out = np.zeros(point.size)
     p, q, P, _ = order
     product_adjoint(point, 0 * p, factors[0], p + q, factors[2], by_ar, out)
     product_adjoint(point, p, factors[1], p + q + P, factors[3], by_ma, out)
     if precisions.size > 0:
-        out[-1] = by_log_variance(matrix, errors.shape[1], pulses, means, precisions, variance)
+        seen = errors.shape[1] - pulses
+        out[-1] = by_log_variance(matrix, coefficients, inverse, seen, pulses, means, precisions, variance)
     return out
 
 
 @compiled
-def by_log_variance(matrix: Floats, n: int, pulses: int, means: Floats, precisions: Floats, variance: float) -> float:
+def by_log_variance(
+    matrix: Floats,
+    coefficients: Floats,
+    lower: Floats,
+    seen: int,
+    pulses: int,
+    means: Floats,
+    precisions: Floats,
+    variance: float,
+) -> float:
     """The derivative of the deviance by the log of the variance, where there is a prior."""
     size = matrix.shape[0] - 1
-    coefficients, inverse = estimates(matrix)
-    total: float = n - pulses - precisions.size - matrix[size, size] ** 2 / variance
+    total: float = seen - precisions.size - matrix[size, size] ** 2 / variance
     for i in range(precisions.size):
         j = pulses + i
-        total += precisions[i] * (variance * inverse[j, j] + (coefficients[j] - means[i]) ** 2)
+        spread = 0.0
+        for k in range(j, size):
+            spread += lower[k, j] ** 2
+        total += precisions[i] * (variance * spread + (coefficients[j] - means[i]) ** 2)
     return 0.5 * total
 
 
@@ -610,7 +615,7 @@ def settle(rows: Floats, pulses: int, means: Floats, precisions: Floats) -> tupl
     matrix, dependent = regression(rows, pulses, means, precisions, 1e-6 * square + 1e-300)
     shift = np.zeros(last)
     if dependent < 0:
-        shift = estimates(matrix)[0]
+        shift = solved(matrix)
         for j in range(last):
             for t in range(n):
                 rows[last, t] -= shift[j] * rows[j, t]
