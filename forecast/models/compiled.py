@@ -32,6 +32,9 @@ from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 FLAT = 1e3
 """Standard deviation, in logs, of the prior of the constant where the coefficients have priors."""
 
+MOST, CLOSE = 100, 1e-7
+"""Most rounds in which constant and other parameters are maximised in turn, and the step under which they end."""
+
 
 @dataclass(frozen=True)
 class CompiledArima:
@@ -39,9 +42,7 @@ class CompiledArima:
 
     The kernel estimates the coefficients anew under every candidate, where the reference holds those of the first, and
     its optimiser begins at several points; so it may choose another order, and find a higher likelihood of the same.
-
-    With a ``prior`` and d = 0 the constant is integrated out under a flat prior while the other parameters are
-    estimated, where the reference maximises over it as well. Either way it is then taken as known.
+    With a ``prior`` and d = 0 it is the constant that is held while orders are compared.
 
     Examples
     --------
@@ -73,14 +74,12 @@ class CompiledArima:
         training = trained_on(y, X, prior)
         orders, seasonal_orders = candidates(training, self.order, self.seasonal_order)
         refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
-        chosen = _search(training, affordable(training, orders, seasonal_orders[0]), seasonal_orders)
+        constant, chosen = _chosen(training, affordable(training, orders, seasonal_orders[0]), seasonal_orders)
         if not chosen.converged:
             raise KernelError(
                 f"arima: the optimiser did not converge on {training.count} observed months; fit a simpler model."
             )
-        count = len(chosen.coefficients) - len(training.regressors)
-        constant, coefficients = np.split(chosen.coefficients, [count])
-        return CompiledArimaFit(training, constant, replace(chosen, coefficients=coefficients)).settled()
+        return CompiledArimaFit(training, constant, chosen).settled()
 
 
 @dataclass(frozen=True)
@@ -204,24 +203,51 @@ def _drift(training: Training, months: pd.PeriodIndex, d: int, D: int) -> np.nda
 
 
 def _prior(training: Training, constants: int) -> Prior | None:
-    """Means and standard deviations of the constant and the coefficients; None where these are flat."""
+    """Means and standard deviations of the constant, flat, and of the coefficients; None where these have none."""
     if training.prior is None:
         return None
     mean, sd = training.prior.T
     return np.append(np.zeros(constants), mean), np.append(np.full(constants, FLAT), sd)
 
 
-def _search(training: Training, orders: list[Order], seasonal_orders: list[Order]) -> arima_kernel.ArimaFit:
+def _chosen(
+    training: Training, orders: list[Order], seasonal_orders: list[Order]
+) -> tuple[np.ndarray, arima_kernel.ArimaFit]:
+    """The constant and the other parameters of the candidate of lowest AICc, all at the maximum of its likelihood.
+
+    Where coefficients have priors the kernel integrates out all that it estimates, so that there the constant and the
+    rest are maximised in turn.
+    """
+    drift = _drift(training, training.months, orders[0][1], seasonal_orders[0][1])
+    beside = np.hstack([drift, training.X])
+    if training.prior is None or not drift.size:
+        fit = _search(training, training.y, beside, orders, seasonal_orders)
+        constant, coefficients = np.split(fit.coefficients, [drift.shape[1]])
+        return constant, replace(fit, coefficients=coefficients)
+    prior = _prior(training, 1)
+    fit = arima_kernel.fit(training.y, beside, orders[0], seasonal_orders[0], prior)
+    constant = fit.coefficients[:1]
+    fit = _search(training, training.y - drift @ constant, training.X, orders, seasonal_orders)
+    for _ in range(MOST):
+        arma = (training.y, beside, fit.order, fit.seasonal_order, fit.parameters[training.X.shape[1] : -1], prior)
+        before, constant = constant, arima_kernel.evaluate(*arma, fit.variance).coefficients[:1]
+        if abs(constant - before).item() < CLOSE:
+            return constant, fit
+        rest = training.y - drift @ constant, training.X, fit.order, fit.seasonal_order, _prior(training, 0)
+        fit = arima_kernel.fit(*rest, start=fit)
+    raise KernelError(f"arima: the constant did not settle on {training.count} observed months; give differences.")
+
+
+def _search(
+    training: Training, y: np.ndarray, X: np.ndarray, orders: list[Order], seasonal_orders: list[Order]
+) -> arima_kernel.ArimaFit:
     """The candidate of lowest AICc: the seasonal part first, under the first order, then the other part under it."""
-    (p, d, q), D = orders[0], seasonal_orders[0][1]
-    constant = _drift(training, training.months, d, D)
-    given = training.y, np.hstack([constant, training.X])
-    prior = _prior(training, constant.shape[1])
-    P, Q = seasonal_orders[0][0], seasonal_orders[0][2]
+    (p, d, q), (P, D, Q) = orders[0], seasonal_orders[0]
+    prior = _prior(training, 0)
     if len(seasonal_orders) > 1:
         offered = [(p, q, P, Q) for P, _, Q in seasonal_orders]
-        P, _, Q = arima_kernel.search(*given, offered, d, D, prior).fit.seasonal_order
-    return arima_kernel.search(*given, [(p, q, P, Q) for p, _, q in orders], d, D, prior).fit
+        P, _, Q = arima_kernel.search(y, X, offered, d, D, prior).fit.seasonal_order
+    return arima_kernel.search(y, X, [(p, q, P, Q) for p, _, q in orders], d, D, prior).fit
 
 
 @dataclass(frozen=True)
