@@ -1,10 +1,10 @@
 """One-step forecasts of statsforecast's automatic models on a panel of exports, for comparison.
 
-Runs in an environment of its own (``pip install statsforecast "pandas<3"``), since statsforecast asks for an older pandas
-than this package. It sees what `forecast backtest --events none` sees: the months before each month of the last
-``--origins`` months of the file, in logs, with the same offset for zeros, of the ``--destinations`` largest destinations
-before the first of them. Each model's forecast of the next month and the median in logs of all of them are written, in
-tonnes:
+Runs in an environment of its own (``pip install statsforecast "pandas<3"``), since statsforecast asks for an older
+pandas than this package. It sees what `forecast backtest --events none` sees: the months before each of the last
+``--origins`` months of the file, in logs, with the same offset for zeros, of the ``--destinations`` largest
+destinations before the first of them. Each model's forecast of the next month and the median in logs of all of them
+are written, in tonnes, for `benchmarks/against_peers.py`:
 
     python benchmarks/peers.py exports.csv peers.csv --destinations 60 --origins 24
 """
@@ -43,7 +43,9 @@ def main() -> None:
         rows += [forecast(name, make, volumes[destination], month) for destination in largest for month in months]
         print(f"{name}: {time.perf_counter() - start:.0f} s for {len(largest) * len(months)} fits", flush=True)
     table = pd.DataFrame(rows, columns=["model", "destination", "month", "volume_t", "reason"])
-    middle = table.assign(log=np.log(table["volume_t"])).groupby(["destination", "month"], as_index=False)["log"].median()
+    middle = (
+        table.assign(log=np.log(table["volume_t"])).groupby(["destination", "month"], as_index=False)["log"].median()
+    )
     combined = middle.assign(model="median", volume_t=np.exp(middle["log"]), reason="")[list(table)]
     pd.concat([table, combined]).to_csv(arguments.output, index=False)
 
@@ -55,7 +57,7 @@ def forecast(name: str, make, volume: pd.Series, month: str) -> tuple[str, str, 
     offset = zero_offset(known)
     try:
         log = make().fit(np.log(known.to_numpy() + offset)).predict(h=1)["mean"][0]
-    except Exception as error:  # noqa: BLE001 - whatever a peer raises is its lost cell, kept with the reason
+    except Exception as error:
         return name, volume.name, month, np.nan, repr(error)
     return name, volume.name, month, max(float(np.exp(log)) - offset, 0.0), ""
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
@@ -435,8 +436,6 @@ def _numbered(place: int, job: Job, task: Task) -> tuple[int, Forecasts]:
 
 def run_task(job: Job, task: Task) -> Forecasts:
     """The forecasts of one task, on one thread, so that sums are made in the same order everywhere."""
-    from threadpoolctl import threadpool_limits
-
     with threadpool_limits(1):
         return joined(forecast_origins(job, task.origins, task.series, task.models))
 

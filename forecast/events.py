@@ -37,8 +37,8 @@ Members = Mapping[str, tuple[str, ...]]
 def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
 
-    An end that was not known yet is None: the event acts without end. An end that is only scheduled stays None too and
-    stands in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
+    Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
+    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
 
     Examples
     --------
@@ -49,11 +49,15 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     [0, 1]
     """
     known = events[events["announced"] <= issued].reset_index(drop=True)
-    ends = [_known_end(event, issued) for event in records(known)]
-    scheduled = known["ends_status"] == "scheduled"
+    ends = pd.Series([_known_end(event, issued) for event in records(known)], dtype=object)
     none = pd.Series([None] * len(known), dtype=object)
-    ends_known = pd.Series(ends, dtype=object)
-    return known.assign(ends=ends_known.where(~scheduled, none), scheduled=ends_known.where(scheduled, none))
+    scheduled = (known["ends_status"] == "scheduled") & ends.notna()
+    return known.assign(
+        ends=ends.where(~scheduled, none),
+        ends_announced=known["ends_announced"].where(ends.notna(), none),
+        ends_status=known["ends_status"].where(ends.notna(), ""),
+        scheduled=ends.where(scheduled, none),
+    )
 
 
 def _known_end(event: Any, issued: date) -> date | None:

@@ -48,6 +48,12 @@ def test_an_end_is_known_from_its_own_announcement():
     assert known_events(events, date(2025, 8, 11)).loc[0, "ends"] == date(2025, 8, 12)
 
 
+def test_nothing_of_an_unknown_end_is_left_in_the_calendar():
+    """Neither the day on which it will be announced nor that it will be a scheduled one."""
+    row = known_events(calendar(TRUCE | {"ends_status": "scheduled"}), date(2025, 6, 1)).loc[0]
+    assert (row["ends"], row["ends_announced"], row["ends_status"], row["scheduled"]) == (None, None, "", None)
+
+
 def test_an_end_without_announcement_is_known_on_the_day_it_comes():
     """A measure that merely stops is seen to stop."""
     events = calendar(TRUCE | {"ends_announced": None})

@@ -52,7 +52,7 @@ def read_destinations() -> pd.DataFrame:
     >>> read_destinations().set_index("code").loc["DEU", "name"]
     'Germany'
     """
-    return destinations_table(_files([SHIPPED], "destinations.csv"))
+    return destinations_table(raw_files([SHIPPED], "destinations.csv"))
 
 
 def read_groups() -> dict[str, tuple[str, ...]]:
@@ -83,7 +83,7 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
     >>> sorted(read_exports().columns)[:3]
     ['destination', 'month', 'precision_t']
     """
-    return exports_table(_files(paths or [SHIPPED], "exports.csv"), read_destinations(), today)
+    return exports_table(raw_files(paths or [SHIPPED], "exports.csv"), read_destinations(), today)
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.Data
     TableError
         A sentence for everything that is wrong in the files.
     """
-    return period_totals_table(_files(paths or [SHIPPED], "period_totals.csv"), read_destinations(), today)
+    return period_totals_table(raw_files(paths or [SHIPPED], "period_totals.csv"), read_destinations(), today)
 
 
 def read_events(*paths: str | Path) -> pd.DataFrame:
@@ -105,11 +105,26 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
     TableError
         A sentence for everything that is wrong in the files.
     """
-    return events_table(_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
+    return events_table(raw_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
 
 
-def _files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:
-    """Raw tables by the name that messages use: the file's own, or the path as given where two files share a name."""
+def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:
+    """Every cell as a stripped string, a table per file, by the name that messages use.
+
+    That is the file's own name, or the path as given where two files share one. ``"shipped"`` among the paths stands
+    for the packaged file ``shipped_name``. Rows are indexed by their number in the file; blank ones are left out.
+
+    Raises
+    ------
+    TableError
+        A sentence for every file that cannot be read or is no CSV file in UTF-8 with rows as long as its header.
+
+    Examples
+    --------
+    >>> table = raw_files([SHIPPED], "destinations.csv")["destinations.csv"]
+    >>> table.loc[table["code"] == "DEU", "name"].item()
+    'Germany'
+    """
     given = {str(path): shipped(shipped_name) if str(path) == SHIPPED else Path(path) for path in paths}
     count = Counter(path.name for path in given.values())
     files, problems = {}, []

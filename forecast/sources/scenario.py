@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.scenario import supposed_events
-from forecast.sources.plain import _files, read_destinations
+from forecast.sources.plain import raw_files, read_destinations
 
 
 def read_scenario(*paths: str | Path) -> pd.DataFrame:
@@ -18,4 +18,4 @@ def read_scenario(*paths: str | Path) -> pd.DataFrame:
     TableError
         A sentence for everything that is wrong in the files.
     """
-    return supposed_events(_files(paths, "events.csv"), read_destinations())
+    return supposed_events(raw_files(paths, "events.csv"), read_destinations())

@@ -1,0 +1,49 @@
+"""The commands: each reads tables, calls one function, writes a folder and prints.
+
+Only what parses the command line is imported with this package; everything heavier is imported where a command needs
+it, so that ``forecast --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from forecast.cli.backtest import past_months
+from forecast.cli.events import calendar
+from forecast.cli.next import next_months
+from forecast.cli.report import report
+from forecast.cli.scenario import what_may_happen
+
+app = typer.Typer(
+    name="forecast",
+    help="Next month's exports by destination, from published figures and the calendar of policy events.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"export-forecast {version('export-forecast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Next month's exports by destination, from published figures and the calendar of policy events."""
+
+
+app.command("next")(next_months)
+app.command("events")(calendar)
+app.command("scenario")(what_may_happen)
+app.command("backtest")(past_months)
+app.command("report")(report)

@@ -1,0 +1,49 @@
+"""The look-ahead audit of a backtest, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from forecast.cli.replay import Replay
+from forecast.cli.speaking import complain, progress_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def audited(replay: Replay, quiet: bool) -> None:
+    """Say that no number of a few days moved when their future was changed; or which did, and exit 1."""
+    import forecast as fc
+    from forecast.audit import sampled
+
+    tables, choice, days = replay.tables, replay.choice, sampled(replay.days)
+    with progress_bar("Auditing", quiet) as progress:
+        findings = fc.look_ahead_audit(
+            tables.exports,
+            tables.events,
+            tables.groups,
+            days,
+            totals=tables.totals,
+            progress=progress,
+            destinations=choice.destinations,
+            models=choice.models,
+            jobs=replay.jobs,
+            **replay.options,
+        )
+    if len(findings):
+        moved = f"{len(findings)} numbers moved when only what came after the issue day was changed."
+        typer.echo(f"Look-ahead audit: {moved}", err=True)
+        complain(list(_moved(findings)))
+        raise typer.Exit(1)
+    if not quiet:
+        count = sum(len(of_product) for of_product in days.values())
+        typer.echo(f"Look-ahead audit: the future of {count} issue days was changed and no number moved.")
+
+
+def _moved(findings: pd.DataFrame) -> Iterator[str]:
+    for row in findings.itertuples(index=False):
+        place = f"{row.product} {row.destination} {row.model} of {row.issued}, {row.table} {row.row} {row.column}"
+        yield f"{row.corruption}: {place}: {row.before} became {row.after}."

@@ -1,0 +1,98 @@
+"""``forecast backtest``: the past replayed, and how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from forecast.cli.audit import audited
+from forecast.cli.choice import asked
+from forecast.cli.given import Given
+from forecast.cli.options import (
+    Audit,
+    Destinations,
+    Events,
+    Exports,
+    From,
+    Horizon,
+    Jobs,
+    Models,
+    Origins,
+    PastOutput,
+    Products,
+    Quiet,
+    Refit,
+    Resume,
+    Seed,
+    To,
+    Window,
+)
+from forecast.cli.replay import Replay, made, past_days
+from forecast.cli.speaking import plain_refusals, screen, silent_libraries
+from forecast.cli.writing import sums_of, tables_of_sums, write_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.origin import Forecasts
+
+
+def past_months(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    models: Models = None,
+    horizon: Horizon = 1,
+    origins: Origins = None,
+    first: From = None,
+    to: To = None,
+    window: Window = None,
+    refit: Refit = 1,
+    output: PastOutput = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    resume: Resume = False,
+    audit: Audit = False,
+    quiet: Quiet = False,
+) -> None:
+    """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
+    with plain_refusals(), silent_libraries():
+        given, tables, choice = asked(exports, events, product, destination, models)
+        days = past_days(tables, choice, origins, first, to)
+        options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
+        replay = Replay(tables, choice, days, options, jobs, origins, first, to)
+        folder = output or Path("output") / f"backtest-{replay.last_issued}"
+        _replayed(replay, folder, given, resume, quiet)
+        if audit:
+            audited(replay, quiet)
+
+
+def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: bool) -> None:
+    """Make the run, or go on with it, write its folder, and print how good it was."""
+    import forecast as fc
+    from forecast.output import check_place
+    from forecast.report.scoreboard import judged, print_scoreboard
+
+    check_place(folder)
+    about, tables = replay.about(given), replay.tables
+    partial = folder.with_name(f"{folder.name}.partial")
+    run = made(replay, partial, about, resume, quiet)
+    scored, tested = judged(run, tables.exports, tables.events, tables.groups)
+    sums = sums_of(run, tables, replay.options["horizon"])
+    _write(folder, run, about, tables_of_sums(sums) | {"scores": scored, "significance": tested})
+    fc.Checkpoint(partial).remove()
+    if not quiet:
+        print_scoreboard(run, scored, tested, replay.choice.models, screen())
+        typer.echo(f"Every model's numbers are in {folder}.")
+
+
+def _write(folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame]) -> None:
+    from forecast.output import new_folder, write_run
+
+    with new_folder(folder) as beside:
+        write_run(beside, run, about)
+        write_tables(beside, more)

@@ -1,0 +1,67 @@
+"""``forecast events``: the calendar of policy events, or what such events did."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from forecast.cli.choice import chosen, known_codes, known_words
+from forecast.cli.given import Given, names, read, read_events
+from forecast.cli.options import (
+    SHIPPED,
+    SHIPPED_PRODUCT,
+    AsKnown,
+    Destinations,
+    Effects,
+    Events,
+    FiguresOfEffects,
+    ProductsOfEvents,
+    words,
+)
+from forecast.cli.speaking import plain_refusals, screen, silent_libraries
+
+
+def calendar(
+    events: Events = None,
+    product: ProductsOfEvents = None,
+    destination: Destinations = None,
+    issued: AsKnown = None,
+    effects: Effects = False,
+    exports: FiguresOfEffects = None,
+) -> None:
+    """Show the calendar of policy events, as it was known on a day, or what such events do to volumes."""
+    with plain_refusals(), silent_libraries():
+        show = _print_effects if effects else _print_calendar
+        show(Given.of(exports, events), words(product), words(destination), issued)
+
+
+def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
+    """The events known on the day, of the products and destinations asked for."""
+    import forecast as fc
+    from forecast.report.agenda import agenda, print_agenda
+
+    table, places = read_events(given.events), fc.read_destinations()
+    named = sorted({name for of_event in table["products"] for name in of_event})
+    products = known_words(products, named, "product")
+    codes = known_codes(codes, places)
+    shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
+    print_agenda(shown, names(places), screen())
+
+
+def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
+    """What was learned of events; of the total of a product, if it has one, where no destination is asked for."""
+    import forecast as fc
+    from forecast.report.agenda import of_totals, print_effects
+
+    tables = read(given)
+    products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
+    choice = chosen(tables, products, codes, [], issued)
+    found = fc.learned_effects(
+        tables.exports,
+        tables.events,
+        tables.groups,
+        issued=choice.issued,
+        products=choice.products,
+        destinations=choice.destinations,
+        totals=tables.totals,
+    )
+    print_effects(found if codes else of_totals(found), names(tables.places), screen())

@@ -1,0 +1,113 @@
+"""The files that were given, and the tables read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from forecast.cli.options import NO_EVENTS, SHIPPED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def today() -> date:
+    """The day of the call."""
+    return date.today()
+
+
+@dataclass(frozen=True)
+class Given:
+    """Files as given on the command line, or the word for the shipped ones."""
+
+    exports: tuple[str, ...]
+    events: tuple[str, ...]
+
+    @classmethod
+    def of(cls, exports: Sequence[str] | None, events: Sequence[str] | None) -> Given:
+        """What the options say; the shipped files where they say nothing."""
+        return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+
+    def paths(self) -> dict[str, Path]:
+        """Where each input lies, by a name that is the same on every machine for the shipped ones."""
+        from forecast.sources.plain import shipped
+
+        paths = {"shipped destinations.csv": shipped("destinations.csv")}
+        for kind, words in (("exports", self.exports), ("events", self.events)):
+            for word in words:
+                if word == SHIPPED:
+                    paths[f"shipped {kind}.csv"] = shipped(f"{kind}.csv")
+                    if kind == "exports":
+                        paths["shipped period_totals.csv"] = shipped("period_totals.csv")
+                elif word != NO_EVENTS or kind != "events":
+                    paths[word] = Path(word)
+        return paths
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was read."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Mapping[str, tuple[str, ...]]
+    places: pd.DataFrame
+    totals: pd.DataFrame | None
+    """Volumes of several months together, where the shipped figures are among the exports."""
+    record: pd.DataFrame | None
+    """How often intervals held in the shipped backtest, where nothing but the shipped files is used."""
+    today: date
+    """The day of the call, after which no figures can be."""
+
+
+def read(given: Given) -> Tables:
+    """The tables of the files given.
+
+    Raises
+    ------
+    TableError
+        All that is wrong in any of them, together.
+    """
+    import forecast as fc
+
+    day = today()
+    problems: list[str] = []
+    try:
+        exports = fc.read_exports(*given.exports, today=day)
+    except fc.TableError as error:
+        problems += error.problems
+    try:
+        events = read_events(given.events)
+    except fc.TableError as error:
+        problems += error.problems
+    if problems:
+        raise fc.TableError(*problems)
+    totals = fc.read_period_totals() if SHIPPED in given.exports else None
+    return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day)
+
+
+def read_events(files: Sequence[str]) -> pd.DataFrame:
+    """The calendar of all ``files``, or an empty one for the word that says so."""
+    import forecast as fc
+
+    if NO_EVENTS not in files:
+        return fc.read_events(*files)
+    if len(files) > 1:
+        raise typer.BadParameter("'none' stands alone: it means no events at all.", param_hint="--events")
+    return fc.read_events().iloc[:0]
+
+
+def _record(given: Given) -> pd.DataFrame | None:
+    from forecast.report.track_record import read_track_record
+
+    return read_track_record() if given.exports == given.events == (SHIPPED,) else None
+
+
+def names(places: pd.DataFrame) -> dict[str, str]:
+    """Names of destinations by their codes."""
+    return dict(zip(places["code"], places["name"], strict=True))

@@ -1,0 +1,179 @@
+"""``forecast next``: the months after the last figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from forecast.cli.choice import Choice, asked
+from forecast.cli.given import Given, Tables, names
+from forecast.cli.options import (
+    Destinations,
+    Events,
+    Exports,
+    Horizon,
+    Issued,
+    Jobs,
+    Models,
+    Output,
+    Plot,
+    Products,
+    Quiet,
+    Seed,
+)
+from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.writing import sums_of, tables_of_sums, write_tables
+
+if TYPE_CHECKING:
+    from forecast.backtest import Progress
+    from forecast.origin import Forecasts
+    from forecast.report.outlook import Outlook
+    from forecast.sums import Sums
+
+
+def next_months(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    models: Models = None,
+    horizon: Horizon = 1,
+    issued: Issued = None,
+    output: Output = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    plot: Plot = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the months after the last figures for every destination: a table here, all numbers in a folder."""
+    with plain_refusals(), silent_libraries():
+        from forecast.output import check_place
+
+        given, tables, choice = asked(exports, events, product, destination, models, issued)
+        folder = output or Path("output") / f"next-{choice.issued}"
+        check_place(folder)
+        with progress_bar("Forecasting", quiet) as progress:
+            run = _forecast(tables, choice, horizon, seed, jobs, progress)
+        sums = sums_of(run, tables, horizon)
+        found = _outlooks(tables, choice, run, sums)
+        about = _about(given, choice, found, horizon, seed)
+        with progress_bar("Drawing", quiet) as progress:
+            _write(folder, tables, choice, run, about, found, sums, progress if plot else None)
+        if quiet:
+            return
+        _print(found, folder)
+        if issued is None:
+            _say_newer_figures(found, tables)
+
+
+def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, progress: Progress) -> Forecasts:
+    import forecast as fc
+
+    return fc.forecast_all(
+        tables.exports,
+        tables.events,
+        tables.groups,
+        issued=choice.issued,
+        products=choice.products,
+        destinations=choice.destinations,
+        models=choice.models,
+        horizon=horizon,
+        totals=tables.totals,
+        seed=seed,
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
+    """One per product of which something was known; of the others a line is said."""
+    from forecast.report.outlook import outlook
+
+    released = tables.exports.groupby("product")["released"].min()
+    found = []
+    for product in choice.products:
+        if released[product] > choice.issued:
+            typer.echo(f"{product}: nothing was released by {choice.issued}.", err=True)
+            continue
+        found.append(
+            outlook(
+                tables.exports,
+                tables.events,
+                tables.groups,
+                run,
+                product=product,
+                issued=choice.issued,
+                model=choice.shown,
+                names=names(tables.places),
+                sums=sums,
+                record=tables.record,
+            )
+        )
+    return found
+
+
+def _about(given: Given, choice: Choice, found: list[Outlook], horizon: int, seed: int) -> dict[str, Any]:
+    from forecast.output import about_run
+
+    arguments = choice.arguments(given) | {"horizon": horizon}
+    cutoffs = {outlook.product: outlook.cutoff for outlook in found}
+    return about_run("next", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=given.paths())
+
+
+def _write(
+    folder: Path,
+    tables: Tables,
+    choice: Choice,
+    run: Forecasts,
+    about: Mapping[str, Any],
+    found: list[Outlook],
+    sums: Sums | None,
+    drawing: Progress | None,
+) -> None:
+    """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
+    from forecast.output import new_folder, write_run
+    from forecast.report.table import as_markdown
+
+    with new_folder(folder) as beside:
+        write_run(beside, run, about)
+        write_tables(beside, tables_of_sums(sums))
+        (beside / "table.md").write_text("\n".join(map(as_markdown, found)), encoding="utf-8", newline="\n")
+        if drawing is not None:
+            _draw(beside / "plots", tables, run, choice, drawing)
+
+
+def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
+    """A picture of every series of which something was known, with its forecast where it has one."""
+    from forecast.backtest import selected_series
+    from forecast.plots import plot_forecast
+
+    drawn = (tables.exports, tables.events, tables.groups, run.forecasts)
+    released = tables.exports[tables.exports["released"] <= choice.issued]
+    series = selected_series(released, choice.products, choice.destinations)
+    folder.mkdir()
+    for done, key in enumerate(series, start=1):
+        figure = plot_forecast(*drawn, *key, model=choice.shown, issued=choice.issued, names=names(tables.places))
+        figure.savefig(folder / f"{'-'.join(key)}.png")
+        drawing(done, len(series))
+
+
+def _print(found: list[Outlook], folder: Path) -> None:
+    from forecast.report.table import print_outlook
+
+    console = screen()
+    for outlook in found:
+        print_outlook(outlook, console)
+    typer.echo(f"Every model's numbers are in {folder}.")
+
+
+def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
+    """A line where today more would be known than on the issue day that the files gave."""
+    from forecast.report.outlook import newer_figures
+
+    for outlook in found:
+        sentence = newer_figures(outlook.cutoff, tables.today)
+        if sentence:
+            typer.echo(f"{outlook.product}: {sentence}.", err=True)

@@ -1,0 +1,190 @@
+"""The options of the commands, each with the help that a user reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHIPPED = "shipped"
+"""The word for the packaged file, where a file is expected."""
+
+SHIPPED_PRODUCT = "rare_earth_magnets"
+"""What is forecast where neither files nor products are given."""
+
+NO_EVENTS = "none"
+"""The word for an empty calendar."""
+
+
+def words(values: Sequence[str] | None) -> list[str]:
+    """Items given one by one or separated by commas, each once."""
+    return list(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.") from error
+
+
+def _month(text: str) -> str:
+    try:
+        date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a month as YYYY-MM, found {text!r}.") from error
+    return text
+
+
+# What is read, and what of it ----------------------------------------------------------------------------------------
+
+Exports = Annotated[
+    list[str] | None,
+    typer.Option("--exports", metavar="FILE", help="CSV file of export figures; may be repeated. 'shipped' names the "
+                 "packaged one. Default: shipped."),
+]  # fmt: skip
+Events = Annotated[
+    list[str] | None,
+    typer.Option("--events", metavar="FILE", help="CSV file of policy events; may be repeated. 'shipped' names the "
+                 "packaged calendar, 'none' means no events at all. Default: shipped."),
+]  # fmt: skip
+Products = Annotated[
+    list[str] | None,
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: "
+                 f"{SHIPPED_PRODUCT}, or every product of the files given by --exports."),
+]  # fmt: skip
+Destinations = Annotated[
+    list[str] | None,
+    typer.Option("--destination", metavar="CODE", help="Destinations to show, such as USA,DEU,WLD, separated by commas "
+                 "or repeated. Default: all."),
+]  # fmt: skip
+Issued = Annotated[
+    date | None,
+    typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="The day on which the forecast is made: only what "
+                 "was known then is used. Default: the day on which the latest figures were released."),
+]  # fmt: skip
+
+# How the forecast is made --------------------------------------------------------------------------------------------
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--models", metavar="NAME", help="Models to fit, separated by commas or repeated: naive, "
+                 "seasonal_naive, theta, arima, prophet, pooled, combination. The table shows the combination where it "
+                 "is among them, else the first. Default: all."),
+]  # fmt: skip
+Horizon = Annotated[
+    int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the models that draw random numbers.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/next-<issued>."),
+]  # fmt: skip
+Plot = Annotated[
+    bool, typer.Option("--plot", help="Also draw a picture of every series, into the folder plots/ of the run.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+# events --------------------------------------------------------------------------------------------------------------
+
+ProductsOfEvents = Annotated[
+    list[str] | None,
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: all; "
+                 f"with --effects {SHIPPED_PRODUCT}, or every product of the files given by --exports."),
+]  # fmt: skip
+AsKnown = Annotated[
+    date | None,
+    typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="Show only what was known on this day. Default: "
+                 "everything on file; with --effects the day on which the latest figures were released."),
+]  # fmt: skip
+Effects = Annotated[
+    bool,
+    typer.Option("--effects", help="Show instead what each kind of event does to volumes, as learned from all series. "
+                 "Without --destination: on the total of a product, or on every destination where it has no total."),
+]  # fmt: skip
+FiguresOfEffects = Annotated[
+    list[str] | None,
+    typer.Option("--exports", metavar="FILE", help="CSV file of the export figures that --effects learns from; may be "
+                 "repeated. 'shipped' names the packaged one. Default: shipped."),
+]  # fmt: skip
+
+# scenario ------------------------------------------------------------------------------------------------------------
+
+Add = Annotated[
+    list[str] | None,
+    typer.Option("--add", metavar="FIELD=VALUE,...", help="An event that may happen, in quotes, for instance "
+                 "\"kind=licensing, destinations=USA;JPN, announced=2026-12-01, effective=2027-01-10, "
+                 "probability=0.3\". Semicolons separate several products or destinations; without products it is "
+                 "about those forecast. May be repeated."),
+]  # fmt: skip
+ScenarioFile = Annotated[
+    list[str] | None,
+    typer.Option("--scenario-file", metavar="FILE", help="CSV file of events that may happen: the columns of an events "
+                 "file, and probability. May be repeated."),
+]  # fmt: skip
+Lapse = Annotated[
+    list[str] | None,
+    typer.Option("--lapse", metavar="EVENT=PROBABILITY", help="How likely an event of the calendar with a scheduled "
+                 "end lapses on that day; otherwise it goes on. May be repeated."),
+]  # fmt: skip
+ScenarioHorizon = Annotated[
+    int | None,
+    typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures. "
+                 "Default: up to the month after the last of the events that may happen, at most 12."),
+]  # fmt: skip
+ScenarioOutput = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/scenario-<issued>."),
+]  # fmt: skip
+
+# backtest ------------------------------------------------------------------------------------------------------------
+
+Origins = Annotated[
+    int | None,
+    typer.Option("--origins", min=1, metavar="N", help="Forecast on the last N days on which new figures came out, of "
+                 "those whose next month is known by now. Default: 24, or all between --from and --to."),
+]  # fmt: skip
+From = Annotated[
+    str | None,
+    typer.Option("--from", parser=_month, metavar="YYYY-MM", help="The first month to be forecast as the next one."),
+]  # fmt: skip
+To = Annotated[
+    str | None,
+    typer.Option("--to", parser=_month, metavar="YYYY-MM", help="The last month to be forecast as the next one."),
+]  # fmt: skip
+Window = Annotated[
+    int | None,
+    typer.Option("--window", min=1, metavar="MONTHS", help="Learn only from this many months before each day. Default: "
+                 "all."),
+]  # fmt: skip
+Refit = Annotated[
+    int,
+    typer.Option("--refit", min=1, metavar="MONTHS", help="Estimate theta and arima anew only after this many months; "
+                 "in between they just take in the new figures."),
+]  # fmt: skip
+PastOutput = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/backtest-<last issue day>."),
+]  # fmt: skip
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the same run where it was interrupted.")]
+Audit = Annotated[
+    bool,
+    typer.Option("--audit", help="Afterwards change everything that came later than three of the days, forecast on "
+                 "them again, and fail if a single number moves."),
+]  # fmt: skip
+
+# report --------------------------------------------------------------------------------------------------------------
+
+RunFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a backtest.")]
+Page = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: report.html in FOLDER.")
+]

@@ -1,0 +1,123 @@
+"""A backtest as asked for: its days, how it is made and resumed, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from forecast.cli.choice import Choice
+from forecast.cli.given import Given, Tables
+from forecast.cli.speaking import progress_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.origin import Forecasts
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name."""
+
+    tables: Tables
+    choice: Choice
+    days: Mapping[str, Sequence[date]]
+    options: Mapping[str, Any]
+    jobs: int
+    origins: int | None
+    first: str | None
+    to: str | None
+
+    @property
+    def last_issued(self) -> date:
+        """The last day of any product."""
+        return max(day for of_product in self.days.values() for day in of_product)
+
+    def about(self, given: Given) -> dict[str, Any]:
+        """What ``run.json`` says of the run."""
+        from forecast.backtest import cutoffs
+        from forecast.output import about_run
+
+        arguments = self.choice.arguments(given) | {
+            "origins": self.origins,
+            "from": self.first,
+            "to": self.to,
+            **{name: value for name, value in self.options.items() if name != "seed"},
+        }
+        last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
+        return about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
+                         inputs=given.paths())  # fmt: skip
+
+
+def past_days(
+    tables: Tables, choice: Choice, origins: int | None, first: str | None, to: str | None
+) -> dict[str, list[date]]:
+    """Issue days by product; of a product without any a line is said.
+
+    Raises
+    ------
+    TableError
+        When no product has one.
+    """
+    from forecast.backtest import backtest_origins
+    from forecast.tables import TableError
+
+    try:
+        days = backtest_origins(
+            tables.exports, choice.products, choice.destinations, last=origins, first=_period(first), to=_period(to)
+        )
+    except ValueError as error:
+        raise TableError(str(error)) from error
+    for product in [name for name, of_product in days.items() if not of_product]:
+        typer.echo(f"{product}: no month with figures before it was found to forecast.", err=True)
+    return days
+
+
+def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, quiet: bool) -> Forecasts:
+    """The run, whose parts are kept in the folder ``partial`` until it is complete.
+
+    Raises
+    ------
+    OutputError
+        When what is kept there is of another run, or nothing is there to resume.
+    """
+    import forecast as fc
+    from forecast.checkpoint import CheckpointError
+    from forecast.output import OutputError
+
+    tables, choice = replay.tables, replay.choice
+    checkpoint = fc.Checkpoint(partial, resume, {**about["inputs"], **about["versions"]})
+    try:
+        with progress_bar("Replaying", quiet) as progress:
+            return fc.backtest_all(
+                tables.exports,
+                tables.events,
+                tables.groups,
+                products=choice.products,
+                destinations=choice.destinations,
+                models=choice.models,
+                last=replay.origins,
+                first=_period(replay.first),
+                to=_period(replay.to),
+                totals=tables.totals,
+                jobs=replay.jobs,
+                progress=progress,
+                checkpoint=checkpoint,
+                **replay.options,
+            )
+    except CheckpointError as error:
+        raise OutputError(str(error)) from error
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _period(month: str | None) -> pd.Period | None:
+    import pandas as pd
+
+    return None if month is None else pd.Period(month, "M")
