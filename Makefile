@@ -50,7 +50,8 @@ lock: $(READY) ## the newest versions that fit pyproject.toml, for Python 3.11 t
 wheel: $(READY) ## a wheel with the shipped data inside, in dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
-bench: $(READY) ## seconds that `forecast next` takes on the shipped data, best of three
+bench: $(READY) ## what the compiled kernels save, and seconds that `forecast next` takes on the shipped data, best of three
+	@$(BIN)/python benchmarks/kernels.py
 	@mkdir -p build
 	@$(BIN)/python -m timeit -n 1 -r 3 -u sec -s 'from subprocess import DEVNULL, run' \
 		'run(["$(BIN)/forecast", "next", "--quiet", "--output", "build/bench"], check=True, stdout=DEVNULL)'

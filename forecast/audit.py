@@ -29,6 +29,7 @@ ROWS = {
     "effects": ("regressor",),
     "dropped": ("regressor",),
     "failures": ("reason",),
+    "reference_fits": ("reason",),
 }
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")

@@ -21,6 +21,7 @@ from forecast.effects import Expectation
 from forecast.evaluate import Measure, add_actuals, phases, scores, significance
 from forecast.events import Members
 from forecast.known import origins
+from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
 from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
@@ -59,6 +60,7 @@ def forecast_all(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     seed: int = 0,
+    engine: str = "reference",
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Forecasts:
@@ -70,8 +72,9 @@ def forecast_all(
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
     with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
     ``learn`` the effects of events have priors from all series known on the day (`forecast.effects`); without, a series
-    learns from itself alone. ``window`` and ``refit`` are those of `backtest_all`. ``progress`` is called with the
-    number of pieces of work done and their total.
+    learns from itself alone. ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and
+    prophet are fitted by `forecast.kernels`; where these cannot, the reference takes over, with a row in
+    ``reference_fits``. ``progress`` is called with the number of pieces of work done and their total.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def forecast_all(
     Raises
     ------
     ValueError
-        When nothing was known of the products on an issue day, a model has no such name, or a number is below one.
+        When nothing was known of the products on an issue day, a model or engine has no such name, or a number is below
+        one.
 
     Examples
     --------
@@ -96,7 +100,7 @@ def forecast_all(
     """
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, _issue_days(exports, products, issued))
-    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed)
+    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed, engine)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
     tasks = plan(days, selected_series(exports, products, destinations), models)
     return gather(run_tasks(job, tasks, jobs, progress), models)
@@ -119,6 +123,7 @@ def backtest_all(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     seed: int = 0,
+    engine: str = "reference",
     jobs: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
@@ -137,7 +142,7 @@ def backtest_all(
     Raises
     ------
     ValueError
-        When there is no such origin, a model has no such name, or a number is below one.
+        When there is no such origin, a model or engine has no such name, or a number is below one.
     CheckpointError
         When the run to resume was another one.
 
@@ -153,7 +158,7 @@ def backtest_all(
     """
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
-    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed)
+    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed, engine)
     series = selected_series(exports, products, destinations)
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(job, days, series, models, refit, learn))
@@ -320,11 +325,13 @@ def _job(
     window: int | None,
     refit: int,
     seed: int,
+    engine: str,
 ) -> Job:
     if window is not None:
         _positive("window", window)
     estimated = estimation_days(exports, days, refit)
-    return Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
+    job = Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
+    return replace(job, engine=check_engine(engine))
 
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
@@ -443,6 +450,7 @@ def _fingerprint(
         tables["period_totals"] = table_digest(job.totals)
     arguments: dict[str, object] = {"models": list(models), "series": [" ".join(key) for key in series]}
     arguments |= {"horizon": job.horizon, "window": job.window, "refit": refit, "learn": learn, "seed": job.seed}
+    arguments["engine"] = job.engine
     arguments["origins"] = {product: [day.isoformat() for day in of_product] for product, of_product in days.items()}
     return tables, arguments
 
@@ -480,6 +488,7 @@ def gather(parts: Sequence[Forecasts], models: Sequence[str]) -> Forecasts:
         _sorted(run.dropped, [*by, "regressor"]),
         _sorted(failures, [*by, "model"]),
         _sorted(correlations, [*by, "model", "month", "other"]),
+        _sorted(run.reference_fits, [*by, "model"]),
     )
 
 

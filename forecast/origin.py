@@ -17,6 +17,7 @@ from forecast.combine import VOLUMES
 from forecast.design import Design, series_design, series_scope
 from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
+from forecast.kernels import KernelError
 from forecast.known import Known, known_on, months_ahead
 from forecast.models import load
 from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey
@@ -45,6 +46,8 @@ class Job:
     expected
         What was expected of the effects of events on a day, by series; on a day that is not there nothing was learned,
         and each series affords its few regressors without a prior.
+    engine
+        ``reference`` or ``compiled``, as in `forecast.models.load`.
     """
 
     exports: pd.DataFrame
@@ -56,6 +59,7 @@ class Job:
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     totals: pd.DataFrame | None = None
     expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
+    engine: str = "reference"
 
     def known_on(self, issued: date) -> Known:
         """What was known on a day, as far back as the window reaches."""
@@ -72,6 +76,9 @@ class Forecasts:
 
     ``correlations`` says how the errors of two months of one forecast go together, for each pair of months of the
     horizon: what `forecast.sums` needs. With a horizon of one month it has no rows.
+
+    ``reference_fits`` has a row, with the reason, for each fit that the compiled engine left to the reference, whether
+    or not that came to a forecast. With the reference engine it has none.
     """
 
     forecasts: pd.DataFrame
@@ -79,6 +86,7 @@ class Forecasts:
     dropped: pd.DataFrame
     failures: pd.DataFrame
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
+    reference_fits: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILURE_COLUMNS))
 
 
 def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
@@ -132,6 +140,7 @@ class Origin:
     correlations: list[pd.DataFrame] = field(default_factory=list)
     effects: list[pd.DataFrame] = field(default_factory=list)
     failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
+    reference_fits: dict[tuple[str, SeriesKey], str] = field(default_factory=dict)
     dropped: dict[SeriesKey, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def is_known(self, key: SeriesKey, name: str) -> bool:
@@ -185,12 +194,30 @@ class Origin:
         if (name, key) in self.fits:
             return self.fits[name, key]
         design, earlier = self.design(key), self.earlier_fit(name, key)
-        if earlier is not None:
-            return earlier.follow(design.y, design.X)
-        fitted = seeded(load(name), self.job.seed, key, self.known.issued).fit(design.y, design.X, design.prior)
+        try:
+            if earlier is not None:
+                return earlier.follow(design.y, design.X)
+            fitted = self.estimated(name, key, self.job.engine)
+        except KernelError as error:
+            self.reference_fits[name, key] = str(error)
+            fitted = self.estimated(name, key, "reference")
         if self.known.issued in self.held and name in HOLDING_MODELS:
             self.fits[name, key] = fitted
         return fitted
+
+    def estimated(self, name: str, key: SeriesKey, engine: str) -> Any:
+        """A model of one series estimated from what was known on this day.
+
+        Raises
+        ------
+        FitError
+            When the series cannot be fitted.
+        KernelError
+            When the compiled engine cannot fit it, and the reference may.
+        """
+        design = self.design(key)
+        model = seeded(load(name, engine), self.job.seed, key, self.known.issued)
+        return model.fit(design.y, design.X, design.prior)
 
     def earlier_fit(self, name: str, key: SeriesKey) -> Any:
         """The fit of the day whose parameters hold on this one; None where the model or the columns need a new fit."""
@@ -203,9 +230,12 @@ class Origin:
         if list(origin.design(key).X) != list(self.design(key).X):
             return None
         try:
-            return origin.fit(name, key)
+            fitted = origin.fit(name, key)
         except FitError:
             return None
+        if (name, key) in origin.reference_fits:
+            self.reference_fits[name, key] = origin.reference_fits[name, key]
+        return fitted
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
         """Fit a model of all series known on this day and note its forecasts of ``series``."""
@@ -260,13 +290,16 @@ class Origin:
 
     def tables(self) -> Forecasts:
         """All that was noted, as tables."""
-        dropped = [(*key, self.known.issued, *column) for key, columns in self.dropped.items() for column in columns]
+        issued = self.known.issued
+        dropped = [(*key, issued, *column) for key, columns in self.dropped.items() for column in columns]
+        left = [(*key, name, issued, reason) for (name, key), reason in self.reference_fits.items()]
         return Forecasts(
             _table(self.rows, FORECAST_COLUMNS),
             _table(self.effects, EFFECT_COLUMNS),
             pd.DataFrame(dropped, columns=DROPPED_COLUMNS),
             pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
             _table(self.correlations, CORRELATION_COLUMNS),
+            pd.DataFrame(left, columns=FAILURE_COLUMNS),
         )
 
 

@@ -25,7 +25,7 @@ from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FO
 PACKAGE = "export-forecast"
 ABOUT = "run.json"
 
-LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "scikit-learn", "holidays")
+LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "numba", "scikit-learn", "holidays")
 """Those that a number can depend on: their versions stand in ``run.json`` beside Python's."""
 
 TABLES = {
@@ -33,8 +33,9 @@ TABLES = {
     "effects": EFFECT_COLUMNS,
     "dropped": DROPPED_COLUMNS,
     "failures": FAILURE_COLUMNS,
+    "reference_fits": FAILURE_COLUMNS,
 }
-OPTIONAL = ("effects",)
+OPTIONAL = ("effects", "reference_fits")
 """Tables without a file where they have no rows."""
 
 _TEXTS = ("product", "destination", "model", "regressor", "reason")
@@ -121,12 +122,15 @@ def _take_place(beside: Path, target: Path) -> None:
 def write_run(folder: Path, run: Forecasts, about: Mapping[str, Any]) -> None:
     """The tables of a run and ``run.json`` in an existing folder: the same run gives the same bytes.
 
-    Numbers are written in the shortest form that reads back as the same float. ``about`` comes from `about_run`.
+    Numbers are written in the shortest form that reads back as the same float. ``about`` comes from `about_run`; for a
+    run of the compiled engine, ``reference_fits`` is added, how many fits were left to the reference.
     """
     for name in TABLES:
         table = getattr(run, name)
         if len(table) or name not in OPTIONAL:
             as_text(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    if about["arguments"].get("engine") == "compiled":
+        about = {**about, "reference_fits": len(run.reference_fits)}
     text = json.dumps(about, indent=2, ensure_ascii=False, sort_keys=True)
     (folder / ABOUT).write_text(text + "\n", encoding="utf-8", newline="\n")
 

@@ -388,6 +388,7 @@ def scenario_all(
     horizon: int | None = None,
     totals: pd.DataFrame | None = None,
     seed: int = 0,
+    engine: str = "reference",
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Scenario:
@@ -438,6 +439,7 @@ def scenario_all(
         horizon=horizon,
         totals=totals,
         seed=seed,
+        engine=engine,
         jobs=jobs,
         progress=progress,
     )

@@ -12,6 +12,7 @@ from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
 from forecast.backtest import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
+from forecast.kernels import KernelError
 from forecast.known import known_on
 from forecast.models.theta import Theta
 from forecast.tables import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
@@ -418,3 +419,50 @@ def test_what_events_added_is_tested_model_by_model():
     counts = both.scores.groupby(["events", "slice"])["n"].first().unstack("events")
     assert counts["with"].equals(counts["without"].rename("with"))
     assert {"phase=event", "phase=after", "phase=calm"} <= set(counts.index)
+
+
+def test_engines_agree_on_a_plain_series_and_the_default_is_the_reference():
+    """Forecasts of both engines have the same rows, medians within 5 %, and without a word it is the reference."""
+    options = {"models": ["arima", "prophet"], "destinations": ["USA"], "learn": False}
+    default, reference, compiled = (
+        run(world(), calendar(EPISODE), **options | engine)
+        for engine in ({}, {"engine": "reference"}, {"engine": "compiled"})
+    )
+    pd.testing.assert_frame_equal(default.forecasts, reference.forecasts, check_exact=True)
+    assert not compiled.forecasts.equals(reference.forecasts)
+    np.testing.assert_allclose(compiled.forecasts["volume_t"], reference.forecasts["volume_t"], rtol=0.05)
+    assert not len(compiled.reference_fits)
+
+
+@pytest.mark.parametrize("refit", [1, 6])
+def test_what_a_kernel_cannot_fit_the_reference_fits_and_a_row_says_so(monkeypatch, refit):
+    """The numbers are the reference's, on every day that uses the fit, and each has a row with the kernel's reason."""
+
+    def refuses(*_):
+        raise KernelError("arima: fit a simpler model.")
+
+    options = {"models": ["arima"], "destinations": ["USA"], "last": 2, "refit": refit, "learn": False}
+    reference = backtest_all(world(), calendar(), GROUPS, **options)
+    monkeypatch.setattr("forecast.kernels.arima.search", refuses)
+    compiled = backtest_all(world(), calendar(), GROUPS, **options, engine="compiled")
+    pd.testing.assert_frame_equal(compiled.forecasts, reference.forecasts, check_exact=True)
+    found = compiled.reference_fits
+    assert found["issued"].tolist() == reference.forecasts["issued"].drop_duplicates().tolist()
+    assert set(found["reason"]) == {"arima: fit a simpler model."}
+    assert not len(reference.reference_fits)
+
+
+def test_parameters_that_no_kernel_can_follow_are_followed_by_nobody(monkeypatch):
+    """Where held parameters have no likelihood in later months, the reference fits these anew and a row says so."""
+
+    def refuses(*_):
+        raise KernelError("arima: fit a simpler model.")
+
+    monkeypatch.setattr("forecast.models.compiled.CompiledArimaFit.follow", refuses)
+    options = {"models": ["arima"], "destinations": ["USA"], "last": 6, "learn": False}
+    compiled = backtest_all(world(), calendar(), GROUPS, **options, refit=6, engine="compiled")
+    anew = backtest_all(world(), calendar(), GROUPS, **options)
+    days = compiled.reference_fits["issued"].tolist()
+    assert 0 < len(days) < 6
+    same = [table[table["issued"].isin(days)].reset_index(drop=True) for table in (compiled.forecasts, anew.forecasts)]
+    pd.testing.assert_frame_equal(*same, check_exact=True)

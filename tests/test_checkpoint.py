@@ -131,6 +131,7 @@ OTHER = {
     "refit": ({"refit": 2}, "refit was 1 then and 2 now"),
     "window": ({"window": 48}, "window was null then and 48 now"),
     "seed": ({"seed": 7}, "seed was 0 then and 7 now"),
+    "engine": ({"engine": "compiled"}, 'engine was "reference" then and "compiled" now'),
     "origins": ({"last": 2}, "origins is not what it was"),
     "models": ({"models": ["naive"]}, 'models was ["naive", "theta", "pooled", "combination"] then and ["naive"] now'),
     "series": ({"destinations": ["USA"]}, "series is not what it was"),

@@ -28,10 +28,11 @@ def run() -> Forecasts:
     """A run with rows in every table: a ban too late to learn from, a short series, an effect by hand."""
     exports = simulated.exports({"USA": list(simulated.steady(40)), "ITA": [1.0, 2.0]})
     events = simulated.calendar({"kind": "ban", "announced": date(2023, 1, 5)})
-    made = forecast_all(exports, events, {}, models=["naive", "theta", "combination"])
+    made = forecast_all(exports, events, {}, models=["naive", "theta", "combination"], learn=False)
     key = {"product": "magnets", "destination": "USA", "model": "arima", "issued": date(2023, 5, 20)}
     effects = pd.DataFrame([{**key, "regressor": "ban_step", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}])
-    return Forecasts(made.forecasts, effects, made.dropped, made.failures)
+    left = pd.DataFrame([{**key, "reason": "arima: fit a simpler model."}])
+    return Forecasts(made.forecasts, effects, made.dropped, made.failures, reference_fits=left)
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_a_backtest_keeps_its_actuals(tmp_path: Path, run: Forecasts, about: dic
 
 
 def test_tables_without_rows(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
-    """An empty table has a file with its header, except that of effects, and is read back empty."""
-    empty = Forecasts(*[getattr(run, name).iloc[:0] for name in TABLES])
+    """An empty table has a file with its header, except effects and reference fits, and is read back empty."""
+    empty = Forecasts(**{name: getattr(run, name).iloc[:0] for name in TABLES})
     folder = written(tmp_path / "run", empty, about)
     assert sorted(path.name for path in folder.iterdir()) == [
         "dropped.csv", "failures.csv", "forecasts.csv", "run.json",
@@ -98,7 +99,7 @@ def test_what_made_a_run(tmp_path: Path, run: Forecasts, about: dict[str, object
         "issued": "2023-05-20",
         "cutoffs": {"magnets": "2023-04"},
     }
-    libraries = {"holidays", "numpy", "pandas", "prophet", "scikit-learn", "scipy", "statsmodels"}
+    libraries = {"holidays", "numba", "numpy", "pandas", "prophet", "scikit-learn", "scipy", "statsmodels"}
     assert set(back["versions"]) == {"python", "export-forecast", *libraries}
 
 
@@ -192,3 +193,10 @@ def test_only_a_run_is_read(tmp_path: Path, run: Forecasts, about: dict[str, obj
     (folder / "dropped.csv").unlink()
     with pytest.raises(OutputError, match=r"expected dropped\.csv of a run, found none that can be read\.$"):
         read_run(folder)
+
+
+@pytest.mark.parametrize(("engine", "counted"), [("compiled", 1), ("reference", None)])
+def test_fits_left_to_the_reference_are_counted(tmp_path: Path, run: Forecasts, about, engine, counted) -> None:
+    """run.json of a compiled run says how many fits the reference took over; of another run, nothing."""
+    about["arguments"]["engine"] = engine
+    assert read_about(written(tmp_path / "run", run, about)).get("reference_fits") == counted

@@ -19,13 +19,36 @@ MODELS: dict[str, str] = {
 """Where each model lives, as ``module:class``, by the name that stands in column ``model``."""
 
 
-def load(name: str) -> Model | PanelModel:
+COMPILED: dict[str, str] = {
+    "arima": "forecast.models.compiled:CompiledArima",
+    "prophet": "forecast.models.compiled:CompiledProphet",
+}
+"""Where the models are that have compiled kernels; under the compiled engine the others are the reference's."""
+
+ENGINES = ("reference", "compiled")
+"""``reference`` fits with statsmodels and Prophet, ``compiled`` maximises the same objectives by `forecast.kernels`."""
+
+
+def check_engine(engine: str) -> str:
+    """The name of an engine, as it was given.
+
+    Raises
+    ------
+    ValueError
+        When there is no such engine.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"There is no engine {engine!r}: choose among {', '.join(ENGINES)}.")
+    return engine
+
+
+def load(name: str, engine: str = "reference") -> Model | PanelModel:
     """The model called ``name`` with its default hyper-parameters; only the file that holds it is imported.
 
     Raises
     ------
     ValueError
-        When no model has that name.
+        When no model has that name, or there is no such engine.
 
     Examples
     --------
@@ -34,6 +57,7 @@ def load(name: str) -> Model | PanelModel:
     """
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}: choose among {', '.join(MODELS)}.")
-    module, _, cls = MODELS[name].partition(":")
+    places = MODELS | COMPILED if check_engine(engine) == "compiled" else MODELS
+    module, _, cls = places[name].partition(":")
     model: Model | PanelModel = getattr(import_module(module), cls)()
     return model

@@ -12,32 +12,33 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from forecast.models.orders import (
+    SEASON,
+    Order,
+    Training,
+    affordable,
+    candidates,
+    parameter_count,
+    refuse_unidentified,
+    spare_months,
+    trained_on,
+    unexplained,
+)
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 with warnings.catch_warnings():  # statsmodels changes the warning filters when it is imported
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-SEASON = 12
-LEAST_OBSERVED = 12
-LEAST_OBSERVED_FOR_TWO = 24
-LEAST_OBSERVED_FOR_SEASON = 36
-LEAST_PAIRS = 6
-LEAST_RANGE = 1e-9
-WIDER = 1.25
-ARMA = [(1, 1), (0, 1), (1, 0), (0, 0), (0, 2), (2, 0)]
-SHORT_ARMA = [(0, 1), (1, 0), (0, 0)]
-SEASONAL_ARMA = {0: [(0, 0), (1, 0)], 1: [(0, 1), (1, 0), (0, 0)]}
 SEARCH: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 50, "factr": 1e9}}
 FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e7}, "nm": {"maxiter": 1000}}
-
-Order = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Arima:
     """Regression with ARIMA errors [1]_: ``order`` is (p, d, q), ``seasonal_order`` is (P, D, Q) of twelve months.
 
-    An order left out is chosen for the series: D by `seasonal_differences`, d by `differences`, then p, q, P and Q of
+    An order left out is chosen for the series (`forecast.models.orders`): D by `seasonal_differences`, d by
+    `differences`, then p, q, P and Q of
     that d and D by AICc [2]_ over a few candidates. Nothing is seasonal with fewer than 36 observed months; p + q is at
     most 1 with fewer than 24. A constant is estimated when d is 0, and never a drift: over the few months ahead a drift
     is small beside the noise, and it hangs on the first and last months alone, so that a step between them becomes
@@ -83,9 +84,9 @@ class Arima:
             With fewer than twelve observed months, when the months do not vary or are fewer than the parameters, when a
             regressor without a prior cannot be told apart, or when no likelihood can be computed.
         """
-        training = _training(y, X, prior)
-        orders, seasonal_orders = _candidates(training, self.order, self.seasonal_order)
-        _refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
+        training = trained_on(y, X, prior)
+        orders, seasonal_orders = candidates(training, self.order, self.seasonal_order)
+        refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
         try:
             chosen = _search(training, orders, seasonal_orders)
             model = _sarimax(training, chosen.order, chosen.seasonal_order, as_states=training.prior is not None)
@@ -137,8 +138,8 @@ class ArimaFit:
 
     def _ahead(self, X: pd.DataFrame) -> Any:
         """What statsmodels forecasts over ``X.index``."""
-        self._refuse_other_columns(X)
-        self._refuse_other_months(pd.PeriodIndex(X.index))
+        self.training.refuse_other_columns(X)
+        self.training.refuse_other_months(pd.PeriodIndex(X.index))
         with _quiet():
             return self.results.get_forecast(len(X), exog=X.to_numpy(dtype=float) if X.shape[1] else None)
 
@@ -152,10 +153,7 @@ class ArimaFit:
         FitError
             With fewer than twelve observed months, or when they do not vary.
         """
-        self._refuse_other_columns(X)
-        later = _training(y, X, None)
-        shift = later.centre - self.training.centre
-        training = replace(later, y=later.y + shift, centre=self.training.centre, prior=self.training.prior)
+        training = self.training.followed(y, X)
         model = _sarimax(training, self.order, self.seasonal_order, as_states=training.prior is not None)
         with _quiet():
             results = model.smooth(self.results.params, cov_type="none")
@@ -180,46 +178,6 @@ class ArimaFit:
         with _quiet():
             return _sarimax(self.training, self.order, self.seasonal_order, as_states=True).filter(params)
 
-    def _refuse_other_columns(self, X: pd.DataFrame) -> None:
-        if X.columns.tolist() != self.training.regressors:
-            raise ValueError(
-                f"arima was fitted with regressors {self.training.regressors} and is asked to predict with"
-                f" {X.columns.tolist()}: give the same columns in the same order."
-            )
-
-    def _refuse_other_months(self, months: pd.PeriodIndex) -> None:
-        expected = self.training.months[-1] + 1
-        if months[0] != expected or (np.diff(months.asi8) != 1).any():
-            raise ValueError(f"arima predicts consecutive months from {expected} on and was given {months[0]} first.")
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is fitted: logs ``y`` less their ``centre``, regressors ``X`` as an array, and (mean, sd) of the prior."""
-
-    y: np.ndarray
-    X: np.ndarray
-    centre: float
-    regressors: list[str]
-    months: pd.PeriodIndex
-    prior: np.ndarray | None
-
-    @property
-    def observed(self) -> np.ndarray:
-        """True where a month was observed."""
-        known: np.ndarray = np.isfinite(self.y)
-        return known
-
-    @property
-    def count(self) -> int:
-        """How many months were observed."""
-        return int(self.observed.sum())
-
-    @property
-    def complete(self) -> bool:
-        """Whether every month was observed."""
-        return self.count == len(self.y)
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -231,132 +189,12 @@ class Candidate:
     start: np.ndarray
 
 
-def _training(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Training:
-    observed = y.dropna()
-    if len(observed) < LEAST_OBSERVED:
-        raise FitError(f"arima needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
-    if observed.max() - observed.min() < LEAST_RANGE:
-        raise FitError(f"arima found no variation in {len(observed)} observed months, so it has no interval to give.")
-    regressors = X.columns.tolist()
-    beliefs = None if prior is None or not regressors else prior.loc[regressors, ["mean", "sd"]].to_numpy(dtype=float)
-    centre = float(observed.mean())
-    values = y.to_numpy(dtype=float) - centre
-    return Training(values, X.to_numpy(dtype=float), centre, regressors, pd.PeriodIndex(y.index), beliefs)
-
-
-def _candidates(
-    training: Training, order: Order | None, seasonal_order: Order | None
-) -> tuple[list[Order], list[Order]]:
-    """Orders and seasonal orders to choose among, all of one d and one D, the most general first."""
-    D = seasonal_order[1] if seasonal_order else seasonal_differences(training)
-    d = order[1] if order else differences(training, D)
-    arma = ARMA if training.count >= LEAST_OBSERVED_FOR_TWO else SHORT_ARMA
-    orders = [order] if order else [(p, d, q) for p, q in arma]
-    if seasonal_order:
-        return orders, [seasonal_order]
-    seasonal = SEASONAL_ARMA[D] if training.count >= LEAST_OBSERVED_FOR_SEASON else [(0, 0)]
-    return orders, [(P, D, Q) for P, Q in seasonal]
-
-
-def seasonal_differences(training: Training) -> int:
-    """One where a season shows in the changes or in the level, else zero.
-
-    In the changes from month to month it shows when their autocorrelation at lag 12 is above two standard errors: a
-    wandering level hides a season there less. In the level, where noise hides it less, it shows when the narrowest of
-    all differences is a yearly one. Both are taken of what least squares on a trend and the regressors, differenced
-    alike, leaves, so that neither of them looks like a season. It is zero with fewer than 36 observed months, where
-    some calendar month was observed less than twice, and where yearly differences would take a regressor away.
-    """
-    years = np.bincount(training.months.month.to_numpy()[training.observed], minlength=SEASON + 1)[1:]
-    if training.count < LEAST_OBSERVED_FOR_SEASON or years.min() < 2 or _unidentified(training, 1, 1):
-        return 0
-    trend = np.column_stack([training.X, np.arange(len(training.y))])
-    detrended = replace(training, X=trend)
-    narrowest = [min(_width(detrended, 0, D), _width(detrended, 1, D)) for D in (0, 1)]
-    return int(_changes_return(detrended) or narrowest[1] < narrowest[0])
-
-
-def _changes_return(training: Training) -> bool:
-    change = _unexplained(training, 1, 0)
-    products = change[SEASON:] * change[:-SEASON]
-    pairs = np.isfinite(products).sum()
-    return bool(pairs >= LEAST_PAIRS and np.nanmean(products) > 2 / np.sqrt(pairs) * np.nanmean(change**2))
-
-
-def differences(training: Training, D: int) -> int:
-    """One unless differencing widens the (seasonally differenced) logs by more than a quarter, else zero.
-
-    Widths are residual standard deviations of least squares on the regressors, differenced alike, so that a step does
-    not look like a wandering level. White noise widens by 41 %, an AR(1) of 0.5 not at all. In doubt it is
-    one, because after an event without a regressor the old mean does not come back. It is zero where fewer than six
-    changes are known beyond the parameters.
-    """
-    level, change = _width(training, 0, D), _width(training, 1, D)
-    return int(change <= WIDER * level)
-
-
-def _width(training: Training, d: int, D: int) -> float:
-    """Residual standard deviation of the differenced logs; infinite with fewer than six degrees of freedom."""
-    left = _unexplained(training, d, D)
-    freedom = np.isfinite(left).sum() - training.X.shape[1] - 1
-    return float(np.sqrt(np.nansum(left**2) / freedom)) if freedom >= LEAST_PAIRS else np.inf
-
-
-def _unexplained(training: Training, d: int, D: int) -> np.ndarray:
-    """Residuals of least squares of the differenced logs on a constant and the differenced regressors, gaps as NaN."""
-    y, X = _differenced(training.y, d, D), _differenced(training.X, d, D)
-    known = np.isfinite(y)
-    design = np.column_stack([np.ones(len(y)), X])
-    left: np.ndarray = y - design @ np.linalg.lstsq(design[known], y[known])[0]
-    return left
-
-
-def _differenced(values: np.ndarray, d: int, D: int) -> np.ndarray:
-    for lag in [SEASON] * D + [1] * d:
-        values = values[lag:] - values[:-lag]
-    return values
-
-
-def _refuse_unidentified(training: Training, d: int, D: int) -> None:
-    """Refuse what no number of likelihood evaluations can find, given the differences that are taken."""
-    seen = np.unique(training.months.month[training.observed])
-    if D and len(seen) < SEASON:
-        raise FitError(f"arima takes yearly differences and needs every calendar month, but observed only {len(seen)}.")
-    regressor = _unidentified(training, d, D)
-    if regressor:
-        raise FitError(
-            f"arima cannot tell regressor {regressor!r} apart: in the {training.count} observed months it is constant,"
-            " or made up of the season, the trend and the regressors before it. Leave it out or give it a prior."
-        )
-
-
-def _unidentified(training: Training, d: int, D: int) -> str | None:
-    """The first regressor that differencing and the regressors before it leave nothing of; with a prior, none is."""
-    if training.prior is not None:
-        return None
-    known = np.flatnonzero(training.observed)
-    basis = np.vander(known.astype(float), max(d, 1) + D)
-    if D:
-        basis = np.column_stack([basis, np.eye(SEASON)[training.months.month.to_numpy()[known] - 1, 1:]])
-    for regressor, column in zip(training.regressors, training.X[known].T, strict=True):
-        rest = column - basis @ np.linalg.lstsq(basis, column)[0]
-        if float(np.linalg.norm(rest)) <= LEAST_RANGE * float(np.linalg.norm(column)):
-            return regressor
-        basis = np.column_stack([basis, column])
-    return None
-
-
 def _search(training: Training, orders: list[Order], seasonal_orders: list[Order]) -> Candidate:
     """The candidate of lowest AICc: the seasonal part first, under the first order, then the other part under it.
 
     Meanwhile the coefficients stay where the first candidate has them, so that each optimiser has few parameters.
     """
-    orders = [order for order in orders if _spare_months(training, order, seasonal_orders[0]) > 0]
-    if not orders:
-        raise FitError(
-            f"arima needs more months than parameters and found {training.count} observed months, which every candidate"
-            f" with {len(training.regressors)} regressors uses up."
-        )
+    orders = affordable(training, orders, seasonal_orders[0])
     coefficients = _first_coefficients(training, orders[0], seasonal_orders[0])
     seasonal = [_candidate(training, coefficients, orders[0], seasonal_order) for seasonal_order in seasonal_orders]
     best = min(seasonal, key=lambda candidate: candidate.aicc)
@@ -364,24 +202,12 @@ def _search(training: Training, orders: list[Order], seasonal_orders: list[Order
     return min([best, *others], key=lambda candidate: candidate.aicc)
 
 
-def _parameters(training: Training, order: Order, seasonal_order: Order) -> int:
-    """How many are estimated: ARMA, constant, coefficients without a prior, and the variance."""
-    coefficients = len(training.regressors) if training.prior is None else 0
-    return len(_start(order, seasonal_order)) + coefficients + 1
-
-
-def _spare_months(training: Training, order: Order, seasonal_order: Order) -> int:
-    """Observed months that differences and parameters leave, less one: the denominator of AICc."""
-    lost = order[1] + SEASON * seasonal_order[1]
-    return training.count - lost - _parameters(training, order, seasonal_order) - 1
-
-
 def _candidate(training: Training, coefficients: np.ndarray, order: Order, seasonal_order: Order) -> Candidate:
     """One order of the choice, its AICc infinite where it has too many parameters or no finite likelihood."""
     rest = replace(training, y=training.y - training.X @ coefficients, X=training.X[:, :0])
     model = _sarimax(rest, order, seasonal_order, simple_differencing=training.complete, concentrate_scale=True)
     results, _ = _maximise(model, _start(order, seasonal_order), SEARCH)
-    parameters, spare = (count(training, order, seasonal_order) for count in (_parameters, _spare_months))
+    parameters, spare = (count(training, order, seasonal_order) for count in (parameter_count, spare_months))
     aicc = -2 * float(results.llf) + 2 * parameters * (parameters + 1 + spare) / spare if spare > 0 else np.inf
     constant = int(order[1] == 0)
     free = coefficients if training.prior is None else coefficients[:0]
@@ -393,7 +219,7 @@ def _first_coefficients(training: Training, order: Order, seasonal_order: Order)
     """Coefficients under the first candidate, which has them as states."""
     if not training.regressors:
         return np.array([])
-    left = _unexplained(training, order[1], seasonal_order[1])
+    left = unexplained(training, order[1], seasonal_order[1])
     variance = np.nansum(left**2) / max(np.isfinite(left).sum(), 1) or np.nanvar(training.y)
     model = _sarimax(training, order, seasonal_order, as_states=True, simple_differencing=training.complete)
     results, _ = _maximise(model, np.append(_start(order, seasonal_order), variance), SEARCH)

@@ -98,29 +98,61 @@ class Prophet:
         centre = float(adjusted.mean())
         target = (adjusted - centre).round(10)
         _refuse(target, history, prior)
-        model = self._library(target, prior["sd"])
-        _optimise(model, target, history)
-        fit = _read(model, target, history, prior, centre)
+        fit = _concluded(self.maximum(target, history, prior["sd"]), target, history, prior, centre)
         return fit if self.autoregressive else replace(fit, carry=0.0)
 
+    def maximum(self, target: pd.Series, history: pd.DataFrame, sd: pd.Series) -> Maximum:
+        """Where the library's optimiser ended on centred logs ``target``, ``sd`` being those of the effects' priors.
+
+        Raises
+        ------
+        FitError
+            When the optimiser failed.
+        """
+        model = self._library(target, sd)
+        _optimise(model, target, history)
+        scale, found = model.y_scale, {name: value.ravel() for name, value in model.params.items()}
+        basis = Basis(model.start, model.t_scale, model.changepoints_t, int(model.yearly_seasonality))
+        beta = found["beta"][: 2 * basis.order + history.shape[1]]  # the library adds zeros where it has no column
+        coefficients = np.concatenate([found["k"], found["m"], found["delta"], beta])
+        prior_sd = self.prior_sd(len(basis.changes), basis.order, self.scales(target, sd))
+        return Maximum(basis, scale * coefficients, scale * found["sigma_obs"].item(), scale * prior_sd)
+
+    def changes(self, months: int) -> int:
+        """How many possible changes of trend so many observed months have."""
+        return min(months // MONTHS_PER_CHANGEPOINT, MOST_CHANGEPOINTS)
+
+    def pairs(self, months: int) -> int:
+        """How many Fourier pairs the yearly wave has in so many observed months."""
+        return 0 if months < 24 else 2 if months < 48 else 3
+
+    def scales(self, target: pd.Series, sd: pd.Series) -> np.ndarray:
+        """Prior scales of the effects, in units of the largest absolute value of ``target``."""
+        scales: np.ndarray = (sd / target.abs().max()).replace(np.inf, self.regressor_prior_scale).to_numpy()
+        return scales
+
+    def prior_sd(self, changes: int, pairs: int, effects: np.ndarray) -> np.ndarray:
+        """Prior standard deviations of slope, level, changes, waves and ``effects``, in the library's scale."""
+        bends = np.full(changes, np.sqrt(2) * self.changepoint_prior_scale)
+        waves = np.full(2 * pairs, self.seasonality_prior_scale)
+        return np.concatenate([[5.0, 5.0], bends, waves, effects])  # 5: fixed in the library's Stan program
+
     def _library(self, target: pd.Series, sd: pd.Series) -> Any:
-        n = len(target)
         with _quiet():
             from prophet import Prophet as Library
 
             model = Library(
                 growth="linear",
-                n_changepoints=min(n // MONTHS_PER_CHANGEPOINT, MOST_CHANGEPOINTS),
+                n_changepoints=self.changes(len(target)),
                 changepoint_range=self.changepoint_range,
                 changepoint_prior_scale=self.changepoint_prior_scale,
-                yearly_seasonality=0 if n < 24 else 2 if n < 48 else 3,
+                yearly_seasonality=self.pairs(len(target)),
                 seasonality_prior_scale=self.seasonality_prior_scale,
                 weekly_seasonality=False,
                 daily_seasonality=False,
                 uncertainty_samples=0,
             )
-        scales = (sd / target.abs().max()).replace(np.inf, self.regressor_prior_scale)
-        for position, scale in enumerate(scales):
+        for position, scale in enumerate(self.scales(target, sd)):
             model.add_regressor(_column(position), prior_scale=scale, standardize=False, mode="additive")
         return model
 
@@ -142,6 +174,16 @@ class Basis:
         angle = 2 * np.pi / YEAR * (days - pd.Timestamp(0)).days.to_numpy()
         waves = [wave(pair * angle) for pair in range(1, self.order + 1) for wave in (np.sin, np.cos)]
         return np.column_stack([t, np.ones(len(t)), bends, *waves, X])
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Coefficients of the columns of ``basis``, ``sigma`` of the noise and sds of the priors, all in centred logs."""
+
+    basis: Basis
+    coefficients: np.ndarray
+    sigma: float
+    prior_sd: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -262,20 +304,18 @@ def _optimise(model: Any, target: pd.Series, history: pd.DataFrame) -> None:
         model.stan_backend.cleanup()
 
 
-def _read(model: Any, target: pd.Series, history: pd.DataFrame, prior: pd.DataFrame, centre: float) -> ProphetFit:
-    """The library's parameters, brought back to logs, with the covariance that it does not compute."""
-    scale, found = model.y_scale, {name: value.ravel() for name, value in model.params.items()}
-    order = int(model.yearly_seasonality)
-    basis = Basis(model.start, model.t_scale, model.changepoints_t, order)
+def _concluded(
+    found: Maximum, target: pd.Series, history: pd.DataFrame, prior: pd.DataFrame, centre: float
+) -> ProphetFit:
+    """The fit at a maximum of the posterior, with the covariance that the library does not compute."""
+    basis, coefficients = found.basis, found.coefficients
     columns = basis.columns(pd.PeriodIndex(history.index), history.to_numpy(dtype=float))
-    beta = found["beta"][: 2 * order + history.shape[1]]  # the library adds a column of zeros where it has none
-    coefficients = scale * np.concatenate([found["k"], found["m"], found["delta"], beta])
-    sigma = found["sigma_obs"].item() * scale
     residuals = target.to_numpy() - columns @ coefficients
     r = _correlation(residuals)
-    noise, covariance = _uncertainty(sigma, r, columns, _prior_sd(model, prior) * scale)
-    step = MONTH / model.t_scale.days
-    bend = np.sqrt(2 * len(basis.changes) * step) * np.abs(found["delta"]).mean() * scale * step
+    noise, covariance = _uncertainty(found.sigma, r, columns, found.prior_sd)
+    step = MONTH / basis.span.days
+    changes = len(basis.changes)
+    bend = np.sqrt(2 * changes * step) * np.abs(coefficients[2 : 2 + changes]).mean() * step
     last, residual = history.index[-1], float(residuals[-1])
     return ProphetFit(basis, last, prior, centre, coefficients, covariance, noise, float(bend), residual, r, r)
 
@@ -296,14 +336,6 @@ def _uncertainty(sigma: float, r: float, columns: np.ndarray, prior_sd: np.ndarr
     taken = float(np.trace(np.linalg.solve(gram / sigma**2 + precision, gram / sigma**2)))
     variance = sigma**2 * rows / max(rows - taken, 1.0)
     return float(np.sqrt(variance)), np.linalg.inv(gram / (variance * (1 + r) / (1 - r)) + precision)
-
-
-def _prior_sd(model: Any, prior: pd.DataFrame) -> np.ndarray:
-    """Prior standard deviations of slope, level, changes, waves and effects, in the library's scale."""
-    changes = np.full(len(model.changepoints_t), np.sqrt(2) * model.changepoint_prior_scale)
-    waves = np.full(2 * int(model.yearly_seasonality), model.seasonality_prior_scale)
-    effects = [model.extra_regressors[_column(position)]["prior_scale"] for position in range(len(prior))]
-    return np.concatenate([[5.0, 5.0], changes, waves, effects])  # 5: fixed in the library's Stan program
 
 
 def _column(position: int) -> str:

@@ -29,6 +29,12 @@ class Case:
     widens: bool = True
     effects: bool = False
     panel: bool = False
+    engine: str = "reference"
+
+    @property
+    def id(self) -> str:
+        """The name, with the engine behind it where that is not the reference."""
+        return self.name if self.engine == "reference" else f"{self.name}-{self.engine}"
 
 
 CASES = [
@@ -36,14 +42,16 @@ CASES = [
     Case("seasonal_naive", widens=False),
     Case("theta"),
     Case("arima", tolerance=1e-5, effects=True),
+    Case("arima", effects=True, engine="compiled"),
     Case("prophet", widens=False, effects=True),
+    Case("prophet", widens=False, effects=True, engine="compiled"),
     Case("pooled", effects=True, panel=True),
 ]
 
 
 def fitted(case: Case, y: pd.Series, X: pd.DataFrame):
     """The model of ``case`` fitted to one series; a model of a panel gets a panel of that series alone."""
-    model: Any = load(case.name)
+    model: Any = load(case.name, case.engine)
     if case.name != "pooled":
         return model.fit(y, X)
     panel = {KEY: (y, X)}

@@ -13,7 +13,8 @@ import pytest
 from scipy.linalg import toeplitz
 from scipy.stats import multivariate_normal
 
-from forecast.models.arima import Arima, _training, differences, seasonal_differences
+from forecast.models.arima import Arima
+from forecast.models.orders import differences, seasonal_differences, trained_on
 from forecast.models.protocol import FitError
 
 with warnings.catch_warnings():
@@ -171,7 +172,7 @@ def test_differences_are_found_with_gaps_and_steps(process, expected):
 
 
 def differences_of(y: pd.Series, X: pd.DataFrame) -> tuple[int, int]:
-    training = _training(y, X, None)
+    training = trained_on(y, X, None)
     D = seasonal_differences(training)
     return differences(training, D), D
 

@@ -16,7 +16,7 @@ from forecast.models.prophet import Prophet, trend_covariance, trend_variance
 from forecast.models.theta import Theta
 
 GAPS = [10, 11, 40, MONTHS - 2, MONTHS - 1]
-every_model = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+every_model = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
 def longer(count: int) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:

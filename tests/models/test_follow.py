@@ -11,6 +11,7 @@ import pytest
 from scipy.special import ndtri
 
 from forecast.models.arima import Arima
+from forecast.models.compiled import CompiledArima
 from forecast.models.protocol import BOUNDS, FitError
 from forecast.models.theta import Theta
 
@@ -44,8 +45,11 @@ PRIOR = pd.DataFrame({"mean": [-0.5], "sd": [0.2]}, index=["licensing"])
 
 @pytest.mark.parametrize(
     ("model", "X", "prior"),
-    [(Theta(), none, None), (Arima(), none, None), (Arima(), step, None), (Arima(), step, PRIOR)],
-    ids=["theta", "arima", "regressor", "prior"],
+    [
+        *[(Theta(), none, None), (Arima(), none, None), (Arima(), step, None), (Arima(), step, PRIOR)],
+        *[(CompiledArima(), none, None), (CompiledArima(), step, None), (CompiledArima(), step, PRIOR)],
+    ],
+    ids=["theta", "arima", "regressor", "prior", "compiled", "compiled-regressor", "compiled-prior"],
 )
 def test_following_the_same_figures_changes_nothing(model, X, prior):
     """With nothing new to filter the forecast stays what it was, whatever the coefficients started from."""

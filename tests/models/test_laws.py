@@ -12,7 +12,7 @@ from forecast.models.protocol import BOUNDS, FitError
 
 
 def each(cases: list[Case]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+    return pytest.mark.parametrize("case", cases, ids=[case.id for case in cases])
 
 
 every_model = each(CASES)

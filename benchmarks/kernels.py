@@ -1,0 +1,198 @@
+"""Print what the compiled kernels save against the libraries whose objectives they optimise.
+
+Every round times the library and the kernel after each other on the same series, so that the ratio of a round is of
+one moment of one machine; the table has the median ratio and its quartiles. Run: ``python benchmarks/kernels.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from itertools import product
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+MONTHS, AHEAD = 96, 1
+ORDERS = [order for order in product(range(3), range(3), range(2), range(2)) if 1 <= sum(order) <= 3]
+FIRST_CALL = """
+import time
+start = time.process_time()
+import numpy as np
+from forecast.kernels import arima, prophet
+imported = time.process_time()
+y = np.random.default_rng(0).standard_normal(60).cumsum()
+arima.forecast(arima.fit(y), y, None, np.empty((1, 0)))
+fitted = time.process_time()
+t = np.linspace(0.0, 1.0, 60)
+prophet.fit(y, t, prophet.fourier(t, 2), prophet.changepoints(t), np.ones(4))
+print(imported - start, fitted - imported, time.process_time() - fitted)
+"""
+
+
+def series(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log volumes of 96 months from an airline model with four events, the events, and those of the month ahead."""
+    draw = np.random.default_rng(seed)
+    noise = 0.1 * draw.standard_normal(MONTHS + 200)
+    change = noise[13:] - 0.4 * noise[12:-1] - 0.6 * noise[1:-12] + 0.24 * noise[:-13]
+    y = np.cumsum(change)
+    for t in range(12, y.size):
+        y[t] += y[t - 12]
+    X = np.zeros((MONTHS + AHEAD, 4))
+    X[60:, 0], X[70, 1], X[85:, 3] = 1.0, 1.0, 1.0
+    X[80:, 2] = 0.7 ** np.arange(MONTHS + AHEAD - 80)
+    return y[-MONTHS:] + X[:MONTHS] @ [0.3, -0.2, 0.5, -0.4], X[:MONTHS], X[MONTHS:]
+
+
+def milliseconds(function: Callable[[], object], repeats: int) -> float:
+    """Mean wall time of a call."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    return 1e3 * (time.perf_counter() - start) / repeats
+
+
+def compared(
+    rounds: int, repeats: int, pair: Callable[[int], tuple[Callable[[], float], Callable[[], float]]]
+) -> np.ndarray:
+    """A row a round: the library's time, the kernel's, and by how much the kernel's objective is higher."""
+    out = np.empty((rounds, 3))
+    for seed in range(rounds):
+        library, kernel = pair(seed)
+        ours = kernel()
+        start = time.perf_counter()
+        theirs = library()
+        out[seed] = 1e3 * (time.perf_counter() - start), milliseconds(kernel, repeats), ours - theirs
+    return out
+
+
+def arima_pair(seed: int) -> tuple[Callable[[], float], Callable[[], float]]:
+    """One fit of (1,1,1)(0,1,1)12 with a one-step forecast; the objective is that of the differenced series."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    from forecast.kernels import arima
+
+    y, X, X_future = series(seed)
+    exact = SARIMAX(y, exog=X, order=(1, 1, 1), seasonal_order=(0, 1, 1, 12), simple_differencing=True)
+
+    def library() -> float:
+        fitted = SARIMAX(y, exog=X, order=(1, 1, 1), seasonal_order=(0, 1, 1, 12)).fit(disp=False)
+        ahead = fitted.get_forecast(1, exog=X_future)
+        _ = ahead.predicted_mean, ahead.se_mean
+        return float(exact.loglike(fitted.params))
+
+    def kernel() -> float:
+        fitted = arima.fit(y, X)
+        _ = arima.forecast(fitted, y, X, X_future).sd
+        return fitted.log_likelihood
+
+    return library, kernel
+
+
+def search_pair(seed: int) -> tuple[Callable[[], float], Callable[[], float]]:
+    """The AICc of 20 orders; the objective is minus the lowest."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    from forecast.kernels import arima
+
+    y, X, _ = series(seed)
+    candidates = ORDERS[:20]
+
+    def library() -> float:
+        models = (SARIMAX(y, exog=X, order=(p, 1, q), seasonal_order=(P, 1, Q, 12)) for p, q, P, Q in candidates)
+        fits = [model.fit(disp=False) for model in models]
+        found = zip(fits, candidates, strict=True)
+        return max(-arima.evaluate(y, X, (p, 1, q), (P, 1, Q), f.params[4:-1]).aicc for f, (p, q, P, Q) in found)
+
+    def kernel() -> float:
+        return -float(np.min(arima.search(y, X, candidates, 1, 1).aicc))
+
+    return library, kernel
+
+
+def prophet_pair(seed: int, futures: int = 0) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Prophet as it comes with four events: fit, and with ``futures`` predict too; the objective is Stan's ``lp__``."""
+    from prophet import Prophet
+
+    from forecast.kernels import prophet
+
+    y, X, X_future = series(seed)
+    months = pd.date_range("2015-01-01", periods=MONTHS + AHEAD, freq="MS")
+    events = [f"event_{j}" for j in range(4)]
+    events_by_month = np.vstack([X, X_future])
+    frame = pd.DataFrame(events_by_month, columns=events).assign(ds=months, y=np.append(y, np.nan))
+    days = (months - pd.Timestamp("1970-01-01")).days.to_numpy(dtype=float)
+
+    def library() -> float:
+        model = Prophet(weekly_seasonality=False, daily_seasonality=False, uncertainty_samples=futures)
+        for event in events:
+            model.add_regressor(event, standardize=False)
+        model.fit(frame.iloc[:MONTHS])
+        if futures:
+            model.predict(frame.iloc[MONTHS:])
+        return float(model.params["lp__"].item())
+
+    def kernel() -> float:
+        t = (days - days[0]) / (days[MONTHS - 1] - days[0])
+        terms = np.hstack([prophet.fourier(days, 10), events_by_month])
+        past, scale = t[:MONTHS], np.abs(y).max()
+        fitted = prophet.fit(y / scale, past, terms[:MONTHS], prophet.changepoints(past), np.full(24, 10.0))
+        if futures:
+            paths = prophet.draws(fitted, t[MONTHS:], terms[MONTHS:], futures, seed=0)
+            _ = scale * np.quantile(paths, [0.1, 0.5, 0.9], axis=0)
+        return fitted.log_posterior
+
+    return library, kernel
+
+
+def first_calls() -> list[tuple[str, list[float]]]:
+    """Seconds of CPU to import, first ARIMA and first Prophet: with an empty cache, and from the one that this left."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        runs = []
+        for name in ("never run before", "from the cache"):
+            done = subprocess.run(
+                [sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True, check=True
+            )
+            runs.append((name, [float(part) for part in done.stdout.split()]))
+    return runs
+
+
+def main() -> None:
+    """Print versions, then a line for each comparison, then the first calls."""
+    logging.disable(logging.WARNING)
+    names = ("numba", "numpy", "statsmodels", "prophet")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores,", ", ".join(f"{n} {version(n)}" for n in names))
+    print(f"{os.getloadavg()[0]:.1f} processes running when it began; wall time in milliseconds, medians of the rounds")
+    print(f"{'':34}    library     kernel   ratio  (quartiles)   objective above the library's: least, most")
+    for name, rounds, repeats, pair in (
+        ("ARIMA fit and one-step forecast", 15, 50, arima_pair),
+        ("AICc over 20 orders", 3, 5, search_pair),
+        ("Prophet fit", 15, 50, prophet_pair),
+        ("Prophet fit, predict, 1,000 draws", 15, 50, lambda seed: prophet_pair(seed, futures=1000)),
+    ):
+        pair(0)
+        warnings.simplefilter("ignore")  # after statsmodels' import, which sets filters of its own
+        found = compared(rounds, repeats, pair)
+        ratio = np.quantile(found[:, 0] / found[:, 1], [0.25, 0.5, 0.75])
+        library, kernel = np.median(found[:, :2], axis=0)
+        print(
+            f"{name:34} {library:10.1f} {kernel:10.3f} {ratio[1]:7.0f}  ({ratio[0]:.0f} to {ratio[2]:.0f})"
+            f"  {found[:, 2].min():16.2g}, {found[:, 2].max():.2g}"
+        )
+    for name, seconds in first_calls():
+        print("first calls, {}: import {:.1f}, ARIMA {:.1f}, Prophet {:.1f} s of CPU".format(name, *seconds))
+
+
+if __name__ == "__main__":
+    main()

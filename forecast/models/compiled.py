@@ -1,0 +1,287 @@
+"""ARIMA and Prophet by the compiled kernels: the models of `arima.py` and `prophet.py`, their optimisers replaced.
+
+What is fitted, the choice of orders and the meaning of every number are the reference's. Where a kernel cannot, it
+raises `forecast.kernels.KernelError`, and whoever asked may turn to the reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from forecast.kernels import KernelError
+from forecast.kernels import arima as arima_kernel
+from forecast.kernels import prophet as prophet_kernel
+from forecast.kernels.differenced import Prior
+from forecast.models.orders import (
+    SEASON,
+    Order,
+    Training,
+    affordable,
+    candidates,
+    refuse_unidentified,
+    trained_on,
+)
+from forecast.models.prophet import Basis, Maximum, Prophet
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+
+FLAT = 1e3
+"""Standard deviation, in logs, of the prior of the constant where the coefficients have priors."""
+
+MOST, CLOSE = 100, 1e-7
+"""Most rounds in which constant and other parameters are maximised in turn, and the step under which they end."""
+
+
+@dataclass(frozen=True)
+class CompiledArima:
+    """`forecast.models.arima.Arima` by the kernel: the same d, D, candidates and AICc, and the same two stages.
+
+    The kernel estimates the coefficients anew under every candidate, where the reference holds those of the first, and
+    its optimiser begins at several points; so it may choose another order, and find a higher likelihood of the same.
+    With a ``prior`` and d = 0 it is the constant that is held while orders are compared.
+
+    Examples
+    --------
+    A mean of 1 and a step of 2, without noise to speak of:
+
+    >>> month = pd.period_range("2023-01", periods=24, freq="M")
+    >>> step = pd.DataFrame({"licensing": (month >= "2024-01").astype(float)}, month)
+    >>> y = 1 + 2 * step["licensing"] + 0.01 * np.tile([1, -1, -1, 1], 6)
+    >>> fit = CompiledArima((0, 0, 0), (0, 0, 0)).fit(y, step)
+    >>> fit.effects().round(2).loc["licensing"].to_dict()
+    {'estimate': 2.0, 'lower': 1.99, 'upper': 2.01}
+    """
+
+    order: Order | None = None
+    seasonal_order: Order | None = None
+
+    name: ClassVar[str] = "arima"
+
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> CompiledArimaFit:
+        """The likeliest model of ``y`` given ``X``; gaps in ``y`` are integrated out.
+
+        Raises
+        ------
+        FitError
+            As the reference, where no model of this kind can be fitted.
+        KernelError
+            Where the kernel cannot fit it, or its optimiser did not converge.
+        """
+        training = trained_on(y, X, prior)
+        orders, seasonal_orders = candidates(training, self.order, self.seasonal_order)
+        refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
+        constant, chosen = _chosen(training, affordable(training, orders, seasonal_orders[0]), seasonal_orders)
+        if not chosen.converged:
+            raise KernelError(
+                f"arima: the optimiser did not converge on {training.count} observed months; fit a simpler model."
+            )
+        return CompiledArimaFit(training, constant, chosen).settled()
+
+
+@dataclass(frozen=True)
+class CompiledArimaFit:
+    """A fitted model: what it was fitted to, its ``constant`` (empty with d = 1), and the other parameters.
+
+    ``kernel`` is of the centred logs less the constant.
+    """
+
+    training: Training
+    constant: np.ndarray
+    kernel: arima_kernel.ArimaFit
+
+    @property
+    def order(self) -> Order:
+        """Order p, d, q."""
+        return self.kernel.order
+
+    @property
+    def seasonal_order(self) -> Order:
+        """Seasonal order P, D, Q."""
+        return self.kernel.seasonal_order
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Median and bounds in logs over ``X.index``, which goes on from the last month of ``y``.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` has other columns than in training, or does not begin the month after.
+        FitError
+            When the forecast is not a finite number.
+        """
+        months = pd.PeriodIndex(X.index)
+        ahead = self._ahead(X)
+        variance = np.diag(ahead.covariance)
+        if not (np.isfinite(ahead.mean).all() and np.isfinite(variance).all() and (variance > 0).all()):
+            raise FitError(f"arima {self.order}{self.seasonal_order} gives no finite forecast of {months[0]}.")
+        mean = ahead.mean + self._level(months) + self.training.centre
+        return gaussian_bounds(mean, np.sqrt(variance), months)
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """That of the forecast errors of the months ahead, exactly.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` has other columns than in training, or does not begin the month after.
+        """
+        return as_correlation(self._ahead(X).covariance)
+
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> CompiledArimaFit:
+        """The same order and parameters on ``y`` and ``X``: nothing is estimated.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` has other columns than in training.
+        FitError
+            With fewer than twelve observed months, or when they do not vary.
+        KernelError
+            When the likelihood of these months cannot be computed.
+        """
+        return replace(self, training=self.training.followed(y, X)).settled()
+
+    def effects(self) -> pd.DataFrame:
+        """What each regressor does to log volume: columns ``estimate``, ``lower``, ``upper`` (95 %), a row each.
+
+        Without a prior it is generalised least squares at the fitted ARMA parameters, with a prior the posterior; in
+        both the ARMA parameters and the constant are taken as known.
+        """
+        found = self._evaluated()
+        covariance = found.coefficient_covariance * (self.kernel.variance / found.variance)
+        half = ndtri(0.975) * np.sqrt(np.diag(covariance))
+        mean = found.coefficients
+        columns = {"estimate": mean, "lower": mean - half, "upper": mean + half}
+        return pd.DataFrame(columns, index=pd.Index(self.training.regressors, name="regressor"))
+
+    def settled(self) -> CompiledArimaFit:
+        """The fit with the coefficients given the months it is now of where a prior makes them states.
+
+        Raises
+        ------
+        KernelError
+            When the likelihood of these months cannot be computed.
+        """
+        found = self._evaluated()
+        coefficients = self.kernel.coefficients if self.training.prior is None else found.coefficients
+        return replace(self, kernel=replace(found, coefficients=coefficients, variance=self.kernel.variance))
+
+    def _evaluated(self) -> arima_kernel.ArimaFit:
+        """The kernel's account of these months at the ARMA parameters and the constant."""
+        kernel = self.kernel
+        arma = np.concatenate([kernel.ar, kernel.ma, kernel.seasonal_ar, kernel.seasonal_ma])
+        prior = _prior(self.training, 0)
+        return arima_kernel.evaluate(
+            self._y(), self.training.X, self.order, self.seasonal_order, arma, prior, kernel.variance
+        )
+
+    def _ahead(self, X: pd.DataFrame) -> arima_kernel.ArimaForecast:
+        """What the kernel forecasts over ``X.index``, less constant and centre."""
+        self.training.refuse_other_columns(X)
+        self.training.refuse_other_months(pd.PeriodIndex(X.index))
+        return arima_kernel.forecast(self.kernel, self._y(), self.training.X, X.to_numpy(dtype=float))
+
+    def _y(self) -> np.ndarray:
+        left: np.ndarray = self.training.y - self._level(self.training.months)
+        return left
+
+    def _level(self, months: pd.PeriodIndex) -> np.ndarray:
+        """What the constant adds in each month."""
+        level: np.ndarray = _drift(self.training, months, self.order[1], self.seasonal_order[1]) @ self.constant
+        return level
+
+
+def _drift(training: Training, months: pd.PeriodIndex, d: int, D: int) -> np.ndarray:
+    """The column of the constant, shape (months, 1): what is one once differenced; no column with d = 1."""
+    since = months.asi8 - training.months[0].ordinal
+    column: np.ndarray = (since / SEASON if D else np.ones(len(months)))[:, None]
+    return column[:, : int(d == 0)]
+
+
+def _prior(training: Training, constants: int) -> Prior | None:
+    """Means and standard deviations of the constant, flat, and of the coefficients; None where these have none."""
+    if training.prior is None:
+        return None
+    mean, sd = training.prior.T
+    return np.append(np.zeros(constants), mean), np.append(np.full(constants, FLAT), sd)
+
+
+def _chosen(
+    training: Training, orders: list[Order], seasonal_orders: list[Order]
+) -> tuple[np.ndarray, arima_kernel.ArimaFit]:
+    """The constant and the other parameters of the candidate of lowest AICc, all at the maximum of its likelihood.
+
+    Where coefficients have priors the kernel integrates out all that it estimates, so that there the constant and the
+    rest are maximised in turn.
+    """
+    drift = _drift(training, training.months, orders[0][1], seasonal_orders[0][1])
+    beside = np.hstack([drift, training.X])
+    if training.prior is None or not drift.size:
+        fit = _search(training, training.y, beside, orders, seasonal_orders)
+        constant, coefficients = np.split(fit.coefficients, [drift.shape[1]])
+        return constant, replace(fit, coefficients=coefficients)
+    prior = _prior(training, 1)
+    fit = arima_kernel.fit(training.y, beside, orders[0], seasonal_orders[0], prior)
+    constant = fit.coefficients[:1]
+    fit = _search(training, training.y - drift @ constant, training.X, orders, seasonal_orders)
+    for _ in range(MOST):
+        arma = (training.y, beside, fit.order, fit.seasonal_order, fit.parameters[training.X.shape[1] : -1], prior)
+        before, constant = constant, arima_kernel.evaluate(*arma, fit.variance).coefficients[:1]
+        if abs(constant - before).item() < CLOSE:
+            return constant, fit
+        rest = training.y - drift @ constant, training.X, fit.order, fit.seasonal_order, _prior(training, 0)
+        fit = arima_kernel.fit(*rest, start=fit)
+    raise KernelError(f"arima: the constant did not settle on {training.count} observed months; give differences.")
+
+
+def _search(
+    training: Training, y: np.ndarray, X: np.ndarray, orders: list[Order], seasonal_orders: list[Order]
+) -> arima_kernel.ArimaFit:
+    """The candidate of lowest AICc: the seasonal part first, under the first order, then the other part under it."""
+    (p, d, q), (P, D, Q) = orders[0], seasonal_orders[0]
+    prior = _prior(training, 0)
+    if len(seasonal_orders) > 1:
+        offered = [(p, q, P, Q) for P, _, Q in seasonal_orders]
+        P, _, Q = arima_kernel.search(y, X, offered, d, D, prior).fit.seasonal_order
+    return arima_kernel.search(y, X, [(p, q, P, Q) for p, _, q in orders], d, D, prior).fit
+
+
+@dataclass(frozen=True)
+class CompiledProphet(Prophet):
+    """`forecast.models.prophet.Prophet` by the kernel: the exact maximum of the posterior that the library climbs.
+
+    Examples
+    --------
+    >>> month = pd.period_range("2021-01", periods=40, freq="M")
+    >>> y = pd.Series(5.04 + 0.01 * np.arange(40) + 0.1 * (-1) ** np.arange(40), month)
+    >>> fit = CompiledProphet().fit(y, pd.DataFrame(index=month))
+    >>> fit.predict(pd.DataFrame(index=month[-1:] + 1)).round(1).loc["2024-05"].to_dict()
+    {'median': 5.4, 'lower_80': 5.3, 'upper_80': 5.6, 'lower_95': 5.2, 'upper_95': 5.7}
+    """
+
+    def maximum(self, target: pd.Series, history: pd.DataFrame, sd: pd.Series) -> Maximum:
+        """Where the posterior is highest.
+
+        Raises
+        ------
+        KernelError
+            Where it has no maximum that can be found.
+        """
+        months = pd.PeriodIndex(target.index)
+        days = months.to_timestamp()
+        start, span = days[0], days[-1] - days[0]
+        t = ((days - start) / span).to_numpy()
+        changes = prophet_kernel.changepoints(t, self.changes(len(target)), self.changepoint_range)
+        basis = Basis(start, span, changes, self.pairs(len(target)))
+        terms = basis.columns(months, history.to_numpy(dtype=float))[:, 2 + len(changes) :]
+        scale = float(target.abs().max())
+        sds = self.prior_sd(len(changes), basis.order, self.scales(target, sd))
+        fit = prophet_kernel.fit(
+            target.to_numpy() / scale, t, terms, changes, sds[2 + len(changes) :], self.changepoint_prior_scale
+        )
+        coefficients = np.concatenate([[fit.k, fit.m], fit.delta, fit.beta])
+        return Maximum(basis, scale * coefficients, scale * fit.sigma_obs, scale * sds)

@@ -1,0 +1,69 @@
+"""Machine code is kept where it can be written, and the kernels work where it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import forecast
+from forecast.kernels import likelihood
+from forecast.kernels.compiled import on_disk
+
+SMALL_CALL = """
+import numpy as np
+from forecast.kernels.compiled import on_disk
+from forecast.kernels.likelihood import polynomial
+before = on_disk(polynomial)
+print(before, polynomial(np.array([0.5]))[1], on_disk(polynomial), polynomial.stats.cache_path)
+"""
+
+
+def run(package: Path, cache: Path) -> subprocess.Popen:
+    """A process that makes one small call, with a package folder that takes no cache and ``cache`` as the user's."""
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    environment |= {"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(cache)}
+    environment |= {"XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache)}
+    command = [sys.executable, "-c", SMALL_CALL]
+    return subprocess.Popen(command, cwd=package, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    """A copy of the package in which no cache folder can be made."""
+    kernels = tmp_path / "package" / "forecast" / "kernels"
+    shutil.copytree(Path(forecast.__file__).parent / "kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))
+    (kernels.parent / "__init__.py").touch()
+    (kernels / "__pycache__").touch()
+    return kernels.parent.parent
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_written_uses_the_cache_of_the_user(sealed, tmp_path):
+    """Several processes at once fill it without harm, and the next one reads it."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    at_once = [run(sealed, cache) for _ in range(2)]
+    assert [process.communicate()[0].split()[:3] for process in at_once] == [["False", "-0.5", "True"]] * 2
+    before, value, after, folder = run(sealed, cache).communicate()[0].split()
+    assert (before, value, after) == ("True", "-0.5", "True")
+    assert Path(folder).is_relative_to(cache)
+
+
+@pytest.mark.slow
+def test_without_any_folder_to_write_to_the_kernels_work(sealed, tmp_path):
+    """Then nothing is kept, and nothing is said to be."""
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    assert run(sealed, blocked / "cache").communicate()[0].split() == ["False", "-0.5", "False", "None"]
+
+
+def test_what_was_called_is_on_disk():
+    """After a call the machine code is there for the next process."""
+    likelihood.polynomial(np.array([0.5]))
+    assert on_disk(likelihood.polynomial) == (likelihood.polynomial.stats.cache_path is not None)
