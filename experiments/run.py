@@ -131,7 +131,7 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
     return backtest_all(
         world.exports, world.events, fc.read_groups(), products=settings["products"], models=settings["models"],
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
-        totals=world.totals, seed=settings["seed"], jobs=jobs,
+        totals=world.totals, engine=settings["engine"], seed=settings["seed"], jobs=jobs,
     )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "product": ["magnets"],
         "destination": None,
         "models": QUICK.split(","),
+        "engine": "reference",
         "horizon": 2,
     }
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped events.csv", "shipped destinations.csv"}

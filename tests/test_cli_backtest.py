@@ -116,7 +116,8 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["cutoffs"] == {"magnets": "2022-11"}
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
-        "models": ["naive", "theta", "combination"], "origins": 9, "from": None, "to": None, "horizon": 1,
+        "models": ["naive", "theta", "combination"], "engine": "reference",
+        "origins": 9, "from": None, "to": None, "horizon": 1,
         "window": None, "refit": 3,
     }  # fmt: skip
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped destinations.csv"}

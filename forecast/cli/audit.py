@@ -30,6 +30,7 @@ def audited(replay: Replay, quiet: bool) -> None:
             progress=progress,
             destinations=choice.destinations,
             models=choice.models,
+            engine=choice.engine,
             jobs=replay.jobs,
             **replay.options,
         )

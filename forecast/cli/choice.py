@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class Choice:
-    """What is forecast, by which models, on which day."""
+    """What is forecast, by which models and which engine, on which day."""
 
     products: list[str]
     destinations: list[str] | None
     models: list[str]
     issued: date
+    engine: str = "reference"
 
     @property
     def shown(self) -> str:
@@ -44,6 +45,7 @@ class Choice:
             "product": self.products,
             "destination": self.destinations,
             "models": self.models,
+            "engine": self.engine,
         }
 
 
@@ -53,13 +55,15 @@ def asked(
     product: Sequence[str] | None,
     destination: Sequence[str] | None,
     models: Sequence[str] | None,
+    engine: str,
     issued: date | None = None,
 ) -> tuple[Given, Tables, Choice]:
     """The options that most commands begin with: the files, what was read from them, and what of it is forecast."""
     given = Given.of(exports, events)
     tables = read(given)
     products = words(product) or ([] if exports else [SHIPPED_PRODUCT])
-    return given, tables, chosen(tables, products, words(destination), words(models), issued)
+    choice = chosen(tables, products, words(destination), words(models), issued)
+    return given, tables, replace(choice, engine=engine)
 
 
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:

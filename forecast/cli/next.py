@@ -12,6 +12,7 @@ from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Given, Tables, names
 from forecast.cli.options import (
     Destinations,
+    Engine,
     Events,
     Exports,
     Horizon,
@@ -45,6 +46,7 @@ def next_months(
     output: Output = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    engine: Engine = "reference",
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
@@ -52,7 +54,7 @@ def next_months(
     with plain_refusals(), silent_libraries():
         from forecast.output import check_place
 
-        given, tables, choice = asked(exports, events, product, destination, models, issued)
+        given, tables, choice = asked(exports, events, product, destination, models, engine, issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         check_place(folder)
         with progress_bar("Forecasting", quiet) as progress:
@@ -80,6 +82,7 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int
         products=choice.products,
         destinations=choice.destinations,
         models=choice.models,
+        engine=choice.engine,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

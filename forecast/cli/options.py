@@ -31,6 +31,16 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.") from error
 
 
+def _engine(text: str) -> str:
+    from forecast.models import check_engine
+
+    try:
+        check_engine(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
 def _month(text: str) -> str:
     try:
         date.fromisoformat(f"{text}-01")
@@ -79,6 +89,11 @@ Horizon = Annotated[
     int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the models that draw random numbers.")]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", parser=_engine, metavar="NAME", help="What fits arima and prophet: reference (their "
+                 "libraries) or compiled (the same models, faster; what it cannot fit is left to the reference)."),
+]  # fmt: skip
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")
 ]

@@ -15,6 +15,7 @@ from forecast.cli.given import Given, Tables, names
 from forecast.cli.options import (
     Add,
     Destinations,
+    Engine,
     Events,
     Exports,
     Issued,
@@ -52,13 +53,14 @@ def what_may_happen(
     output: ScenarioOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    engine: Engine = "reference",
     quiet: Quiet = False,
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
     with plain_refusals(), silent_libraries():
         from forecast.output import check_place
 
-        given, tables, choice = asked(exports, events, product, destination, models, issued)
+        given, tables, choice = asked(exports, events, product, destination, models, engine, issued)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
         folder = output or Path("output") / f"scenario-{choice.issued}"
@@ -154,6 +156,7 @@ def _branched(
         products=choice.products,
         destinations=choice.destinations,
         models=choice.models,
+        engine=choice.engine,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

@@ -10,6 +10,9 @@ import pandas as pd
 from forecast.models.protocol import FitError
 
 SEASON = 12
+DIGITS = 10
+"""Decimals of the centred logs: what is added to a series and taken off again leaves no trace."""
+
 LEAST_OBSERVED = 12
 LEAST_OBSERVED_FOR_TWO = 24
 LEAST_OBSERVED_FOR_SEASON = 36
@@ -95,7 +98,7 @@ def trained_on(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Tra
     regressors = X.columns.tolist()
     beliefs = None if prior is None or not regressors else prior.loc[regressors, ["mean", "sd"]].to_numpy(dtype=float)
     centre = float(observed.mean())
-    values = y.to_numpy(dtype=float) - centre
+    values = np.round(y.to_numpy(dtype=float) - centre, DIGITS)
     return Training(values, X.to_numpy(dtype=float), centre, regressors, pd.PeriodIndex(y.index), beliefs)
 
 
