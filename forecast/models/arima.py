@@ -30,7 +30,7 @@ with warnings.catch_warnings():  # statsmodels changes the warning filters when 
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 SEARCH: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 50, "factr": 1e9}}
-FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e7}, "nm": {"maxiter": 1000}}
+FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e3}, "nm": {"maxiter": 1000}}
 
 
 @dataclass(frozen=True)
