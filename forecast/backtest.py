@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
 from forecast.effects import Expectation
-from forecast.evaluate import Measure, add_actuals, phases, scores, significance
+from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
 from forecast.known import origins
 from forecast.models import check_engine
@@ -127,6 +127,7 @@ def backtest_all(
     jobs: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
+    vintage: Vintage = "latest",
 ) -> Forecasts:
     """The forecasts that would have been made on past days, with ``actual_t``, what came (NaN where nothing is out).
 
@@ -137,7 +138,8 @@ def backtest_all(
     fits can hold their parameters (theta, arima) estimates them once in so many months, on the first origin of each
     block of months counted from January 1970, and follows the figures with them until the next block. A series that
     could not be fitted then, or had other regressors, is fitted anew; so is every other model, on every day.
-    ``checkpoint`` keeps what is done, so that a run can be resumed.
+    ``checkpoint`` keeps what is done, so that a run can be resumed. ``vintage`` says which release of a month counts as
+    what came, the ``latest`` or the ``first``.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def backtest_all(
         checkpoint.begin(*_fingerprint(job, days, series, models, refit, learn))
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
     run = gather(run_tasks(job, plan(days, series, models), jobs, progress, checkpoint), models)
-    return replace(run, forecasts=add_actuals(run.forecasts, exports))
+    return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
 
 
 @dataclass(frozen=True)

@@ -466,3 +466,17 @@ def test_parameters_that_no_kernel_can_follow_are_followed_by_nobody(monkeypatch
     assert 0 < len(days) < 6
     same = [table[table["issued"].isin(days)].reset_index(drop=True) for table in (compiled.forecasts, anew.forecasts)]
     pd.testing.assert_frame_equal(*same, check_exact=True)
+
+
+def test_a_backtest_is_scored_against_the_vintage_asked_for():
+    """A month first published as 1 t and revised to 90 t: what came is either, and the forecasts are the same."""
+    table = exports({"USA": steady(30)})
+    month = table["month"].max()
+    late = table[table["month"] == month].assign(volume_t=90.0, released=date(2023, 1, 20))
+    table = pd.concat([table.assign(volume_t=table["volume_t"].where(table["month"] != month, 1.0)), late])
+    latest, first = (
+        backtest_all(table, calendar(), {}, models=["naive"], last=1, vintage=vintage).forecasts
+        for vintage in ("latest", "first")
+    )
+    assert (latest["actual_t"].item(), first["actual_t"].item()) == (90.0, 1.0)
+    assert latest["volume_t"].item() == first["volume_t"].item()

@@ -12,6 +12,7 @@ from forecast.cli.audit import audited
 from forecast.cli.choice import asked
 from forecast.cli.given import Given
 from forecast.cli.options import (
+    ActualVintage,
     Audit,
     Destinations,
     Engine,
@@ -29,6 +30,7 @@ from forecast.cli.options import (
     Resume,
     Seed,
     To,
+    Vintage,
     Window,
 )
 from forecast.cli.replay import Replay, made, past_days
@@ -53,6 +55,7 @@ def past_months(
     to: To = None,
     window: Window = None,
     refit: Refit = 1,
+    vintage: Vintage = ActualVintage.LATEST,
     output: PastOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
@@ -66,7 +69,7 @@ def past_months(
         given, tables, choice = asked(exports, events, product, destination, models, engine)
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
-        replay = Replay(tables, choice, days, options, jobs, origins, first, to)
+        replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value)
         folder = output or Path("output") / f"backtest-{replay.last_issued}"
         _replayed(replay, folder, given, resume, quiet)
         if audit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -185,6 +186,19 @@ Refit = Annotated[
     typer.Option("--refit", min=1, metavar="MONTHS", help="Estimate theta and arima anew only after this many months; "
                  "in between they just take in the new figures."),
 ]  # fmt: skip
+
+
+class ActualVintage(StrEnum):
+    """Which release of a month counts as what came."""
+
+    LATEST = "latest"
+    FIRST = "first"
+
+
+Vintage = Annotated[
+    ActualVintage,
+    typer.Option("--vintage", help="Score against the latest release of each month, or the first."),
+]
 PastOutput = Annotated[
     Path | None,
     typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "

@@ -17,6 +17,7 @@ from forecast.cli.speaking import progress_bar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.evaluate import Vintage
     from forecast.origin import Forecasts
 
 
@@ -32,6 +33,7 @@ class Replay:
     origins: int | None
     first: str | None
     to: str | None
+    vintage: Vintage
 
     @property
     def last_issued(self) -> date:
@@ -47,6 +49,7 @@ class Replay:
             "origins": self.origins,
             "from": self.first,
             "to": self.to,
+            "vintage": self.vintage,
             **{name: value for name, value in self.options.items() if name != "seed"},
         }
         last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
@@ -109,6 +112,7 @@ def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, 
                 jobs=replay.jobs,
                 progress=progress,
                 checkpoint=checkpoint,
+                vintage=replay.vintage,
                 **replay.options,
             )
     except CheckpointError as error:
