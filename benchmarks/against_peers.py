@@ -29,11 +29,12 @@ def main() -> None:
     parser.add_argument("--destinations", type=int, default=60)
     parser.add_argument("--origins", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--engine", default="compiled")
     given = parser.parse_args()
     exports = largest(fc.read_exports(given.exports), given.destinations, given.origins)
     events, groups, start = fc.read_events(given.events), fc.read_groups(), time.perf_counter()
-    run = fc.backtest_all(exports, events, groups, last=given.origins, jobs=given.jobs)
-    print(f"{time.perf_counter() - start:.0f} s on {given.jobs} processes")
+    run = fc.backtest_all(exports, events, groups, last=given.origins, engine=given.engine, jobs=given.jobs)
+    print(f"{time.perf_counter() - start:.0f} s on {given.jobs} processes, {given.engine} engine")
     rows = run.forecasts[run.forecasts["horizon"] == 1]
     rows = rows.assign(phase=phases(rows, events, groups).astype(str))
     ours = {name: part.set_index(CELL)["volume_t"] for name, part in rows.groupby("model")}

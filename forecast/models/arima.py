@@ -30,6 +30,7 @@ with warnings.catch_warnings():  # statsmodels changes the warning filters when 
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 SEARCH: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 50, "factr": 1e9}}
+POLISH: dict[str, float] = {"gtol": 1e-5, "maxiter": 50}
 FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e3}, "nm": {"maxiter": 1000}}
 
 
@@ -90,7 +91,7 @@ class Arima:
         try:
             chosen = _search(training, orders, seasonal_orders)
             model = _sarimax(training, chosen.order, chosen.seasonal_order, as_states=training.prior is not None)
-            results, converged = _maximise(model, chosen.start, FINAL)
+            results, converged = _settled(model, chosen.start)
         except np.linalg.LinAlgError as error:
             raise FitError(f"arima met parameters without a likelihood, of which statsmodels says: {error}.") from error
         return ArimaFit(chosen.order, chosen.seasonal_order, converged, training, results)
@@ -285,14 +286,30 @@ def _maximise(model: Any, start: np.ndarray, optimisers: dict[str, dict[str, flo
         return model.smooth(start, cov_type="none"), True
     best = None
     for method, options in optimisers.items():
-        with _quiet():
-            found = model.fit(start, method=method, disp=False, cov_type="none", **options)
+        found = _optimised(model, start, method, options)
         if best is None or found.llf > best.llf:
             best = found
         if found.mle_retvals["converged"]:
             return best, True
         start = best.params
     return best, False
+
+
+def _settled(model: Any, start: np.ndarray) -> tuple[Any, bool]:
+    """The results of `_maximise` by `FINAL`, and from there by `POLISH`, whichever are likelier.
+
+    The likelihood is flat along some directions, where the first descent stops by how its arithmetic happens to round.
+    """
+    best, converged = _maximise(model, start, FINAL)
+    if len(start):
+        polished = _optimised(model, best.params, "bfgs", POLISH)
+        best = polished if polished.llf > best.llf else best
+    return best, converged
+
+
+def _optimised(model: Any, start: np.ndarray, method: str, options: dict[str, float]) -> Any:
+    with _quiet():
+        return model.fit(start, method=method, disp=False, cov_type="none", **options)
 
 
 @contextmanager
