@@ -91,6 +91,7 @@ LEAKS = {
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
+@pytest.mark.slow
 def test_a_leak_is_caught_by_the_corruption_of_what_it_reads(leak):
     """Each corruption alone finds the forecast that reads what it changes, and no other corruption is blamed."""
     with_regressors = leak in (leaky.leaky_ends, leaky.leaky_calendar)

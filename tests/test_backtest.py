@@ -221,6 +221,7 @@ def as_forecast(run, issued):
     [{"models": FAST}, {"window": 30}, {"refit": 4, "horizon": 3}, {"refit": 5, "window": 24}],
     ids=["plain", "window", "refit", "both"],
 )
+@pytest.mark.slow
 def test_every_origin_of_a_backtest_is_the_forecast_of_its_day(options):
     """Rows of a day are those of a live forecast, to the digit, whatever other origins were asked for."""
     table = world()
@@ -247,6 +248,7 @@ def test_arima_holds_its_parameters_whatever_the_origins():
         pd.testing.assert_frame_equal(long.effects.query("issued == @day").reset_index(drop=True), live.effects)
 
 
+@pytest.mark.slow
 def test_the_origins_are_the_last_whose_next_month_came():
     """Figures end in December 2024: the last origin that can be scored is that of 20 December, for December."""
     forecasts = replay(world(), last=3, models=["naive"]).forecasts
@@ -303,6 +305,7 @@ def test_a_forecast_uses_the_vintage_of_its_day_and_is_scored_against_the_latest
     assert rows.loc[date(2020, 8, 20)].tolist() == [100.0, 90.0]
 
 
+@pytest.mark.slow
 def test_an_end_that_is_only_scheduled_never_comes():
     """Past its scheduled end an event goes on acting; an announced end that nobody doubts ends it."""
     scheduled = EPISODE | {"ends": date(2024, 4, 1), "ends_announced": date(2024, 1, 10), "ends_status": "scheduled"}
@@ -408,6 +411,7 @@ def test_a_destination_without_figures_is_nothing_to_forecast():
         run(world(), calendar(), destinations=["FRA"])
 
 
+@pytest.mark.slow
 def test_what_events_added_is_tested_model_by_model():
     """Naive takes no regressors and comes out the same; pooled is tested against itself without events."""
     options = {"models": ["naive", "pooled"], "first": pd.Period("2024-02"), "to": pd.Period("2024-07")}
@@ -452,6 +456,7 @@ def test_what_a_kernel_cannot_fit_the_reference_fits_and_a_row_says_so(monkeypat
     assert not len(reference.reference_fits)
 
 
+@pytest.mark.slow
 def test_parameters_that_no_kernel_can_follow_are_followed_by_nobody(monkeypatch):
     """Where held parameters have no likelihood in later months, the reference fits these anew and a row says so."""
 

@@ -91,6 +91,7 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(killed, tmp_path, jobs):
         pd.testing.assert_frame_equal(getattr(resumed, name), getattr(whole, name))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_changes_nothing(tmp_path):
     """A run that keeps its parts gives the tables of one that does not; resumed at its end it has nothing to do."""
     kept = run(Checkpoint(tmp_path / "run.partial"))
@@ -139,6 +140,7 @@ OTHER = {
 
 
 @pytest.mark.parametrize(("options", "changed"), OTHER.values(), ids=OTHER)
+@pytest.mark.slow
 def test_another_run_is_not_resumed(killed, options, changed):
     """What changed since is named, one sentence for all of it, and the folder is left as it was."""
     before = sorted(killed.iterdir())

@@ -78,6 +78,7 @@ def test_the_table_shows_the_numbers_of_the_folder(place: Path) -> None:
     assert re.search(rf"^United States .* {numbers} ", result.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_same_inputs_same_files(place: Path) -> None:
     """Two runs on the same files give the same bytes in every file, pictures among them."""
     for name in ("a", "b"):

@@ -80,6 +80,7 @@ def test_a_table_of_scores_and_a_folder(place: Path) -> None:
     assert not Path(PARTIAL).exists()
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_the_library_says(place: Path) -> None:
     """Forecasts with actuals, scores and tests are those of the library's functions on the same tables."""
     backtest("--output", "run", "--horizon", "2", "--window", "30", "--refit", "2", "--seed", "3", "--quiet")
@@ -251,6 +252,7 @@ def test_a_foreign_folder_is_left_alone(place: Path) -> None:
     assert [path.read_text() for path in Path().glob("*/notes.txt")] == ["keep", "keep"]
 
 
+@pytest.mark.slow
 def test_an_audit_without_findings(place: Path) -> None:
     """One line that says how many days were audited, exit 0."""
     result = backtest("--audit")
@@ -259,6 +261,7 @@ def test_an_audit_without_findings(place: Path) -> None:
     assert result.stdout.endswith(line)
 
 
+@pytest.mark.slow
 def test_an_audit_with_findings_fails_loudly(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that reads the future is named with what moved it, the day, the series and both values; exit 1."""
     leaking = partial(audit.look_ahead_audit, forecast=leaky.leaky_model)

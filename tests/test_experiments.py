@@ -54,6 +54,7 @@ def test_no_notebook_defines_a_function(path: Path):
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
 
 
+@pytest.mark.slow
 def test_every_number_of_the_answers_is_in_the_results():
     """README.md is what the results say, word by word; the templates of the answers hold no measured number."""
     assert (HOME / "README.md").read_text(encoding="utf-8") == answers.readme(HOME, NAMES)

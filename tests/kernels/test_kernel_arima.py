@@ -214,6 +214,7 @@ def test_without_sd_a_prior_pins_the_coefficients_and_with_a_wide_one_it_frees_t
 @pytest.mark.parametrize("sizes", [(1, 1, 0, 1), (2, 3, 1, 2), (3, 0, 3, 0), (0, 3, 0, 3), (0, 0, 0, 1)])
 @pytest.mark.parametrize("pulses", [0, 2])
 @pytest.mark.parametrize("with_prior", [False, True])
+@pytest.mark.slow
 def test_gradient_is_that_of_differences(sizes, pulses, with_prior):
     """The exact gradient is that of central differences of the objective."""
     draw = np.random.default_rng(sum(sizes) + pulses)

@@ -62,6 +62,7 @@ def statsmodels_of(y: pd.Series, X: pd.DataFrame, order, seasonal_order):
 @pytest.mark.parametrize("gaps", GAPS.values(), ids=GAPS.keys())
 @pytest.mark.parametrize("columns", [[], ["licensing", "licensing_decay", "new_year"]], ids=["alone", "regressors"])
 @pytest.mark.parametrize("orders", [((0, 1, 1), (0, 1, 1)), ((1, 0, 1), (0, 0, 0)), ((2, 1, 0), (1, 0, 0))])
+@pytest.mark.slow
 def test_with_a_fixed_order_it_is_statsmodels(orders, columns, gaps):
     """Forecast and intervals are SARIMAX's at the same parameters, and those are at least as likely as its own."""
     y, X, ahead = airline(), regressors()[columns], regressors(AHEAD)[columns]
@@ -185,6 +186,7 @@ def test_a_step_with_its_regressor_does_not_change_the_differences(process):
         assert differences_of(process(seed) - 10 * X["licensing"], X) == differences_of(process(seed), X)
 
 
+@pytest.mark.slow
 def test_the_order_chosen_is_of_low_aicc():
     """On an airline process no candidate of the same d and D, fitted in full by statsmodels, is better by two."""
     y, X = airline(), regressors()
@@ -209,6 +211,7 @@ def test_a_short_series_gets_a_small_model(count, most):
     assert fit.seasonal_order == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_half_an_order_can_be_fixed():
     """A given order stays, and the seasonal one is chosen to go with it."""
     fit = Arima(order=(2, 1, 0)).fit(airline(), regressors())
@@ -326,6 +329,7 @@ def test_a_fit_that_does_not_converge_says_so(monkeypatch):
     assert np.isfinite(fit.predict(regressors(AHEAD)).to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_importing_it_leaves_the_warning_filters_alone():
     """Statsmodels resets the filters on import; whoever imports this file keeps theirs."""
     code = (

@@ -33,6 +33,7 @@ def simulated_correlation(paths: np.ndarray) -> np.ndarray:
 
 @every_model
 @pytest.mark.parametrize("missing", [[], GAPS], ids=["complete", "gaps"])
+@pytest.mark.slow
 def test_it_is_a_correlation_matrix(case: Case, missing: list[int]) -> None:
     """Symmetric, ones on the diagonal, no eigenvalue below zero, over more than a year ahead."""
     y, X, ahead = longer(15)

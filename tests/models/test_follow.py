@@ -96,6 +96,7 @@ def test_theta_follows_as_statsmodels_filters():
 
 
 @pytest.mark.parametrize("model", [Theta(), Arima()])
+@pytest.mark.slow
 def test_a_fit_is_left_as_it_was_and_moves_with_the_unit(model):
     """Following gives a new fit; a constant added to all figures is added to what follows."""
     y = series()

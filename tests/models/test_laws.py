@@ -12,7 +12,11 @@ from forecast.models.protocol import BOUNDS, FitError
 
 
 def each(cases: list[Case]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", cases, ids=[case.id for case in cases])
+    """A test for each case; the reference ARIMA, whose laws take long, is among the slow ones."""
+    marks = {"arima": [pytest.mark.slow]}
+    return pytest.mark.parametrize(
+        "case", [pytest.param(case, id=case.id, marks=marks.get(case.id, [])) for case in cases]
+    )
 
 
 every_model = each(CASES)

@@ -134,6 +134,7 @@ def test_months_without_figures_before_the_cutoff_widen_the_trend(series) -> Non
     assert bounds["upper_80"].iloc[0] - bounds["median"].iloc[0] > 1.28 * np.sqrt(short.noise**2 + widened[0])
 
 
+@pytest.mark.slow
 def test_a_known_step_is_recovered_in_most_series() -> None:
     """In simulation, with correlated noise, the 95 % interval of the effect holds the truth as often as it says."""
     held = []
