@@ -57,7 +57,7 @@ def forecast(name: str, make, volume: pd.Series, month: str) -> tuple[str, str, 
     offset = zero_offset(known)
     try:
         log = make().fit(np.log(known.to_numpy() + offset)).predict(h=1)["mean"][0]
-    except Exception as error:
+    except Exception as error:  # whatever a peer raises is its lost cell, kept with the reason
         return name, volume.name, month, np.nan, repr(error)
     return name, volume.name, month, max(float(np.exp(log)) - offset, 0.0), ""
 
