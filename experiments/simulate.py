@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -106,8 +105,3 @@ def _truth(world: Mapping[str, Any]) -> pd.DataFrame:
         if event[shape]
     ]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
-
-
-def first_day(world: Mapping[str, Any], kind: str) -> date:
-    """The first day on which an event of a kind acts."""
-    return min(event["effective"] for event in world["events"] if event["kind"] == kind)

@@ -241,7 +241,10 @@ class Experience:
     spread: np.ndarray
 
     def prior(self, key: SeriesKey) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of a series' effects as every other series shows them."""
+        """Mean and covariance of a series' effects as the other series show them.
+
+        The spread is estimated from all series, this one included, and a total holds the volumes of its parts.
+        """
         within = WITHIN**2 * self.spread
         own = self.series.get(key, NOTHING).of_mean(within)
         others = self.destinations.get(key[0], NOTHING) + own * -1.0

@@ -67,7 +67,9 @@ class Job:
         if self.window is None:
             return known
         recent = {name: wide.iloc[-self.window :].dropna(axis=1, how="all") for name, wide in known.volumes.items()}
-        return replace(known, volumes=recent)
+        inside = [name in recent and start >= recent[name].index[0]
+                  for name, start in zip(known.totals["product"], known.totals["start"], strict=True)]  # fmt: skip
+        return replace(known, volumes=recent, totals=known.totals[np.array(inside, dtype=bool)])
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from forecast.backtest import MODELS, backtest_all, backtest_origins, compare_ev
 from forecast.kernels import KernelError
 from forecast.known import known_on
 from forecast.models.theta import Theta
+from forecast.origin import Job
 from forecast.tables import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 ISSUED = date(2024, 5, 20)
@@ -325,6 +326,14 @@ def test_a_window_hides_what_lies_before_it():
     expected = run(short, calendar(EPISODE))
     pd.testing.assert_frame_equal(found.forecasts, expected.forecasts)
     assert not found.forecasts.equals(run(table, calendar(EPISODE)).forecasts)
+
+
+def test_a_window_hides_sums_that_begin_before_it():
+    """A sum of months that reaches back beyond the window teaches nothing; inside it, it stays."""
+    sums = {"product": "magnets", "destination": "WLD", "end": pd.Period("2024-01"), "volume_t": 900.0}
+    starts = {"start": [pd.Period("2020-01"), pd.Period("2023-11")], "released": [date(2024, 2, 20)] * 2}
+    job = Job(world(), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums))
+    assert job.known_on(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
 
 
 def test_a_series_that_ended_before_the_window_says_so():
