@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
@@ -25,6 +24,7 @@ from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
 from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
+from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
 SERIES_A_TASK = 4
@@ -338,11 +338,9 @@ def _job(
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
     """What was expected of the effects of events on each day that a run looks at, by series."""
-    from joblib import Parallel, delayed
-
     looked_at = sorted({day for of_product in days.values() for day in of_product} | set(job.estimated.values()))
-    found = Parallel(n_jobs=jobs)(delayed(expect)(job, day) for day in looked_at)
-    return dict(zip(looked_at, found, strict=True))
+    found = dict(spread(expect, job, looked_at, jobs))
+    return {day: found[place] for place, day in enumerate(looked_at)}
 
 
 def _positive(name: str, number: int) -> int:
@@ -411,17 +409,12 @@ def run_tasks(
     checkpoint: Checkpoint | None = None,
 ) -> list[Forecasts]:
     """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
-    from joblib import Parallel, delayed
-
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
-    left = [(place, task) for place, task in enumerate(tasks) if place not in done]
-    work = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_numbered)(place, job, task) for place, task in left
-    )
-    for place, result in work:
-        done[place] = result
+    left = [place for place in range(len(tasks)) if place not in done]
+    for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
+        done[left[turn]] = result
         if checkpoint is not None:
-            checkpoint.write(place, result)
+            checkpoint.write(left[turn], result)
         if progress is not None:
             progress(len(done), len(tasks))
     return [done[place] for place in range(len(tasks))]
@@ -432,14 +425,9 @@ def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
     return {place: result for place, result in kept.items() if result is not None}
 
 
-def _numbered(place: int, job: Job, task: Task) -> tuple[int, Forecasts]:
-    return place, run_task(job, task)
-
-
 def run_task(job: Job, task: Task) -> Forecasts:
-    """The forecasts of one task, on one thread, so that sums are made in the same order everywhere."""
-    with threadpool_limits(1):
-        return joined(forecast_origins(job, task.origins, task.series, task.models))
+    """The forecasts of one task."""
+    return joined(forecast_origins(job, task.origins, task.series, task.models))
 
 
 def _fingerprint(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from forecast.combine import VOLUMES
 from forecast.design import Design, series_design, series_scope
@@ -92,9 +91,8 @@ class Forecasts:
 
 
 def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
-    """What was expected on a day of the effects on every series known by then, on one thread like every fit."""
-    with threadpool_limits(1):
-        return experience(job.known_on(issued), job.groups).expectations()
+    """What was expected on a day of the effects on every series known by then."""
+    return experience(job.known_on(issued), job.groups).expectations()
 
 
 def forecast_origins(
