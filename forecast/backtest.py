@@ -19,7 +19,7 @@ from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlatio
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
-from forecast.known import origins
+from forecast.known import cutoffs
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
@@ -280,12 +280,6 @@ def backtest_origins(
     if not any(found.values()):
         raise ValueError(f"{', '.join(products)}: expected a month with figures before it, found none to forecast.")
     return found
-
-
-def cutoffs(exports: pd.DataFrame, product: str) -> dict[date, pd.Period]:
-    """The cutoff of each origin of a product, by its day, in order."""
-    rows = exports[exports["product"] == product]
-    return {day: rows.loc[rows["released"] <= day, "month"].max() for day in origins(exports, product)}
 
 
 def estimation_days(exports: pd.DataFrame, days: Days, refit: int) -> dict[tuple[str, date], date]:

@@ -40,6 +40,18 @@ class Days:
         return np.asarray(inside, dtype=float)
 
 
+def months_of(ordinals: np.ndarray) -> pd.PeriodIndex:
+    """Months from their ordinals, counted from January 1970.
+
+    Examples
+    --------
+    >>> months_of(np.array([0, 1])).astype(str).tolist()
+    ['1970-01', '1970-02']
+    """
+    months: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq="M")  # type: ignore[attr-defined]
+    return months
+
+
 def days_of(months: pd.PeriodIndex) -> Days:
     """The days of ``months``, which must be consecutive."""
     return _days(months[0].ordinal, len(months))
@@ -47,7 +59,7 @@ def days_of(months: pd.PeriodIndex) -> Days:
 
 @lru_cache(maxsize=256)
 def _days(first: int, count: int) -> Days:
-    months = pd.period_range(pd.Period(ordinal=first, freq="M"), periods=count, freq="M")
+    months = months_of(np.arange(first, first + count))
     begins = np.array([date(month.year, month.month, 1).toordinal() for month in [*months, months[-1] + 1]])
     return Days(months, np.arange(begins[0], begins[-1]), begins[:-1] - begins[0])
 
@@ -85,10 +97,19 @@ def lunar_new_year_shares(months: pd.PeriodIndex) -> pd.DataFrame:
     >>> (shares["lunar_new_year_during"] * [31, 28]).round(6).tolist()  # 29 to 31 January, 1 to 4 February
     [3.0, 4.0]
     """
-    days = days_of(months)
-    new_years = [lunar_new_year(year) for year in range(months[0].year - 1, months[-1].year + 2)]
-    shares = {f"lunar_new_year_{part}": _window(days, new_years, *NEW_YEAR_WINDOWS[part]) for part in NEW_YEAR_WINDOWS}
-    return pd.DataFrame(shares, index=months)
+    return pd.DataFrame(new_year_shares(months), index=months)
+
+
+def new_year_shares(months: pd.PeriodIndex) -> dict[str, np.ndarray]:
+    """The columns of `lunar_new_year_shares` by name."""
+    return _new_year_shares(months[0].ordinal, len(months))
+
+
+@lru_cache(maxsize=256)
+def _new_year_shares(first: int, count: int) -> dict[str, np.ndarray]:
+    days = _days(first, count)
+    new_years = [lunar_new_year(year) for year in range(days.months[0].year - 1, days.months[-1].year + 2)]
+    return {f"lunar_new_year_{part}": _window(days, new_years, *NEW_YEAR_WINDOWS[part]) for part in NEW_YEAR_WINDOWS}
 
 
 def _window(days: Days, new_years: Iterable[date], first: int, last: int) -> np.ndarray:

@@ -6,14 +6,15 @@ one frame. Which columns enter is decided from the months alone, never from a vo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.calendar import days_of, lunar_new_year_shares
-from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, daily_shape, events_by_kind, parts_of
+from forecast.calendar import months_of, new_year_shares
+from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, events_by_kind, monthly_shape, parts_of
 
 MONTHS_PER_COLUMN = 10
 """Observed months that one regressor needs while nothing is known about its effect beforehand."""
@@ -28,127 +29,148 @@ NEW_YEAR = "lunar_new_year_during"
 
 
 @dataclass(frozen=True)
-class Design:
-    """One series at one origin.
+class Candidates:
+    """One series at one origin before any regressor is chosen.
 
     Attributes
     ----------
     y
         Log of volume plus ``offset``, by month from the first observed month to the cutoff; gaps are NaN.
-    X, X_future
-        The chosen regressors on the months of ``y``, and on the months after the cutoff.
-    candidates, candidates_future
-        Every regressor that acts in those months: for models that learn effects over many series.
+    shares
+        Every regressor that acts in those months or in those ahead: share of each month's days, from 0 to 1.
     offset
         Tonnes added before the log: 0 unless the training months hold a zero.
-    last_known
-        The last observed month.
+    """
+
+    y: pd.Series
+    shares: pd.DataFrame
+    offset: float
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Whether each month of ``y`` has a volume."""
+        return np.asarray(np.isfinite(self.y.to_numpy()))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What models see of one series at one origin.
+
+    Attributes
+    ----------
+    series
+        Log volumes, and every regressor that acts: for models that learn effects over many series.
+    X, X_future
+        The regressors that enter, on the months of ``y``, and on the months after the cutoff.
     dropped
-        Regressor and reason, for each candidate that is not in ``X``.
+        Regressor and reason, for each that does not.
     prior, belief
         Mean and sd (logs) of the effect of each column of ``X``: from other series, and with the series' own months
         (`forecast.effects.informed`). None where every effect is estimated from the series alone.
     """
 
-    y: pd.Series
+    series: Candidates
     X: pd.DataFrame
     X_future: pd.DataFrame
-    candidates: pd.DataFrame
-    candidates_future: pd.DataFrame
-    offset: float
-    last_known: pd.Period
     dropped: tuple[tuple[str, str], ...]
     prior: pd.DataFrame | None = None
     belief: pd.DataFrame | None = None
 
     @property
+    def y(self) -> pd.Series:
+        """Log of volume plus offset by month, gaps as NaN."""
+        return self.series.y
+
+    @property
+    def last_known(self) -> pd.Period:
+        """The last observed month."""
+        last: pd.Period = self.y.index[np.flatnonzero(self.series.observed)[-1]]
+        return last
+
+    @property
     def panel_X(self) -> pd.DataFrame:
         """The regressors for a model of all series: every candidate, or those with a prior."""
-        return self.candidates if self.prior is None else self.X
+        return self.series.shares.iloc[: len(self.y)] if self.prior is None else self.X
 
     @property
     def panel_X_future(self) -> pd.DataFrame:
         """The same on the months after the cutoff."""
-        return self.candidates_future if self.prior is None else self.X_future
+        return self.series.shares.iloc[len(self.y) :] if self.prior is None else self.X_future
 
-    def to_volume(self, logs: pd.DataFrame) -> pd.DataFrame:
+    def to_volume(self, logs: np.ndarray) -> np.ndarray:
         """Volumes in tonnes from logs; never negative."""
-        return pd.DataFrame(np.maximum(np.exp(logs.to_numpy()) - self.offset, 0.0), logs.index, logs.columns)
+        return np.asarray(np.maximum(np.exp(logs) - self.series.offset, 0.0))
 
 
-def series_design(
-    volume: pd.Series, events: pd.DataFrame, scope: Scope, horizon: int, window: int | None = None
-) -> Design:
-    """The design of one series at one origin.
+def candidates(volume: pd.Series, acting: Sequence[Any], scope: Scope, ahead: int) -> Candidates:
+    """Log volumes of one series, and every regressor over its months and so many months ``ahead`` of the cutoff.
 
     ``volume`` holds tonnes by consecutive month up to the cutoff with gaps as NaN and at least one observed month,
-    ``events`` the calendar as known. Columns are chosen for the ``horizon`` months after the cutoff and laid out over
-    ``window`` months (at least the horizon), so that looking further ahead does not change the nearer months.
+    ``acting`` the events as known (`forecast.events.acting_events`).
     """
-    volume = volume.loc[volume.first_valid_index() :]
-    offset = zero_offset(volume)
-    y = np.log(volume + offset)
-    months = pd.period_range(y.index[0], y.index[-1] + (window or horizon), freq="M")
-    candidates = regressors(events, scope, months)
-    observed = y.notna().to_numpy()
-    chosen, dropped = choose(candidates, observed, horizon)
-    X = linearised(candidates[chosen], y)
-    past = len(y)
-    return Design(
-        y=y,
-        X=X.iloc[:past],
-        X_future=X.iloc[past:],
-        candidates=candidates.iloc[:past],
-        candidates_future=candidates.iloc[past:],
-        offset=offset,
-        last_known=y.last_valid_index(),
-        dropped=tuple(dropped.items()),
-    )
+    values = volume.to_numpy(dtype=float)
+    first = int(np.argmax(np.isfinite(values)))
+    offset, start = zero_offset(values[first:]), volume.index[first].ordinal
+    months = months_of(np.arange(start, start + len(values) - first + ahead))
+    y = pd.Series(np.log(values[first:] + offset), months[: len(values) - first])
+    return Candidates(y, regressors(acting, scope, months), offset)
 
 
-def zero_offset(volume: pd.Series) -> float:
+def chosen_design(series: Candidates, horizon: int) -> Design:
+    """The design of a series that has only itself to learn from: the few regressors that it affords (`choose`).
+
+    They are chosen for the ``horizon`` months after the cutoff, so that looking further ahead does not change the
+    nearer months.
+    """
+    chosen, dropped = choose(series.shares, series.observed, horizon)
+    X, past = linearised(series.shares[chosen], series.y), len(series.y)
+    return Design(series, X.iloc[:past], X.iloc[past:], tuple(dropped.items()))
+
+
+def zero_offset(volume: np.ndarray) -> float:
     """Tonnes to add before the log: none without a zero, else half the least positive volume or 1 % of the mean.
 
-    It grows with the series, so a thousand times the volume gives a thousand times the forecast.
+    ``volume`` in tonnes, gaps as NaN. It grows with the series, so a thousand times the volume gives a thousand times
+    the forecast.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> zero_offset(pd.Series([10.0, 0.0, 20.0])), zero_offset(pd.Series([10.0, 20.0]))
+    >>> zero_offset(np.array([10.0, 0.0, 20.0])), zero_offset(np.array([10.0, np.nan, 20.0]))
     (5.0, 0.0)
     """
-    positive = volume[volume > 0]
-    if len(positive) == volume.count():
+    known = volume[np.isfinite(volume)]
+    positive = known[known > 0]
+    if len(positive) == len(known):
         return 0.0
-    return float(max(positive.min() / 2, volume.mean() / 100)) if len(positive) else 1.0
+    return float(max(positive.min() / 2, known.mean() / 100)) if len(positive) else 1.0
 
 
-def regressors(events: pd.DataFrame, scope: Scope, months: pd.PeriodIndex) -> pd.DataFrame:
+def regressors(acting: Sequence[Any], scope: Scope, months: pd.PeriodIndex) -> pd.DataFrame:
     """Every regressor that acts on a series in ``months`` (consecutive): share of each month's days, from 0 to 1.
 
     Columns ``<kind>_<shape>`` for the kinds and shapes of `forecast.events` that are not zero throughout, then Lunar
-    New Year.
+    New Year. ``acting`` are rows of the calendar (`forecast.events.acting_events`).
     """
-    days = days_of(months)
     columns = {}
-    for kind, rows in events_by_kind(events, scope).items():
+    for kind, rows in events_by_kind(acting, scope).items():
         for shape in SHAPES:
-            share = days.monthly(daily_shape(rows, shape, scope, days))
+            share = monthly_shape(rows, shape, scope, months)
             if share.any():
                 columns[f"{kind}_{shape}"] = share
-    return pd.DataFrame(columns, index=months).join(lunar_new_year_shares(months))
+    columns |= new_year_shares(months)
+    return pd.DataFrame(np.column_stack(list(columns.values())), months, list(columns))
 
 
-def choose(candidates: pd.DataFrame, observed: np.ndarray, horizon: int) -> tuple[list[str], dict[str, str]]:
+def choose(shares: pd.DataFrame, observed: np.ndarray, horizon: int) -> tuple[list[str], dict[str, str]]:
     """Names of the columns that enter, and the reason for each that does not.
 
-    ``observed`` says of each training month whether it has a volume; the rows of ``candidates`` beyond it are the
+    ``observed`` says of each training month whether it has a volume; the rows of ``shares`` beyond it are the
     months ahead. At most one column per `MONTHS_PER_COLUMN` observed months enters, in the order of `_rank`.
     """
-    values, past = candidates.to_numpy(), len(observed)
-    columns = {str(name): values[:past, i][observed] for i, name in enumerate(candidates)}
-    ahead = {str(name): values[past : past + horizon, i] for i, name in enumerate(candidates)}
-    peaks = {str(name): float(values[:, i].max()) for i, name in enumerate(candidates)}
+    values, past = shares.to_numpy(), len(observed)
+    columns = {str(name): values[:past, i][observed] for i, name in enumerate(shares)}
+    ahead = {str(name): values[past : past + horizon, i] for i, name in enumerate(shares)}
+    peaks = {str(name): float(values[:, i].max()) for i, name in enumerate(shares)}
     limit = int(observed.sum()) // MONTHS_PER_COLUMN
     chosen: list[str] = []
     dropped: dict[str, str] = {}
@@ -225,18 +247,24 @@ def bent(shares: pd.DataFrame, effects: Mapping[str, float]) -> pd.DataFrame:
     kind are multiplied by log((1 - s) + s exp(f)) / (s f), where f is what the kind's columns give together on the days
     it acts. Anticipation is taken by itself; Lunar New Year stays linear in its share.
     """
-    columns = {str(name): column for name, column in zip(shares.columns, shares.to_numpy().T, strict=True)}
-    clipped = {name: float(np.clip(effect, -5.0, 3.0)) for name, effect in effects.items()}
-    scaled = dict(columns)
+    names = [str(name) for name in shares]
+    return pd.DataFrame(bent_values(shares.to_numpy(dtype=float), names, effects), shares.index, shares.columns)
+
+
+def bent_values(shares: np.ndarray, names: Sequence[str], effects: Mapping[str, float]) -> np.ndarray:
+    """As `bent`, of an array (months x regressors) with the ``names`` of its columns."""
+    place = {name: at for at, name in enumerate(names)}
+    clipped = {name: min(max(effect, -5.0), 3.0) for name, effect in effects.items()}
+    scaled = shares.copy()
     for step in [name for name in clipped if name.endswith(("_step", "_anticipation"))]:
         passing = step.replace("_step", "_temporary")
         together = [step, passing] if passing in clipped and passing != step else [step]
-        share = columns[step]
-        sum_of_effects = sum(clipped[name] * columns[name] for name in together)
+        share = shares[:, place[step]]
+        sum_of_effects = sum(clipped[name] * shares[:, place[name]] for name in together)
         factor = _bend(share, np.divide(sum_of_effects, share, out=np.zeros(len(share)), where=share > 0))
         for name in together:
-            scaled[name] = columns[name] * factor
-    return pd.DataFrame(scaled, shares.index, shares.columns)
+            scaled[:, place[name]] *= factor
+    return scaled
 
 
 def _bend(share: np.ndarray, effect: np.ndarray) -> np.ndarray:
@@ -252,13 +280,14 @@ def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> 
     ``volumes`` holds tonnes by month, one column per destination of the product. Empty for a single country.
     """
     parts = parts_of([str(code) for code in volumes], destination, members)
-    return {code: share for code in parts if (share := _share(volumes[code], volumes[destination])) > 0}
-
-
-def _share(part: pd.Series, whole: pd.Series) -> float:
-    both = part.notna() & whole.notna()
-    total = float(whole[both].sum())
-    return float(part[both].sum()) / total if total > 0 else 0.0
+    if not parts:
+        return {}
+    whole = volumes[destination].to_numpy(dtype=float)[:, None]
+    part = volumes[parts].to_numpy(dtype=float)
+    both = np.isfinite(part) & np.isfinite(whole)
+    totals = np.where(both, whole, 0.0).sum(axis=0)
+    shares = np.divide(np.where(both, part, 0.0).sum(axis=0), totals, out=np.zeros(len(parts)), where=totals > 0)
+    return {code: float(share) for code, share in zip(parts, shares, strict=True) if share > 0}
 
 
 def series_scope(product: str, destination: str, volumes: pd.DataFrame, members: Members) -> Scope:

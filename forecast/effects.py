@@ -7,14 +7,16 @@ kind of event: all Gaussian, and in closed form but for the spreads, which take 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import solve_triangular
 
-from forecast.design import FAINTEST, Design, bent, regressors, series_scope, zero_offset
+from forecast.design import FAINTEST, Candidates, Design, bent_values, regressors, series_scope, zero_offset
 from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope
 from forecast.known import Known
 from forecast.models.protocol import SeriesKey
@@ -104,19 +106,18 @@ def _stated(table: Mapping[str, float]) -> np.ndarray:
 # What one series says.
 
 
-def series_evidence(volume: pd.Series, totals: pd.DataFrame, events: pd.DataFrame, scope: Scope) -> Evidence:
+def series_evidence(volume: pd.Series, totals: pd.DataFrame, acting: Sequence[Any], scope: Scope) -> Evidence:
     """What one series says of the effects of the events that acted on it.
 
     ``volume`` holds tonnes by consecutive month with gaps as NaN; ``totals`` (columns ``start``, ``end``, ``volume_t``)
-    what is known of several months together.
+    what is known of several months together; ``acting`` are rows of the calendar (`forecast.events.acting_events`).
     """
     first = min([volume.first_valid_index(), *totals["start"]])
     last = max([volume.index[-1], *totals["end"]])
-    months = pd.period_range(first, last, freq="M")
-    volume = volume.reindex(months)
-    offset = zero_offset(volume.dropna())
+    volume = volume.reindex(pd.period_range(first, last, freq="M"))
+    offset = zero_offset(volume.to_numpy())
     rests = [(months, np.log(mean + offset)) for months, mean in remainders(volume, totals)]
-    return evidence(np.log(volume + offset), regressors(events, scope, months), rests)
+    return evidence(np.log(volume + offset), regressors(acting, scope, pd.PeriodIndex(volume.index)), rests)
 
 
 def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
@@ -131,6 +132,8 @@ def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray
     >>> remainders(pd.Series([np.nan, 8.0, np.nan], month), totals)
     [(array([ True, False,  True]), 10.0)]
     """
+    if totals.empty:
+        return []
     covered, found = volume.notna().to_numpy(), []
     spans = totals.assign(months=totals["end"].astype("int64") - totals["start"].astype("int64"))
     for row in records(spans.sort_values("months", kind="stable")):
@@ -154,14 +157,15 @@ def evidence(y: pd.Series, shares: pd.DataFrame, rests: Iterable[tuple[np.ndarra
     names = [name for name in COLUMNS if name in shares]
     if not names:
         return NOTHING
+    values, (others, sd) = shares[names].to_numpy(), _nuisance(shares)
     pick, z = _observations(y, rests)
     root = np.linalg.cholesky(pick @ _covariance(shares) @ pick.T)
-    others, sd = _nuisance(shares)
+    whiten = solve_triangular(root, pick, lower=True)
     certainty = np.concatenate([_stated(FIRST_SD)[[PLACES[name] for name in names]], sd]) ** -2.0
+    white = np.column_stack([whiten @ values, whiten @ others, solve_triangular(root, z, lower=True)])
     effects = np.zeros(len(names))
     for _ in range(3):
-        columns = np.column_stack([bent(shares[names], dict(zip(names, effects, strict=True))), others])
-        white = np.linalg.solve(root, np.column_stack([pick @ columns, z]))
+        white[:, : len(names)] = whiten @ bent_values(values, names, dict(zip(names, effects, strict=True)))
         products = white.T @ white
         effects = _ridge(products, certainty * NOISE_SD**2)[: len(names)]
     return _marginal(products / _variance(products, certainty, len(z)), certainty, names)
@@ -169,10 +173,10 @@ def evidence(y: pd.Series, shares: pd.DataFrame, rests: Iterable[tuple[np.ndarra
 
 def _observations(y: pd.Series, rests: Iterable[tuple[np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
     """Which months each observation is the mean of (observations x months), and the observed logs."""
-    observed = y.notna().to_numpy()
-    rests = list(rests)
+    values = y.to_numpy()
+    observed, rests = np.isfinite(values), list(rests)
     means = [months / months.sum() for months, _ in rests]
-    return np.vstack([np.eye(len(y))[observed], *means]), np.append(y.to_numpy()[observed], [log for _, log in rests])
+    return np.vstack([np.eye(len(y))[observed], *means]), np.append(values[observed], [log for _, log in rests])
 
 
 def _covariance(shares: pd.DataFrame) -> np.ndarray:
@@ -278,20 +282,19 @@ def _mean_and_sd(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
 def experience(known: Known, groups: Members) -> Experience:
     """What was known on a day of the effects of events, from every series released by then."""
-    series = {}
+    sums = dict(list(known.totals.groupby(["product", "destination"])))
+    none, series = known.totals.iloc[:0], {}
     for product, volumes in known.volumes.items():
         for destination in map(str, volumes):
-            totals = known.totals.query("product == @product and destination == @destination")
-            scope = series_scope(product, destination, volumes, groups)
-            series[product, destination] = series_evidence(volumes[destination], totals, known.events, scope)
+            key, scope = (product, destination), series_scope(product, destination, volumes, groups)
+            series[key] = series_evidence(volumes[destination], sums.get(key, none), known.acting, scope)
     return pooled(series, decisions(known))
 
 
 def decisions(known: Known) -> dict[str, str]:
     """The event that acted first on each product by name: products under one decision count as one episode."""
     first: dict[str, str] = {}
-    acting = known.events[known.events["kind"].isin(ACTING_KINDS)]
-    for event in records(acting.sort_values("effective", kind="stable")):
+    for event in sorted(known.acting, key=lambda event: event.effective):
         for product in event.products:
             first.setdefault(product, event.event)
     return {product: first.get(product, product) for product in known.volumes}
@@ -370,21 +373,22 @@ def _family_prior(found: Evidence, first: np.ndarray, spread: np.ndarray) -> tup
 # What a model is handed.
 
 
-def informed(design: Design, expected: Expectation, horizon: int) -> Design:
+def informed(series: Candidates, expected: Expectation, horizon: int) -> Design:
     """The design with every regressor that acts and a prior on each, bent at what is believed of their effects.
 
     With a prior on each column there is no limit on their number, and none has to be told apart from the others. One
-    that covers less than a tenth of every month stays out.
+    that covers less than a tenth of every month, up to ``horizon`` months ahead, stays out.
     """
-    ahead = design.candidates_future
-    peaks = np.maximum(design.candidates.max(), ahead.iloc[:horizon].max())
-    peak = dict(zip(map(str, ahead), peaks, strict=True))
+    shares, past = series.shares, len(series.y)
+    values = shares.to_numpy()
+    peak = dict(zip(map(str, shares), values[: past + horizon].max(axis=0), strict=True))
+    entering = np.array([peak[name] >= FAINTEST for name in peak])
     names = [name for name in peak if peak[name] >= FAINTEST]
     prior, belief = _table(expected.prior, names), _table(expected.belief, names)
-    X = bent(pd.concat([design.candidates, ahead])[names], dict(zip(names, belief["mean"], strict=True)))
-    past = len(design.y)
-    dropped = [(name, FAINT) for name in peak if 0 < peak[name] < FAINTEST]
-    return replace(design, X=X.iloc[:past], X_future=X.iloc[past:], dropped=tuple(dropped), prior=prior, belief=belief)
+    X = bent_values(values[:, entering], names, dict(zip(names, belief["mean"].tolist(), strict=True)))
+    table = pd.DataFrame(X, shares.index, names)
+    dropped = tuple((name, FAINT) for name in peak if 0 < peak[name] < FAINTEST)
+    return Design(series, table.iloc[:past], table.iloc[past:], dropped, prior, belief)
 
 
 def _table(mean_and_sd: np.ndarray, names: list[str]) -> pd.DataFrame:

@@ -5,15 +5,16 @@ A shape is a series of days (1 while the event acts, or less), so that months co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.calendar import Days
+from forecast.calendar import Days, days_of, months_of
 from forecast.tables import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
@@ -43,6 +44,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     Examples
     --------
     >>> from datetime import date
+    from functools import lru_cache
     >>> import forecast as fc
     >>> calendar = fc.read_events()
     >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
@@ -104,13 +106,36 @@ class Scope:
     shares: Mapping[str, float]
 
 
-def events_by_kind(events: pd.DataFrame, scope: Scope) -> dict[str, list[Any]]:
-    """The events (rows as named tuples) that touch a series, by kind, for the kinds that have a regressor."""
+def acting_events(events: pd.DataFrame) -> list[Any]:
+    """The rows of a calendar, as named tuples, whose kinds have a regressor."""
+    return records(events[events["kind"].isin(ACTING_KINDS)])
+
+
+def events_by_kind(acting: Iterable[Any], scope: Scope) -> dict[str, list[Any]]:
+    """Of `acting_events` those that touch a series, by kind."""
     by_kind: dict[str, list[Any]] = {kind: [] for kind in ACTING_KINDS}
-    for event in records(events[events["kind"].isin(ACTING_KINDS)]):
+    for event in acting:
         if acts_on(event, scope.product, scope.destination, scope.members):
             by_kind[event.kind].append(event)
     return {kind: rows for kind, rows in by_kind.items() if rows}
+
+
+def monthly_shape(events: Sequence[Any], shape: str, scope: Scope, months: pd.PeriodIndex) -> np.ndarray:
+    """The mean of `daily_shape` over the days of each of ``months`` (consecutive)."""
+    if all(covers_whole(event.destinations, scope.destination, scope.members) for event in events):
+        spans = tuple((event.announced, event.effective, event.ends) for event in events)
+        return _monthly_whole(spans, shape, months[0].ordinal, len(months))
+    days = days_of(months)
+    return days.monthly(daily_shape(events, shape, scope, days))
+
+
+@lru_cache(maxsize=4096)
+def _monthly_whole(spans: tuple[Span, ...], shape: str, first: int, count: int) -> np.ndarray:
+    """As `monthly_shape`, of events that cover all of a destination: the same for every such destination."""
+    days = days_of(months_of(np.arange(first, first + count)))
+    monthly = days.monthly(_daily_whole(spans, shape, days))
+    monthly.flags.writeable = False
+    return monthly
 
 
 def daily_shape(events: Iterable[Any], shape: str, scope: Scope, days: Days) -> np.ndarray:
@@ -122,7 +147,7 @@ def daily_shape(events: Iterable[Any], shape: str, scope: Scope, days: Days) -> 
     whole: list[Interval] = []
     parts: dict[str, list[Interval]] = {}
     for event in events:
-        interval = _interval(event, shape)
+        interval = _interval((event.announced, event.effective, event.ends), shape)
         if interval is None:
             continue
         if covers_whole(event.destinations, scope.destination, scope.members):
@@ -136,12 +161,21 @@ def daily_shape(events: Iterable[Any], shape: str, scope: Scope, days: Days) -> 
     return np.asarray(daily)
 
 
+def _daily_whole(spans: Iterable[Span], shape: str, days: Days) -> np.ndarray:
+    intervals = [_interval(span, shape) for span in spans]
+    daily = _daily_spells([interval for interval in intervals if interval is not None], shape, days)
+    return daily * (1 - _daily_whole(spans, "step", days)) if shape == "anticipation" else daily
+
+
+Span = tuple[date, date, date | None]
+"""Days on which an event was announced, takes effect and ends (None: open)."""
+
 Interval = tuple[date, date]
 """First day, and the day after the last (``date.max`` for an open end)."""
 
 
-def _interval(event: Any, shape: str) -> Interval | None:
-    announced, effective, ends = event.announced, event.effective, event.ends or date.max
+def _interval(span: Span, shape: str) -> Interval | None:
+    announced, effective, ends = span[0], span[1], span[2] or date.max
     interval = (announced, min(effective, ends)) if shape == "anticipation" else (effective, ends)
     return interval if interval[0] < interval[1] else None
 
@@ -173,6 +207,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     Examples
     --------
     >>> from datetime import date
+    from functools import lru_cache
     >>> merged([(date(2025, 8, 12), date(2025, 11, 10)), (date(2025, 5, 14), date(2025, 8, 12))])
     [(datetime.date(2025, 5, 14), datetime.date(2025, 11, 10))]
     """

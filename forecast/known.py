@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from forecast.calendar import release_day
-from forecast.events import known_events
+from forecast.calendar import months_of, release_day
+from forecast.events import acting_events, known_events
 from forecast.tables import PERIOD_TOTAL_COLUMNS
 
 
@@ -30,22 +33,98 @@ class Known:
         last: pd.Period = self.volumes[product].index[-1]
         return last
 
+    @cached_property
+    def acting(self) -> list[Any]:
+        """The events that have a regressor, as rows."""
+        return acting_events(self.events)
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Every volume of one product in the order in which they came out.
+
+    ``released`` and ``month`` are ordinals (of days, of months), ``place`` the position in ``destinations``, sorted.
+    """
+
+    destinations: np.ndarray
+    released: np.ndarray
+    month: np.ndarray
+    place: np.ndarray
+    volume_t: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Releases:
+        """The releases of one product's rows of a table of exports."""
+        released = np.array([day.toordinal() for day in rows["released"]], dtype=np.int64)
+        order = np.argsort(released, kind="stable")
+        destinations, place = np.unique(rows["destination"].to_numpy(dtype=object), return_inverse=True)
+        month, volume_t = rows["month"].array.asi8, rows["volume_t"].to_numpy(dtype=float)
+        return cls(destinations, released[order], month[order], place[order], volume_t[order])
+
+    def known_on(self, issued: date) -> pd.DataFrame | None:
+        """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were."""
+        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
+        if not count:
+            return None
+        month, place = self.month[:count], self.place[:count]
+        first = int(month.min())
+        volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
+        volumes[month - first, place] = self.volume_t[:count]  # in order, so that of one cell the last stays
+        heard_of = np.unique(place)
+        months = months_of(np.arange(first, first + len(volumes))).rename("month")
+        codes = pd.Index(self.destinations[heard_of], name="destination")
+        return pd.DataFrame(volumes[:, heard_of], months, codes)
+
+    def cutoffs(self) -> dict[date, pd.Period]:
+        """The last month out, by the days on which it moved, in order."""
+        reached = np.maximum.accumulate(self.month)
+        last_of_day = np.append(self.released[1:] != self.released[:-1], True)
+        days, reached = self.released[last_of_day], reached[last_of_day]
+        moved = np.append(True, reached[1:] > reached[:-1])
+        return {
+            date.fromordinal(int(day)): pd.Period(ordinal=int(month), freq="M")
+            for day, month in zip(days[moved], reached[moved], strict=True)
+        }
+
+    def together(self, month: pd.Period) -> list[pd.Period]:
+        """The months that come out on the same day as ``month``, itself included.
+
+        While it is not out, by the calendar of Chinese customs if the product has kept to it for a year.
+        """
+        first = dict(zip(self.month[::-1].tolist(), self.released[::-1].tolist(), strict=True))
+        if month.ordinal in first:
+            return [pd.Period(ordinal=other, freq="M") for other in first if first[other] == first[month.ordinal]]
+        latest = [pd.Period(ordinal=other, freq="M") for other in sorted(first)[-12:]]
+        keeps_calendar = all(release_day(other).toordinal() == first[other.ordinal] for other in latest)
+        next_too = keeps_calendar and release_day(month) == release_day(month + 1)
+        return [month, month + 1] if next_too else [month]
+
+
+Archive = Mapping[str, Releases]
+"""Every release by product."""
+
+
+def archive(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Releases]:
+    """The releases of each of ``products`` (None: all, sorted) in a table of exports."""
+    by_product = exports.groupby("product", sort=True).indices
+    chosen = by_product if products is None else [product for product in products if product in by_product]
+    return {str(product): Releases.of(exports.iloc[by_product[product]]) for product in chosen}
+
 
 def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
     """Volumes released and events announced by ``issued``; of several vintages of a cell the latest one by then.
 
     ``totals`` are volumes of several months together, in the columns of `forecast.tables.PERIOD_TOTAL_COLUMNS`.
     """
-    released = exports[exports["released"] <= issued].sort_values("released", kind="stable")
-    latest = released.drop_duplicates(["product", "destination", "month"], keep="last")
-    volumes = {str(product): _wide(rows) for product, rows in latest.groupby("product", sort=True)}
+    return known_of(archive(exports), events, issued, totals)
+
+
+def known_of(releases: Archive, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
+    """As `known_on`, from an `archive`, for whoever looks at many days."""
+    found = {product: of_product.known_on(issued) for product, of_product in releases.items()}
+    volumes = {product: wide for product, wide in found.items() if wide is not None}
     totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
     return Known(issued, volumes, known_events(events, issued), totals)
-
-
-def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    wide = rows.pivot(index="month", columns="destination", values="volume_t")
-    return wide.reindex(pd.period_range(wide.index.min(), wide.index.max(), freq="M"))
 
 
 def origins(exports: pd.DataFrame, product: str) -> list[date]:
@@ -57,13 +136,16 @@ def origins(exports: pd.DataFrame, product: str) -> list[date]:
     >>> origins(fc.read_exports(), "rare_earth_magnets")[-1]
     datetime.date(2026, 8, 20)
     """
-    rows = exports.loc[exports["product"] == product, ["released", "month"]].sort_values("released", kind="stable")
-    last = rows.groupby("released", sort=True)["month"].max()
-    reached = last.map(lambda month: month.ordinal).cummax()
-    return [day for day, moved in zip(last.index, reached.diff().fillna(1) > 0, strict=True) if moved]
+    return list(cutoffs(exports, product))
 
 
-def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
+def cutoffs(exports: pd.DataFrame, product: str) -> dict[date, pd.Period]:
+    """The cutoff of each origin of a product, by its day, in order."""
+    found = archive(exports, [product])
+    return found[product].cutoffs() if product in found else {}
+
+
+def months_ahead(releases: Releases, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
     """The months that an origin reports: the ``horizon`` months after the cutoff, and all that come out with the first.
 
     Which months come out together is read off the release days on file; while the first month is not out, off the
@@ -73,21 +155,8 @@ def months_ahead(exports: pd.DataFrame, product: str, cutoff: pd.Period, horizon
     --------
     >>> import pandas as pd
     >>> import forecast as fc
-    >>> ahead = months_ahead(fc.read_exports(), "rare_earth_magnets", pd.Period("2024-12"), 1)
-    >>> ahead.astype(str).tolist()  # January and February come out on 20 March
+    >>> magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    >>> months_ahead(magnets, pd.Period("2024-12"), 1).astype(str).tolist()  # January and February come on 20 March
     ['2025-01', '2025-02']
     """
-    released = exports.loc[exports["product"] == product].groupby("month")["released"].min()
-    together = _published_with(released, cutoff + 1)
-    return pd.period_range(cutoff + 1, max(cutoff + horizon, *together), freq="M")
-
-
-def _published_with(released: pd.Series, first: pd.Period) -> list[pd.Period]:
-    """The months that come out on the same day as ``first``, itself included, given release days by month."""
-    day = released.get(first)
-    if day is not None:
-        return list(released.index[released == day])
-    latest = released.tail(12)
-    keeps_calendar = all(release_day(month) == day for month, day in zip(latest.index, latest, strict=True))
-    next_too = keeps_calendar and release_day(first) == release_day(first + 1)
-    return [first, first + 1] if next_too else [first]
+    return pd.period_range(cutoff + 1, max(cutoff + horizon, *releases.together(cutoff + 1)), freq="M")

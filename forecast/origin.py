@@ -7,17 +7,18 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.combine import VOLUMES
-from forecast.design import Design, series_design, series_scope
+from forecast.calendar import months_of
+from forecast.design import Design, candidates, chosen_design, series_scope
 from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
 from forecast.kernels import KernelError
-from forecast.known import Known, known_on, months_ahead
+from forecast.known import Archive, Known, archive, known_of, months_ahead
 from forecast.models import load
 from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey
 from forecast.tables import CORRELATION_COLUMNS, DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
@@ -25,6 +26,9 @@ from forecast.tables import CORRELATION_COLUMNS, DROPPED_COLUMNS, EFFECT_COLUMNS
 PANEL_MODELS = ("pooled",)
 HOLDING_MODELS = ("theta", "arima")
 """Models whose fits can ``follow`` a series: the same parameters on later figures, without a search."""
+
+DAYS_KEPT = 64
+"""Days of which a process keeps what was known: tasks pass over the same ones again."""
 
 REACH = 11
 """Months that models look beyond the horizon, so that reporting further months never changes the nearer ones."""
@@ -60,9 +64,29 @@ class Job:
     expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
     engine: str = "reference"
 
+    @cached_property
+    def releases(self) -> Archive:
+        """Every release by product."""
+        return archive(self.exports)
+
+    @cached_property
+    def _days(self) -> dict[date, Known]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the fields, and nothing worked out from them."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+
     def known_on(self, issued: date) -> Known:
-        """What was known on a day, as far back as the window reaches."""
-        known = known_on(self.exports, self.events, issued, self.totals)
+        """What was known on a day, as far back as the window reaches; the last `DAYS_KEPT` days are kept."""
+        if issued not in self._days:
+            if len(self._days) == DAYS_KEPT:
+                del self._days[next(iter(self._days))]
+            self._days[issued] = self._known_on(issued)
+        return self._days[issued]
+
+    def _known_on(self, issued: date) -> Known:
+        known = known_of(self.releases, self.events, issued, self.totals)
         if self.window is None:
             return known
         recent = {name: wide.iloc[-self.window :].dropna(axis=1, how="all") for name, wide in known.volumes.items()}
@@ -136,9 +160,9 @@ class Origin:
     fits: dict[tuple[str, SeriesKey], Any] = field(default_factory=dict)
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
     months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
-    rows: list[pd.DataFrame] = field(default_factory=list)
-    correlations: list[pd.DataFrame] = field(default_factory=list)
-    effects: list[pd.DataFrame] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    correlations: list[tuple[Any, ...]] = field(default_factory=list)
+    effects: list[tuple[Any, ...]] = field(default_factory=list)
     failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
     reference_fits: dict[tuple[str, SeriesKey], str] = field(default_factory=dict)
     dropped: dict[SeriesKey, tuple[tuple[str, str], ...]] = field(default_factory=dict)
@@ -160,12 +184,11 @@ class Origin:
         """The design of a series on this day, made once."""
         if key not in self.designs:
             product, destination = key
-            volumes = self.known.volumes[product]
+            volumes, horizon = self.known.volumes[product], self.job.horizon
             scope = series_scope(product, destination, volumes, self.job.groups)
-            horizon = self.job.horizon
-            design = series_design(volumes[destination], self.known.events, scope, horizon, horizon + REACH)
+            series = candidates(volumes[destination], self.known.acting, scope, horizon + REACH)
             expected = self.job.expected.get(self.known.issued)
-            self.designs[key] = informed(design, expected[key], horizon) if expected else design
+            self.designs[key] = informed(series, expected[key], horizon) if expected else chosen_design(series, horizon)
         return self.designs[key]
 
     def add_single(self, name: str, key: SeriesKey) -> None:
@@ -181,7 +204,7 @@ class Origin:
         self.add_rows(name, key, bounds)
         self.add_correlations(name, key, fitted, design.X_future)
         if hasattr(fitted, "effects"):
-            self.effects.append(self.labelled(fitted.effects().rename_axis("regressor").reset_index(), name, key))
+            self.add_effects(name, key, fitted.effects())
 
     def fit(self, name: str, key: SeriesKey) -> Any:
         """A model of one series fitted to what was known on this day, with earlier parameters where they hold.
@@ -254,25 +277,22 @@ class Origin:
                 self.fail(key, name, model.refusal(key, panel))
 
     def add_rows(self, name: str, key: SeriesKey, bounds: pd.DataFrame) -> None:
-        """Note a forecast given in logs over the months ahead."""
-        design, cutoff = self.design(key), self.known.cutoff(key[0])
-        months = self.ahead(key[0])
-        volumes = design.to_volume(bounds[BOUNDS].reindex(months).dropna()).set_axis(VOLUMES, axis=1)
-        if len(volumes) < len(months):
-            missing = ", ".join(str(month) for month in months if month not in volumes.index)
+        """Note a forecast given in logs over the months from the one after the cutoff on."""
+        design, months = self.design(key), self.ahead(key[0])
+        volumes = design.to_volume(bounds[BOUNDS].to_numpy()[: len(months)])
+        finite = np.isfinite(volumes).all(axis=1)
+        if len(volumes) < len(months) or not finite.all():
+            missing = ", ".join(str(month) for month in months if month not in months[: len(volumes)][finite])
             self.fail(key, name, f"{name} cannot say anything of {missing}.")
-        rows = volumes.rename_axis("month").reset_index()
-        horizon = rows["month"].astype("int64") - cutoff.ordinal
-        dates = {"cutoff": cutoff, "last_known": design.last_known}
-        same = {name: pd.PeriodIndex([month] * len(rows), freq="M") for name, month in dates.items()}
-        rows = rows.assign(horizon=horizon, cutoff=same["cutoff"], last_known=same["last_known"])
-        self.rows.append(self.labelled(rows, name, key))
+        cutoff, last_known = self.known.cutoff(key[0]).ordinal, design.last_known.ordinal
+        for month, row in zip(months.asi8[: len(volumes)][finite].tolist(), volumes[finite].tolist(), strict=True):
+            self.rows.append((*key, name, cutoff, month, month - cutoff, *row, last_known))
 
     def ahead(self, product: str) -> pd.PeriodIndex:
         """The months reported of a product, looked up once."""
         if product not in self.months:
-            cutoff = self.known.cutoff(product)
-            self.months[product] = months_ahead(self.job.exports, product, cutoff, self.job.horizon)
+            releases, cutoff = self.job.releases[product], self.known.cutoff(product)
+            self.months[product] = months_ahead(releases, cutoff, self.job.horizon)
         return self.months[product]
 
     def add_correlations(self, name: str, key: SeriesKey, fitted: Fitted, X_future: pd.DataFrame) -> None:
@@ -281,12 +301,16 @@ class Origin:
             return
         X = X_future.iloc[: self.job.horizon]
         month, other = np.triu_indices(len(X), 1)
-        pairs = {"month": X.index[month], "other": X.index[other], "correlation": fitted.correlation(X)[month, other]}
-        self.correlations.append(self.labelled(pd.DataFrame(pairs), name, key))
+        pairs = X.index[month], X.index[other], fitted.correlation(X)[month, other]
+        self.correlations += [(*key, name, self.known.issued, *pair) for pair in zip(*pairs, strict=True)]
 
-    def labelled(self, rows: pd.DataFrame, name: str, key: SeriesKey) -> pd.DataFrame:
-        """Rows with the series, the model and the issue day beside them."""
-        return rows.assign(product=key[0], destination=key[1], model=name, issued=self.known.issued)
+    def add_effects(self, name: str, key: SeriesKey, effects: pd.DataFrame) -> None:
+        """Note what each regressor does to log volume."""
+        found = effects[["estimate", "lower", "upper"]].to_numpy().tolist()
+        self.effects += [
+            (*key, name, self.known.issued, regressor, *row)
+            for regressor, row in zip(effects.index, found, strict=True)
+        ]
 
     def tables(self) -> Forecasts:
         """All that was noted, as tables."""
@@ -294,18 +318,19 @@ class Origin:
         dropped = [(*key, issued, *column) for key, columns in self.dropped.items() for column in columns]
         left = [(*key, name, issued, reason) for (name, key), reason in self.reference_fits.items()]
         return Forecasts(
-            _table(self.rows, FORECAST_COLUMNS),
-            _table(self.effects, EFFECT_COLUMNS),
+            self._forecasts(),
+            pd.DataFrame(self.effects, columns=EFFECT_COLUMNS),
             pd.DataFrame(dropped, columns=DROPPED_COLUMNS),
             pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
-            _table(self.correlations, CORRELATION_COLUMNS),
+            pd.DataFrame(self.correlations, columns=CORRELATION_COLUMNS),
             pd.DataFrame(left, columns=FAILURE_COLUMNS),
         )
 
-
-def _table(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    filled = [part[columns] for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+    def _forecasts(self) -> pd.DataFrame:
+        months = ("cutoff", "month", "last_known")
+        rows = pd.DataFrame(self.rows, columns=[name for name in FORECAST_COLUMNS if name != "issued"])
+        periods = {name: months_of(rows[name].to_numpy(dtype="int64")) for name in months}
+        return rows.assign(issued=self.known.issued, **periods)[FORECAST_COLUMNS]
 
 
 def seeded(model: Any, seed: int, key: SeriesKey, issued: date) -> Any:

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from forecast.design import bent, regressors, series_scope
 from forecast.effects import COLUMNS, FAMILIES, PLACES, Evidence, Experience, experience
-from forecast.events import ACTING_KINDS, DECAY, SHAPES, Members, Scope, events_by_kind
+from forecast.events import ACTING_KINDS, DECAY, SHAPES, Members, Scope, acting_events, events_by_kind
 from forecast.known import Known, known_on
 from forecast.models.protocol import SeriesKey
 
@@ -43,7 +43,7 @@ def loadings(events: pd.DataFrame, scope: Scope, months: pd.PeriodIndex, mean: n
 
     Row x of it times effects b (logs) is the change of the log volume, exact at ``mean`` in months covered in part.
     """
-    shares = regressors(events, scope, months)
+    shares = regressors(acting_events(events), scope, months)
     names = [str(name) for name in shares if name in PLACES]
     places = [PLACES[name] for name in names]
     found = np.zeros((len(months), len(COLUMNS)))
@@ -149,11 +149,11 @@ class _Lesson:
 def _lesson(learned: Experience, known: Known, groups: Members, key: SeriesKey) -> _Lesson:
     volumes = known.volumes[key[0]]
     scope = series_scope(*key, volumes, groups)
-    acting = regressors(known.events, scope, pd.PeriodIndex(volumes.index))
+    acting = regressors(known.acting, scope, pd.PeriodIndex(volumes.index))
     observed = volumes[key[1]].notna().to_numpy()
     return _Lesson(
         key,
-        {kind: tuple(event.event for event in rows) for kind, rows in events_by_kind(known.events, scope).items()},
+        {kind: tuple(event.event for event in rows) for kind, rows in events_by_kind(known.acting, scope).items()},
         {str(name): int((observed & (acting[name] > 0).to_numpy()).sum()) for name in acting},
         {name: _teachers(learned, key, name) for name in COLUMNS},
         learned.prior(key),

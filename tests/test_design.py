@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.design import bent, choose, linearised, series_design, volume_shares, zero_offset
-from forecast.events import Scope
+from forecast.design import Design, bent, candidates, choose, chosen_design, linearised, volume_shares, zero_offset
+from forecast.events import Scope, acting_events
 
 LICENSING = {"kind": "licensing", "announced": date(2023, 4, 20)}
 MONTHS = pd.period_range("2020-01", "2023-08", freq="M")
@@ -30,6 +30,11 @@ def with_effect(effect, noise=0.0, months=MONTHS, seed=1):
         + noise * np.random.default_rng(seed).standard_normal(len(months))
     )
     return pd.Series(np.exp(logs), months)
+
+
+def series_design(volume, events, scope, horizon, ahead=None) -> Design:
+    """The design of a series without anything learned from others."""
+    return chosen_design(candidates(volume, acting_events(events), scope, ahead or horizon), horizon)
 
 
 def test_the_coefficient_of_a_step_is_the_log_effect_of_a_whole_month():
@@ -61,10 +66,10 @@ def test_step_and_temporary_change_bend_together():
 def test_linearised_columns_leave_whole_months_and_holidays_alone():
     """Shares of zero and one stay; Lunar New Year stays linear."""
     design = series_design(with_effect(-1.0), calendar(LICENSING), scope(), horizon=1)
-    whole = design.candidates["licensing_step"].isin([0.0, 1.0])
-    assert np.allclose(design.X["licensing_step"][whole], design.candidates["licensing_step"][whole])
-    X = linearised(design.candidates[["lunar_new_year_during"]], design.y)
-    assert X.equals(design.candidates[["lunar_new_year_during"]])
+    whole = design.panel_X["licensing_step"].isin([0.0, 1.0])
+    assert np.allclose(design.X["licensing_step"][whole], design.panel_X["licensing_step"][whole])
+    X = linearised(design.panel_X[["lunar_new_year_during"]], design.y)
+    assert X.equals(design.panel_X[["lunar_new_year_during"]])
 
 
 def test_at_most_one_column_enters_for_ten_observed_months():
@@ -76,7 +81,7 @@ def test_at_most_one_column_enters_for_ten_observed_months():
     assert len(design.X.columns) == len(MONTHS) // 10
     reasons = dict(design.dropped)
     assert "one regressor too many: a series affords one per 10 observed months" in reasons.values()
-    assert set(reasons) | set(design.X) == set(design.candidates)
+    assert set(reasons) | set(design.X) == set(design.panel_X)
 
 
 def test_what_has_not_acted_yet_is_dropped_with_its_reason_never_silently_zero():
@@ -105,7 +110,7 @@ def test_columns_are_chosen_from_months_alone():
 def test_looking_further_ahead_does_not_change_the_nearer_months():
     """The window lays out more months and leaves training and near months as they were."""
     near = series_design(with_effect(-1.0, noise=0.1), calendar(LICENSING), scope(), horizon=1)
-    far = series_design(with_effect(-1.0, noise=0.1), calendar(LICENSING), scope(), horizon=1, window=12)
+    far = series_design(with_effect(-1.0, noise=0.1), calendar(LICENSING), scope(), horizon=1, ahead=12)
     assert far.X.equals(near.X)
     assert far.X_future.iloc[:1].equals(near.X_future)
     assert far.dropped == near.dropped
@@ -127,8 +132,8 @@ def test_the_offset_for_zeros_scales_with_the_series_and_comes_back_off():
     volume = pd.Series([0.0, 4.0, 10.0])
     assert zero_offset(1000 * volume) == 1000 * zero_offset(volume) == 2000.0
     design = series_design(with_effect(0.0).mask(MONTHS < "2020-03", 0.0), calendar(), scope(), horizon=1)
-    back = design.to_volume(pd.DataFrame({"volume_t": design.y}))
-    assert np.allclose(back["volume_t"], with_effect(0.0).mask(MONTHS < "2020-03", 0.0))
+    back = design.to_volume(design.y.to_numpy())
+    assert np.allclose(back, with_effect(0.0).mask(MONTHS < "2020-03", 0.0))
 
 
 def test_shares_of_a_total_are_taken_over_months_known_for_both():

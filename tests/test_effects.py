@@ -10,7 +10,7 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.design import regressors, series_design, series_scope
+from forecast.design import candidates, chosen_design, regressors, series_scope
 from forecast.effects import (
     COLUMNS,
     DRIFT,
@@ -30,7 +30,7 @@ from forecast.effects import (
     remainders,
     series_evidence,
 )
-from forecast.events import Scope
+from forecast.events import Scope, acting_events
 from forecast.known import known_on
 
 MONTHS = pd.period_range("2020-01", "2023-12", freq="M")
@@ -40,7 +40,7 @@ SCOPE = Scope("magnets", "USA", {}, {})
 
 
 def shares(events=None):
-    return regressors(calendar(LICENSING) if events is None else events, SCOPE, MONTHS)
+    return regressors(acting_events(calendar(LICENSING) if events is None else events), SCOPE, MONTHS)
 
 
 def test_evidence_is_the_likelihood_of_a_regression_written_out():
@@ -77,7 +77,7 @@ def test_evidence_is_the_likelihood_of_a_regression_written_out():
 def test_a_steady_series_shows_its_effect_partial_month_included():
     """A fall to a fifth from the 11th of a month on is found as log(0.2), though that month fell less."""
     events = calendar({"kind": "licensing", "announced": date(2022, 3, 11)})
-    X = regressors(events, SCOPE, MONTHS)
+    X = regressors(acting_events(events), SCOPE, MONTHS)
     volume = 100 * (1 - X["licensing_step"] + X["licensing_step"] * 0.2)
     mean, covariance = evidence(np.log(volume), X).posterior(np.zeros(len(COLUMNS)), np.eye(len(COLUMNS)))
     assert mean[STEP] + mean[PASSING] * 0.3 == pytest.approx(np.log(0.2), abs=2 * np.sqrt(covariance[STEP, STEP]))
@@ -95,8 +95,8 @@ def test_a_sum_of_months_before_the_event_gives_the_base():
     """Where only the sum of January to April is published, the fall in May is seen against it."""
     volume = pd.Series([20.0, 18.0, 22.0], pd.period_range("2023-05", periods=3, freq="M"))
     sums = pd.DataFrame({"start": [pd.Period("2023-01")], "end": [pd.Period("2023-04")], "volume_t": [400.0]})
-    without = series_evidence(volume, sums.iloc[:0], calendar(LICENSING), SCOPE)
-    with_sum = series_evidence(volume, sums, calendar(LICENSING), SCOPE)
+    without = series_evidence(volume, sums.iloc[:0], acting_events(calendar(LICENSING)), SCOPE)
+    with_sum = series_evidence(volume, sums, acting_events(calendar(LICENSING)), SCOPE)
     prior = np.zeros(len(COLUMNS)), np.eye(len(COLUMNS))
     assert abs(without.posterior(*prior)[0][STEP]) < 0.1
     assert with_sum.posterior(*prior)[0][STEP] < -0.5
@@ -201,9 +201,9 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
     )
     known = known_on(table.assign(released=[date(2024, 1, 20)] * len(table)), events, date(2024, 1, 20))
     scope = series_scope("magnets", "WLD", known.volumes["magnets"], GROUPS)
-    design = series_design(known.volumes["magnets"]["WLD"], known.events, scope, 2)
-    assert "licensing_step" not in design.X
-    told = informed(design, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
+    series = candidates(known.volumes["magnets"]["WLD"], known.acting, scope, 2)
+    assert "licensing_step" not in chosen_design(series, 2).X
+    told = informed(series, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
     assert told.prior.loc["licensing_step", "mean"] < -0.2
     assert told.prior.index.tolist() == list(told.X)
     assert told.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])

@@ -11,7 +11,7 @@ from simulated import GROUPS, calendar
 
 from forecast.calendar import days_of
 from forecast.design import regressors
-from forecast.events import DECAY, Scope, acts_on, daily_shape, events_by_kind, known_events
+from forecast.events import DECAY, Scope, acting_events, acts_on, daily_shape, events_by_kind, known_events
 
 MAY_TO_AUGUST = pd.period_range("2025-05", "2025-08", freq="M")
 TRUCE = {
@@ -30,7 +30,7 @@ def scope(destination, **shares):
 
 def monthly(events, shape, where, months=MAY_TO_AUGUST):
     days = days_of(months)
-    rows = [row for rows in events_by_kind(events, where).values() for row in rows]
+    rows = [row for rows in events_by_kind(acting_events(events), where).values() for row in rows]
     return days.monthly(daily_shape(rows, shape, where, days))
 
 
@@ -156,5 +156,7 @@ def test_an_event_touches_what_it_names_in_part_or_in_whole(products, destinatio
 def test_kinds_without_a_regressor_give_no_column():
     """A threat or a dialogue is on the calendar and in no design."""
     events = calendar(TRUCE | {"kind": "threat"}, TRUCE | {"kind": "dialogue"}, TRUCE)
-    columns = [name for name in regressors(events, scope("USA"), MAY_TO_AUGUST) if not name.startswith("lunar")]
+    columns = [
+        name for name in regressors(acting_events(events), scope("USA"), MAY_TO_AUGUST) if not name.startswith("lunar")
+    ]
     assert columns == ["truce_step", "truce_temporary", "truce_anticipation"]

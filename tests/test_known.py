@@ -10,7 +10,7 @@ import pytest
 from simulated import calendar, exports, steady
 
 import forecast as fc
-from forecast.known import known_on, months_ahead, origins
+from forecast.known import archive, known_on, months_ahead, origins
 
 
 def test_a_volume_is_known_from_its_release_day():
@@ -60,7 +60,7 @@ def test_an_origin_is_a_day_on_which_the_cutoff_moves():
 )
 def test_months_that_come_out_together_are_forecast_together(cutoff, horizon, expected):
     """On the shipped release days, whether or not the months are out yet."""
-    months = months_ahead(fc.read_exports(), "rare_earth_magnets", pd.Period(cutoff), horizon)
+    months = months_ahead(archive(fc.read_exports())["rare_earth_magnets"], pd.Period(cutoff), horizon)
     assert months.astype(str).tolist() == expected
 
 
@@ -69,5 +69,5 @@ def test_while_the_next_months_are_not_out_the_year_before_says_which_come_toget
     full = fc.read_exports()
     live = full[[released <= date(2025, 1, 20) for released in full["released"]]]
     for table in (full, live):
-        months = months_ahead(table, "rare_earth_magnets", pd.Period("2024-12"), 1)
+        months = months_ahead(archive(table)["rare_earth_magnets"], pd.Period("2024-12"), 1)
         assert months.astype(str).tolist() == ["2025-01", "2025-02"]

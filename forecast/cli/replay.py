@@ -42,7 +42,7 @@ class Replay:
 
     def about(self, given: Given) -> dict[str, Any]:
         """What ``run.json`` says of the run."""
-        from forecast.backtest import cutoffs
+        from forecast.known import cutoffs
         from forecast.output import about_run
 
         arguments = self.choice.arguments(given) | {
