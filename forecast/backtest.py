@@ -12,18 +12,20 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from forecast.calibration import calibrated, earlier_days
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
-from forecast.known import cutoffs
+from forecast.known import archive, cutoffs
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
-from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
+from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, stacked
 from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
@@ -34,6 +36,41 @@ ORIGINS = 24
 Progress = Callable[[int, int], None]
 Days = Mapping[str, Sequence[date]]
 """Issue days by product."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to give: issue days by product, series, models, and whether the combination learns from the past.
+
+    To learn it needs more than is given: the members on earlier days, for every series of a product.
+    """
+
+    days: Days
+    series: Sequence[SeriesKey]
+    models: Sequence[str]
+    calibrate: bool
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is a combination that learns from earlier forecasts."""
+        return self.calibrate and "combination" in self.models
+
+    def replayed(self, exports: pd.DataFrame) -> tuple[Days, Sequence[SeriesKey]]:
+        """The days and series that models are fitted on."""
+        if not self.learns:
+            return self.days, self.series
+        releases = archive(exports, list(self.days))
+        days = {
+            product: sorted({*of_product}.union(*(earlier_days(releases[product], day) for day in of_product)))
+            for product, of_product in self.days.items()
+        }
+        return days, selected_series(exports, list(self.days))
+
+    def kept(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table that were asked for."""
+        wanted = {(*key, day) for key in self.series for day in self.days[key[0]]}
+        rows = zip(table["product"], table["destination"], table["issued"], strict=True)
+        return table[np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table))]
 
 
 @dataclass(frozen=True)
@@ -59,8 +96,9 @@ def forecast_all(
     refit: int = 1,
     totals: pd.DataFrame | None = None,
     learn: bool = True,
+    calibrate: bool = True,
     seed: int = 0,
-    engine: str = "reference",
+    engine: str = "compiled",
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Forecasts:
@@ -100,10 +138,9 @@ def forecast_all(
     """
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, _issue_days(exports, products, issued))
-    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed, engine)
-    job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    tasks = plan(days, selected_series(exports, products, destinations), models)
-    return gather(run_tasks(job, tasks, jobs, progress), models)
+    asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
+    job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
+    return _run(job, asked, learn, jobs, progress)
 
 
 def backtest_all(
@@ -122,8 +159,9 @@ def backtest_all(
     refit: int = 1,
     totals: pd.DataFrame | None = None,
     learn: bool = True,
+    calibrate: bool = True,
     seed: int = 0,
-    engine: str = "reference",
+    engine: str = "compiled",
     jobs: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
@@ -160,12 +198,11 @@ def backtest_all(
     """
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
-    job = _job(exports, events, groups, totals, days, horizon, window, refit, seed, engine)
-    series = selected_series(exports, products, destinations)
+    asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
+    job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
     if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(job, days, series, models, refit, learn))
-    job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    run = gather(run_tasks(job, plan(days, series, models), jobs, progress, checkpoint), models)
+        checkpoint.begin(*_fingerprint(job, asked, refit, learn))
+    run = _run(job, asked, learn, jobs, progress, checkpoint)
     return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
 
 
@@ -212,7 +249,7 @@ def compare_events(
         _with_against_without(runs, model, exports, events, groups, measure)
         for model in runs["with"].forecasts["model"].unique()
     ]
-    return EventsCompared(runs["with"], runs["without"], pd.concat(scored, ignore_index=True), _stacked(tested))
+    return EventsCompared(runs["with"], runs["without"], pd.concat(scored, ignore_index=True), stacked(tested))
 
 
 def _with_against_without(
@@ -316,7 +353,7 @@ def _job(
     events: pd.DataFrame,
     groups: Members,
     totals: pd.DataFrame | None,
-    days: Days,
+    asked: Asked,
     horizon: int,
     window: int | None,
     refit: int,
@@ -325,9 +362,23 @@ def _job(
 ) -> Job:
     if window is not None:
         _positive("window", window)
-    estimated = estimation_days(exports, days, refit)
+    estimated = estimation_days(exports, asked.replayed(exports)[0], refit)
     job = Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
     return replace(job, engine=check_engine(engine))
+
+
+def _run(
+    job: Job,
+    asked: Asked,
+    learn: bool,
+    jobs: int,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Forecasts:
+    """Fit all that is needed and keep what was asked for."""
+    days, series = asked.replayed(job.exports)
+    job = replace(job, expected=expected(job, days, jobs)) if learn else job
+    return gather(job, run_tasks(job, plan(days, series, asked.models), jobs, progress, checkpoint), asked)
 
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
@@ -424,19 +475,17 @@ def run_task(job: Job, task: Task) -> Forecasts:
     return joined(forecast_origins(job, task.origins, task.series, task.models))
 
 
-def _fingerprint(
-    job: Job, days: Days, series: Sequence[SeriesKey], models: Sequence[str], refit: int, learn: bool
-) -> tuple[dict[str, str], dict[str, object]]:
+def _fingerprint(job: Job, asked: Asked, refit: int, learn: bool) -> tuple[dict[str, str], dict[str, object]]:
     """Digests of the tables by name, and the arguments that numbers depend on."""
     groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
     tables = {"exports": table_digest(job.exports), "events": table_digest(job.events), "groups": table_digest(groups)}
     if job.totals is not None:
         tables["period_totals"] = table_digest(job.totals)
-    arguments: dict[str, object] = {"models": list(models), "series": [" ".join(key) for key in series]}
+    arguments: dict[str, object] = {"models": list(asked.models), "series": [" ".join(key) for key in asked.series]}
     arguments |= {"horizon": job.horizon, "window": job.window, "refit": refit, "learn": learn, "seed": job.seed}
-    arguments["engine"] = job.engine
-    arguments["origins"] = {product: [day.isoformat() for day in of_product] for product, of_product in days.items()}
-    return tables, arguments
+    arguments |= {"engine": job.engine, "calibrate": asked.calibrate}
+    days = {product: [day.isoformat() for day in of_product] for product, of_product in asked.days.items()}
+    return tables, arguments | {"origins": days}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -445,39 +494,45 @@ def _fingerprint(
 def joined(parts: Sequence[Forecasts]) -> Forecasts:
     """The tables of several parts, one below the other."""
     tables = {item.name: [getattr(part, item.name) for part in parts] for item in fields(Forecasts)}
-    return Forecasts(**{name: _stacked(frames) for name, frames in tables.items()})
+    return Forecasts(**{name: stacked(frames) for name, frames in tables.items()})
 
 
-def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]
-
-
-def gather(parts: Sequence[Forecasts], models: Sequence[str]) -> Forecasts:
+def gather(job: Job, parts: Sequence[Forecasts], asked: Asked) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was asked for."""
-    run = joined(parts)
-    forecasts, failures, correlations = run.forecasts, run.failures, run.correlations
+    run, models = joined(parts), asked.models
+    combined, calibration = run.forecasts.iloc[:0], run.calibration
+    if asked.learns:
+        combined, calibration = calibrated(run.forecasts, job.releases, job.events, job.groups, asked.days)
+    elif "combination" in models:
+        combined = combination(run.forecasts)
+    tables = {item.name: getattr(run, item.name) for item in fields(Forecasts)}
+    tables["forecasts"] = stacked([run.forecasts, combined[run.forecasts.columns]])
+    tables["calibration"] = calibration
+    tables = {name: asked.kept(table) for name, table in tables.items()}
     if "combination" in models:
-        combined = combination(forecasts)
-        failures = _stacked([failures, _not_combined(failures, combined)])
-        forecasts = _stacked([forecasts, combined[forecasts.columns]])
-        correlations = _stacked([correlations, combined_correlations(correlations)])
-    by = ["product", "destination", "issued"]
-    rank = {name: place for place, name in enumerate(models)}
-    tables = (forecasts, run.effects, failures, correlations)
-    forecasts, effects, failures, correlations = (table[table["model"].isin(models)] for table in tables)
-    return Forecasts(
-        _sorted(forecasts.assign(rank=forecasts["model"].map(rank)), [*by, "month", "rank"]).drop(columns="rank"),
-        _sorted(effects, [*by, "model", "regressor"]),
-        _sorted(run.dropped, [*by, "regressor"]),
-        _sorted(failures, [*by, "model"]),
-        _sorted(correlations, [*by, "model", "month", "other"]),
-        _sorted(run.reference_fits, [*by, "model"]),
-    )
+        tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
+        tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
+    return Forecasts(**{name: _in_order(table, name, models) for name, table in tables.items()})
 
 
-def _sorted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    return table.sort_values(by, kind="stable").reset_index(drop=True)
+ORDER = {
+    "forecasts": ["month"],
+    "effects": ["model", "regressor"],
+    "dropped": ["regressor"],
+    "failures": ["model"],
+    "correlations": ["model", "month", "other"],
+    "reference_fits": ["model"],
+    "calibration": ["month"],
+}
+"""What each table is sorted by after product, destination and issue day; forecasts by the models as asked for, last."""
+
+
+def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
+    if name in ("forecasts", "effects", "failures", "correlations"):
+        table = table[table["model"].isin(models)]
+    if name == "forecasts":
+        table = table.iloc[np.argsort(table["model"].map(list(models).index).to_numpy(), kind="stable")]
+    return table.sort_values(["product", "destination", "issued", *ORDER[name]], kind="stable").reset_index(drop=True)
 
 
 def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFrame:

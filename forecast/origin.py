@@ -21,7 +21,14 @@ from forecast.kernels import KernelError
 from forecast.known import Archive, Known, archive, known_of, months_ahead
 from forecast.models import load
 from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey
-from forecast.tables import CORRELATION_COLUMNS, DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.tables import (
+    CALIBRATION_COLUMNS,
+    CORRELATION_COLUMNS,
+    DROPPED_COLUMNS,
+    EFFECT_COLUMNS,
+    FAILURE_COLUMNS,
+    FORECAST_COLUMNS,
+)
 
 PANEL_MODELS = ("pooled",)
 HOLDING_MODELS = ("theta", "arima")
@@ -104,6 +111,10 @@ class Forecasts:
 
     ``reference_fits`` has a row, with the reason, for each fit that the compiled engine left to the reference, whether
     or not that came to a forecast. With the reference engine it has none.
+
+    ``calibration`` has a row for each row of the combination: the weights of the members, the shift of the median in
+    logs, and the factors of the bounds' distance, with the number of earlier forecasts that they rest on. Without
+    calibration it has none.
     """
 
     forecasts: pd.DataFrame
@@ -112,6 +123,7 @@ class Forecasts:
     failures: pd.DataFrame
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
     reference_fits: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILURE_COLUMNS))
+    calibration: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CALIBRATION_COLUMNS))
 
 
 def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:

@@ -9,7 +9,7 @@ None, lists tuples; an unknown column is ignored unless it looks like a misspelt
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from textwrap import shorten
@@ -39,6 +39,10 @@ SCORE_COLUMNS = [
 DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
 FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
 CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
+CALIBRATION_COLUMNS = [
+    "product", "destination", "issued", "month", "phase", "weight_theta", "weight_arima", "weight_prophet",
+    "weight_pooled", "shift", "cells", "factor_80", "factor_95",
+]  # fmt: skip
 SUM_COLUMNS = [
     "product", "destination", "model", "issued", "cutoff", "start", "end", "volume_t", "lower_80", "upper_80",
     "lower_95", "upper_95",
@@ -53,6 +57,12 @@ _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "sou
 def records(table: pd.DataFrame) -> list[Any]:
     """The rows of a table as named tuples."""
     return list(table.itertuples(index=False))
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns, at least one, one below the other; those without rows have no say in the types."""
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]
 
 
 Files = Mapping[str, pd.DataFrame]

@@ -1,0 +1,186 @@
+"""What earlier forecasts were worth, put to use: medians moved by errors that repeat, intervals of the right width.
+
+Everything here is an array over cells of one product, forecasts of earlier days first to last; an actual that was not
+out on the day at hand is NaN. Errors are logs of actual over forecast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.models.protocol import LEVELS
+
+ENOUGH = 40
+"""Earlier cells that a factor needs; with fewer the models' own interval stands."""
+
+SERIES_WEIGHT = 12.0
+"""Cells of the other series that count as much as the series' own when its scale is estimated."""
+
+LARGEST = 4.0
+"""No factor beyond this, nor below its inverse: more says that the forecasts, not the intervals, are wrong."""
+
+CAP = 2.0
+FURTHEST = float(np.log(100))
+"""An error counts at most the first where means are taken, and the second as a distance (logs): a month without
+exports has no logarithm."""
+
+REPEATS = 2
+"""Forecasts in a row that must have erred to the same side before the next one is moved."""
+
+MOST_CARRIED = 0.5
+CARRY_WEIGHT = 40.0
+"""The share of repeated errors that is carried on is at most the first, and shrunk to none by so many more cells."""
+
+
+def log_errors(actual: np.ndarray, volume: np.ndarray, cap: float = CAP) -> np.ndarray:
+    """Log of actual over forecast, held within ``cap``; NaN where either is not known, and 0 where both are zero.
+
+    Examples
+    --------
+    >>> log_errors(np.array([200.0, 0.0, 0.0]), np.array([100.0, 0.0, 5.0])).round(3).tolist()
+    [0.693, 0.0, -2.0]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(actual) - np.log(volume)
+    both = (actual == 0) & (volume == 0)
+    return np.asarray(np.clip(np.where(both, 0.0, ratio), -cap, cap))
+
+
+# Medians ------------------------------------------------------------------------------------------------------------
+
+
+def repeated(errors: np.ndarray) -> np.ndarray:
+    """The mean error of the `REPEATS` forecasts before each one where all have one sign, else zero.
+
+    ``errors`` has shape (series, origins), NaN where unknown or where an event explains it; the result has one origin
+    more, for the forecast to be made.
+
+    Examples
+    --------
+    >>> repeated(np.array([[0.2, 0.4, -0.1]])).round(3).tolist()
+    [[0.0, 0.0, 0.3, 0.0]]
+    """
+    series, origins = errors.shape
+    mean = np.zeros((series, origins + 1))
+    for place in range(REPEATS, origins + 1):
+        last = errors[:, place - REPEATS : place]
+        one_sign = (last > 0).all(axis=1) | (last < 0).all(axis=1)
+        mean[one_sign, place] = last[one_sign].mean(axis=1)
+    return mean
+
+
+def carried(errors: np.ndarray, before: np.ndarray) -> float:
+    """The share of repeated errors that the next forecast had too: least squares through zero, shrunk to none.
+
+    Both of shape (series, origins); where ``before``, of `repeated`, is zero, nothing is learned.
+    """
+    seen = np.isfinite(errors) & (before != 0)
+    squares = float((before[seen] ** 2).sum())
+    if not squares:
+        return 0.0
+    share = float(before[seen] @ errors[seen]) / (squares * (1 + CARRY_WEIGHT / float(seen.sum())))
+    return min(max(share, 0.0), MOST_CARRIED)
+
+
+# Intervals ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Factors:
+    """How many times further from the median, in logs, the bounds lie: by level for all series, and a scale of each."""
+
+    by_level: dict[int, float]
+    scale: dict[int, np.ndarray]
+
+    def of(self, level: int, series: np.ndarray) -> np.ndarray:
+        """The factor of each of ``series`` (places), held within `LARGEST`."""
+        factor = self.by_level[level] * self.scale[level][series]
+        return np.asarray(np.clip(factor, 1 / LARGEST, LARGEST))
+
+
+def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarray, count: int) -> Factors | None:
+    """The factors by which earlier intervals would have held at their level; None with fewer than `ENOUGH` cells.
+
+    ``actual`` tonnes, ``volumes`` median and bounds (cells, 5), ``series`` the place of each cell's series among
+    ``count``. Cells are pooled over series, each series having a scale of its own, shrunk to one.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, https://doi.org/10.1007/b106715
+
+    Examples
+    --------
+    Forecasts of 100 (80 to 125) of which half of the actuals fell on 156.25 ask for bounds twice as far away, in logs:
+
+    >>> cell = np.array([100.0, 80.0, 125.0, 64.0, 156.25])
+    >>> found = conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1)), np.zeros(60, dtype=int), 1)
+    >>> round(found.by_level[80], 6), round(found.by_level[95], 6)
+    (2.0, 1.0)
+    """
+    known = np.isfinite(actual) & (volumes[:, 0] > 0)
+    if known.sum() < ENOUGH:
+        return None
+    by_level, scale = {}, {}
+    for place, level in enumerate(LEVELS):
+        distance = distances(actual[known], volumes[known], place)
+        scale[level] = _scales(distance, series[known], count)
+        by_level[level] = conformal_quantile(distance / scale[level][series[known]], level / 100)
+    return Factors(by_level, scale)
+
+
+def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:
+    """How far each actual fell from the median, in logs, as a multiple of how far the bound on its side lies.
+
+    ``level`` is the place in `LEVELS`.
+
+    Examples
+    --------
+    >>> distances(np.array([25.0]), np.array([[100.0, 50.0, 200.0]]), 0).tolist()
+    [2.0]
+    """
+    off = log_errors(actual, volumes[:, 0], FURTHEST)
+    bound = np.where(off < 0, volumes[:, 1 + 2 * level], volumes[:, 2 + 2 * level])
+    return np.asarray(np.abs(off) / np.maximum(np.abs(log_errors(bound, volumes[:, 0], FURTHEST)), 1e-6))
+
+
+def _scales(distance: np.ndarray, series: np.ndarray, count: int) -> np.ndarray:
+    """Mean distance of each series against everybody's, shrunk to one as if it had `SERIES_WEIGHT` more cells."""
+    distance = np.minimum(distance, LARGEST)
+    everybody = max(float(distance.mean()), 1e-6)
+    total, cells = np.bincount(series, distance, count), np.bincount(series, minlength=count)
+    return np.asarray((total + SERIES_WEIGHT * everybody) / (cells + SERIES_WEIGHT) / everybody)
+
+
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
+    """The smallest score that a share of at least ``level`` of such scores and one more will not exceed.
+
+    The ceil((n + 1) level)-th of n scores, and the largest where that is beyond n.
+
+    Examples
+    --------
+    >>> conformal_quantile(np.arange(1.0, 10.0), 0.8)  # the eighth of nine
+    8.0
+    """
+    place = int(np.ceil((len(scores) + 1) * level)) - 1
+    return float(np.sort(scores)[min(place, len(scores) - 1)])
+
+
+def stretched(volumes: np.ndarray, factor_80: np.ndarray, factor_95: np.ndarray) -> np.ndarray:
+    """``volumes`` (cells, 5) with the bounds so many times further from the median in logs; levels stay nested.
+
+    Examples
+    --------
+    >>> cell = np.array([[100.0, 50.0, 200.0, 40.0, 300.0]])
+    >>> stretched(cell, np.array([2.0]), np.array([1.0])).round(6).tolist()
+    [[100.0, 25.0, 400.0, 25.0, 400.0]]
+    """
+    found, median = volumes.copy(), volumes[:, 0]
+    for columns, factor in (((1, 2), factor_80), ((3, 4), factor_95)):
+        for column in columns:
+            ratio = np.divide(volumes[:, column], median, out=np.ones(len(median)), where=median > 0)
+            found[:, column] = np.where(median > 0, median * ratio**factor, volumes[:, column])
+    found[:, 3] = np.minimum(found[:, 3], found[:, 1])
+    found[:, 4] = np.maximum(found[:, 4], found[:, 2])
+    return found
