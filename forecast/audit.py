@@ -30,6 +30,7 @@ ROWS = {
     "dropped": ("regressor",),
     "failures": ("reason",),
     "reference_fits": ("reason",),
+    "calibration": ("month",),
 }
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")

@@ -110,9 +110,12 @@ def forecast_all(
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
     with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
     ``learn`` the effects of events have priors from all series known on the day (`forecast.effects`); without, a series
-    learns from itself alone. ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and
-    prophet are fitted by `forecast.kernels`; where these cannot, the reference takes over, with a row in
-    ``reference_fits``. ``progress`` is called with the number of pieces of work done and their total.
+    learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier origins
+    (`forecast.calibration`), which are made for it; without, it is the plain median in logs of its members.
+    ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
+    `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
+    ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
+    and their total.
 
     Returns
     -------
@@ -375,7 +378,15 @@ def _run(
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Forecasts:
-    """Fit all that is needed and keep what was asked for."""
+    """Fit all that is needed and keep what was asked for.
+
+    Raises
+    ------
+    ValueError
+        Without any series.
+    """
+    if not asked.series:
+        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
     days, series = asked.replayed(job.exports)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
     return gather(job, run_tasks(job, plan(days, series, asked.models), jobs, progress, checkpoint), asked)
@@ -408,14 +419,7 @@ def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list
     """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
 
     The same for any number of processes, so that a run can be resumed with another number of them.
-
-    Raises
-    ------
-    ValueError
-        Without any series.
     """
-    if not series:
-        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
     names = fitted_models(models)
     panel = tuple(name for name in names if name in PANEL_MODELS)
     single = tuple(name for name in names if name not in PANEL_MODELS)

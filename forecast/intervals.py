@@ -137,7 +137,7 @@ def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray
 
     Examples
     --------
-    >>> distances(np.array([25.0]), np.array([[100.0, 50.0, 200.0]]), 0).tolist()
+    >>> distances(np.array([25.0]), np.array([[100.0, 50.0, 200.0]]), 0).round(6).tolist()
     [2.0]
     """
     off = log_errors(actual, volumes[:, 0], FURTHEST)

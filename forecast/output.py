@@ -20,7 +20,14 @@ from typing import Any
 import pandas as pd
 
 from forecast.origin import Forecasts
-from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS, as_text
+from forecast.tables import (
+    CALIBRATION_COLUMNS,
+    DROPPED_COLUMNS,
+    EFFECT_COLUMNS,
+    FAILURE_COLUMNS,
+    FORECAST_COLUMNS,
+    as_text,
+)
 
 PACKAGE = "export-forecast"
 ABOUT = "run.json"
@@ -34,14 +41,15 @@ TABLES = {
     "dropped": DROPPED_COLUMNS,
     "failures": FAILURE_COLUMNS,
     "reference_fits": FAILURE_COLUMNS,
+    "calibration": CALIBRATION_COLUMNS,
 }
-OPTIONAL = ("effects", "reference_fits")
+OPTIONAL = ("effects", "reference_fits", "calibration")
 """Tables without a file where they have no rows."""
 
-_TEXTS = ("product", "destination", "model", "regressor", "reason")
+_TEXTS = ("product", "destination", "model", "regressor", "reason", "phase")
 _DAYS = ("issued",)
 _MONTHS = ("cutoff", "month", "last_known")
-_COUNTS = ("horizon",)
+_COUNTS = ("horizon", "cells")
 
 
 class OutputError(ValueError):

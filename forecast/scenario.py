@@ -388,7 +388,8 @@ def scenario_all(
     horizon: int | None = None,
     totals: pd.DataFrame | None = None,
     seed: int = 0,
-    engine: str = "reference",
+    engine: str = "compiled",
+    calibrate: bool = True,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Scenario:
@@ -440,6 +441,7 @@ def scenario_all(
         totals=totals,
         seed=seed,
         engine=engine,
+        calibrate=calibrate,
         jobs=jobs,
         progress=progress,
     )

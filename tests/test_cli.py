@@ -61,7 +61,7 @@ def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
     assert "2022-06: United States" in result.stdout
     folder = place / "output" / "next-2023-01-20"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "dropped.csv", "failures.csv", "forecasts.csv", "run.json", "table.md",
+        "calibration.csv", "dropped.csv", "failures.csv", "forecasts.csv", "run.json", "table.md",
     ]  # fmt: skip
     rows = read_run(folder).forecasts
     assert set(zip(rows["destination"], rows["model"], strict=True)) == {
@@ -118,7 +118,8 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "product": ["magnets"],
         "destination": None,
         "models": QUICK.split(","),
-        "engine": "reference",
+        "engine": "compiled",
+        "calibrate": True,
         "horizon": 2,
     }
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped events.csv", "shipped destinations.csv"}

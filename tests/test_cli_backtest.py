@@ -25,7 +25,15 @@ from forecast.evaluate import phases, scores, significance
 from forecast.output import read_about
 from forecast.tables import as_text
 
-FILES = ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
+FILES = [
+    "calibration.csv",
+    "dropped.csv",
+    "failures.csv",
+    "forecasts.csv",
+    "run.json",
+    "scores.csv",
+    "significance.csv",
+]
 PARTIAL = "output/backtest-2022-12-20.partial"
 
 
@@ -117,7 +125,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["cutoffs"] == {"magnets": "2022-11"}
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
-        "models": ["naive", "theta", "combination"], "engine": "reference",
+        "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": True,
         "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
         "window": None, "refit": 3,
     }  # fmt: skip

@@ -31,6 +31,7 @@ def audited(replay: Replay, quiet: bool) -> None:
             destinations=choice.destinations,
             models=choice.models,
             engine=choice.engine,
+            calibrate=choice.calibrate,
             jobs=replay.jobs,
             **replay.options,
         )

@@ -14,6 +14,7 @@ from forecast.cli.given import Given
 from forecast.cli.options import (
     ActualVintage,
     Audit,
+    Calibrate,
     Destinations,
     Engine,
     Events,
@@ -59,14 +60,15 @@ def past_months(
     output: PastOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    engine: Engine = "reference",
+    engine: Engine = "compiled",
+    calibrate: Calibrate = True,
     resume: Resume = False,
     audit: Audit = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
     with plain_refusals(), silent_libraries():
-        given, tables, choice = asked(exports, events, product, destination, models, engine)
+        given, tables, choice = asked(exports, events, product, destination, models, engine, calibrate=calibrate)
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
         replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value)

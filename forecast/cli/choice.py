@@ -28,7 +28,8 @@ class Choice:
     destinations: list[str] | None
     models: list[str]
     issued: date
-    engine: str = "reference"
+    engine: str = "compiled"
+    calibrate: bool = True
 
     @property
     def shown(self) -> str:
@@ -46,6 +47,7 @@ class Choice:
             "destination": self.destinations,
             "models": self.models,
             "engine": self.engine,
+            "calibrate": self.calibrate,
         }
 
 
@@ -57,13 +59,14 @@ def asked(
     models: Sequence[str] | None,
     engine: str,
     issued: date | None = None,
+    calibrate: bool = True,
 ) -> tuple[Given, Tables, Choice]:
     """The options that most commands begin with: the files, what was read from them, and what of it is forecast."""
     given = Given.of(exports, events)
     tables = read(given)
     products = words(product) or ([] if exports else [SHIPPED_PRODUCT])
     choice = chosen(tables, products, words(destination), words(models), issued)
-    return given, tables, replace(choice, engine=engine)
+    return given, tables, replace(choice, engine=engine, calibrate=calibrate)
 
 
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:

@@ -11,6 +11,7 @@ import typer
 from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Given, Tables, names
 from forecast.cli.options import (
+    Calibrate,
     Destinations,
     Engine,
     Events,
@@ -46,7 +47,8 @@ def next_months(
     output: Output = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    engine: Engine = "reference",
+    engine: Engine = "compiled",
+    calibrate: Calibrate = True,
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
@@ -54,7 +56,7 @@ def next_months(
     with plain_refusals(), silent_libraries():
         from forecast.output import check_place
 
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued)
+        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
         check_place(folder)
         with progress_bar("Forecasting", quiet) as progress:
@@ -83,6 +85,7 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int
         destinations=choice.destinations,
         models=choice.models,
         engine=choice.engine,
+        calibrate=choice.calibrate,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

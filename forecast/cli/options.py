@@ -92,8 +92,13 @@ Horizon = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the models that draw random numbers.")]
 Engine = Annotated[
     str,
-    typer.Option("--engine", parser=_engine, metavar="NAME", help="What fits arima and prophet: reference (their "
-                 "libraries) or compiled (the same models, faster; what it cannot fit is left to the reference)."),
+    typer.Option("--engine", parser=_engine, metavar="NAME", help="What fits arima and prophet: compiled (what it "
+                 "cannot fit is left to the reference) or reference (the same models by their libraries, slower)."),
+]  # fmt: skip
+Calibrate = Annotated[
+    bool,
+    typer.Option("--calibrate/--no-calibrate", help="Whether the combination learns weights, repeated errors and the "
+                 "width of its intervals from the forecasts of the 24 origins before, which are made again for it."),
 ]  # fmt: skip
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")

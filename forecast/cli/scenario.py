@@ -14,6 +14,7 @@ from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Given, Tables, names
 from forecast.cli.options import (
     Add,
+    Calibrate,
     Destinations,
     Engine,
     Events,
@@ -53,14 +54,15 @@ def what_may_happen(
     output: ScenarioOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    engine: Engine = "reference",
+    engine: Engine = "compiled",
+    calibrate: Calibrate = True,
     quiet: Quiet = False,
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
     with plain_refusals(), silent_libraries():
         from forecast.output import check_place
 
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued)
+        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
         folder = output or Path("output") / f"scenario-{choice.issued}"
@@ -157,6 +159,7 @@ def _branched(
         destinations=choice.destinations,
         models=choice.models,
         engine=choice.engine,
+        calibrate=choice.calibrate,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

@@ -25,7 +25,7 @@ COMPILED: dict[str, str] = {
 }
 """Where the models are that have compiled kernels; under the compiled engine the others are the reference's."""
 
-ENGINES = ("reference", "compiled")
+ENGINES = ("compiled", "reference")
 """``reference`` fits with statsmodels and Prophet, ``compiled`` maximises the same objectives by `forecast.kernels`."""
 
 
