@@ -161,16 +161,11 @@ def search(
     """
     for p, q, P, Q in orders:
         _arma_order((p, d, q), (P, D, Q))
-    design = _design(y, X, (0, d, 0), (0, D, 0), prior)
-    found = [_maximum(design, order, _first_points(design, order, QUICK)) for order in orders]
-    aicc = [_aicc(-each.value, design, sum(order)) for each, order in zip(found, orders, strict=True)]
-    best = int(np.argmin(aicc))
-    if not np.isfinite(aicc[best]):
-        raise KernelError("arima: none of the orders can be fitted; offer smaller ones or fewer regressors.")
-    p, q, P, Q = orders[best]
-    found[best] = _maximum(design, orders[best], _first_points(design, orders[best], THOROUGH))
-    fitted = _at_point(design, (p, d, q), (P, D, Q), found[best], prior)
-    aicc[best] = fitted.aicc
+    candidates = _Candidates(_design(y, X, (0, d, 0), (0, D, 0), prior), d, D, prior)
+    best, aicc = candidates.best(orders)
+    fitted = candidates.fit(best)
+    aicc[orders.index(best)] = fitted.aicc
+    found = [candidates.found[order] for order in orders]
     return ArimaSearch(
         tuple(orders),
         np.array(aicc),
@@ -178,6 +173,62 @@ def search(
         np.array([each.converged for each in found]),
         fitted,
     )
+
+
+def choose(
+    y: Floats,
+    X: Floats | None,
+    orders: Sequence[tuple[int, int]],
+    seasonal_orders: Sequence[tuple[int, int]],
+    d: int,
+    D: int,
+    prior: Prior | None = None,
+) -> ArimaFit:
+    """The fit of lowest AICc: its P, Q from ``seasonal_orders`` under the first of ``orders``, its p, q under these.
+
+    Like two searches after each other, with nothing fitted twice; arguments and errors as in `search`.
+    """
+    p, q = orders[0]
+    for P, Q in seasonal_orders:
+        _arma_order((p, d, q), (P, D, Q))
+    for p, q in orders:
+        _arma_order((p, d, q), (0, D, 0))
+    candidates = _Candidates(_design(y, X, (0, d, 0), (0, D, 0), prior), d, D, prior)
+    p, q = orders[0]
+    _, _, P, Q = candidates.best([(p, q, P, Q) for P, Q in seasonal_orders])[0]
+    return candidates.fit(candidates.best([(p, q, P, Q) for p, q in orders])[0])
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Orders of one series and one differencing, and what was ``found`` of those that were tried."""
+
+    design: Differenced
+    d: int
+    D: int
+    prior: Prior | None
+    found: dict[Order, _Maximum] = field(default_factory=dict)
+
+    def best(self, orders: Sequence[Order]) -> tuple[Order, list[float]]:
+        """The order of lowest AICc, the first of equals, and the AICc of all."""
+        aicc = [self._aicc(order) for order in orders]
+        best = int(np.argmin(aicc))
+        if not np.isfinite(aicc[best]):
+            raise KernelError("arima: none of the orders can be fitted; offer smaller ones or fewer regressors.")
+        return orders[best], aicc
+
+    def fit(self, order: Order) -> ArimaFit:
+        """The fit of an order that was tried, with as many descents as a model is given."""
+        points = _first_points(self.design, order, THOROUGH)
+        if len(points) > QUICK:
+            self.found[order] = _maximum(self.design, order, points)
+        p, q, P, Q = order
+        return _at_point(self.design, (p, self.d, q), (P, self.D, Q), self.found[order], self.prior)
+
+    def _aicc(self, order: Order) -> float:
+        if order not in self.found:
+            self.found[order] = _maximum(self.design, order, _first_points(self.design, order, QUICK))
+        return _aicc(-self.found[order].value, self.design, sum(order))
 
 
 def evaluate(

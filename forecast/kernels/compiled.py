@@ -10,7 +10,9 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+LITERAL: dict[str, Any] = {"error_model": "numpy"}
+"""Arithmetic as it is written."""
+OPTIONS: dict[str, Any] = LITERAL | {"fastmath": {"reassoc", "contract", "nsz"}}
 """Sums may be reordered to use wide registers; infinities and NaN keep their meaning."""
 
 
@@ -20,10 +22,19 @@ def compiled(function: Function) -> Function:
     The machine code goes beside the source, or to the user's cache where the package folder is read-only
     (``NUMBA_CACHE_DIR`` overrides both). Where neither can be written it is compiled again in every process.
     """
+    return _kept(function, OPTIONS)
+
+
+def literally(function: Function) -> Function:
+    """``function``, `compiled` to give the digits that Python would."""
+    return _kept(function, LITERAL)
+
+
+def _kept(function: Function, options: dict[str, Any]) -> Function:
     try:
-        return cast(Function, numba.njit(function, cache=True, **OPTIONS))
+        return cast(Function, numba.njit(function, cache=True, **options))
     except RuntimeError:  # numba found no folder to write to
-        return cast(Function, numba.njit(function, **OPTIONS))
+        return cast(Function, numba.njit(function, **options))
 
 
 def inlined(function: Function) -> Function:

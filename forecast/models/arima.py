@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from forecast.models.orders import (
     SEASON,
@@ -24,7 +23,7 @@ from forecast.models.orders import (
     trained_on,
     unexplained,
 )
-from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds, gaussian_effects
 
 with warnings.catch_warnings():  # statsmodels changes the warning filters when it is imported
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -167,9 +166,7 @@ class ArimaFit:
         both the ARMA parameters are taken as known.
         """
         mean, covariance = _coefficients(self._with_coefficients_as_states(), len(self.training.regressors))
-        half = ndtri(0.975) * np.sqrt(np.diag(covariance))
-        columns = {"estimate": mean, "lower": mean - half, "upper": mean + half}
-        return pd.DataFrame(columns, index=pd.Index(self.training.regressors, name="regressor"))
+        return gaussian_effects(mean, np.sqrt(np.diag(covariance)), pd.Index(self.training.regressors))
 
     def _with_coefficients_as_states(self) -> Any:
         if self.training.prior is not None or not self.training.regressors:

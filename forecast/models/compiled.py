@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from forecast.kernels import KernelError
 from forecast.kernels import arima as arima_kernel
@@ -26,8 +25,8 @@ from forecast.models.orders import (
     refuse_unidentified,
     trained_on,
 )
-from forecast.models.prophet import Basis, Maximum, Prophet
-from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.prophet import Basis, History, Maximum, Prophet, first_days
+from forecast.models.protocol import FitError, as_correlation, gaussian_bounds, gaussian_effects
 
 FLAT = 1e3
 """Standard deviation, in logs, of the prior of the constant where the coefficients have priors."""
@@ -79,7 +78,8 @@ class CompiledArima:
             raise KernelError(
                 f"arima: the optimiser did not converge on {training.count} observed months; fit a simpler model."
             )
-        return CompiledArimaFit(training, constant, chosen).settled()
+        fit = CompiledArimaFit(training, constant, chosen)
+        return fit.settled() if constant.size else fit
 
 
 @dataclass(frozen=True)
@@ -151,33 +151,30 @@ class CompiledArimaFit:
         Without a prior it is generalised least squares at the fitted ARMA parameters, with a prior the posterior; in
         both the ARMA parameters and the constant are taken as known.
         """
-        found = self._evaluated()
-        covariance = found.coefficient_covariance * (self.kernel.variance / found.variance)
-        half = ndtri(0.975) * np.sqrt(np.diag(covariance))
-        mean = found.coefficients
-        columns = {"estimate": mean, "lower": mean - half, "upper": mean + half}
-        return pd.DataFrame(columns, index=pd.Index(self.training.regressors, name="regressor"))
+        sd = np.sqrt(np.diag(self.kernel.coefficient_covariance))
+        return gaussian_effects(self.kernel.coefficients, sd, pd.Index(self.training.regressors))
 
     def settled(self) -> CompiledArimaFit:
-        """The fit with the coefficients given the months it is now of where a prior makes them states.
+        """The fit with the kernel's account of the months it is now of, at the ARMA parameters, variance and constant.
+
+        Where a prior makes the coefficients states they are given these months, else they stay.
 
         Raises
         ------
         KernelError
             When the likelihood of these months cannot be computed.
         """
-        found = self._evaluated()
-        coefficients = self.kernel.coefficients if self.training.prior is None else found.coefficients
-        return replace(self, kernel=replace(found, coefficients=coefficients, variance=self.kernel.variance))
-
-    def _evaluated(self) -> arima_kernel.ArimaFit:
-        """The kernel's account of these months at the ARMA parameters and the constant."""
-        kernel = self.kernel
+        kernel, prior = self.kernel, _prior(self.training, 0)
         arma = np.concatenate([kernel.ar, kernel.ma, kernel.seasonal_ar, kernel.seasonal_ma])
-        prior = _prior(self.training, 0)
-        return arima_kernel.evaluate(
-            self._y(), self.training.X, self.order, self.seasonal_order, arma, prior, kernel.variance
+        known = self._y(), self.training.X, self.order, self.seasonal_order, arma, prior, kernel.variance
+        found = arima_kernel.evaluate(*known)
+        held = replace(
+            found,
+            coefficients=found.coefficients if prior else kernel.coefficients,
+            coefficient_covariance=found.coefficient_covariance * (kernel.variance / found.variance),
+            variance=kernel.variance,
         )
+        return replace(self, kernel=held)
 
     def _ahead(self, X: pd.DataFrame) -> arima_kernel.ArimaForecast:
         """What the kernel forecasts over ``X.index``, less constant and centre."""
@@ -241,13 +238,10 @@ def _chosen(
 def _search(
     training: Training, y: np.ndarray, X: np.ndarray, orders: list[Order], seasonal_orders: list[Order]
 ) -> arima_kernel.ArimaFit:
-    """The candidate of lowest AICc: the seasonal part first, under the first order, then the other part under it."""
-    (p, d, q), (P, D, Q) = orders[0], seasonal_orders[0]
-    prior = _prior(training, 0)
-    if len(seasonal_orders) > 1:
-        offered = [(p, q, P, Q) for P, _, Q in seasonal_orders]
-        P, _, Q = arima_kernel.search(y, X, offered, d, D, prior).fit.seasonal_order
-    return arima_kernel.search(y, X, [(p, q, P, Q) for p, _, q in orders], d, D, prior).fit
+    """The candidate of lowest AICc, among those of ``y`` on ``X``."""
+    (_, d, _), (_, D, _) = orders[0], seasonal_orders[0]
+    offered = [(p, q) for p, _, q in orders], [(P, Q) for P, _, Q in seasonal_orders]
+    return arima_kernel.choose(y, X, *offered, d, D, _prior(training, 0))
 
 
 @dataclass(frozen=True)
@@ -263,7 +257,7 @@ class CompiledProphet(Prophet):
     {'median': 5.4, 'lower_80': 5.3, 'upper_80': 5.6, 'lower_95': 5.2, 'upper_95': 5.7}
     """
 
-    def maximum(self, target: pd.Series, history: pd.DataFrame, sd: pd.Series) -> Maximum:
+    def maximum(self, history: History) -> Maximum:
         """Where the posterior is highest.
 
         Raises
@@ -271,17 +265,16 @@ class CompiledProphet(Prophet):
         KernelError
             Where it has no maximum that can be found.
         """
-        months = pd.PeriodIndex(target.index)
-        days = months.to_timestamp()
-        start, span = days[0], days[-1] - days[0]
-        t = ((days - start) / span).to_numpy()
-        changes = prophet_kernel.changepoints(t, self.changes(len(target)), self.changepoint_range)
-        basis = Basis(start, span, changes, self.pairs(len(target)))
-        terms = basis.columns(months, history.to_numpy(dtype=float))[:, 2 + len(changes) :]
-        scale = float(target.abs().max())
-        sds = self.prior_sd(len(changes), basis.order, self.scales(target, sd))
+        days, count = first_days(history.months), len(history.y)
+        start, span = int(days[0]), int(days[-1] - days[0])
+        t = (days - start) / span
+        changes = prophet_kernel.changepoints(t, self.changes(count), self.changepoint_range)
+        basis = Basis(start, span, changes, self.pairs(count))
+        terms = basis.columns(history.months, history.X)[:, 2 + len(changes) :]
+        scale = float(np.abs(history.y).max())
+        sds = self.prior_sd(len(changes), basis.order, self.scales(history))
         fit = prophet_kernel.fit(
-            target.to_numpy() / scale, t, terms, changes, sds[2 + len(changes) :], self.changepoint_prior_scale
+            history.y / scale, t, terms, changes, sds[2 + len(changes) :], self.changepoint_prior_scale
         )
         coefficients = np.concatenate([[fit.k, fit.m], fit.delta, fit.beta])
         return Maximum(basis, scale * coefficients, scale * fit.sigma_obs, scale * sds)

@@ -135,27 +135,27 @@ class SeasonalNaiveFit:
             When a month of ``X.index`` was never observed in any year.
         """
         months = pd.PeriodIndex(X.index)
-        source = self._sources(months)
-        years = (months.asi8 - source.asi8) / SEASON
-        return gaussian_bounds(self.observed.reindex(source).to_numpy(), self.sd * np.sqrt(years), months)
+        latest = self._latest(months)
+        years = (months.asi8 - pd.PeriodIndex(self.observed.index).asi8[latest]) / SEASON
+        return gaussian_bounds(self.observed.to_numpy()[latest], self.sd * np.sqrt(years), months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
         """That of sums of yearly changes, one a year since the source of each month."""
         months = pd.PeriodIndex(X.index)
-        years = (months.asi8 - self._sources(months).asi8) // SEASON
+        years = (months.asi8 - pd.PeriodIndex(self.observed.index).asi8[self._latest(months)]) // SEASON
         changes = np.concatenate([month - SEASON * np.arange(n) for month, n in zip(months.asi8, years, strict=True)])
         added = np.repeat(np.eye(len(months)), years, axis=1)
         together = self.persistence ** np.abs(np.subtract.outer(changes, changes))
         return as_correlation(added @ together @ added.T)
 
-    def _sources(self, months: pd.PeriodIndex) -> pd.PeriodIndex:
-        return pd.PeriodIndex([self._latest(month) for month in months], freq="M")
-
-    def _latest(self, month: pd.Period) -> pd.Period:
-        same = self.observed.index[pd.PeriodIndex(self.observed.index).month == month.month]
-        if same.empty:
+    def _latest(self, months: pd.PeriodIndex) -> np.ndarray:
+        """Where among ``observed`` the latest of the same calendar month stands, for each of ``months``."""
+        apart = np.subtract.outer(months.asi8, pd.PeriodIndex(self.observed.index).asi8[::-1])
+        same = apart % SEASON == 0
+        if not same.any(axis=1).all():
+            month = months[int(same.any(axis=1).argmin())]
             raise FitError(f"seasonal_naive cannot forecast {month}: that calendar month was never observed.")
-        latest: pd.Period = same[-1]
+        latest: np.ndarray = len(self.observed) - 1 - same.argmax(axis=1)
         return latest
 
 

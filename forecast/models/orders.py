@@ -44,6 +44,12 @@ class Training:
         return known
 
     @property
+    def calendar(self) -> np.ndarray:
+        """Calendar months, January being 0."""
+        months: np.ndarray = self.months.asi8 % SEASON
+        return months
+
+    @property
     def count(self) -> int:
         """How many months were observed."""
         return int(self.observed.sum())
@@ -77,8 +83,8 @@ class Training:
 
     def refuse_other_months(self, months: pd.PeriodIndex) -> None:
         """Refuse months that do not go on from the last month of ``y``."""
-        expected = self.months[-1] + 1
-        if months[0] != expected or (np.diff(months.asi8) != 1).any():
+        if (months.asi8 != self.months.asi8[-1] + np.arange(1, len(months) + 1)).any():
+            expected = self.months[-1] + 1
             raise ValueError(f"arima predicts consecutive months from {expected} on and was given {months[0]} first.")
 
 
@@ -90,16 +96,27 @@ def trained_on(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Tra
     FitError
         With fewer than twelve observed months, or when they do not vary.
     """
-    observed = y.dropna()
+    values = y.to_numpy(dtype=float)
+    observed = values[~np.isnan(values)]
     if len(observed) < LEAST_OBSERVED:
         raise FitError(f"arima needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
     if observed.max() - observed.min() < LEAST_RANGE:
         raise FitError(f"arima found no variation in {len(observed)} observed months, so it has no interval to give.")
-    regressors = X.columns.tolist()
-    beliefs = None if prior is None or not regressors else prior.loc[regressors, ["mean", "sd"]].to_numpy(dtype=float)
     centre = float(observed.mean())
-    values = np.round(y.to_numpy(dtype=float) - centre, DIGITS)
-    return Training(values, X.to_numpy(dtype=float), centre, regressors, pd.PeriodIndex(y.index), beliefs)
+    return Training(
+        y=np.round(values - centre, DIGITS),
+        X=X.to_numpy(dtype=float),
+        centre=centre,
+        regressors=X.columns.tolist(),
+        months=pd.PeriodIndex(y.index),
+        prior=None if prior is None or not len(X.columns) else _prior(prior, X.columns),
+    )
+
+
+def _prior(prior: pd.DataFrame, regressors: pd.Index) -> np.ndarray:
+    """Mean and sd of each of ``regressors``, every one of which must stand in ``prior``."""
+    rows = prior if prior.index.equals(regressors) else prior.loc[regressors]
+    return np.column_stack([rows["mean"].to_numpy(dtype=float), rows["sd"].to_numpy(dtype=float)])
 
 
 def candidates(
@@ -125,13 +142,15 @@ def seasonal_differences(training: Training) -> int:
     alike, leaves, so that neither of them looks like a season. It is zero with fewer than 36 observed months, where
     some calendar month was observed less than twice, and where yearly differences would take a regressor away.
     """
-    years = np.bincount(training.months.month.to_numpy()[training.observed], minlength=SEASON + 1)[1:]
+    years = np.bincount(training.calendar[training.observed], minlength=SEASON)
     if training.count < LEAST_OBSERVED_FOR_SEASON or years.min() < 2 or _unidentified(training, 1, 1):
         return 0
     trend = np.column_stack([training.X, np.arange(len(training.y))])
     detrended = replace(training, X=trend)
+    if _changes_return(detrended):
+        return 1
     narrowest = [min(_width(detrended, 0, D), _width(detrended, 1, D)) for D in (0, 1)]
-    return int(_changes_return(detrended) or narrowest[1] < narrowest[0])
+    return int(narrowest[1] < narrowest[0])
 
 
 def _changes_return(training: Training) -> bool:
@@ -177,7 +196,7 @@ def _differenced(values: np.ndarray, d: int, D: int) -> np.ndarray:
 
 def refuse_unidentified(training: Training, d: int, D: int) -> None:
     """Refuse what no number of likelihood evaluations can find, given the differences that are taken."""
-    seen = np.unique(training.months.month[training.observed])
+    seen = np.unique(training.calendar[training.observed])
     if D and len(seen) < SEASON:
         raise FitError(f"arima takes yearly differences and needs every calendar month, but observed only {len(seen)}.")
     regressor = _unidentified(training, d, D)
@@ -195,7 +214,7 @@ def _unidentified(training: Training, d: int, D: int) -> str | None:
     known = np.flatnonzero(training.observed)
     basis = np.vander(known.astype(float), max(d, 1) + D)
     if D:
-        basis = np.column_stack([basis, np.eye(SEASON)[training.months.month.to_numpy()[known] - 1, 1:]])
+        basis = np.column_stack([basis, np.eye(SEASON)[training.calendar[known], 1:]])
     for regressor, column in zip(training.regressors, training.X[known].T, strict=True):
         rest = column - basis @ np.linalg.lstsq(basis, column)[0]
         if float(np.linalg.norm(rest)) <= LEAST_RANGE * float(np.linalg.norm(column)):

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
-from scipy.special import ndtri
 from sklearn.linear_model import Ridge
 
-from forecast.models.protocol import Fitted, SeriesKey, as_correlation, gaussian_bounds
+from forecast.models.protocol import (
+    Fitted,
+    SeriesKey,
+    as_correlation,
+    beliefs,
+    gaussian_bounds,
+    gaussian_effects,
+    values_of,
+)
 
 WORLD = "WLD"
 LEAST_OBSERVED = 12
@@ -26,6 +33,14 @@ PASSES = 2
 
 Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
 Priors = Mapping[SeriesKey, pd.DataFrame]
+
+
+class Told(NamedTuple):
+    """What is told beforehand of each of ``regressors``: mean and sd of its effect; 0 and infinite where nothing is."""
+
+    regressors: pd.Index
+    mean: np.ndarray
+    sd: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,8 +107,8 @@ class Pooled:
         full = sorted(key for key, (y, _) in panel.items() if _full(y))
         if not full:
             return {}
-        told = {key: _complete((priors or {}).get(key), X) for key, (_, X) in panel.items()}
-        history = _history(full, panel, [told[key] for key in full])
+        told = {key: _told((priors or {}).get(key), X) for key, (_, X) in panel.items()}
+        history = _history(full, panel, told)
         rule = _regress(history, self.coefficient_sd)
         own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
         few = [key for key in panel if key not in own and self.refusal(key, panel) is None]
@@ -117,6 +132,7 @@ class Pooled:
 class History:
     """The full series on one calendar: arrays (series, month) or (series, month, column), from month ``start`` on.
 
+    ``places`` has for each series where its own regressors stand among ``regressors``.
     ``y`` is log volume less the effects known from priors, ``x`` the regressors, zero where a series has none of that
     name; ``prior_mean`` and ``prior_sd`` (series, regressor) are 0 and infinite where the panel is to tell. The others
     are means over what was observed in the last three months (``level`` and its like) or in the last twelve (``year``).
@@ -124,6 +140,7 @@ class History:
 
     start: int
     regressors: pd.Index
+    places: list[np.ndarray]
     y: np.ndarray
     x: np.ndarray
     prior_mean: np.ndarray
@@ -176,28 +193,28 @@ class Rule:
     own: float
     unlike: np.ndarray
 
-    def effects(self, prior: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of the effects in ``prior`` (a row each): its own where finite, else the panel's."""
+    def effects(self, prior: Told) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of the effects in ``prior``: its own where finite, else the panel's."""
         size, first = len(self.regressors), len(self.coefficients) - len(self.regressors)
-        place = self.regressors.get_indexer(prior.index)
+        place = self.regressors.get_indexer(prior.regressors)
         mean = np.append(self.coefficients[first:], 0.0)[place]
         spread = np.diag(np.append(self.unlike, self.coefficient_sd**2))
         spread[:size, :size] += self.covariance[first:, first:]
-        told = np.isfinite(prior["sd"].to_numpy())
+        told = np.isfinite(prior.sd)
         shared = ~told & (place >= 0)
         covariance = spread[np.ix_(place, place)] * shared * shared[:, None]
-        covariance += np.diag(np.where(told, prior["sd"], self.coefficient_sd) ** 2 * ~shared)
-        return np.where(told, prior["mean"], mean), covariance
+        covariance += np.diag(np.where(told, prior.sd, self.coefficient_sd) ** 2 * ~shared)
+        return np.where(told, prior.mean, mean), covariance
 
 
 @dataclass(frozen=True)
 class PooledFit:
-    """Series number ``at`` of ``history`` under the ``rule`` of the panel; ``prior`` has a row per regressor."""
+    """Series number ``at`` of ``history`` under the ``rule`` of the panel; ``prior`` is what it was told beforehand."""
 
     history: History
     rule: Rule
     at: int
-    prior: pd.DataFrame
+    prior: Told
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The level of the last observed months and the change that the panel has taught to expect from there."""
@@ -230,7 +247,7 @@ class PooledFit:
 
     def _regressors(self, X: pd.DataFrame) -> np.ndarray:
         x = np.zeros((len(X), len(self.history.regressors)))
-        x[:, self.history.regressors.get_indexer(self.prior.index)] = X[self.prior.index]
+        x[:, self.history.places[self.at]] = values_of(X, self.prior.regressors)
         return x
 
     def _last(self) -> int:
@@ -251,7 +268,8 @@ class PooledFit:
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
-        return _intervals(self.prior.index, *self.rule.effects(self.prior))
+        mean, covariance = self.rule.effects(self.prior)
+        return gaussian_effects(mean, np.sqrt(np.diag(covariance)), self.prior.regressors)
 
 
 @dataclass(frozen=True)
@@ -267,14 +285,14 @@ class SparseFit:
     months: np.ndarray
     levels: np.ndarray
     x: np.ndarray
-    prior: pd.DataFrame
+    prior: Told
     noise: float
     step: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The level, times the total's forecast where it is a share, and the effects; the variances of all added."""
         months = pd.PeriodIndex(X.index)
-        x = X[self.prior.index].to_numpy(dtype=float)
+        x = values_of(X, self.prior.regressors)
         weights, drift = krige(self.months, months.asi8, self.noise, self.step)
         mean, variance = self._world_moments(months.asi8)
         effect, covariance = self.rule.effects(self.prior)
@@ -290,7 +308,7 @@ class SparseFit:
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
         """That of the errors of level, effects and total, covariances added."""
         months = pd.PeriodIndex(X.index).asi8
-        x = X[self.prior.index].to_numpy(dtype=float)
+        x = values_of(X, self.prior.regressors)
         weights, _ = krige(self.months, months, self.noise, self.step)
         change = x - weights @ self.x
         covariance = krige_covariance(self.months, months, self.noise, self.step)
@@ -302,7 +320,8 @@ class SparseFit:
 
     def effects(self) -> pd.DataFrame:
         """Estimate, lower and upper (95 %) of each regressor's effect on this destination, in logs."""
-        return _intervals(self.prior.index, *self.rule.effects(self.prior))
+        mean, covariance = self.rule.effects(self.prior)
+        return gaussian_effects(mean, np.sqrt(np.diag(covariance)), self.prior.regressors)
 
 
 def krige(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -355,7 +374,7 @@ def _half_square(first: np.ndarray, second: np.ndarray, noise: float, step: floa
 
 def _full(y: pd.Series) -> bool:
     """Whether a series has its own history: enough months, and some at a distance that is learned from."""
-    observed = y.notna().to_numpy()
+    observed = ~np.isnan(y.to_numpy(dtype=float))
     return bool(observed.sum() >= LEAST_OBSERVED and any((observed[d:] & observed[:-d]).any() for d in DISTANCES))
 
 
@@ -365,14 +384,10 @@ def _has_share(key: SeriesKey, panel: Panel) -> bool:
     return total is not None and _full(total[0]) and int((panel[key][0] - total[0]).count()) >= LEAST_SHARES
 
 
-def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
-    """A row per regressor of ``X``: mean 0 and infinite sd where ``prior`` says nothing."""
-    if prior is None:
-        return pd.DataFrame({"mean": 0.0, "sd": np.inf}, index=X.columns)
-    place = prior.index.get_indexer(X.columns)
-    mean, sd = np.append(prior["mean"], 0.0)[place], np.append(prior["sd"], np.inf)[place]
-    told = np.isfinite(sd)
-    return pd.DataFrame({"mean": np.where(told, mean, 0.0), "sd": np.where(told, sd, np.inf)}, index=X.columns)
+def _told(prior: pd.DataFrame | None, X: pd.DataFrame) -> Told:
+    """What ``prior`` says of the regressors of ``X``; nothing of those with an infinite sd."""
+    mean, sd = beliefs(prior, X.columns)
+    return Told(X.columns, np.where(np.isfinite(sd), mean, 0.0), sd)
 
 
 def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
@@ -385,21 +400,22 @@ def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
     return start, array
 
 
-def _history(keys: list[SeriesKey], panel: Panel, priors: list[pd.DataFrame]) -> History:
+def _history(keys: list[SeriesKey], panel: Panel, told: Mapping[SeriesKey, Told]) -> History:
     start, y = _on_calendar([panel[key][0] for key in keys])
-    regressors = pd.Index(sorted({name for key in keys for name in panel[key][1]}, key=str), dtype=object)
+    regressors = pd.Index(sorted({name for key in keys for name in told[key].regressors}, key=str), dtype=object)
     x = np.zeros((*y.shape, len(regressors)))
     mean, sd = np.zeros((len(keys), len(regressors))), np.full((len(keys), len(regressors)), np.inf)
-    for at, (key, prior) in enumerate(zip(keys, priors, strict=True)):
-        X, place = panel[key][1], regressors.get_indexer(prior.index)
+    places = [regressors.get_indexer(told[key].regressors) for key in keys]
+    for at, (key, place) in enumerate(zip(keys, places, strict=True)):
+        X = panel[key][1]
         begin = X.index[0].ordinal - start
-        x[at, begin : begin + len(X), place] = X.to_numpy().T
-        mean[at, place], sd[at, place] = prior["mean"], prior["sd"]
+        x[at, begin : begin + len(X), place] = X.to_numpy(dtype=float).T
+        mean[at, place], sd[at, place] = told[key].mean, told[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
     waves = np.broadcast_to(_waves(start + np.arange(y.shape[1])), (*y.shape, 4))
     recent = _trailing_mean(np.dstack([y, waves, x]), ~np.isnan(y), LEVEL)
     year = _trailing_mean(y[..., None], ~np.isnan(y), SEASON)[..., 0]
-    return History(start, regressors, y, x, mean, sd, recent[..., 0], recent[..., 1:5], recent[..., 5:], year)
+    return History(start, regressors, places, y, x, mean, sd, recent[..., 0], recent[..., 1:5], recent[..., 5:], year)
 
 
 def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
@@ -523,17 +539,16 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
     return _drift(shares)
 
 
-def _level_drift(panel: Panel, told: Mapping[SeriesKey, pd.DataFrame]) -> tuple[float, float]:
+def _level_drift(panel: Panel, told: Mapping[SeriesKey, Told]) -> tuple[float, float]:
     """The same of log volumes, less the effects told beforehand, over all series of the panel."""
     keys = sorted(panel)
     _, levels = _on_calendar([_untouched(*panel[key], told[key]) for key in keys])
     return _drift(levels)
 
 
-def _untouched(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame) -> pd.Series:
+def _untouched(y: pd.Series, X: pd.DataFrame, prior: Told) -> pd.Series:
     """Log volume less the effects that are told beforehand."""
-    mean = prior["mean"].where(np.isfinite(prior["sd"]), 0.0)
-    return pd.Series(y.to_numpy() - X[prior.index].to_numpy(dtype=float) @ mean.to_numpy(dtype=float), y.index)
+    return pd.Series(y.to_numpy() - X.to_numpy(dtype=float) @ prior.mean, y.index)
 
 
 def _drift(levels: np.ndarray) -> tuple[float, float]:
@@ -552,9 +567,7 @@ def _drift(levels: np.ndarray) -> tuple[float, float]:
     return float(noise), max(float(step), LEAST_VARIANCE)
 
 
-def _share(
-    key: SeriesKey, panel: Panel, prior: pd.DataFrame, world: PooledFit, drift: tuple[float, float]
-) -> SparseFit:
+def _share(key: SeriesKey, panel: Panel, prior: Told, world: PooledFit, drift: tuple[float, float]) -> SparseFit:
     """The log share in the months known of both, less what the regressors did to either."""
     (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
     share = (y - total).dropna()
@@ -565,15 +578,9 @@ def _share(
     return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
 
 
-def _level(key: SeriesKey, panel: Panel, prior: pd.DataFrame, rule: Rule, drift: tuple[float, float]) -> SparseFit:
+def _level(key: SeriesKey, panel: Panel, prior: Told, rule: Rule, drift: tuple[float, float]) -> SparseFit:
     """The log volume in the months known, less what the regressors did to it."""
     y, X = panel[key][0].dropna(), panel[key][1]
     x = X.loc[y.index].to_numpy(dtype=float)
     level = y.to_numpy() - x @ rule.effects(prior)[0]
     return SparseFit(None, rule, pd.PeriodIndex(y.index).asi8, level, x, prior, *drift)
-
-
-def _intervals(regressors: pd.Index, mean: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
-    half = float(ndtri(0.975)) * np.sqrt(np.diag(covariance))
-    bounds = {"estimate": mean, "lower": mean - half, "upper": mean + half}
-    return pd.DataFrame(bounds, index=regressors.rename("regressor"))

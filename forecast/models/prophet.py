@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
 
 LEAST_OBSERVED = 12
+DIGITS = 10
 LEAST_SD = 0.001
 TINY = 1e-300
 MONTHS_PER_CHANGEPOINT = 12
@@ -91,31 +91,29 @@ class Prophet:
             With fewer than twelve observed months; when they are all the same; or when a regressor without a prior
             does not move over them, so that nothing is known of its effect.
         """
-        prior = _complete(prior, X)
-        observed = y.dropna()
-        history = X.loc[observed.index]
-        adjusted = observed - history.to_numpy() @ prior["mean"].to_numpy()
-        centre = float(adjusted.mean())
-        target = (adjusted - centre).round(10)
-        _refuse(target, history, prior)
-        fit = _concluded(self.maximum(target, history, prior["sd"]), target, history, prior, centre)
+        history = _history(y, X, prior)
+        centre = float(history.y.mean())
+        history = replace(history, y=np.round(history.y - centre, DIGITS))
+        _refuse(history)
+        fit = _concluded(self.maximum(history), history, centre)
         return fit if self.autoregressive else replace(fit, carry=0.0)
 
-    def maximum(self, target: pd.Series, history: pd.DataFrame, sd: pd.Series) -> Maximum:
-        """Where the library's optimiser ended on centred logs ``target``, ``sd`` being those of the effects' priors.
+    def maximum(self, history: History) -> Maximum:
+        """Where the library's optimiser ended on the centred logs of ``history``.
 
         Raises
         ------
         FitError
             When the optimiser failed.
         """
-        model = self._library(target, sd)
-        _optimise(model, target, history)
+        model = self._library(history)
+        _optimise(model, history)
         scale, found = model.y_scale, {name: value.ravel() for name, value in model.params.items()}
-        basis = Basis(model.start, model.t_scale, model.changepoints_t, int(model.yearly_seasonality))
-        beta = found["beta"][: 2 * basis.order + history.shape[1]]  # the library adds zeros where it has no column
+        start, changes = (model.start - pd.Timestamp(0)).days, model.changepoints_t
+        basis = Basis(start, model.t_scale.days, changes, int(model.yearly_seasonality))
+        beta = found["beta"][: 2 * basis.order + history.X.shape[1]]  # the library adds zeros where it has no column
         coefficients = np.concatenate([found["k"], found["m"], found["delta"], beta])
-        prior_sd = self.prior_sd(len(basis.changes), basis.order, self.scales(target, sd))
+        prior_sd = self.prior_sd(len(basis.changes), basis.order, self.scales(history))
         return Maximum(basis, scale * coefficients, scale * found["sigma_obs"].item(), scale * prior_sd)
 
     def changes(self, months: int) -> int:
@@ -126,10 +124,10 @@ class Prophet:
         """How many Fourier pairs the yearly wave has in so many observed months."""
         return 0 if months < 24 else 2 if months < 48 else 3
 
-    def scales(self, target: pd.Series, sd: pd.Series) -> np.ndarray:
-        """Prior scales of the effects, in units of the largest absolute value of ``target``."""
-        scales: np.ndarray = (sd / target.abs().max()).replace(np.inf, self.regressor_prior_scale).to_numpy()
-        return scales
+    def scales(self, history: History) -> np.ndarray:
+        """Prior scales of the effects, in units of the largest absolute value of the centred logs."""
+        scales = history.prior_sd / np.abs(history.y).max()
+        return np.where(np.isinf(scales), self.regressor_prior_scale, scales)
 
     def prior_sd(self, changes: int, pairs: int, effects: np.ndarray) -> np.ndarray:
         """Prior standard deviations of slope, level, changes, waves and ``effects``, in the library's scale."""
@@ -137,41 +135,63 @@ class Prophet:
         waves = np.full(2 * pairs, self.seasonality_prior_scale)
         return np.concatenate([[5.0, 5.0], bends, waves, effects])  # 5: fixed in the library's Stan program
 
-    def _library(self, target: pd.Series, sd: pd.Series) -> Any:
+    def _library(self, history: History) -> Any:
         with _quiet():
             from prophet import Prophet as Library
 
             model = Library(
                 growth="linear",
-                n_changepoints=self.changes(len(target)),
+                n_changepoints=self.changes(len(history.y)),
                 changepoint_range=self.changepoint_range,
                 changepoint_prior_scale=self.changepoint_prior_scale,
-                yearly_seasonality=self.pairs(len(target)),
+                yearly_seasonality=self.pairs(len(history.y)),
                 seasonality_prior_scale=self.seasonality_prior_scale,
                 weekly_seasonality=False,
                 daily_seasonality=False,
                 uncertainty_samples=0,
             )
-        for position, scale in enumerate(self.scales(target, sd)):
+        for position, scale in enumerate(self.scales(history)):
             model.add_regressor(_column(position), prior_scale=scale, standardize=False, mode="additive")
         return model
 
 
 @dataclass(frozen=True)
-class Basis:
-    """What turns months into the columns of Prophet's linear predictor; time runs from 0 to 1 over the observed."""
+class History:
+    """The observed ``months`` (ordinals): log volumes ``y`` less prior means of effects, regressors ``X``, a row each.
 
-    start: pd.Timestamp
-    span: pd.Timedelta
+    ``prior_mean`` and ``prior_sd`` are those of the effects of ``regressors``, which name the columns of ``X``.
+    """
+
+    months: np.ndarray
+    y: np.ndarray
+    X: np.ndarray
+    regressors: pd.Index
+    prior_mean: np.ndarray
+    prior_sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What turns months into the columns of Prophet's linear predictor; time runs from 0 to 1 over the observed.
+
+    ``start``, the first day of the first month observed, is counted from 1970-01-01; ``span`` are the days from there
+    to the first day of the last. ``changes`` are the times at which the trend may bend, ``order`` the Fourier pairs.
+    """
+
+    start: int
+    span: int
     changes: np.ndarray
     order: int
 
-    def columns(self, months: pd.PeriodIndex, X: np.ndarray) -> np.ndarray:
-        """Slope, level, a bend per change of trend, sine and cosine per Fourier pair, regressors: a row per month."""
-        days = months.to_timestamp()
-        t = ((days - self.start) / self.span).to_numpy()
+    def columns(self, months: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Slope, level, a bend per change of trend, sine and cosine per Fourier pair, regressors: a row per month.
+
+        ``months`` are ordinals, as `pandas.Period` counts them.
+        """
+        days = first_days(months)
+        t = (days - self.start) / self.span
         bends = np.maximum(t[:, None] - self.changes, 0)
-        angle = 2 * np.pi / YEAR * (days - pd.Timestamp(0)).days.to_numpy()
+        angle = 2 * np.pi / YEAR * days
         waves = [wave(pair * angle) for pair in range(1, self.order + 1) for wave in (np.sin, np.cos)]
         return np.column_stack([t, np.ones(len(t)), bends, *waves, X])
 
@@ -188,8 +208,9 @@ class Maximum:
 
 @dataclass(frozen=True)
 class ProphetFit:
-    """Prophet's parameters in logs: ``coefficients`` belong to the columns of ``basis``, less ``centre`` and ``prior``.
+    """Prophet's parameters in logs: ``coefficients`` belong to the columns of ``basis``.
 
+    They are of the logs less ``centre`` and less the effects of ``regressors`` at their ``prior_mean``.
     ``noise`` is the standard deviation of a month, ``bend`` that of the change of slope in a month, in logs per month;
     ``last`` is the last observed month, ``residual`` what it left, ``carry`` the share of it that a month passes on;
     ``persistence`` is the correlation of consecutive residuals.
@@ -197,7 +218,8 @@ class ProphetFit:
 
     basis: Basis
     last: pd.Period
-    prior: pd.DataFrame
+    regressors: pd.Index
+    prior_mean: np.ndarray
     centre: float
     coefficients: np.ndarray
     covariance: np.ndarray
@@ -210,20 +232,20 @@ class ProphetFit:
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The library's ``yhat``, with what is carried on, and bounds that also know how sure the coefficients are."""
         months = pd.PeriodIndex(X.index)
-        values = X[self.prior.index].to_numpy(dtype=float)
-        columns = self.basis.columns(months, values)
+        values = self._values(X)
+        columns = self.basis.columns(months.asi8, values)
         distance = months.asi8 - self.last.ordinal
         passed = self.carry**distance
-        median = self.centre + values @ self.prior["mean"].to_numpy() + columns @ self.coefficients
+        median = self.centre + values @ self.prior_mean + columns @ self.coefficients
         estimation = np.einsum("ij,jk,ik->i", columns, self.covariance, columns)
         variance = self.noise**2 * (1 - passed**2) + trend_variance(distance, self.bend) + estimation
         return gaussian_bounds(median + passed * self.residual, np.sqrt(variance), months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
         """That of noise, changes of trend to come and coefficients together, as stated in `Prophet`."""
-        months = pd.PeriodIndex(X.index)
-        columns = self.basis.columns(months, X[self.prior.index].to_numpy(dtype=float))
-        distance = months.asi8 - self.last.ordinal
+        months = pd.PeriodIndex(X.index).asi8
+        columns = self.basis.columns(months, self._values(X))
+        distance = months - self.last.ordinal
         passed = self.carry**distance
         alike = self.persistence ** np.abs(np.subtract.outer(distance, distance))
         noise = self.noise**2 * (alike - np.outer(passed, passed))
@@ -235,12 +257,13 @@ class ProphetFit:
 
         The maximum of the posterior has no interval of its own: this is the normal approximation stated in `Prophet`.
         """
-        count = len(self.prior)
-        first = len(self.coefficients) - count
-        estimate = self.prior["mean"].to_numpy() + self.coefficients[first:]
-        half = float(ndtri(0.975)) * np.sqrt(np.diag(self.covariance)[first:])
-        bounds = {"estimate": estimate, "lower": estimate - half, "upper": estimate + half}
-        return pd.DataFrame(bounds, index=self.prior.index.rename("regressor"))
+        first = len(self.coefficients) - len(self.regressors)
+        sd = np.sqrt(np.diag(self.covariance)[first:])
+        return gaussian_effects(self.prior_mean + self.coefficients[first:], sd, self.regressors)
+
+    def _values(self, X: pd.DataFrame) -> np.ndarray:
+        """The regressors of ``X`` in the order of training."""
+        return values_of(X, self.regressors)
 
 
 def trend_variance(distance: np.ndarray, bend: float) -> np.ndarray:
@@ -272,52 +295,77 @@ def trend_covariance(distance: np.ndarray, bend: float) -> np.ndarray:
     return covariance
 
 
-def _complete(prior: pd.DataFrame | None, X: pd.DataFrame) -> pd.DataFrame:
-    """A row per regressor of ``X``: mean 0 and infinite sd where ``prior`` says nothing."""
-    given = pd.DataFrame(columns=["mean", "sd"], dtype=float) if prior is None else prior
-    complete = given.reindex(X.columns)[["mean", "sd"]].astype(float).fillna({"mean": 0.0, "sd": np.inf})
-    return complete.assign(sd=complete["sd"].clip(lower=LEAST_SD))
+def first_days(months: np.ndarray) -> np.ndarray:
+    """Days from 1970-01-01 to the first day of each of ``months`` (ordinals).
+
+    Examples
+    --------
+    >>> first_days(np.array([0, 1, 14]))
+    array([  0,  31, 424])
+    """
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
-def _refuse(target: pd.Series, history: pd.DataFrame, prior: pd.DataFrame) -> None:
-    if len(target) < LEAST_OBSERVED:
-        raise FitError(f"prophet needs {LEAST_OBSERVED} observed months and found {len(target)}.")
-    if not target.any():
-        raise FitError(f"prophet found no change in {len(target)} observed months, so it has no interval to give.")
-    still = (history.max() == history.min()).to_numpy() & np.isinf(prior["sd"]).to_numpy()
-    unknown = [str(name) for name in history.columns[still]]
+def _history(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> History:
+    """The observed months, with effects at the means of their priors taken off; no sd under what the library takes."""
+    values = y.to_numpy(dtype=float)
+    observed = np.flatnonzero(~np.isnan(values))
+    if len(observed) < LEAST_OBSERVED:
+        raise FitError(f"prophet needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
+    regressors, (mean, sd) = X.to_numpy(dtype=float)[observed], beliefs(prior, X.columns)
+    adjusted = values[observed] - regressors @ mean
+    months = pd.PeriodIndex(y.index).asi8[observed]
+    return History(months, adjusted, regressors, X.columns, mean, np.maximum(sd, LEAST_SD))
+
+
+def _refuse(history: History) -> None:
+    count = len(history.y)
+    if not history.y.any():
+        raise FitError(f"prophet found no change in {count} observed months, so it has no interval to give.")
+    still = np.isinf(history.prior_sd) & (history.X.max(axis=0) == history.X.min(axis=0))
+    unknown = [str(name) for name in history.regressors[still]]
     if unknown:
         raise FitError(
-            f"prophet cannot estimate {', '.join(unknown)}: no movement in {len(target)} observed months and no "
+            f"prophet cannot estimate {', '.join(unknown)}: no movement in {count} observed months and no "
             "prior; leave it out or give a prior."
         )
 
 
-def _optimise(model: Any, target: pd.Series, history: pd.DataFrame) -> None:
-    rows = history.set_axis([_column(position) for position in range(history.shape[1])], axis=1)
-    rows = rows.assign(ds=pd.PeriodIndex(target.index).to_timestamp(), y=target)
+def _optimise(model: Any, history: History) -> None:
+    rows = pd.DataFrame(history.X, columns=[_column(position) for position in range(history.X.shape[1])])
+    rows = rows.assign(ds=history.months.astype("datetime64[M]").astype("datetime64[us]"), y=history.y)
     with _quiet():
         try:
             model.fit(rows, **OPTIMISER)
         except RuntimeError as error:
-            raise FitError(f"prophet's optimiser failed on {len(target)} observed months: {error}.") from error
+            raise FitError(f"prophet's optimiser failed on {len(history.y)} observed months: {error}.") from error
         model.stan_backend.cleanup()
 
 
-def _concluded(
-    found: Maximum, target: pd.Series, history: pd.DataFrame, prior: pd.DataFrame, centre: float
-) -> ProphetFit:
+def _concluded(found: Maximum, history: History, centre: float) -> ProphetFit:
     """The fit at a maximum of the posterior, with the covariance that the library does not compute."""
     basis, coefficients = found.basis, found.coefficients
-    columns = basis.columns(pd.PeriodIndex(history.index), history.to_numpy(dtype=float))
-    residuals = target.to_numpy() - columns @ coefficients
+    columns = basis.columns(history.months, history.X)
+    residuals = history.y - columns @ coefficients
     r = _correlation(residuals)
     noise, covariance = _uncertainty(found.sigma, r, columns, found.prior_sd)
-    step = MONTH / basis.span.days
+    step = MONTH / basis.span
     changes = len(basis.changes)
     bend = np.sqrt(2 * changes * step) * np.abs(coefficients[2 : 2 + changes]).mean() * step
-    last, residual = history.index[-1], float(residuals[-1])
-    return ProphetFit(basis, last, prior, centre, coefficients, covariance, noise, float(bend), residual, r, r)
+    return ProphetFit(
+        basis=basis,
+        last=pd.Period(ordinal=int(history.months[-1]), freq="M"),
+        regressors=history.regressors,
+        prior_mean=history.prior_mean,
+        centre=centre,
+        coefficients=coefficients,
+        covariance=covariance,
+        noise=noise,
+        bend=float(bend),
+        residual=float(residuals[-1]),
+        carry=r,
+        persistence=r,
+    )
 
 
 def _correlation(residuals: np.ndarray) -> float:

@@ -14,6 +14,10 @@ from scipy.special import ndtri
 
 LEVELS = (80, 95)
 BOUNDS = ["median", "lower_80", "upper_80", "lower_95", "upper_95"]
+HALVES = np.array([0.0] + [side * float(ndtri(0.5 + level / 200)) for level in LEVELS for side in (-1, 1)])
+"""How many standard deviations each of `BOUNDS` lies above the median."""
+
+_BOUNDS, _EFFECTS = pd.Index(BOUNDS), pd.Index(["estimate", "lower", "upper"])
 
 SeriesKey = tuple[str, str]
 """(product, destination)"""
@@ -82,12 +86,57 @@ def gaussian_bounds(mean: np.ndarray, sd: np.ndarray, index: pd.PeriodIndex) -> 
     >>> gaussian_bounds(np.array([0.0]), np.array([1.0]), month).round(2).loc["2025-05"].tolist()
     [0.0, -1.28, 1.28, -1.96, 1.96]
     """
-    bounds = {"median": mean}
-    for level in LEVELS:
-        half = float(ndtri(0.5 + level / 200)) * sd
-        bounds[f"lower_{level}"] = mean - half
-        bounds[f"upper_{level}"] = mean + half
-    return pd.DataFrame(bounds, index=index, columns=BOUNDS)
+    bounds = mean[:, None] + sd[:, None] * HALVES
+    return pd.DataFrame(bounds, index=index, columns=_BOUNDS)
+
+
+def gaussian_effects(estimate: np.ndarray, sd: np.ndarray, regressors: pd.Index) -> pd.DataFrame:
+    """Effects in logs with their 95 % intervals: columns estimate, lower and upper, a row per regressor.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> effect = gaussian_effects(np.array([-0.5]), np.array([0.1]), pd.Index(["licensing"]))
+    >>> effect.round(2).loc["licensing"].to_dict()
+    {'estimate': -0.5, 'lower': -0.7, 'upper': -0.3}
+    """
+    half = HALVES[-1] * sd
+    return pd.DataFrame(
+        np.column_stack([estimate, estimate - half, estimate + half]),
+        index=regressors.rename("regressor"),
+        columns=_EFFECTS,
+    )
+
+
+def beliefs(prior: pd.DataFrame | None, regressors: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Prior means and standard deviations of ``regressors``: 0 and infinite where ``prior`` says nothing.
+
+    Examples
+    --------
+    >>> prior = pd.DataFrame({"mean": [-0.5], "sd": [0.2]}, index=["licensing"])
+    >>> mean, sd = beliefs(prior, pd.Index(["truce", "licensing"]))
+    >>> mean.tolist(), sd.tolist()
+    ([0.0, -0.5], [inf, 0.2])
+    """
+    if prior is None:
+        return np.zeros(len(regressors)), np.full(len(regressors), np.inf)
+    mean, sd = prior["mean"].to_numpy(dtype=float), prior["sd"].to_numpy(dtype=float)
+    if not prior.index.equals(regressors):
+        place = prior.index.get_indexer(regressors)
+        mean, sd = np.append(mean, np.nan)[place], np.append(sd, np.nan)[place]
+    return np.where(np.isnan(mean), 0.0, mean), np.where(np.isnan(sd), np.inf, sd)
+
+
+def values_of(X: pd.DataFrame, regressors: pd.Index) -> np.ndarray:
+    """The columns ``regressors`` of ``X`` as an array, in that order.
+
+    Raises
+    ------
+    KeyError
+        When ``X`` lacks one of them.
+    """
+    chosen = X if X.columns.equals(regressors) else X[regressors]
+    return chosen.to_numpy(dtype=float)
 
 
 def as_correlation(covariance: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
+from forecast.kernels.local_level import cost, filtered
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 12
@@ -60,10 +61,11 @@ class Theta:
         FitError
             With fewer than twelve observed months, or when they do not vary, so that no interval can be given.
         """
-        if y.count() < LEAST_OBSERVED:
-            raise FitError(f"theta needs {LEAST_OBSERVED} observed months and found {y.count()}.")
         values = y.to_numpy(dtype=float)
-        calendar = pd.PeriodIndex(y.index).month.to_numpy() - 1
+        count = int(np.isfinite(values).sum())
+        if count < LEAST_OBSERVED:
+            raise FitError(f"theta needs {LEAST_OBSERVED} observed months and found {count}.")
+        calendar = pd.PeriodIndex(y.index).asi8 % SEASON
         season = season_factors(values, calendar)
         drift = _line(values - season[calendar])[1] / 2
         path = _varied(_without(values, season[calendar], drift))
@@ -98,7 +100,7 @@ class ThetaFit:
         """The level moved on by the drift, with its season; the variance grows with the level's random walk."""
         months = pd.PeriodIndex(X.index)
         distance = months.asi8 - self.month.ordinal
-        mean = self.state.level + self.drift * distance + self.season[months.month.to_numpy() - 1]
+        mean = self.state.level + self.drift * distance + self.season[months.asi8 % SEASON]
         step = self.state.share * self.state.variance
         noise = self.state.variance - step
         return gaussian_bounds(mean, np.sqrt(self.state.uncertainty + step * distance + noise), months)
@@ -118,7 +120,7 @@ class ThetaFit:
         FitError
             When ``y`` has fewer than two different values after season and drift.
         """
-        calendar = pd.PeriodIndex(y.index).month.to_numpy() - 1
+        calendar = pd.PeriodIndex(y.index).asi8 % SEASON
         path = _without(y.to_numpy(dtype=float), self.season[calendar], self.drift)
         state = local_level(_varied(path), self.state.share)
         ratio = self.state.variance / state.variance
@@ -145,11 +147,12 @@ def season_factors(values: np.ndarray, calendar: np.ndarray) -> np.ndarray:
 
     ``values`` are consecutive months with gaps as NaN, and ``calendar`` their calendar months counted from zero.
     """
+    observed = np.isfinite(values)
+    if observed.sum() < LEAST_OBSERVED_FOR_SEASON or len(np.unique(calendar[observed])) < SEASON:
+        return np.zeros(SEASON)
     level, slope = _line(values)
     detrended = values - level - slope * np.arange(len(values))
-    observed = np.isfinite(values)
-    all_months = len(np.unique(calendar[observed])) == SEASON
-    if observed.sum() < LEAST_OBSERVED_FOR_SEASON or not all_months or not _is_seasonal(detrended):
+    if not _is_seasonal(detrended):
         return np.zeros(SEASON)
     factors = np.array([np.nanmean(detrended[calendar == month]) for month in range(SEASON)])
     centred: np.ndarray = factors - factors.mean()
@@ -157,20 +160,23 @@ def season_factors(values: np.ndarray, calendar: np.ndarray) -> np.ndarray:
 
 
 def _is_seasonal(detrended: np.ndarray) -> bool:
-    r = [autocorrelation(detrended, lag) for lag in range(1, SEASON + 1)]
+    r = autocorrelations(detrended)[1 : SEASON + 1]
     bound = SEASON_QUANTILE * np.sqrt((1 + 2 * np.square(r[:-1]).sum()) / np.isfinite(detrended).sum())
     return bool(r[-1] > bound)
 
 
-def autocorrelation(values: np.ndarray, lag: int) -> float:
-    """Autocorrelation of centred ``values`` over the pairs of observed months ``lag`` apart; zero without a pair.
+def autocorrelations(values: np.ndarray) -> np.ndarray:
+    """Autocorrelations of centred ``values`` at every lag from 0, each over its pairs of observed months.
 
-    On complete values it is the usual estimate, the sum of products over the sum of squares.
+    On complete values they are the usual estimates, sums of products over the sum of squares. Zero without a pair.
     """
-    products = values[lag:] * values[:-lag]
-    if not np.isfinite(products).any():
-        return 0.0
-    return float((1 - lag / len(values)) * np.nanmean(products) / np.nanmean(values**2))
+    known = np.isfinite(values)
+    filled, lags = np.where(known, values, 0.0), np.arange(len(values))
+    products = np.correlate(filled, filled, "full")[len(values) - 1 :]
+    pairs = np.correlate(known.astype(float), known.astype(float), "full")[len(values) - 1 :]
+    mean = products / np.maximum(pairs, 1.0)
+    correlations: np.ndarray = (1 - lags / len(values)) * mean / mean[0]
+    return correlations
 
 
 def local_level(path: np.ndarray, share: float) -> LocalLevel:
@@ -179,20 +185,7 @@ def local_level(path: np.ndarray, share: float) -> LocalLevel:
     The first observed value starts the level (an exactly diffuse start), so the likelihood, from which the variance is
     profiled out, is that of the observed values after it. ``path`` holds at least two different values.
     """
-    noise, values = 1 - share, path.tolist()
-    first = int(np.argmax(np.isfinite(path)))
-    level, uncertainty = values[first], noise
-    count, squares, logs = 0, 0.0, 0.0
-    for value in values[first + 1 :]:
-        uncertainty += share
-        if value != value:
-            continue
-        spread = uncertainty + noise
-        error = value - level
-        gain = uncertainty / spread
-        level += gain * error
-        uncertainty = gain * noise
-        count, squares, logs = count + 1, squares + error * error / spread, logs + log(spread)
+    level, uncertainty, count, squares, logs = filtered(path, share)
     variance = squares / count
     loglikelihood = -(count * (log(2 * pi * variance) + 1) + logs) / 2
     return LocalLevel(share, level, uncertainty * variance, variance, loglikelihood)
@@ -200,14 +193,10 @@ def local_level(path: np.ndarray, share: float) -> LocalLevel:
 
 def _likeliest_share(path: np.ndarray) -> float:
     """The share of maximum likelihood: the best of a grid, then refined between its neighbours."""
-
-    def cost(share: float) -> float:
-        return -local_level(path, share).loglikelihood
-
-    best = int(np.argmin([cost(share) for share in GRID]))
+    best = int(np.argmin([cost(share, path) for share in GRID]))
     between = GRID[max(best - 1, 0)], GRID[min(best + 1, len(GRID) - 1)]
-    found = minimize_scalar(cost, bounds=between, method="bounded", options={"xatol": 1e-8})
-    return float(min(found.x, GRID[best], key=cost))
+    found = minimize_scalar(cost, bounds=between, args=(path,), method="bounded", options={"xatol": 1e-8})
+    return float(min(found.x, GRID[best], key=lambda share: cost(share, path)))
 
 
 def _line(values: np.ndarray) -> tuple[float, float]:

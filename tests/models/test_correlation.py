@@ -80,7 +80,7 @@ def test_seasonal_naive_adds_up_yearly_changes() -> None:
     for place in range(1, 30):
         changes[:, place] = 0.8 * changes[:, place - 1] + 0.6 * rng.normal(size=40_000)
     ahead = pd.DataFrame(index=pd.period_range("2024-04", periods=14, freq="M"))  # the source of 2024-05 is 2023-04
-    sources = pd.PeriodIndex([fit._latest(month) for month in ahead.index], freq="M").asi8
+    sources = fit.observed.index.asi8[fit._latest(ahead.index)]
     first = sources.min() + 12
     paths = [
         sum(changes[:, place - first] for place in range(source + 12, month + 1, 12))
@@ -146,7 +146,7 @@ def test_prophet_agrees_with_paths_of_its_parts(autoregressive: bool) -> None:
     fit = replace(Prophet(autoregressive=autoregressive).fit(y, X), noise=0.1, bend=0.05, persistence=0.6)
     fit = replace(fit, carry=0.6 if autoregressive else 0.0)
     rng, count = np.random.default_rng(6), 40_000
-    columns = fit.basis.columns(pd.PeriodIndex(ahead.index), ahead.to_numpy())
+    columns = fit.basis.columns(pd.PeriodIndex(ahead.index).asi8, ahead.to_numpy())
     coefficients = rng.multivariate_normal(np.zeros(len(fit.coefficients)), fit.covariance, count)
     slope, trend, trends = np.zeros(count), np.zeros(count), []
     noise, noises = 0.1 * rng.normal(size=count) * (not autoregressive), []

@@ -88,7 +88,7 @@ def test_a_prior_is_in_logs(series) -> None:
     fit = Prophet().fit(y, X, prior)
     observed = y.dropna()
     adjusted = observed - X.loc[observed.index] @ prior["mean"]
-    columns = fit.basis.columns(observed.index, X.loc[observed.index].to_numpy())
+    columns = fit.basis.columns(observed.index.asi8, X.loc[observed.index].to_numpy())
     residuals = adjusted - adjusted.mean() - columns @ fit.coefficients
     sigma = np.sqrt((residuals**2).mean())  # the library's own, but for its weak prior on sigma
     pull = X.loc[observed.index].T @ residuals / sigma**2
