@@ -108,7 +108,7 @@ def test_only_errors_of_one_sign_are_repeated():
 
 
 def test_the_share_carried_is_that_of_errors_that_go_on():
-    """Errors with autocorrelation 0.6 are carried at its least-squares share, up to the most; independent ones are not."""
+    """Errors with autocorrelation are carried at the least-squares share, up to the most; independent ones are not."""
     random = np.random.default_rng(2)
     noise = random.normal(size=(200, 60))
     errors = np.zeros_like(noise)
