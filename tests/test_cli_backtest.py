@@ -263,7 +263,7 @@ def test_a_foreign_folder_is_left_alone(place: Path) -> None:
 @pytest.mark.slow
 def test_an_audit_without_findings(place: Path) -> None:
     """One line that says how many days were audited, exit 0."""
-    result = backtest("--audit")
+    result = backtest("--audit", "--no-calibrate")
     assert result.exit_code == 0, result.output
     line = "Look-ahead audit: the future of 3 issue days was changed and no number moved.\n"
     assert result.stdout.endswith(line)
@@ -274,7 +274,7 @@ def test_an_audit_with_findings_fails_loudly(place: Path, monkeypatch: pytest.Mo
     """A model that reads the future is named with what moved it, the day, the series and both values; exit 1."""
     leaking = partial(audit.look_ahead_audit, forecast=leaky.leaky_model)
     monkeypatch.setattr(audit, "look_ahead_audit", leaking)
-    result = backtest("--audit", "--models", "naive", "--quiet")
+    result = backtest("--audit", "--models", "naive", "--quiet", "--no-calibrate")
     assert (result.exit_code, result.stdout) == (1, "")
     first, second, *_, last = result.stderr.splitlines()
     assert re.fullmatch(
