@@ -15,6 +15,7 @@ from forecast.combine import STAND_IN
 from forecast.events import ACTING_KINDS, Members, acts_on
 from forecast.known import known_on
 from forecast.origin import Forecasts
+from forecast.report.learned import learned
 from forecast.tables import OMITTED_COLUMNS, SUM_COLUMNS
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def outlook(
     """
     known = known_on(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
-    forecasts, dropped, failures = tables
+    forecasts, dropped, failures, calibration = tables
     shown = forecasts[forecasts["model"] == model]
     calendar = Calendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
@@ -112,6 +113,7 @@ def outlook(
         _to_come(rows, calendar),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
+        Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
         _refused(failures, model),
         _without_sum(omitted, names),
         Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
@@ -131,7 +133,7 @@ def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tu
 
 
 def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
-    return run.forecasts, run.dropped, run.failures
+    return run.forecasts, run.dropped, run.failures, run.calibration
 
 
 # Events --------------------------------------------------------------------------------------------------------------
