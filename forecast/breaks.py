@@ -23,7 +23,7 @@ from scipy.special import ndtri, stdtr
 
 from forecast.evaluate import MONTHS_AFTER
 from forecast.models.protocol import SeriesKey
-from forecast.surprises import Expected, Surprises
+from forecast.surprises import MONTHS_COMPARED, Expected, Surprises
 
 MONTHS_A_YEAR = 12
 
@@ -79,6 +79,19 @@ class Rule:
             length += 1
         return length
 
+    def returns(self, path: Expected, former: Sequence[Expected]) -> bool:
+        """Whether the first months of ``path`` only return to what was expected earlier, at any of the origins before.
+
+        After an odd month all that is normal looks like a change.
+        """
+        size = path.logs[: self.evidence[0]].mean()
+        for earlier in former:
+            place = (path.first - earlier.first).n
+            logs = earlier.logs[place : place + self.evidence[0]]
+            if len(logs) == self.evidence[0] and not logs.mean() * np.sign(size) >= self.nearer * abs(size):
+                return True
+        return False
+
     def runs(self, logs: np.ndarray) -> bool:
         """Whether months are one change: all on one side, the first two and the last near enough to the mean.
 
@@ -122,7 +135,7 @@ class Onset:
     path
         What was expected from it on, and what came.
     length
-        Months that a change from it on has lasted, 0 where there is none.
+        Months that a change from it on has lasted, 0 where there is none or only an earlier one ends.
     scale
         What the standard deviations have to be multiplied by, from the months before.
     p_values
@@ -172,6 +185,8 @@ def _onsets(one: Surprises, panel: pd.DataFrame, limits: Mapping[pd.Period, floa
     for place, path in enumerate(one.expected):
         of_product = rule.scale(errors[: np.searchsorted(months, path.first.ordinal)], 1.0)
         scale, length = rule.scale(own[:place], of_product), rule.length(path)
+        if length and rule.returns(path, one.expected[max(place - MONTHS_COMPARED, 0) : place]):
+            length = 0
         p_values = {count: rule.p_value(path, count, scale) for count in rule.evidence if count <= length}
         found.append(Onset(path, length, scale, p_values, limits.get(path.first, 0.0)))
     return found

@@ -25,7 +25,7 @@ NEARLY_ALL = 0.8
 FEWEST_FOR_ALL = 5
 """Destinations that must be tested for that."""
 
-MEASURED_COLUMNS = ["first", "last", "months", "size", "lower", "upper", "p_value", "without_effect"]
+MEASURED_COLUMNS = ["first", "last", "months", "size", "lower", "upper", "p_value", "shown", "without_effect"]
 TESTED_COLUMNS = ["product", "destination", "month", "p_value", "limit", "explained"]
 
 RULE = Rule()
@@ -40,12 +40,12 @@ class Proposals:
     events
         An events table, a row per change, and the columns `MEASURED_COLUMNS`. ``size`` is the actual over the expected
         volume of its months, less one, with an 80 % interval for what was expected; ``p_value`` that of the clearest
-        destination; ``without_effect`` the events on file in its months whose kind has no regressor. By first month,
-        totals and groups last.
+        destination; ``shown`` the day of the figures that showed it; ``without_effect`` the events on file in its
+        months whose kind has no regressor. By first month, totals and groups last.
     tested
         Columns `TESTED_COLUMNS`: a row per series and month in which a change may have begun. A change whose
         ``p_value`` is at most ``limit`` is a finding, unless an earlier one goes on or has just ended. Where
-        ``explained``, an event on file acts otherwise than in the last month known before, and nothing is tested.
+        ``explained``, the calendar has an event for it, and nothing is tested.
     issued
         The day whose knowledge was used.
     """
@@ -236,6 +236,7 @@ def _row(joint: Joint, known: Known, groups: Members) -> dict[str, Any]:
         "first": joint.first,
         "last": joint.last,
         "months": (joint.last - joint.first).n + 1,
+        "shown": shown,
         "without_effect": clues,
     }
 

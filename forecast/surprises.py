@@ -6,7 +6,7 @@ from a change, so they show neither its size nor its length.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,8 @@ from scipy.special import ndtri
 
 from forecast.calendar import days_of
 from forecast.design import FAINTEST, series_scope, zero_offset
-from forecast.events import ACTING_KINDS, SHAPES, Members, Scope, acts_on, daily_shape
+from forecast.evaluate import MONTHS_AFTER
+from forecast.events import ACTING_KINDS, EASING, SHAPES, Members, Scope, acts_on, daily_shape
 from forecast.known import Known
 from forecast.models.protocol import SeriesKey
 from forecast.origin import Forecasts
@@ -46,8 +47,8 @@ class Expected:
         Standard deviation in logs that the 80 % interval implies on either side of the median.
     correlation
         Of the errors of the months.
-    explained
-        Whether an event on file acts otherwise in the month than in the last month that the origin knew.
+    less, more
+        Whether the calendar explains that less came, and that more did, in a month.
     """
 
     months: pd.PeriodIndex
@@ -57,7 +58,8 @@ class Expected:
     above: np.ndarray
     below: np.ndarray
     correlation: np.ndarray
-    explained: np.ndarray
+    less: np.ndarray
+    more: np.ndarray
 
     @property
     def first(self) -> pd.Period:
@@ -66,9 +68,14 @@ class Expected:
         return month
 
     @property
+    def explained(self) -> np.ndarray:
+        """Whether the calendar explains that a month lies on the side on which the first one does."""
+        return self.more if self.logs[0] > 0 else self.less
+
+    @property
     def clear(self) -> np.ndarray:
         """Whether a month has a figure and no explanation."""
-        return np.isfinite(self.logs) & ~self.explained
+        return np.asarray(np.isfinite(self.logs) & ~self.explained)
 
     @property
     def deviations(self) -> np.ndarray:
@@ -87,7 +94,7 @@ class Expected:
 
     def since(self, place: int) -> Expected:
         """The same from a later month on."""
-        names = ("months", "actual", "median", "logs", "above", "below", "explained")
+        names = ("months", "actual", "median", "logs", "above", "below", "less", "more")
         later = {name: getattr(self, name)[place:] for name in names}
         return replace(self, **later, correlation=self.correlation[place:, place:])
 
@@ -130,7 +137,7 @@ def _expected(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, act
     came, middle, low, high = (np.log(volume_t + offset) for volume_t in (actual, median, lower, upper))
     above, below = (np.maximum(half / HALF_80, LEAST_DEVIATION) for half in (high - middle, middle - low))
     explained = acting.explains(rows["last_known"].iloc[0], months)
-    return Expected(months, actual, median, came - middle, above, below, _matrix(months, pairs), explained)
+    return Expected(months, actual, median, came - middle, above, below, _matrix(months, pairs), *explained)
 
 
 def _matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
@@ -157,33 +164,47 @@ def _from_each_month(origins: Iterable[Expected]) -> tuple[Expected, ...]:
 
 @dataclass(frozen=True)
 class Acting:
-    """How every event on file acts on one series: shapes (rows) by month, from 0 to 1, and which of them are notice."""
+    """How every event on file (rows) acts on one series in ``months``, from 0 to 1, by shape.
+
+    ``direction`` is +1 for an easing and -1 for a tightening.
+    """
 
     months: pd.PeriodIndex
-    shapes: np.ndarray
-    notice: np.ndarray
+    direction: np.ndarray
+    shapes: Mapping[str, np.ndarray]
 
     @classmethod
     def on(cls, scope: Scope, events: pd.DataFrame, forecasts: pd.DataFrame) -> Acting:
-        """The events on a series over the months of its forecasts, and the months that these started from.
+        """The events on a series over the months of its forecasts, and those that these are compared with.
 
         Each event counts by itself, not joined with others of its kind as in a regressor: one that comes on top of
-        another, or extends it, explains what happens in its first months.
+        another, or extends it, is news as well.
         """
-        months = pd.period_range(forecasts["last_known"].min(), forecasts["month"].max(), freq="M")
+        first = forecasts[["last_known", "month"]].min().min() - MONTHS_AFTER - 1
+        months = pd.period_range(first, forecasts["month"].max(), freq="M")
         days = days_of(months)
         acting = records(events[events["kind"].isin(ACTING_KINDS)])
         own = [event for event in acting if acts_on(event, scope.product, scope.destination, scope.members)]
-        shapes = [days.monthly(daily_shape([event], shape, scope, days)) for event in own for shape in SHAPES]
-        notice = np.array([shape == "anticipation" for _ in own for shape in SHAPES], dtype=bool)
-        return cls(months, np.array(shapes).reshape(len(shapes), len(months)), notice)
+        direction = np.array([1.0 if event.kind in EASING else -1.0 for event in own])
+        shapes = {
+            shape: np.array([days.monthly(daily_shape([event], shape, scope, days)) for event in own])
+            for shape in SHAPES
+        }
+        return cls(months, direction[:, None], {shape: rows.reshape(-1, len(months)) for shape, rows in shapes.items()})
 
-    def explains(self, base: pd.Period, months: pd.PeriodIndex) -> np.ndarray:
-        """Whether some event acts otherwise in a month than in ``base``, or the month is one of notice.
+    def explains(self, base: pd.Period, months: pd.PeriodIndex) -> tuple[np.ndarray, np.ndarray]:
+        """Whether the calendar explains that less came than was expected from ``base`` on, and that more did, by month.
 
-        By a tenth at least, of the days of a month or of the effect: less could not be told from nothing.
+        A tightening explains less from its effect to three months after, more when it ends and while the shock wears
+        off; an easing the other way round; and the notice of either explains both. Always by a tenth at least, of the
+        days of a month or of the effect: less could not be told from nothing.
         """
-        then = self.shapes[:, self.months.get_indexer(months)]
-        before = self.shapes[:, self.months.get_indexer(pd.PeriodIndex([base]))]
-        moved = np.abs(then - before) >= FAINTEST
-        return np.asarray((moved | (self.notice[:, None] & (then >= FAINTEST))).any(axis=0))
+        at = self.months.get_indexer(months)
+        start = self.months.get_indexer(pd.PeriodIndex([base]))
+        step, passing, notice = (self.shapes[shape] for shape in SHAPES)
+        pushes = [step[:, at] - step[:, at - lag] for lag in range(1, MONTHS_AFTER + 2)]
+        pushes += [step[:, at] - step[:, start], passing[:, at] - passing[:, start]]
+        push = self.direction * np.array(pushes)
+        noticed = (notice[:, at] >= FAINTEST).any(axis=0)
+        less, more = ((sign * push >= FAINTEST).any(axis=(0, 1)) for sign in (-1, 1))
+        return less | noticed, more | noticed
