@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import unlabelled
 from episodes import by_decision, read_cells
 
 from forecast.evaluate import held
@@ -283,6 +284,7 @@ VALUES: dict[str, Callable[[Path], Values]] = {
     "02-analogues": analogues,
     "03-simulated": simulated,
     "04-episodes": episodes_in_order,
+    "05-unlabelled-breaks": unlabelled.values,
 }
 
 

@@ -32,9 +32,10 @@ sys.path.insert(0, str(HERE))
 
 import answers  # noqa: E402
 import episodes  # noqa: E402
+import unlabelled  # noqa: E402
 from simulate import simulated  # noqa: E402
 
-EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes")
+EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes", "05-unlabelled-breaks")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
         if "decision" in settings:
             write_cells(beside, settings)
             return
+        if "rules" in settings:
+            write_search(beside, settings, jobs)
+            return
         world = make_world(settings, beside)
         write_replay(beside, settings, world, jobs)
         (beside / WITHOUT_EVENTS).mkdir()
@@ -101,6 +105,23 @@ def write_cells(folder: Path, settings: dict[str, Any]) -> None:
     about = about_run("episodes", settings, issued=issued, seed=settings["seed"], cutoffs=cutoffs, inputs=inputs)
     (folder / "run.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _write(table, folder / "cells.csv")
+
+
+def write_search(folder: Path, settings: dict[str, Any], jobs: int) -> None:
+    """What is found of changes that no event explains, the truth, and what made them."""
+    exports, truth = unlabelled.panels(settings["world"], settings["seed"])
+    found, counts = unlabelled.searched(settings, exports, truth, jobs)
+    about = about_run(
+        "changes",
+        {key: value for key, value in settings.items() if key != "world"},
+        issued=max(exports["released"]),
+        seed=settings["seed"],
+        cutoffs=exports.groupby("product")["month"].max().to_dict(),
+        inputs={},
+    )
+    (folder / "run.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for name, table in {"truth": truth, "found": found, "counts": counts}.items():
+        _write(table, folder / f"{name}.csv")
 
 
 def write_replay(

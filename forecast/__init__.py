@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.origin import Forecasts
     from forecast.output import read_run
     from forecast.plots import plot_forecast
+    from forecast.proposals import proposed_events
     from forecast.responses import learned_effects
     from forecast.scenario import scenario_all
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
@@ -35,6 +36,7 @@ _HOMES = {
     "load": "forecast.models",
     "look_ahead_audit": "forecast.audit",
     "plot_forecast": "forecast.plots",
+    "proposed_events": "forecast.proposals",
     "read_destinations": "forecast.sources.plain",
     "read_events": "forecast.sources.plain",
     "read_exports": "forecast.sources.plain",
@@ -57,6 +59,7 @@ __all__ = [
     "load",
     "look_ahead_audit",
     "plot_forecast",
+    "proposed_events",
     "read_destinations",
     "read_events",
     "read_exports",

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.backtest import past_months
+from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
 from forecast.cli.next import next_months
 from forecast.cli.report import report
@@ -46,4 +47,5 @@ app.command("next")(next_months)
 app.command("events")(calendar)
 app.command("scenario")(what_may_happen)
 app.command("backtest")(past_months)
+app.command("changes")(unexplained)
 app.command("report")(report)

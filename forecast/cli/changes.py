@@ -1,0 +1,108 @@
+"""``forecast changes``: what no event on file explains, as entries for the calendar."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forecast.cli.choice import Choice, asked
+from forecast.cli.given import Tables, names
+from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
+from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.proposals import Proposals
+
+ProposalsFile = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="CSV file for the proposals, with the columns of an events file. "
+                 "Default: none is written."),
+]  # fmt: skip
+
+
+def unexplained(
+    exports: Exports = None,
+    events: Events = None,
+    product: Products = None,
+    destination: Destinations = None,
+    issued: Issued = None,
+    output: ProposalsFile = None,
+    jobs: Jobs = 1,
+    engine: Engine = "compiled",
+    quiet: Quiet = False,
+) -> None:
+    """Find changes in the last two years that no event on file explains, and propose entries for the calendar."""
+    with plain_refusals(), silent_libraries():
+        from forecast.report.changes import print_changes
+
+        _, tables, choice = asked(exports, events, product, destination, None, engine, issued)
+        found = _found(tables, choice, jobs, quiet)
+        if output is not None:
+            _write(output, found.events)
+        if quiet:
+            return
+        for name in sorted(found.tested["product"].unique()):
+            print_changes(found, name, names(tables.places), screen())
+        if len(found.events):
+            where = f"the rows of {output}" if output else "the rows that --output FILE writes"
+            typer.echo(f"To keep one, copy it from {where} into your events file and set its kind: the proposed kind, "
+                       "other, has no effect on forecasts.")  # fmt: skip
+
+
+def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
+    """What is proposed.
+
+    Raises
+    ------
+    TableError
+        When no month had been forecast and come out by the day.
+    """
+    import forecast as fc
+    from forecast.backtest import backtest_origins
+
+    known = tables.exports[tables.exports["released"] <= choice.issued]
+    try:
+        days = backtest_origins(known, choice.products, choice.destinations)
+    except ValueError as error:
+        raise fc.TableError(str(error)) from error
+    for product in [name for name, of_product in days.items() if not of_product]:
+        typer.echo(f"{product}: no month with figures before it was found to compare.", err=True)
+    with progress_bar("Replaying", quiet) as progress:
+        return fc.proposed_events(
+            known,
+            tables.events,
+            tables.groups,
+            issued=choice.issued,
+            products=choice.products,
+            destinations=choice.destinations,
+            totals=tables.totals,
+            engine=choice.engine,
+            jobs=jobs,
+            progress=progress,
+        )
+
+
+def _write(path: Path, proposed: pd.DataFrame) -> None:
+    """The proposals as CSV, written whole.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    from forecast.output import OutputError
+    from forecast.tables import as_text
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        as_text(proposed).to_csv(beside, index=False, lineterminator="\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{path}: expected a file that can be written, found that it cannot ({reason}).") from error
