@@ -62,12 +62,16 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
 
 
 def _fill(y: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """``y`` with the last value before each gap in it, and where the gaps are."""
+    """``y`` with the last value before each gap in it, and where the gaps are, the last first.
+
+    In that order the rows that are zero the longest come before others, and what is mixed of the first rows is zero as
+    long as they are.
+    """
     missing = np.isnan(y)
     if not missing.any():
         return y, np.empty(0, dtype=np.intp)
     last = np.maximum.accumulate(np.where(missing, 0, np.arange(y.size)))
-    return y[last], np.flatnonzero(missing)
+    return y[last], np.flatnonzero(missing)[::-1]
 
 
 def _prior(prior: Prior | None, regressors: int) -> Prior:

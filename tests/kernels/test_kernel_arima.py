@@ -320,7 +320,7 @@ BAD = {
     "arima: regressor 1 is constant or depends on those before it once differenced; leave it out or give a prior.": (
         lambda y, X: fit(y, np.column_stack([X[:, 0], np.ones(60)]))
     ),
-    "arima: month 53 of y is missing and no other month says what it was; fit a simpler model.": (
+    "arima: month 5 of y is missing and no other month says what it was; fit a simpler model.": (
         lambda y, X: fit(with_gaps(y, [5, 17, 29, 41, 53]))
     ),
     "arima: y is constant or explained exactly once differenced; nothing is left to fit.": (
