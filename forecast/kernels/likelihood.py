@@ -76,7 +76,8 @@ def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
     order = ar.size - 1
     lower = np.zeros((order + 1, order + 1))
     partials = np.zeros(order + 1)
-    variances = np.ones(order + 1)
+    variances = np.zeros(order + 1)
+    variances[order] = 1.0
     for i in range(order + 1):
         lower[order, i] = ar[i]
     for k in range(order, 0, -1):
@@ -92,7 +93,7 @@ def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
 def pure_autocovariance(ar: Floats, lower: Floats, partials: Floats, variances: Floats, count: int) -> Floats:
     """Autocovariances 0 .. count - 1, or up to the order, of ``ar(B) x = e``, from what `step_down` returns."""
     order = ar.size - 1
-    out = np.empty(max(count, order + 1))
+    out = np.zeros(max(count, order + 1))
     out[0] = variances[0]
     for k in range(1, out.size):
         last = min(order, k - 1)
@@ -133,9 +134,9 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
     """
     count, n = rows.shape
     reach = gamma.size - 1
-    gains = np.empty((n + 1, reach))
+    gains = np.zeros((n + 1, reach))
     errors = np.zeros((count, n))
-    variances = np.empty(n)
+    variances = np.zeros(n)
     predictions = np.zeros((count + 1, n + reach + 1))
     begins, idle = begin(rows), count
     variance = gamma[0]
@@ -367,7 +368,7 @@ def innovations_adjoint(
             for j in range(idle, count):
                 by_ar[lag] -= by_prediction[j, last] * predictions[j, last - lag]
                 by_prediction[j, last - lag] -= ar[lag] * by_prediction[j, last]
-    by_gamma = np.empty(reach + 1)
+    by_gamma = np.zeros(reach + 1)
     by_gamma[0] = by_variance
     for i in range(reach):
         by_gamma[i + 1] = by_gain[i] + by_revision[i]
@@ -442,7 +443,7 @@ def autocovariance_adjoint(ma: Floats, pure: Floats, by_gamma: Floats) -> tuple[
 @compiled
 def partial_autocorrelations(angles: Floats) -> Floats:
     """What the coordinates of a point stand for: inside (-1, 1), with a boundary that is reached."""
-    out = np.empty(angles.size)
+    out = np.zeros(angles.size)
     for i in range(angles.size):
         out[i] = INSIDE * math.sin(angles[i])
     return out
@@ -451,13 +452,13 @@ def partial_autocorrelations(angles: Floats) -> Floats:
 @compiled
 def polynomials(angles: Floats, order: Order) -> Factors:
     """Short AR, short MA, seasonal AR and seasonal MA polynomial at a point."""
-    p, q, P, _ = order
+    p, q, P, Q = order
     partials = partial_autocorrelations(angles)
     return (
         polynomial(partials[:p]),
         polynomial(partials[p : p + q]),
         polynomial(partials[p + q : p + q + P]),
-        polynomial(partials[p + q + P : sum(order)]),
+        polynomial(partials[p + q + P : p + q + P + Q]),
     )
 
 
@@ -593,7 +594,7 @@ def minimise(
     """
     size = point.size
     value, promise, share = np.inf, np.inf, 1.0
-    step, tried, slopes, change = np.zeros(size), np.empty(size), np.empty(size), np.empty(size)
+    step, tried, slopes, change = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     for evaluations in range(1, MOST):
         for i in range(size):
             tried[i] = point[i] + share * step[i]
@@ -642,30 +643,6 @@ def update(inverse: Floats, step: Floats, change: Floats) -> None:
 
 
 @compiled
-def settle(rows: Floats, pulses: int, means: Floats, precisions: Floats) -> tuple[Floats, float, int]:
-    """Coefficients of a first regression with white errors, taken from the last of ``rows`` in place.
-
-    They change no likelihood but for the means, which move by as much, and keep rounding errors small. Also returned:
-    the mean square left, and the first row that depends on those before, or -1.
-    """
-    last, n = rows.shape[0] - 1, rows.shape[1]
-    square = 0.0
-    for t in range(n):
-        square += rows[last, t] ** 2 / n
-    matrix, dependent = regression(rows, pulses, means, precisions, 1e-6 * square + 1e-300)
-    shift = np.zeros(last)
-    if dependent < 0:
-        shift = solved(matrix)
-        for j in range(last):
-            for t in range(n):
-                rows[last, t] -= shift[j] * rows[j, t]
-        square = 0.0
-        for t in range(n):
-            square += rows[last, t] ** 2 / n
-    return shift, square, dependent
-
-
-@compiled
 def recursive_residuals(errors: Floats, pulses: int, means: Floats, precisions: Floats, variance: float) -> Floats:
     """What the past of the last of ``errors`` and its regression on the others leave of it, in units of its own.
 
@@ -678,7 +655,7 @@ def recursive_residuals(errors: Floats, pulses: int, means: Floats, precisions: 
         root = math.sqrt(variance * precisions[i])
         known[pulses + i, pulses + i] = root
         known[pulses + i, size] = root * means[i]
-    out, row = np.empty(n), np.empty(size + 1)
+    out, row = np.zeros(n), np.zeros(size + 1)
     for t in range(n):
         for j in range(size + 1):
             row[j] = errors[j, t]
