@@ -6,6 +6,7 @@ it, so that ``forecast --help`` answers at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing what draws boxes takes longer than all the rest of --help
 )
 
 
@@ -43,9 +45,13 @@ def main(
     """Next month's exports by destination, from published figures and the calendar of policy events."""
 
 
-app.command("next")(next_months)
-app.command("events")(calendar)
-app.command("scenario")(what_may_happen)
-app.command("backtest")(past_months)
-app.command("changes")(unexplained)
-app.command("report")(report)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "next": next_months,
+    "events": calendar,
+    "scenario": what_may_happen,
+    "backtest": past_months,
+    "changes": unexplained,
+    "report": report,
+}
+for name, command in COMMANDS.items():
+    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)

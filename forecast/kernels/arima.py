@@ -144,24 +144,31 @@ def fit(
 def search(
     y: Floats,
     X: Floats | None,
-    orders: Sequence[tuple[int, int, int, int]],
+    orders: Sequence[Order],
     d: int,
     D: int,
     prior: Prior | None = None,
+    seasonal: Sequence[tuple[int, int]] = (),
 ) -> ArimaSearch:
     """The AICc of every one of ``orders``, (p, q, P, Q), at the same differencing, and the fit where it is lowest.
 
     Arguments as in `fit`. The AICc counts the variance, AR and MA parameters and, without a prior, coefficients. The
-    candidates are given fewer descents than `fit` gives a model; the best of them is then fitted as `fit` would.
+    candidates are given fewer descents than `fit` gives a model; the best of them is then fitted as `fit` would. With
+    ``seasonal``, pairs (P, Q), these are tried first under p, q of the first of ``orders``; all orders then have the
+    best.
 
     Raises
     ------
     KernelError
         As `fit`, or when none of the orders can be fitted.
     """
-    for p, q, P, Q in orders:
+    first = [(*orders[0][:2], P, Q) for P, Q in seasonal]
+    for p, q, P, Q in [*first, *orders]:
         _arma_order((p, d, q), (P, D, Q))
     candidates = _Candidates(_design(y, X, (0, d, 0), (0, D, 0), prior), d, D, prior)
+    if first:
+        _, _, P, Q = candidates.best(first)[0]
+        orders = [(p, q, P, Q) for p, q, _, _ in orders]
     best, aicc = candidates.best(orders)
     fitted = candidates.fit(best)
     aicc[orders.index(best)] = fitted.aicc
@@ -173,30 +180,6 @@ def search(
         np.array([each.converged for each in found]),
         fitted,
     )
-
-
-def choose(
-    y: Floats,
-    X: Floats | None,
-    orders: Sequence[tuple[int, int]],
-    seasonal_orders: Sequence[tuple[int, int]],
-    d: int,
-    D: int,
-    prior: Prior | None = None,
-) -> ArimaFit:
-    """The fit of lowest AICc: its P, Q from ``seasonal_orders`` under the first of ``orders``, its p, q under these.
-
-    Like two searches after each other, with nothing fitted twice; arguments and errors as in `search`.
-    """
-    p, q = orders[0]
-    for P, Q in seasonal_orders:
-        _arma_order((p, d, q), (P, D, Q))
-    for p, q in orders:
-        _arma_order((p, d, q), (0, D, 0))
-    candidates = _Candidates(_design(y, X, (0, d, 0), (0, D, 0), prior), d, D, prior)
-    p, q = orders[0]
-    _, _, P, Q = candidates.best([(p, q, P, Q) for P, Q in seasonal_orders])[0]
-    return candidates.fit(candidates.best([(p, q, P, Q) for p, q in orders])[0])
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-LITERAL: dict[str, Any] = {"error_model": "numpy"}
-"""Arithmetic as it is written."""
-OPTIONS: dict[str, Any] = LITERAL | {"fastmath": {"reassoc", "contract", "nsz"}}
-"""Sums may be reordered to use wide registers; infinities and NaN keep their meaning."""
+OPTIONS: dict[str, Any] = {"error_model": "numpy"}
+"""Arithmetic as it is written: with sums reordered, a function would give other last digits from the cache than at its
+first call, since which copy of it runs depends on what was compiled before."""
 
 
 def compiled(function: Function) -> Function:
@@ -22,19 +21,10 @@ def compiled(function: Function) -> Function:
     The machine code goes beside the source, or to the user's cache where the package folder is read-only
     (``NUMBA_CACHE_DIR`` overrides both). Where neither can be written it is compiled again in every process.
     """
-    return _kept(function, OPTIONS)
-
-
-def literally(function: Function) -> Function:
-    """``function``, `compiled` to give the digits that Python would."""
-    return _kept(function, LITERAL)
-
-
-def _kept(function: Function, options: dict[str, Any]) -> Function:
     try:
-        return cast(Function, numba.njit(function, cache=True, **options))
+        return cast(Function, numba.njit(function, cache=True, **OPTIONS))
     except RuntimeError:  # numba found no folder to write to
-        return cast(Function, numba.njit(function, **options))
+        return cast(Function, numba.njit(function, **OPTIONS))
 
 
 def inlined(function: Function) -> Function:

@@ -53,7 +53,7 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
     levels = np.vstack([np.eye(stop - start)[gaps], X[start:stop].T, filled])
     rows = difference(levels, d, D)
     means, precisions = _prior(prior, X.shape[1])
-    shift, square, dependent = likelihood.settle(rows, gaps.size, means, precisions)
+    shift, square, dependent = _settle(rows, gaps.size, means, precisions)
     if dependent >= 0 or not square > 0.0:
         raise KernelError(f"arima: {_dependence(dependent, gaps + start, X.shape[1])}")
     levels[-1] -= shift @ levels[:-1]
@@ -62,12 +62,16 @@ def arrange(y: Floats, X: Floats, d: int, D: int, prior: Prior | None) -> Differ
 
 
 def _fill(y: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """``y`` with the last value before each gap in it, and where the gaps are."""
+    """``y`` with the last value before each gap in it, and where the gaps are, the last first.
+
+    In that order the rows that are zero the longest come before others, and what is mixed of the first rows is zero as
+    long as they are.
+    """
     missing = np.isnan(y)
     if not missing.any():
         return y, np.empty(0, dtype=np.intp)
     last = np.maximum.accumulate(np.where(missing, 0, np.arange(y.size)))
-    return y[last], np.flatnonzero(missing)
+    return y[last], np.flatnonzero(missing)[::-1]
 
 
 def _prior(prior: Prior | None, regressors: int) -> Prior:
@@ -83,6 +87,22 @@ def _prior(prior: Prior | None, regressors: int) -> Prior:
     if not (np.isfinite(means).all() and np.isfinite(sds).all() and (sds > 0).all()):
         raise KernelError("arima: the prior needs finite means and finite sds above zero; leave it out for flat ones.")
     return means, sds**-2.0
+
+
+def _settle(rows: Floats, pulses: int, means: Floats, precisions: Floats) -> tuple[Floats, float, int]:
+    """Coefficients of a first regression with white errors, taken from the last of ``rows`` in place.
+
+    They change no likelihood but for the means, which move by as much, and keep rounding errors small. Also returned:
+    the mean square left, and the first row that depends on those before, or -1.
+    """
+    least = 1e-6 * float(np.mean(rows[-1] ** 2)) + 1e-300
+    matrix, dependent = likelihood.regression(rows, pulses, means, precisions, least)
+    if dependent >= 0:
+        return np.zeros(len(rows) - 1), np.inf, dependent
+    shift = likelihood.solved(matrix)
+    for coefficient, row in zip(shift, rows[:-1], strict=True):
+        rows[-1] -= coefficient * row
+    return shift, float(np.mean(rows[-1] ** 2)), dependent
 
 
 def _dependence(row: int, gaps: NDArray[np.intp], regressors: int) -> str:

@@ -76,7 +76,8 @@ def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
     order = ar.size - 1
     lower = np.zeros((order + 1, order + 1))
     partials = np.zeros(order + 1)
-    variances = np.ones(order + 1)
+    variances = np.zeros(order + 1)
+    variances[order] = 1.0
     for i in range(order + 1):
         lower[order, i] = ar[i]
     for k in range(order, 0, -1):
@@ -92,7 +93,7 @@ def step_down(ar: Floats) -> tuple[Floats, Floats, Floats]:
 def pure_autocovariance(ar: Floats, lower: Floats, partials: Floats, variances: Floats, count: int) -> Floats:
     """Autocovariances 0 .. count - 1, or up to the order, of ``ar(B) x = e``, from what `step_down` returns."""
     order = ar.size - 1
-    out = np.empty(max(count, order + 1))
+    out = np.zeros(max(count, order + 1))
     out[0] = variances[0]
     for k in range(1, out.size):
         last = min(order, k - 1)
@@ -133,10 +134,11 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
     """
     count, n = rows.shape
     reach = gamma.size - 1
-    gains = np.empty((n + 1, reach))
+    gains = np.zeros((n + 1, reach))
     errors = np.zeros((count, n))
-    variances = np.empty(n)
+    variances = np.zeros(n)
     predictions = np.zeros((count + 1, n + reach + 1))
+    begins, idle = begin(rows), count
     variance = gamma[0]
     for i in range(reach):
         gains[0, i] = gamma[i + 1]
@@ -147,11 +149,13 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
             break
         variances[t] = variance
         scale = 1.0 / math.sqrt(variance)
+        while idle > 0 and begins[idle - 1] <= t:
+            idle -= 1
         for lag in range(1, ar.size):
             if ar[lag] != 0.0:
-                for j in range(count + 1):
+                for j in range(idle, count + 1):
                     predictions[j, t + reach] -= ar[lag] * predictions[j, t + reach - lag]
-        for j in range(count):
+        for j in range(idle, count):
             error = (rows[j, t] - predictions[j, t]) * scale
             if not np.isnan(error):
                 errors[j, t] = error
@@ -165,6 +169,17 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
             predictions[count, t + 1 + i] = other + partial * gains[t, i]
         variance *= 1.0 - partial * partial
     return errors, variances, predictions, gains
+
+
+@compiled
+def begin(rows: Floats) -> NDArray[np.int64]:
+    """Until where each row and those before it are zero: nothing has to be computed for them before."""
+    out = np.zeros(rows.shape[0], np.int64)
+    for j in range(rows.shape[0]):
+        most = out[j - 1] if j > 0 else rows.shape[1]
+        while out[j] < most and rows[j, out[j]] == 0.0:
+            out[j] += 1
+    return out
 
 
 @compiled
@@ -188,11 +203,11 @@ def factor(matrix: Floats) -> int:
 def regression(errors: Floats, pulses: int, means: Floats, precisions: Floats, variance: float) -> tuple[Floats, int]:
     """Cholesky factor of the cross products of standardised ``errors``, with ``variance`` times the prior added."""
     count, n = errors.shape
-    matrix = np.zeros((count, count))
+    matrix, begins = np.zeros((count, count)), begin(errors)
     for i in range(count):
         for j in range(i + 1):
             total = 0.0
-            for t in range(n):
+            for t in range(begins[j], n):
                 total += errors[i, t] * errors[j, t]
             matrix[i, j] = total
     last = count - 1
@@ -292,22 +307,32 @@ def mixed(mixture: Floats, rows: Floats, length: int) -> Floats:
 
 @compiled
 def innovations_adjoint(
-    errors: Floats, predictions: Floats, weight: float, revision: Floats, variances: Floats, gains: Floats, ar: Floats
+    errors: Floats,
+    predictions: Floats,
+    weight: float,
+    revision: Floats,
+    variances: Floats,
+    gains: Floats,
+    ar: Floats,
+    short: int,
 ) -> tuple[Floats, Floats]:
     """Derivatives by the AR polynomial and by the autocovariances, from the errors of the mixtures that carry them.
 
-    The derivatives by the errors are the errors, those of the last mixture times ``weight``. Predictions and
-    ``revision`` (their last row) are taken back step by step, in place.
+    The derivatives by the errors are the errors, those of the last mixture times ``weight``. Predictions, of which
+    there is no need without an AR part, and ``revision`` (their last row) are taken back step by step, in place.
+    ``short`` is the order of the short AR factor; the derivatives at other lags than `lags_of` are left at zero.
     """
     count, n = errors.shape
-    reach = gains.shape[1]
+    reach, lags = gains.shape[1], lags_of(ar, short)
     by_ar = np.zeros(ar.size)
     by_gain = np.zeros(reach)
     by_revision = np.zeros(n + reach + 1)
     by_prediction = np.zeros((count, n + reach + 1))
+    begins, idle = begin(errors), 0
     by_variance = 0.0
     for back in range(n):
         t = n - 1 - back
+        last = t + reach
         scale = 1.0 / math.sqrt(variances[t])
         precision = scale * scale
         partial = -revision[t] * precision
@@ -322,29 +347,44 @@ def innovations_adjoint(
             revision[t + 1 + i] = other
         by_revision[t] -= by_partial * precision
         by_variance -= by_partial * partial * precision
-        for j in range(count):
+        while idle < count and begins[idle] > t:
+            idle += 1
+        for j in range(idle, count):
             by_error = 0.0
             error = errors[j, t] * scale
             for i in range(reach):
                 by_error += by_prediction[j, t + 1 + i] * gains[t, i]
                 by_gain[i] += error * by_prediction[j, t + 1 + i]
-                predictions[j, t + 1 + i] -= error * gains[t, i]
+            if lags.size > 0:
+                for i in range(reach):
+                    predictions[j, t + 1 + i] -= error * gains[t, i]
             half = errors[j, t] * scale * (weight if j == count - 1 else 1.0)
             by_variance -= (0.5 * half + by_error * precision) * error
             by_prediction[j, t] -= half + by_error * precision
         by_variance += 0.5 * precision
-        last = t + reach
-        for lag in range(1, ar.size):
+        for lag in lags:
             by_ar[lag] -= by_revision[last] * revision[last - lag]
             by_revision[last - lag] -= ar[lag] * by_revision[last]
-            for j in range(count):
+            for j in range(idle, count):
                 by_ar[lag] -= by_prediction[j, last] * predictions[j, last - lag]
                 by_prediction[j, last - lag] -= ar[lag] * by_prediction[j, last]
-    by_gamma = np.empty(reach + 1)
+    by_gamma = np.zeros(reach + 1)
     by_gamma[0] = by_variance
     for i in range(reach):
         by_gamma[i + 1] = by_gain[i] + by_revision[i]
     return by_ar, by_gamma
+
+
+@compiled
+def lags_of(ar: Floats, short: int) -> NDArray[np.int64]:
+    """The lags of a product of a factor of order ``short`` with a seasonal one; those between them are not free."""
+    out = np.zeros(ar.size, np.int64)
+    count = 0
+    for lag in range(1, ar.size):
+        if lag % SEASON <= short:
+            out[count] = lag
+            count += 1
+    return out[:count]
 
 
 @compiled
@@ -403,7 +443,7 @@ def autocovariance_adjoint(ma: Floats, pure: Floats, by_gamma: Floats) -> tuple[
 @compiled
 def partial_autocorrelations(angles: Floats) -> Floats:
     """What the coordinates of a point stand for: inside (-1, 1), with a boundary that is reached."""
-    out = np.empty(angles.size)
+    out = np.zeros(angles.size)
     for i in range(angles.size):
         out[i] = INSIDE * math.sin(angles[i])
     return out
@@ -412,13 +452,13 @@ def partial_autocorrelations(angles: Floats) -> Floats:
 @compiled
 def polynomials(angles: Floats, order: Order) -> Factors:
     """Short AR, short MA, seasonal AR and seasonal MA polynomial at a point."""
-    p, q, P, _ = order
+    p, q, P, Q = order
     partials = partial_autocorrelations(angles)
     return (
         polynomial(partials[:p]),
         polynomial(partials[p : p + q]),
         polynomial(partials[p + q : p + q + P]),
-        polynomial(partials[p + q + P : sum(order)]),
+        polynomial(partials[p + q + P : p + q + P + Q]),
     )
 
 
@@ -477,12 +517,13 @@ def gradient(point: Floats, made: Made, order: Order, pulses: int, means: Floats
     mixture = carriers(coefficients, inverse)
     by_ar, by_gamma = innovations_adjoint(
         mixed(mixture, errors, errors.shape[1]),
-        mixed(mixture, predictions, predictions.shape[1]),
+        mixed(mixture, predictions, predictions.shape[1] if ar.size > 1 else 0),
         1.0 / variance,
         predictions[-1],
         variances,
         gains,
         ar,
+        order[0],
     )
     lower, partials, left, pure = covariances
     by_ma, by_pure = autocovariance_adjoint(ma, pure, by_gamma)
@@ -553,7 +594,7 @@ def minimise(
     """
     size = point.size
     value, promise, share = np.inf, np.inf, 1.0
-    step, tried, slopes, change = np.zeros(size), np.empty(size), np.empty(size), np.empty(size)
+    step, tried, slopes, change = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     for evaluations in range(1, MOST):
         for i in range(size):
             tried[i] = point[i] + share * step[i]
@@ -602,30 +643,6 @@ def update(inverse: Floats, step: Floats, change: Floats) -> None:
 
 
 @compiled
-def settle(rows: Floats, pulses: int, means: Floats, precisions: Floats) -> tuple[Floats, float, int]:
-    """Coefficients of a first regression with white errors, taken from the last of ``rows`` in place.
-
-    They change no likelihood but for the means, which move by as much, and keep rounding errors small. Also returned:
-    the mean square left, and the first row that depends on those before, or -1.
-    """
-    last, n = rows.shape[0] - 1, rows.shape[1]
-    square = 0.0
-    for t in range(n):
-        square += rows[last, t] ** 2 / n
-    matrix, dependent = regression(rows, pulses, means, precisions, 1e-6 * square + 1e-300)
-    shift = np.zeros(last)
-    if dependent < 0:
-        shift = solved(matrix)
-        for j in range(last):
-            for t in range(n):
-                rows[last, t] -= shift[j] * rows[j, t]
-        square = 0.0
-        for t in range(n):
-            square += rows[last, t] ** 2 / n
-    return shift, square, dependent
-
-
-@compiled
 def recursive_residuals(errors: Floats, pulses: int, means: Floats, precisions: Floats, variance: float) -> Floats:
     """What the past of the last of ``errors`` and its regression on the others leave of it, in units of its own.
 
@@ -638,7 +655,7 @@ def recursive_residuals(errors: Floats, pulses: int, means: Floats, precisions: 
         root = math.sqrt(variance * precisions[i])
         known[pulses + i, pulses + i] = root
         known[pulses + i, size] = root * means[i]
-    out, row = np.empty(n), np.empty(size + 1)
+    out, row = np.zeros(n), np.zeros(size + 1)
     for t in range(n):
         for j in range(size + 1):
             row[j] = errors[j, t]

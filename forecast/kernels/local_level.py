@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.kernels.compiled import literally
+from forecast.kernels.compiled import compiled
 
 Floats = NDArray[np.float64]
 
 
-@literally
+@compiled
 def filtered(path: Floats, share: float) -> tuple[float, float, int, float, float]:
     """The level after the last of ``path`` (n,), its variance, and what the likelihood is made of.
 
@@ -39,7 +39,7 @@ def filtered(path: Floats, share: float) -> tuple[float, float, int, float, floa
     return level, uncertainty, count, squares, logs
 
 
-@literally
+@compiled
 def cost(share: float, path: Floats) -> float:
     """Minus the log-likelihood of ``path`` at a ``share``, the variance profiled out; see `filtered`."""
     _, _, count, squares, logs = filtered(path, share)

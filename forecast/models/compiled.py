@@ -240,8 +240,9 @@ def _search(
 ) -> arima_kernel.ArimaFit:
     """The candidate of lowest AICc, among those of ``y`` on ``X``."""
     (_, d, _), (_, D, _) = orders[0], seasonal_orders[0]
-    offered = [(p, q) for p, _, q in orders], [(P, Q) for P, _, Q in seasonal_orders]
-    return arima_kernel.choose(y, X, *offered, d, D, _prior(training, 0))
+    seasonal = [(P, Q) for P, _, Q in seasonal_orders]
+    offered = [(p, q, *seasonal[0]) for p, _, q in orders]
+    return arima_kernel.search(y, X, offered, d, D, _prior(training, 0), seasonal).fit
 
 
 @dataclass(frozen=True)

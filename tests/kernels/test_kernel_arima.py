@@ -271,6 +271,18 @@ def test_search_finds_what_single_fits_find():
     assert found.converged.all()
 
 
+def test_a_seasonal_part_tried_first_is_that_of_a_search_of_its_own():
+    """Two searches after each other, the seasonal part under the first order and then the others, end at the same."""
+    y, X = series("plain", 84, 9), regressors(84)
+    seasonal, orders = [(0, 1), (1, 0), (0, 0)], [(1, 1), (0, 1), (2, 0)]
+    alone = search(y, X, [(1, 1, *each) for each in seasonal], 1, 1)
+    P, Q = seasonal[int(np.argmin(alone.aicc))]
+    expected = search(y, X, [(p, q, P, Q) for p, q in orders], 1, 1)
+    found = search(y, X, [(p, q, 0, 0) for p, q in orders], 1, 1, seasonal=seasonal)
+    assert found.fit.parameters.tolist() == expected.fit.parameters.tolist()
+    assert found.orders == expected.orders
+
+
 def test_aicc_counts_every_parameter():
     """Two times 7 parameters (3 coefficients, 3 ARMA, variance), times n over n less 8, less twice the likelihood."""
     y, X = series("plain", 84, 9), regressors(84)
@@ -320,7 +332,7 @@ BAD = {
     "arima: regressor 1 is constant or depends on those before it once differenced; leave it out or give a prior.": (
         lambda y, X: fit(y, np.column_stack([X[:, 0], np.ones(60)]))
     ),
-    "arima: month 53 of y is missing and no other month says what it was; fit a simpler model.": (
+    "arima: month 5 of y is missing and no other month says what it was; fit a simpler model.": (
         lambda y, X: fit(with_gaps(y, [5, 17, 29, 41, 53]))
     ),
     "arima: y is constant or explained exactly once differenced; nothing is left to fit.": (

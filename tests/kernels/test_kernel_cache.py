@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import forecast
-from forecast.kernels import likelihood
+from forecast.kernels import compiling, likelihood
 from forecast.kernels.compiled import on_disk
 
 SMALL_CALL = """
@@ -31,6 +31,28 @@ def run(package: Path, cache: Path) -> subprocess.Popen:
     environment |= {"XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache)}
     command = [sys.executable, "-c", SMALL_CALL]
     return subprocess.Popen(command, cwd=package, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_it_is_said_beforehand_that_kernels_will_be_compiled(tmp_path):
+    """Where nothing is on disk there is one line to show; the kernels themselves print nothing."""
+    told = subprocess.run(
+        [sys.executable, "-c", "from forecast.kernels.compiling import notice; print(notice())"],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "Compiling the kernels, once on this machine: about 10 seconds.\n"
+    assert told.stderr == ""
+
+
+def test_nothing_is_said_where_all_of_them_are_on_disk(monkeypatch):
+    """One that is missing is enough to say it."""
+    left = ["minimise"]
+    monkeypatch.setattr(compiling, "on_disk", lambda kernel: kernel.__name__ not in left)
+    assert compiling.notice() is not None
+    left.clear()
+    assert compiling.notice() is None
 
 
 @pytest.fixture
