@@ -7,7 +7,7 @@ adds what came.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -16,10 +16,11 @@ import pandas as pd
 
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
+from forecast.costs import series_a_task
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
-from forecast.known import origins
+from forecast.known import Known, origins
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
@@ -27,9 +28,11 @@ from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS
 from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
-SERIES_A_TASK = 4
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
+
+REMEMBERED_DAYS = 32
+"""Days of which a process keeps what was known: most backtests have fewer, and each takes a month x series table."""
 
 Progress = Callable[[int, int], None]
 Days = Mapping[str, Sequence[date]]
@@ -102,7 +105,7 @@ def forecast_all(
     days = dict.fromkeys(products, _issue_days(exports, products, issued))
     job = _job(exports, events, groups, totals, days, horizon, window, refit, seed, engine)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    tasks = plan(days, selected_series(exports, products, destinations), models)
+    tasks = plan(days, selected_series(exports, products, destinations), models, engine)
     return gather(run_tasks(job, tasks, jobs, progress), models)
 
 
@@ -165,7 +168,8 @@ def backtest_all(
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(job, days, series, models, refit, learn))
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    run = gather(run_tasks(job, plan(days, series, models), jobs, progress, checkpoint), models)
+    tasks = plan(days, series, models, engine)
+    run = gather(run_tasks(job, tasks, jobs, progress, checkpoint), models)
     return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
 
 
@@ -359,10 +363,11 @@ def selected_series(
     return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
 
 
-def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list[Task]:
+def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = "reference") -> list[Task]:
     """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
 
-    The same for any number of processes, so that a run can be resumed with another number of them.
+    The same for any number of processes, so that a run can be resumed with another number of them; how many series are
+    a handful is up to `forecast.costs`.
 
     Raises
     ------
@@ -377,7 +382,7 @@ def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list
     tasks = [
         Task(tuple(days[product]), handful, single)
         for product, of_product in groupby(series, key=lambda key: key[0])
-        for handful in _handfuls(list(of_product))
+        for handful in _handfuls(list(of_product), len(days[product]), single, engine)
     ]
     for day in sorted({day for of_product in days.values() for day in of_product}):
         tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
@@ -396,8 +401,10 @@ def fitted_models(models: Sequence[str]) -> list[str]:
     return own or [*MEMBERS, STAND_IN]
 
 
-def _handfuls(series: Sequence[SeriesKey]) -> list[tuple[SeriesKey, ...]]:
-    size = max(1, min(SERIES_A_TASK, len(series) // 8))
+def _handfuls(
+    series: Sequence[SeriesKey], count: int, models: Sequence[str], engine: str
+) -> list[tuple[SeriesKey, ...]]:
+    size = series_a_task(len(series), count, models, engine)
     return [tuple(series[start : start + size]) for start in range(0, len(series), size)]
 
 
@@ -411,6 +418,7 @@ def run_tasks(
     """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
     left = [place for place in range(len(tasks)) if place not in done]
+    job = _Remembering(**{item.name: getattr(job, item.name) for item in fields(Job)})
     for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
         done[left[turn]] = result
         if checkpoint is not None:
@@ -418,6 +426,22 @@ def run_tasks(
         if progress is not None:
             progress(len(done), len(tasks))
     return [done[place] for place in range(len(tasks))]
+
+
+@dataclass(frozen=True)
+class _Remembering(Job):
+    """A job that takes what was known on a day apart once in each process, since all of its tasks need it."""
+
+    seen: dict[date, Known] = field(default_factory=dict)
+
+    def known_on(self, issued: date) -> Known:
+        """What was known on a day, from memory where it was among the first days asked for."""
+        if issued in self.seen:
+            return self.seen[issued]
+        known = super().known_on(issued)
+        if len(self.seen) < REMEMBERED_DAYS:
+            self.seen[issued] = known
+        return known
 
 
 def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
