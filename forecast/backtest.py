@@ -418,8 +418,7 @@ def run_tasks(
     """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
     left = [place for place in range(len(tasks)) if place not in done]
-    job = _Remembering(**{item.name: getattr(job, item.name) for item in fields(Job)})
-    for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
+    for turn, result in spread(run_task, remembering(job), [tasks[place] for place in left], jobs):
         done[left[turn]] = result
         if checkpoint is not None:
             checkpoint.write(left[turn], result)
@@ -428,14 +427,16 @@ def run_tasks(
     return [done[place] for place in range(len(tasks))]
 
 
+def remembering(job: Job) -> Job:
+    """The same job, which takes what was known on a day apart once in each process: all of its tasks need it."""
+    return _Remembering(**{item.name: getattr(job, item.name) for item in fields(Job)})
+
+
 @dataclass(frozen=True)
 class _Remembering(Job):
-    """A job that takes what was known on a day apart once in each process, since all of its tasks need it."""
-
     seen: dict[date, Known] = field(default_factory=dict)
 
     def known_on(self, issued: date) -> Known:
-        """What was known on a day, from memory where it was among the first days asked for."""
         if issued in self.seen:
             return self.seen[issued]
         known = super().known_on(issued)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
-from forecast.work import ClusterError
+from forecast.work import ClusterError, Parcel
 
 BACKENDS = ("local", "dask", "ray")
 WAIT_SECONDS = 15
@@ -98,6 +98,7 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     class Streaming(RayBackend):  # type: ignore[misc]
         """Ray's own backend, which hands results over one by one, and lets its workers end rather than killing them."""
 
+        _pool: Any = None
         supports_return_generator = True  # of which Ray has all that joblib asks for, a call for each result
 
         def terminate(self) -> None:
@@ -114,10 +115,34 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise _unreached("Ray head", address, error) from error
     try:
+        ray.util.register_serializer(Parcel, serializer=_stored_once(ray), deserializer=_fetched)
         with parallel_config(Streaming()):
             yield
     finally:
+        ray.util.deregister_serializer(Parcel)
         ray.shutdown()
+
+
+def _stored_once(ray: Any) -> Callable[[Parcel[Any, Any, Any]], Any]:
+    """The place of a parcel in Ray's object store, which is what goes with each piece: put there at the first."""
+    stored: dict[str, Any] = {}
+
+    def place(parcel: Parcel[Any, Any, Any]) -> Any:
+        if parcel.name not in stored:
+            stored.clear()
+            stored[parcel.name] = ray.put(vars(parcel))
+        return stored[parcel.name]
+
+    return place
+
+
+def _fetched(place: Any) -> Parcel[Any, Any, Any]:
+    """The parcel at a place of Ray's object store, its content in memory that all processes of a machine share."""
+    import ray
+
+    parcel: Parcel[Any, Any, Any] = object.__new__(Parcel)
+    vars(parcel).update(ray.get(place))
+    return parcel
 
 
 def _knock(address: str) -> None:

@@ -41,7 +41,8 @@ def spread(
     With one job everything runs in this process. With more, or -1 for all there are, `joblib.Parallel` runs the pieces
     on its active backend, and ``shared`` is shipped once and not with each piece; then ``function`` has to be one that
     can be imported. It runs on one thread, and one piece at a time in each process, so that sums are made in the same
-    order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number.
+    order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number. A backend
+    that cannot hand results over one by one, as Ray's own (`forecast.cluster` has one that can), gives all at the end.
 
     Raises
     ------
@@ -58,9 +59,11 @@ def spread(
             yield place, _on_one_thread(function, shared, piece)
         return
     from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
 
     parcel = Parcel(function, shared)
-    work = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered")(
+    streams = get_active_backend()[0].supports_return_generator
+    work = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")(
         delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces)
     )
     yield from work
@@ -80,8 +83,8 @@ def _on_one_thread(function: Callable[[Shared, Piece], Result], shared: Shared, 
 class Parcel(Generic[Shared, Piece, Result]):
     """A function and what all its calls share, pickled once here and unpickled once in each process.
 
-    The bytes are an array, and the parcel says its size, since that is what makes each backend ship them apart from the
-    pieces, once: loky maps a file of them into every process, Dask scatters them, Ray puts them into its object store.
+    The bytes are an array, and the parcel says its size, which makes backends ship them apart from the pieces, once:
+    loky maps a file of them into every process, Dask scatters them. For Ray, `forecast.cluster` sees to it.
     """
 
     def __init__(self, function: Callable[[Shared, Piece], Result], shared: Shared) -> None:
