@@ -23,6 +23,7 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd
+import psutil
 from backtest import simulated
 
 import forecast as fc
@@ -52,6 +53,12 @@ def seconds(function: Callable[[], object]) -> float:
     start = time.process_time()
     function()
     return time.process_time() - start
+
+
+def everywhere() -> float:
+    """CPU seconds so far of this process and all that come from it."""
+    here = psutil.Process()
+    return sum(sum(process.cpu_times()[:2]) for process in [here, *here.children(recursive=True)])
 
 
 # Parts of a task -----------------------------------------------------------------------------------------------------
@@ -87,12 +94,14 @@ def parts(rounds: int) -> None:
 # Tasks and bytes -----------------------------------------------------------------------------------------------------
 
 
-def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float, float]:
-    """Milliseconds from one result to the next, and of CPU in this process, over ``count`` of them."""
-    cpu, came = time.process_time(), []
-    for _ in spread(operator.getitem, shared, [place] * count, jobs):
-        came.append(time.perf_counter())
-    return 1e3 * (came[-1] - came[0]) / (count - 1), 1e3 * (time.process_time() - cpu) / count
+def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float, float, float]:
+    """Milliseconds from one result to the next: that passed, of CPU in this process, and of CPU in all of them."""
+    came = []
+    for turn, _ in enumerate(spread(operator.getitem, shared, [place] * count, jobs)):
+        if turn in (0, count - 1):
+            came.append((time.perf_counter(), time.process_time(), everywhere()))
+    passed, client, every = (1e3 * (last - first) / (count - 1) for first, last in zip(*came, strict=True))
+    return passed, client, every
 
 
 def tasks(rounds: int, jobs: int) -> None:
@@ -100,16 +109,19 @@ def tasks(rounds: int, jobs: int) -> None:
     job, days = job_of(61, 4)
     answer = run_task(job, Task(tuple(days[PRODUCT]), tuple(selected_series(job.exports, [PRODUCT])[:4]), (*MODELS,)))
     size = len(pickle.dumps(answer))
-    print(f"Milliseconds of {jobs} processes for each of 200 tasks: median (lowest to highest) of {rounds} rounds.\n")
-    print(f"| backend | empty task | task that answers with tables ({size / 1e3:.0f} kB) | of it CPU of the client |")
-    print("|---|---:|---:|---:|")
+    print(f"Milliseconds a task, 200 tasks on {jobs} processes, median (lowest to highest) of {rounds} rounds: that")
+    print(f"passed, times {jobs}; CPU of all processes; CPU of the client. Tables are {size / 1e3:.0f} kB.\n")
+    print("| backend | empty: passed | CPU | client | with tables: passed | CPU | client |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for backend in BACKENDS:
         with cluster(backend, jobs=jobs) as asked:
             arrivals([None, answer], 1, 200, asked)
-            empty = [jobs * arrivals([None, answer], 0, 200, asked)[0] for _ in range(rounds)]
-            full = [arrivals([None, answer], 1, 200, asked) for _ in range(rounds)]
-        wall, cpu = [jobs * each for each, _ in full], [each for _, each in full]
-        print(f"| {backend} | {spanned(empty)} | {spanned(wall)} | {spanned(cpu)} |", flush=True)
+            found = [[arrivals([None, answer], kind, 200, asked) for _ in range(rounds)] for kind in (0, 1)]
+        cells = []
+        for kind in found:
+            passed, client, every = zip(*kind, strict=True)
+            cells += [spanned([jobs * each for each in passed]), spanned(every), spanned(client)]
+        print(f"| {backend} | {' | '.join(cells)} |", flush=True)
 
 
 def spanned(values: Sequence[float]) -> str:
@@ -146,20 +158,20 @@ def runs(series: int, origins: int, jobs: int) -> None:
     cells = series * origins
     print(f"{series} series x {origins} origins, {' and '.join(MODELS)}, {ENGINE} engine, with what was expected of")
     print("events. Imports and compiled code are loaded before the clock starts.\n")
-    print("| where | processes | seconds to start | seconds of the run | ms of a process per series-origin |"
-          " hours of a process per million |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| where | processes | seconds to start | seconds of the run | CPU seconds | CPU ms per series-origin |"
+          " CPU hours per million |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|---:|")
     first = None
     for name, backend, count in [("this process", "local", 1), *((each, each, jobs) for each in BACKENDS)]:
         start = time.perf_counter()
         with cluster(backend, jobs=count) as asked:
             backtested(4 * jobs + 1, 1, asked)
-            ready = time.perf_counter()
+            ready, before = time.perf_counter(), everywhere()
             run = backtested(series, origins, asked)
-            done = time.perf_counter()
-        each = 1e3 * count * (done - ready) / cells
-        print(f"| {name} | {count} | {ready - start:.1f} | {done - ready:.1f} | {each:.1f} | {each / 3.6:.1f} |",
-              flush=True)  # fmt: skip
+            done, cpu = time.perf_counter(), everywhere() - before
+        each = 1e3 * cpu / cells
+        print(f"| {name} | {count} | {ready - start:.1f} | {done - ready:.1f} | {cpu:.1f} | {each:.1f} |"
+              f" {each / 3.6:.1f} |", flush=True)  # fmt: skip
         first = run if first is None else first
         for table in ("forecasts", "effects", "dropped", "failures", "correlations", "reference_fits"):
             pd.testing.assert_frame_equal(getattr(first, table), getattr(run, table), check_exact=True)

@@ -49,7 +49,7 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     3
     """
     fits = FIT_MS["reference"] | FIT_MS[engine]
-    work = origins * (SERIES_MS + sum(fits[name] for name in models))
+    work = origins * (SERIES_MS + sum(fits.get(name, 0.0) for name in models))  # what is no model fails when fitted
     if work == 0:
         return 1
     overhead = max(TASK_MS.values()) + origins * (DAY_MS + DAY_AND_SERIES_MS * count)
