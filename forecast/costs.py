@@ -20,8 +20,8 @@ SHARE = 0.02
 TASKS = 16
 LONGEST_MS = 20_000.0
 
-TASK_MS = {"local": 8.0, "dask": 20.0, "ray": 10.0}
-"""To send a task and have its tables back, by backend: time of a process, two of them at work."""
+TASK_MS = {"local": 4.0, "dask": 14.0, "ray": 8.0}
+"""To send a task and have its tables back, by backend: CPU of all processes."""
 
 DAY_MS, DAY_AND_SERIES_MS = 3.2, 0.008
 """What a task does once at an origin, and how that grows with each series on file."""
@@ -44,7 +44,7 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     Slow fits leave little overhead; quick ones need more series to be worth a task, unless there are few:
 
     >>> [series_a_task(1000, 24, [model]) for model in ("arima", "prophet", "theta")]
-    [3, 20, 61]
+    [3, 20, 59]
     >>> series_a_task(60, 24, ["theta"])
     3
     """
