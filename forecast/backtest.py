@@ -18,6 +18,7 @@ import pandas as pd
 from forecast.calibration import calibrated, earlier_days
 from forecast.checkpoint import Checkpoint, table_digest
 from forecast.combine import MEMBERS, STAND_IN, combination, combined_correlations
+from forecast.costs import series_a_task
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
@@ -29,9 +30,9 @@ from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, stacked
 from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
-SERIES_A_TASK = 4
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
+
 
 Progress = Callable[[int, int], None]
 Days = Mapping[str, Sequence[date]]
@@ -389,7 +390,7 @@ def _run(
         raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
     days, series = asked.replayed(job.exports)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    return gather(job, run_tasks(job, plan(days, series, asked.models), jobs, progress, checkpoint), asked)
+    return gather(job, run_tasks(job, plan(days, series, asked.models, job.engine), jobs, progress, checkpoint), asked)
 
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
@@ -415,10 +416,11 @@ def selected_series(
     return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
 
 
-def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list[Task]:
+def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = "compiled") -> list[Task]:
     """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
 
-    The same for any number of processes, so that a run can be resumed with another number of them.
+    The same for any number of processes, so that a run can be resumed with another number of them; how many series are
+    a handful is up to `forecast.costs`.
     """
     names = fitted_models(models)
     panel = tuple(name for name in names if name in PANEL_MODELS)
@@ -426,7 +428,7 @@ def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str]) -> list
     tasks = [
         Task(tuple(days[product]), handful, single)
         for product, of_product in groupby(series, key=lambda key: key[0])
-        for handful in _handfuls(list(of_product))
+        for handful in _handfuls(list(of_product), len(days[product]), single, engine)
     ]
     for day in sorted({day for of_product in days.values() for day in of_product}):
         tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
@@ -445,8 +447,10 @@ def fitted_models(models: Sequence[str]) -> list[str]:
     return own or [*MEMBERS, STAND_IN]
 
 
-def _handfuls(series: Sequence[SeriesKey]) -> list[tuple[SeriesKey, ...]]:
-    size = max(1, min(SERIES_A_TASK, len(series) // 8))
+def _handfuls(
+    series: Sequence[SeriesKey], count: int, models: Sequence[str], engine: str
+) -> list[tuple[SeriesKey, ...]]:
+    size = series_a_task(len(series), count, models, engine)
     return [tuple(series[start : start + size]) for start in range(0, len(series), size)]
 
 

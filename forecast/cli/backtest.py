@@ -13,7 +13,9 @@ from forecast.cli.choice import asked
 from forecast.cli.given import Given
 from forecast.cli.options import (
     ActualVintage,
+    Address,
     Audit,
+    Backend,
     Calibrate,
     Destinations,
     Engine,
@@ -33,10 +35,12 @@ from forecast.cli.options import (
     To,
     Vintage,
     Window,
+    WorkBackend,
 )
 from forecast.cli.replay import Replay, made, past_days
 from forecast.cli.speaking import plain_refusals, screen, silent_libraries
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
+from forecast.cluster import cluster
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +64,8 @@ def past_months(
     output: PastOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    backend: Backend = WorkBackend.LOCAL,
+    address: Address = None,
     engine: Engine = "compiled",
     calibrate: Calibrate = True,
     resume: Resume = False,
@@ -71,11 +77,12 @@ def past_months(
         given, tables, choice = asked(exports, events, product, destination, models, engine, calibrate=calibrate)
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
-        replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value)
-        folder = output or Path("output") / f"backtest-{replay.last_issued}"
-        _replayed(replay, folder, given, resume, quiet)
-        if audit:
-            audited(replay, quiet)
+        with cluster(backend.value, address, jobs) as jobs:
+            replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value)
+            folder = output or Path("output") / f"backtest-{replay.last_issued}"
+            _replayed(replay, folder, given, resume, quiet)
+            if audit:
+                audited(replay, quiet)
 
 
 def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: bool) -> None:

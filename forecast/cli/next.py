@@ -11,6 +11,8 @@ import typer
 from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Given, Tables, names
 from forecast.cli.options import (
+    Address,
+    Backend,
     Calibrate,
     Destinations,
     Engine,
@@ -25,9 +27,11 @@ from forecast.cli.options import (
     Products,
     Quiet,
     Seed,
+    WorkBackend,
 )
 from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
+from forecast.cluster import cluster
 
 if TYPE_CHECKING:
     from forecast.backtest import Progress
@@ -47,6 +51,8 @@ def next_months(
     output: Output = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    backend: Backend = WorkBackend.LOCAL,
+    address: Address = None,
     engine: Engine = "compiled",
     calibrate: Calibrate = True,
     plot: Plot = False,
@@ -59,7 +65,7 @@ def next_months(
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
         check_place(folder)
-        with progress_bar("Forecasting", quiet) as progress:
+        with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
             run = _forecast(tables, choice, horizon, seed, jobs, progress)
         sums = sums_of(run, tables, horizon)
         found = _outlooks(tables, choice, run, sums)

@@ -103,6 +103,26 @@ Calibrate = Annotated[
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")
 ]
+
+
+class WorkBackend(StrEnum):
+    """Where the work runs."""
+
+    LOCAL = "local"
+    DASK = "dask"
+    RAY = "ray"
+
+
+Backend = Annotated[
+    WorkBackend,
+    typer.Option("--backend", help="Where the work runs: on this machine alone, or on a Dask or Ray cluster (pip "
+                 "install 'export-forecast[cluster]'); the numbers do not depend on it."),
+]  # fmt: skip
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="HOST:PORT", help="The scheduler of a Dask cluster or the head of a Ray cluster, "
+                 "all of whose workers are used, whatever --jobs says. Default: a cluster of --jobs processes here."),
+]  # fmt: skip
 Output = Annotated[
     Path | None,
     typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "

@@ -44,10 +44,11 @@ def plain_refusals() -> Iterator[None]:
     try:
         from forecast.output import OutputError
         from forecast.tables import TableError
+        from forecast.work import ClusterError
 
         try:
             yield
-        except (TableError, OutputError) as error:
+        except (TableError, OutputError, ClusterError) as error:
             complain(str(error).splitlines())
             raise typer.Exit(1) from None
     except KeyboardInterrupt:
