@@ -10,7 +10,7 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True}
 """Arithmetic as it is written: with sums reordered, a function would give other last digits from the cache than at its
 first call, since which copy of it runs depends on what was compiled before."""
 
@@ -35,8 +35,9 @@ def inlined(function: Function) -> Function:
 def on_disk(function: Callable[..., Any]) -> bool:
     """Whether machine code of a `compiled` ``function`` is kept on disk, so that its first call will be quick.
 
-    Code of another version of the package counts too; numba recognises it and compiles again.
+    Code of another version of the package may count too; numba recognises it and compiles again.
     """
     folder = cast(Any, function).stats.cache_path
-    stem = f"{Path(function.__code__.co_filename).stem}.{function.__name__}-"
+    code = function.__code__
+    stem = f"{Path(code.co_filename).stem}.{function.__name__}-{code.co_firstlineno}."
     return folder is not None and any(Path(folder).glob(f"{stem}*.nbi"))

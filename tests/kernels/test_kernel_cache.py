@@ -24,6 +24,15 @@ print(before, polynomial(np.array([0.5]))[1], on_disk(polynomial), polynomial.st
 """
 
 
+FITS = """
+import numpy as np
+from forecast.kernels.arima import fit
+for seed in range(5):
+    y = np.cumsum(np.random.default_rng(seed).standard_normal(60))
+    print([value.hex() for value in fit(y, np.eye(60)[:, [40]], (1, 1, 1), (1, 0, 0)).parameters.tolist()])
+"""
+
+
 def run(package: Path, cache: Path) -> subprocess.Popen:
     """A process that makes one small call, with a package folder that takes no cache and ``cache`` as the user's."""
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
@@ -75,6 +84,18 @@ def test_a_package_that_cannot_be_written_uses_the_cache_of_the_user(sealed, tmp
     before, value, after, folder = run(sealed, cache).communicate()[0].split()
     assert (before, value, after) == ("True", "-0.5", "True")
     assert Path(folder).is_relative_to(cache)
+
+
+@pytest.mark.slow
+def test_the_digits_do_not_depend_on_when_it_was_compiled(tmp_path):
+    """The process that compiles the kernels and the next one, which reads them, print the same last digits."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", FITS], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert runs[0].stdout == runs[1].stdout
+    assert len(runs[0].stdout.splitlines()) == 5
 
 
 @pytest.mark.slow
