@@ -480,7 +480,7 @@ def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
 
 def run_task(job: Job, task: Task) -> Forecasts:
     """The forecasts of one task."""
-    return joined(forecast_origins(job, task.origins, task.series, task.models))
+    return forecast_origins(job, task.origins, task.series, task.models)
 
 
 def _fingerprint(job: Job, asked: Asked, refit: int, learn: bool) -> tuple[dict[str, str], dict[str, object]]:

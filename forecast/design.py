@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,13 @@ def regressors(acting: Sequence[Any], scope: Scope, months: pd.PeriodIndex) -> p
             if share.any():
                 columns[f"{kind}_{shape}"] = share
     columns |= new_year_shares(months)
-    return pd.DataFrame(np.column_stack(list(columns.values())), months, list(columns))
+    return pd.DataFrame(np.column_stack(list(columns.values())), months, index_of(tuple(columns)))
+
+
+@lru_cache(maxsize=1024)
+def index_of(names: tuple[str, ...]) -> pd.Index:
+    """An index of the names of regressors: the same few are asked for again and again, and making one takes long."""
+    return pd.Index(names, name="regressor", dtype=str)
 
 
 def choose(shares: pd.DataFrame, observed: np.ndarray, horizon: int) -> tuple[list[str], dict[str, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import solve_triangular
 
-from forecast.design import FAINTEST, Candidates, Design, bent_values, regressors, series_scope, zero_offset
+from forecast.design import FAINTEST, Candidates, Design, bent_values, index_of, regressors, series_scope, zero_offset
 from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope
 from forecast.known import Known
 from forecast.models.protocol import SeriesKey
@@ -112,12 +112,16 @@ def series_evidence(volume: pd.Series, totals: pd.DataFrame, acting: Sequence[An
     ``volume`` holds tonnes by consecutive month with gaps as NaN; ``totals`` (columns ``start``, ``end``, ``volume_t``)
     what is known of several months together; ``acting`` are rows of the calendar (`forecast.events.acting_events`).
     """
-    first = min([volume.first_valid_index(), *totals["start"]])
-    last = max([volume.index[-1], *totals["end"]])
-    volume = volume.reindex(pd.period_range(first, last, freq="M"))
+    if len(totals):
+        first = min([volume.first_valid_index(), *totals["start"]])
+        last = max([volume.index[-1], *totals["end"]])
+        volume = volume.reindex(pd.period_range(first, last, freq="M"))
+    else:
+        volume = volume.iloc[int(np.argmax(np.isfinite(volume.to_numpy()))) :]
     offset = zero_offset(volume.to_numpy())
     rests = [(months, np.log(mean + offset)) for months, mean in remainders(volume, totals)]
-    return evidence(np.log(volume + offset), regressors(acting, scope, pd.PeriodIndex(volume.index)), rests)
+    y = pd.Series(np.log(volume.to_numpy() + offset), volume.index)
+    return evidence(y, regressors(acting, scope, pd.PeriodIndex(volume.index)), rests)
 
 
 def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
@@ -132,7 +136,7 @@ def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray
     >>> remainders(pd.Series([np.nan, 8.0, np.nan], month), totals)
     [(array([ True, False,  True]), 10.0)]
     """
-    if totals.empty:
+    if not len(totals):
         return []
     covered, found = volume.notna().to_numpy(), []
     spans = totals.assign(months=totals["end"].astype("int64") - totals["start"].astype("int64"))
@@ -386,14 +390,16 @@ def informed(series: Candidates, expected: Expectation, horizon: int) -> Design:
     names = [name for name in peak if peak[name] >= FAINTEST]
     prior, belief = _table(expected.prior, names), _table(expected.belief, names)
     X = bent_values(values[:, entering], names, dict(zip(names, belief["mean"].tolist(), strict=True)))
-    table = pd.DataFrame(X, shares.index, names)
+    table = pd.DataFrame(X, shares.index, index_of(tuple(names)))
     dropped = tuple((name, FAINT) for name in peak if 0 < peak[name] < FAINTEST)
     return Design(series, table.iloc[:past], table.iloc[past:], dropped, prior, belief)
+
+
+MEAN_AND_SD = pd.Index(["mean", "sd"])
 
 
 def _table(mean_and_sd: np.ndarray, names: list[str]) -> pd.DataFrame:
     """Mean and sd by regressor; Lunar New Year, which is no event, around zero."""
     holiday = np.array([0.0, HOLIDAY_SD])
     rows = [mean_and_sd[:, PLACES[name]] if name in PLACES else holiday for name in names]
-    index = pd.Index(names, name="regressor", dtype=str)
-    return pd.DataFrame(np.array(rows).reshape(-1, 2), columns=["mean", "sd"], index=index)
+    return pd.DataFrame(np.array(rows).reshape(-1, 2), index_of(tuple(names)), MEAN_AND_SD)

@@ -20,7 +20,7 @@ from forecast.events import Members
 from forecast.kernels import KernelError
 from forecast.known import Archive, Known, archive, known_of, months_ahead
 from forecast.models import load
-from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey
+from forecast.models.protocol import FitError, Fitted, SeriesKey
 from forecast.tables import (
     CALIBRATION_COLUMNS,
     CORRELATION_COLUMNS,
@@ -131,12 +131,41 @@ def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
     return experience(job.known_on(issued), job.groups).expectations()
 
 
-def forecast_origins(
-    job: Job, days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str]
-) -> list[Forecasts]:
+@dataclass
+class Notes:
+    """What was found at one or several origins, a row at a time: making a table of each would take longer."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    effects: list[tuple[Any, ...]] = field(default_factory=list)
+    dropped: list[tuple[Any, ...]] = field(default_factory=list)
+    failures: list[tuple[Any, ...]] = field(default_factory=list)
+    correlations: list[tuple[Any, ...]] = field(default_factory=list)
+    reference_fits: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def tables(self) -> Forecasts:
+        """All that was noted, as tables."""
+        return Forecasts(
+            self._forecasts(),
+            pd.DataFrame(self.effects, columns=EFFECT_COLUMNS),
+            pd.DataFrame(self.dropped, columns=DROPPED_COLUMNS),
+            pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
+            pd.DataFrame(self.correlations, columns=CORRELATION_COLUMNS),
+            pd.DataFrame(self.reference_fits, columns=FAILURE_COLUMNS),
+        )
+
+    def _forecasts(self) -> pd.DataFrame:
+        rows = pd.DataFrame(self.rows, columns=FORECAST_COLUMNS)
+        months = {name: months_of(rows[name].to_numpy(dtype="int64")) for name in ("cutoff", "month", "last_known")}
+        return rows.assign(**months)
+
+
+def forecast_origins(job: Job, days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str]) -> Forecasts:
     """The forecasts that ``models`` make of ``series`` on each of ``days``, which come in order."""
     held: dict[date, Origin] = {}
-    return [forecast_origin(origin_on(job, issued, held), series, models) for issued in days]
+    notes = Notes()
+    for issued in days:
+        forecast_origin(origin_on(job, issued, held), series, models, notes)
+    return notes.tables()
 
 
 def origin_on(job: Job, issued: date, held: dict[date, Origin]) -> Origin:
@@ -150,8 +179,9 @@ def origin_on(job: Job, issued: date, held: dict[date, Origin]) -> Origin:
     return origin
 
 
-def forecast_origin(origin: Origin, series: Sequence[SeriesKey], models: Sequence[str]) -> Forecasts:
-    """The forecasts that ``models`` make of ``series`` at one origin."""
+def forecast_origin(origin: Origin, series: Sequence[SeriesKey], models: Sequence[str], notes: Notes) -> None:
+    """Note the forecasts that ``models`` make of ``series`` at one origin."""
+    origin.notes = notes
     for name in models:
         known = [key for key in series if origin.is_known(key, name)]
         if name in PANEL_MODELS:
@@ -159,12 +189,12 @@ def forecast_origin(origin: Origin, series: Sequence[SeriesKey], models: Sequenc
         else:
             for key in known:
                 origin.add_single(name, key)
-    return origin.tables()
+    origin.conclude()
 
 
 @dataclass
 class Origin:
-    """The forecasts of one origin as they come in, a row at a time."""
+    """One origin: what was known, the designs, the fits, and ``notes`` of what comes of them."""
 
     job: Job
     known: Known
@@ -172,12 +202,17 @@ class Origin:
     fits: dict[tuple[str, SeriesKey], Any] = field(default_factory=dict)
     designs: dict[SeriesKey, Design] = field(default_factory=dict)
     months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    correlations: list[tuple[Any, ...]] = field(default_factory=list)
-    effects: list[tuple[Any, ...]] = field(default_factory=list)
-    failures: list[tuple[str, str, str, date, str]] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
     reference_fits: dict[tuple[str, SeriesKey], str] = field(default_factory=dict)
     dropped: dict[SeriesKey, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    def conclude(self) -> None:
+        """Note, once for all models, what was left out of designs and what was left to the reference."""
+        issued = self.known.issued
+        self.notes.dropped += [(*key, issued, *column) for key, columns in self.dropped.items() for column in columns]
+        self.notes.reference_fits += [
+            (*key, name, issued, reason) for (name, key), reason in self.reference_fits.items()
+        ]
 
     def is_known(self, key: SeriesKey, name: str) -> bool:
         """Whether any figure of the series was out; if not, that is the failure of model ``name``."""
@@ -190,7 +225,7 @@ class Origin:
 
     def fail(self, key: SeriesKey, name: str, reason: str) -> None:
         """Note why ``name`` has no forecast of a series."""
-        self.failures.append((*key, name, self.known.issued, reason))
+        self.notes.failures.append((*key, name, self.known.issued, reason))
 
     def design(self, key: SeriesKey) -> Design:
         """The design of a series on this day, made once."""
@@ -291,14 +326,14 @@ class Origin:
     def add_rows(self, name: str, key: SeriesKey, bounds: pd.DataFrame) -> None:
         """Note a forecast given in logs over the months from the one after the cutoff on."""
         design, months = self.design(key), self.ahead(key[0])
-        volumes = design.to_volume(bounds[BOUNDS].to_numpy()[: len(months)])
-        finite = np.isfinite(volumes).all(axis=1)
+        volumes = design.to_volume(bounds.to_numpy()[: len(months)])
+        finite, issued = np.isfinite(volumes).all(axis=1), self.known.issued
         if len(volumes) < len(months) or not finite.all():
             missing = ", ".join(str(month) for month in months if month not in months[: len(volumes)][finite])
             self.fail(key, name, f"{name} cannot say anything of {missing}.")
         cutoff, last_known = self.known.cutoff(key[0]).ordinal, design.last_known.ordinal
         for month, row in zip(months.asi8[: len(volumes)][finite].tolist(), volumes[finite].tolist(), strict=True):
-            self.rows.append((*key, name, cutoff, month, month - cutoff, *row, last_known))
+            self.notes.rows.append((*key, name, issued, cutoff, month, month - cutoff, *row, last_known))
 
     def ahead(self, product: str) -> pd.PeriodIndex:
         """The months reported of a product, looked up once."""
@@ -314,35 +349,15 @@ class Origin:
         X = X_future.iloc[: self.job.horizon]
         month, other = np.triu_indices(len(X), 1)
         pairs = X.index[month], X.index[other], fitted.correlation(X)[month, other]
-        self.correlations += [(*key, name, self.known.issued, *pair) for pair in zip(*pairs, strict=True)]
+        self.notes.correlations += [(*key, name, self.known.issued, *pair) for pair in zip(*pairs, strict=True)]
 
     def add_effects(self, name: str, key: SeriesKey, effects: pd.DataFrame) -> None:
         """Note what each regressor does to log volume."""
-        found = effects[["estimate", "lower", "upper"]].to_numpy().tolist()
-        self.effects += [
+        found = effects.to_numpy().tolist()
+        self.notes.effects += [
             (*key, name, self.known.issued, regressor, *row)
             for regressor, row in zip(effects.index, found, strict=True)
         ]
-
-    def tables(self) -> Forecasts:
-        """All that was noted, as tables."""
-        issued = self.known.issued
-        dropped = [(*key, issued, *column) for key, columns in self.dropped.items() for column in columns]
-        left = [(*key, name, issued, reason) for (name, key), reason in self.reference_fits.items()]
-        return Forecasts(
-            self._forecasts(),
-            pd.DataFrame(self.effects, columns=EFFECT_COLUMNS),
-            pd.DataFrame(dropped, columns=DROPPED_COLUMNS),
-            pd.DataFrame(self.failures, columns=FAILURE_COLUMNS),
-            pd.DataFrame(self.correlations, columns=CORRELATION_COLUMNS),
-            pd.DataFrame(left, columns=FAILURE_COLUMNS),
-        )
-
-    def _forecasts(self) -> pd.DataFrame:
-        months = ("cutoff", "month", "last_known")
-        rows = pd.DataFrame(self.rows, columns=[name for name in FORECAST_COLUMNS if name != "issued"])
-        periods = {name: months_of(rows[name].to_numpy(dtype="int64")) for name in months}
-        return rows.assign(issued=self.known.issued, **periods)[FORECAST_COLUMNS]
 
 
 def seeded(model: Any, seed: int, key: SeriesKey, issued: date) -> Any:

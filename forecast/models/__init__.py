@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def check_engine(engine: str) -> str:
     return engine
 
 
+@cache
 def load(name: str, engine: str = "reference") -> Model | PanelModel:
     """The model called ``name`` with its default hyper-parameters; only the file that holds it is imported.
 
