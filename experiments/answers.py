@@ -124,14 +124,24 @@ def magnets(results: Path) -> Values:
         "last": str(rows["month"].max()),
     }
     factors = {code: miss_factors(replay, product, code) for code in ("WLD", "USA")}
-    return values | _factor_values(factors) | _hurt(factors) | _shock_values({"with": replay, "without": without})
+    return (
+        values
+        | _factor_values(factors)
+        | _hurt(factors)
+        | _shock_values({"with": replay.forecasts, "without": without.forecasts, "hindsight": hindsight(results)})
+    )
 
 
-def _shock_values(runs: Mapping[str, Replay]) -> Values:
+def hindsight(results: Path) -> pd.DataFrame:
+    """The combination's rows had all been known of what events do."""
+    rows = pd.read_csv(results / "hindsight.csv")
+    return rows.assign(issued=[date.fromisoformat(day) for day in rows["issued"]])
+
+
+def _shock_values(runs: Mapping[str, pd.DataFrame]) -> Values:
     """Mean absolute errors of the issue days of April to July 2025, of the world and the United States together."""
     losses = {}
-    for name, run in runs.items():
-        rows = run.forecasts
+    for name, rows in runs.items():
         rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1) & rows["destination"].isin(["WLD", "USA"])]
         rows = rows[[date(2025, 4, 1) <= day < date(2025, 8, 1) for day in rows["issued"]]]
         losses[name] = float((rows["volume_t"] - rows["actual_t"]).abs().mean())
@@ -140,6 +150,8 @@ def _shock_values(runs: Mapping[str, Replay]) -> Values:
         "shock_with": tonnes(losses["with"]),
         "shock_without": tonnes(losses["without"]),
         "shock_ratio": f"{losses['with'] / losses['without']:.2f}",
+        "shock_hindsight": tonnes(losses["hindsight"]),
+        "hindsight_ratio": f"{losses['hindsight'] / losses['without']:.2f}",
     }
 
 

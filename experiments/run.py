@@ -13,15 +13,17 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 
 import forecast as fc
 from forecast.backtest import backtest_all
 from forecast.evaluate import phases, scores, significance
-from forecast.origin import Forecasts
+from forecast.origin import Forecasts, Job, expect
 from forecast.output import about_run, new_folder, write_run
 from forecast.report.folder import WITHOUT_EVENTS
 from forecast.sources.plain import shipped
@@ -80,6 +82,8 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
         (beside / WITHOUT_EVENTS).mkdir()
         without = replace(world, events=world.events.iloc[:0], truth=None)
         write_replay(beside / WITHOUT_EVENTS, settings | {"events": "none"}, without, jobs, world.events)
+        if settings.get("hindsight"):
+            _write(in_hindsight(settings, world), beside / "hindsight.csv")
         if world.truth is not None:
             answers.recovered(beside, world.truth).pipe(_write, beside / "recovered.csv")
 
@@ -154,6 +158,25 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
         totals=world.totals, engine=settings["engine"], seed=settings["seed"], jobs=jobs,
     )  # fmt: skip
+
+
+def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
+    """The combination's rows of the same backtest, had all been known on every day of what events do.
+
+    Effects are those expected on the day of the last release; volumes and calendar stay as known on each day. It looks
+    ahead, and is there to be compared with what did not.
+    """
+    last = max(world.exports["released"])
+    known: dict[date, Any] = {}
+
+    def expected_later(job: Job, issued: date) -> Any:
+        if last not in known:
+            known[last] = expect(job, last)
+        return known[last]
+
+    with patch("forecast.backtest.expect", expected_later):
+        rows = replayed(settings, world, jobs=1).forecasts
+    return rows[rows["model"] == "combination"].reset_index(drop=True)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

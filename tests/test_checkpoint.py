@@ -22,7 +22,7 @@ from forecast.tables import as_text
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2024, 1, 10)})
 TABLES = [table.name for table in fields(fc.Forecasts)]
-OPTIONS = {"models": ["naive", "theta", "pooled", "combination"], "last": 3, "horizon": 2}
+OPTIONS = {"models": ["naive", "theta", "pooled", "combination"], "last": 3, "horizon": 2, "calibrate": False}
 
 CHILD = """
 import os, signal, sys
@@ -133,7 +133,7 @@ OTHER = {
     "window": ({"window": 48}, "window was null then and 48 now"),
     "seed": ({"seed": 7}, "seed was 0 then and 7 now"),
     "engine": ({"engine": "reference"}, 'engine was "compiled" then and "reference" now'),
-    "calibrate": ({"calibrate": False}, "calibrate was true then and false now"),
+    "calibrate": ({"calibrate": True}, "calibrate was false then and true now"),
     "origins": ({"last": 2}, "origins is not what it was"),
     "models": ({"models": ["naive"]}, 'models was ["naive", "theta", "pooled", "combination"] then and ["naive"] now'),
     "series": ({"destinations": ["USA"]}, "series is not what it was"),

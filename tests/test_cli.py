@@ -46,7 +46,8 @@ def run(*arguments: str) -> Result:
 
 
 def forecast_next(*more: str) -> Result:
-    return run("next", "--exports", "exports.csv", "--events", "events.csv", "--models", QUICK, *more)
+    plain = ["--exports", "exports.csv", "--events", "events.csv", "--models", QUICK, "--no-calibrate"]
+    return run("next", *plain, *more)
 
 
 def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
@@ -61,7 +62,7 @@ def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
     assert "2022-06: United States" in result.stdout
     folder = place / "output" / "next-2023-01-20"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "calibration.csv", "dropped.csv", "failures.csv", "forecasts.csv", "run.json", "table.md",
+        "dropped.csv", "failures.csv", "forecasts.csv", "run.json", "table.md",
     ]  # fmt: skip
     rows = read_run(folder).forecasts
     assert set(zip(rows["destination"], rows["model"], strict=True)) == {
@@ -119,7 +120,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "destination": None,
         "models": QUICK.split(","),
         "engine": "compiled",
-        "calibrate": True,
+        "calibrate": False,
         "horizon": 2,
     }
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped events.csv", "shipped destinations.csv"}
@@ -482,3 +483,16 @@ def test_the_shipped_run(tmp_path: Path) -> None:
     rows = read_run(folder).forecasts
     shown = set(rows.loc[rows["model"] == "combination", "destination"])
     assert {"WLD", "USA", "DEU", "JPN", "KOR", "VNM"} <= shown
+
+
+@pytest.mark.slow
+def test_what_the_combination_learned_is_said_and_kept(place: Path) -> None:
+    """With calibration a line says from how many earlier forecasts, and calibration.csv has a row per forecast."""
+    result = forecast_next("--calibrate", "--output", "run")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^Learned +event months: the models equally, with their own intervals;", result.stdout, re.M) or (
+        re.search(r"^Learned +calm months, from \d+ earlier forecasts: ", result.stdout, re.M)
+    )
+    found = read_run("run")
+    shown = found.forecasts[found.forecasts["model"] == "combination"]
+    assert found.calibration["destination"].tolist() == shown["destination"].tolist()

@@ -25,15 +25,7 @@ from forecast.evaluate import phases, scores, significance
 from forecast.output import read_about
 from forecast.tables import as_text
 
-FILES = [
-    "calibration.csv",
-    "dropped.csv",
-    "failures.csv",
-    "forecasts.csv",
-    "run.json",
-    "scores.csv",
-    "significance.csv",
-]
+FILES = ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
 PARTIAL = "output/backtest-2022-12-20.partial"
 
 
@@ -56,7 +48,7 @@ def run(*arguments: str) -> Result:
 
 def arguments(*more: str) -> list[str]:
     return ["backtest", "--exports", "exports.csv", "--events", "events.csv", "--models", "naive,theta,combination",
-            "--origins", "9", *more]  # fmt: skip
+            "--origins", "9", "--no-calibrate", *more]  # fmt: skip
 
 
 def backtest(*more: str) -> Result:
@@ -125,7 +117,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["cutoffs"] == {"magnets": "2022-11"}
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
-        "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": True,
+        "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": False,
         "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
         "window": None, "refit": 3,
     }  # fmt: skip
@@ -263,7 +255,7 @@ def test_a_foreign_folder_is_left_alone(place: Path) -> None:
 @pytest.mark.slow
 def test_an_audit_without_findings(place: Path) -> None:
     """One line that says how many days were audited, exit 0."""
-    result = backtest("--audit", "--no-calibrate")
+    result = backtest("--audit")
     assert result.exit_code == 0, result.output
     line = "Look-ahead audit: the future of 3 issue days was changed and no number moved.\n"
     assert result.stdout.endswith(line)
@@ -274,7 +266,7 @@ def test_an_audit_with_findings_fails_loudly(place: Path, monkeypatch: pytest.Mo
     """A model that reads the future is named with what moved it, the day, the series and both values; exit 1."""
     leaking = partial(audit.look_ahead_audit, forecast=leaky.leaky_model)
     monkeypatch.setattr(audit, "look_ahead_audit", leaking)
-    result = backtest("--audit", "--models", "naive", "--quiet", "--no-calibrate")
+    result = backtest("--audit", "--models", "naive", "--quiet")
     assert (result.exit_code, result.stdout) == (1, "")
     first, second, *_, last = result.stderr.splitlines()
     assert re.fullmatch(

@@ -17,6 +17,7 @@ BLOCKS = dict(re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)[::-1])
 COMMANDS = re.findall(r"^forecast .*?(?=\s+#|$)", README, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From the first line to the last, and it leaves the picture that it says."""
     monkeypatch.chdir(tmp_path)

@@ -35,9 +35,8 @@ def world(months: int = 60) -> pd.DataFrame:
 
 def run(table: pd.DataFrame, horizon: int = 3, **options: object) -> Forecasts:
     """Forecasts of 20 May 2024, from figures up to April."""
-    return forecast_all(
-        table, calendar(), GROUPS, horizon=horizon, **{"models": MODELS, "issued": ISSUED, "learn": False} | options
-    )
+    plain = {"models": MODELS, "issued": ISSUED, "learn": False, "calibrate": False}
+    return forecast_all(table, calendar(), GROUPS, horizon=horizon, **plain | options)
 
 
 def joint(sd: np.ndarray, correlation: np.ndarray) -> Joint:

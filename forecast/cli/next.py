@@ -29,7 +29,7 @@ from forecast.cli.options import (
     Seed,
     WorkBackend,
 )
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
 
@@ -65,6 +65,7 @@ def next_months(
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
         check_place(folder)
+        tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
             run = _forecast(tables, choice, horizon, seed, jobs, progress)
         sums = sums_of(run, tables, horizon)

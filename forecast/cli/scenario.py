@@ -30,7 +30,7 @@ from forecast.cli.options import (
     ScenarioOutput,
     Seed,
 )
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import write_tables
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def what_may_happen(
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
         folder = output or Path("output") / f"scenario-{choice.issued}"
         check_place(folder)
+        tell_of_compiling(engine, quiet)
         with progress_bar("Forecasting", quiet) as progress:
             found = _branched(tables, choice, additions, lapses, horizon, seed, jobs, progress)
         _write(folder, found, supposed.about(given, choice, found, seed))

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,20 @@ def silent_libraries() -> Iterator[None]:
             yield
     finally:
         logging.disable(former)
+
+
+def tell_of_compiling(engine: str, quiet: bool) -> None:
+    """A line on stderr before the kernels are compiled, which happens once on a machine and takes a while."""
+    import forecast.kernels
+
+    kept_beside = Path(forecast.kernels.__file__).parent / "__pycache__"
+    if quiet or engine != "compiled" or any(kept_beside.glob("*.nbi")):
+        return
+    from forecast.kernels.compiling import notice  # imports numba, which is not needed where the answer is known
+
+    line = notice()
+    if line:
+        typer.echo(line, err=True)
 
 
 @contextmanager
