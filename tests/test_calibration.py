@@ -32,6 +32,7 @@ def run():
     return forecast_all(world(), calendar(EPISODE), GROUPS, models=MODELS)
 
 
+@pytest.mark.slow
 def test_a_live_forecast_is_a_backtest_of_one_day():
     """The last of several days has the same rows, calibration included, when it is asked for alone."""
     table = world()
@@ -94,6 +95,7 @@ def test_with_few_earlier_forecasts_the_models_own_stand():
     np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][VOLUMES[1:]], own)
 
 
+@pytest.mark.slow
 def test_event_months_are_apart_from_calm_ones():
     """An episode that only few earlier cells have seen leaves the models' own intervals in its months."""
     table = world()

@@ -98,9 +98,10 @@ def test_the_folder_holds_what_the_library_says(place: Path) -> None:
     pd.testing.assert_frame_equal(tests[tests["measure"] == "wis"].reset_index(drop=True), wis, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_day_are_those_of_next(place: Path) -> None:
-    """`forecast next --issued D` writes the very lines that the backtest has of that day."""
-    backtest("--output", "past", "--quiet")
+    """`forecast next --issued D` writes the very lines that the backtest has of that day, calibrated ones too."""
+    backtest("--calibrate", "--output", "past", "--quiet")
     run("next", "--exports", "exports.csv", "--events", "events.csv", "--models", "naive,theta,combination",
         "--issued", "2022-08-20", "--output", "live", "--quiet")  # fmt: skip
     live = Path("live/forecasts.csv").read_text().splitlines()[1:]

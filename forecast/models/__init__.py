@@ -43,7 +43,6 @@ def check_engine(engine: str) -> str:
     return engine
 
 
-@cache
 def load(name: str, engine: str = "reference") -> Model | PanelModel:
     """The model called ``name`` with its default hyper-parameters; only the file that holds it is imported.
 
@@ -60,6 +59,12 @@ def load(name: str, engine: str = "reference") -> Model | PanelModel:
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}: choose among {', '.join(MODELS)}.")
     places = MODELS | COMPILED if check_engine(engine) == "compiled" else MODELS
-    module, _, cls = places[name].partition(":")
+    return _made(places[name])
+
+
+@cache
+def _made(place: str) -> Model | PanelModel:
+    """The model at ``module:class``: they do not change, so one of each serves all."""
+    module, _, cls = place.partition(":")
     model: Model | PanelModel = getattr(import_module(module), cls)()
     return model
