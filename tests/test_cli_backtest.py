@@ -83,7 +83,9 @@ def test_a_table_of_scores_and_a_folder(place: Path) -> None:
 @pytest.mark.slow
 def test_the_folder_holds_what_the_library_says(place: Path) -> None:
     """Forecasts with actuals, scores and tests are those of the library's functions on the same tables."""
-    backtest("--output", "run", "--horizon", "2", "--window", "30", "--refit", "2", "--seed", "3", "--quiet")
+    backtest(
+        "--calibrate", "--output", "run", "--horizon", "2", "--window", "30", "--refit", "2", "--seed", "3", "--quiet"
+    )
     exports, events, groups = read_exports("exports.csv"), read_events("events.csv"), read_groups()
     expected = backtest_all(exports, events, groups, models=["naive", "theta", "combination"], last=9, horizon=2,
                             window=30, refit=2, seed=3)  # fmt: skip
