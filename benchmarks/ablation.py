@@ -2,6 +2,7 @@
 
     python benchmarks/ablation.py --exports panel.csv --events calendar.csv --destinations 60
     python benchmarks/ablation.py --product rare_earth_magnets
+    python benchmarks/ablation.py --episodes          the first months under a licence of experiments/04-episodes
 
 Errors of the combination one month ahead are scaled by series (MASE, and the weighted interval score in the same unit).
 A difference is the mean over months of the mean over series, without the part less with it: above zero, the part helps.
@@ -12,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -30,6 +34,7 @@ from forecast.calendar import new_year_shares
 from forecast.calibration import calibrated
 from forecast.combine import VOLUMES
 from forecast.evaluate import add_actuals, diebold_mariano, phases, series_scales
+from forecast.events import SHAPES
 from forecast.metrics import weighted_interval_score
 
 Patches = dict[str, Any]
@@ -110,10 +115,31 @@ def main() -> None:
     parser.add_argument("--codes", nargs="+", help="only these destinations")
     parser.add_argument("--origins", type=int, default=24)
     parser.add_argument("--to", help="the last month forecast, as YYYY-MM")
+    parser.add_argument("--episodes", action="store_true", help="shapes alone, on the episodes in order")
     given = parser.parse_args()
+    if given.episodes:
+        print_episodes()
+        return
     panel = read(given)
     print(f"{', '.join(panel.products)}: {panel.origins} origins\n")
     print_table(panel)
+
+
+def print_episodes() -> None:
+    """The miss of experiments/04-episodes in units of the base, with shapes left out: a row each."""
+    folder = Path(__file__).resolve().parents[1] / "experiments"
+    sys.path.insert(0, str(folder))
+    from episodes import cells
+
+    settings = tomllib.loads((folder / "04-episodes" / "experiment.toml").read_text(encoding="utf-8"))
+    print("| shapes | miss | of the base carried forward | 80 % held | 95 % held |\n|---|---:|---:|---:|---:|")
+    for shapes in (SHAPES, ("step", "anticipation"), ("step", "temporary"), ("step",)):
+        with patch("forecast.design.SHAPES", shapes):
+            found = cells(settings)
+        miss, base = found["error"].mean(), found["error_base"].mean()
+        held = [found["actual_t"].between(found[f"lower_{level}"], found[f"upper_{level}"]).sum() for level in (80, 95)]
+        of_all = " | ".join(f"{count} of {len(found)}" for count in held)
+        print(f"| {', '.join(shapes)} | {miss:.3f} | {miss / base:.3f} | {of_all} |", flush=True)
 
 
 def read(given: argparse.Namespace) -> Panel:
