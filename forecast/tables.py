@@ -40,7 +40,7 @@ DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
 FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
 CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
 CALIBRATION_COLUMNS = [
-    "product", "destination", "issued", "month", "phase", "weight_theta", "weight_arima", "weight_prophet",
+    "product", "destination", "issued", "month", "horizon", "phase", "weight_theta", "weight_arima", "weight_prophet",
     "weight_pooled", "shift", "cells", "factor_80", "factor_95",
 ]  # fmt: skip
 SUM_COLUMNS = [
