@@ -16,10 +16,9 @@ import pandas as pd
 from forecast.backtest import estimation_days, expected
 from forecast.design import Design
 from forecast.events import Members
-from forecast.kernels import KernelError
 from forecast.kernels.prophet import NOISE_SD
 from forecast.models import COMPILED, ENGINES, check_engine, load
-from forecast.models.protocol import BOUNDS, FitError, Fitted, SeriesKey, beliefs
+from forecast.models.protocol import BOUNDS, Fitted, SeriesKey, beliefs
 from forecast.origin import Forecasts, Job, Origin, origin_on
 from forecast.tables import stacked
 from forecast.work import spread
@@ -132,7 +131,7 @@ def redone(job: Job, fit: Drawn) -> Redone:
     try:
         fitted, order, gain = by_library(origin, key)
         ahead = fitted.predict(origin.design(key).X_future)
-    except (FitError, KernelError) as error:
+    except ValueError as error:  # FitError, KernelError, and what statsmodels itself refuses
         return Redone(pd.DataFrame(columns=BOUNDS, index=pd.PeriodIndex([], freq="M"), dtype=float), reason=str(error))
     return Redone(pd.DataFrame(origin.design(key).to_volume(ahead.to_numpy()), ahead.index, BOUNDS), order, gain)
 

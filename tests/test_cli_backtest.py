@@ -156,8 +156,8 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
         "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": True,
-        "origins": 9, "from": None, "to": None, "vintage": "latest", "parity": 4, "horizon": 1,
-        "window": None, "refit": 3,
+        "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
+        "window": None, "refit": 3, "parity": 4,
     }  # fmt: skip
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped destinations.csv"}
 

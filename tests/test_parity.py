@@ -190,11 +190,12 @@ def test_fits_left_to_the_reference_are_not_among_them(run: Forecasts):
         assert nothing.columns.tolist() == PARITY_COLUMNS
 
 
-def test_what_the_library_cannot_is_said(run: Forecasts, monkeypatch: pytest.MonkeyPatch):
-    """Its reason stands in the row, which has no number of the library."""
+@pytest.mark.parametrize("error", [FitError, ValueError], ids=lambda error: error.__name__)
+def test_what_the_library_cannot_is_said(error: type, run: Forecasts, monkeypatch: pytest.MonkeyPatch):
+    """Its reason, ours or statsmodels' own, stands in the row, which has no number of the library."""
 
     def refuse(model, y, X, prior=None):
-        raise FitError("arima is not in the mood.")
+        raise error("arima is not in the mood.")
 
     monkeypatch.setattr(Arima, "fit", refuse)
     found = sample(run, count=1)
