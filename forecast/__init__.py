@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from forecast.models import load
     from forecast.origin import Forecasts
     from forecast.output import read_run
+    from forecast.parity import parity_sample
     from forecast.plots import plot_forecast
     from forecast.proposals import proposed_events
     from forecast.responses import learned_effects
@@ -35,6 +36,7 @@ _HOMES = {
     "learned_effects": "forecast.responses",
     "load": "forecast.models",
     "look_ahead_audit": "forecast.audit",
+    "parity_sample": "forecast.parity",
     "plot_forecast": "forecast.plots",
     "proposed_events": "forecast.proposals",
     "read_destinations": "forecast.sources.plain",
@@ -58,6 +60,7 @@ __all__ = [
     "learned_effects",
     "load",
     "look_ahead_audit",
+    "parity_sample",
     "plot_forecast",
     "proposed_events",
     "read_destinations",

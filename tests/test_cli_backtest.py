@@ -19,7 +19,7 @@ import pytest
 import simulated
 from typer.testing import CliRunner, Result
 
-from forecast import audit, cli, read_events, read_exports, read_groups, read_run
+from forecast import audit, cli, parity_sample, read_events, read_exports, read_groups, read_run
 from forecast.backtest import backtest_all
 from forecast.evaluate import phases, scores, significance
 from forecast.output import read_about
@@ -112,6 +112,36 @@ def test_the_rows_of_a_day_are_those_of_next(place: Path) -> None:
     assert [line for line in past if ",2022-08-20," in line] == live
 
 
+@pytest.mark.slow
+def test_a_backtest_states_its_parity(place: Path) -> None:
+    """A line under the scores, and a table of the library's function on the same run, tables and options."""
+    result = backtest("--models", "naive,arima,prophet", "--origins", "2", "--parity", "3", "--output", "run",
+                      "--window", "30", "--horizon", "2", "--seed", "5")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"^Parity: 3 random fits redone by statsmodels and Prophet; medians differ by at most \d\.\d\d %,"
+        r" and no library fit is likelier\.\n\nEvery model's numbers are in run\.\n\Z",
+        result.stdout,
+        re.M,
+    )
+    tables = read_exports("exports.csv"), read_events("events.csv"), read_groups()
+    expected = parity_sample(read_run("run"), *tables, count=3, window=30, horizon=2, seed=5)
+    assert len(expected) == 6
+    as_text(expected).to_csv("expected.csv", index=False)
+    assert Path("run/parity.csv").read_text() == Path("expected.csv").read_text()
+    assert read_about("run")["arguments"]["parity"] == 3
+
+
+@pytest.mark.parametrize("more", [("--parity", "0"), ("--engine", "reference")], ids=["none", "reference"])
+def test_where_no_parity_is_asked_or_none_is_there(place: Path, more: tuple[str, str]) -> None:
+    """Neither a line nor a table."""
+    result = backtest("--models", "naive,arima", "--destination", "USA", "--origins", "1", "--no-calibrate",
+                      "--output", "run", *more)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "Parity" not in result.stdout
+    assert not Path("run/parity.csv").exists()
+
+
 def test_run_json_says_what_was_asked(place: Path) -> None:
     """Arguments, seed, last issue day, cutoff and inputs; not the folder, nor the number of processes."""
     backtest("--quiet", "--seed", "4", "--refit", "3", "--destination", "USA")
@@ -122,7 +152,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
         "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": False,
         "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
-        "window": None, "refit": 3,
+        "window": None, "refit": 3, "parity": 4,
     }  # fmt: skip
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped destinations.csv"}
 

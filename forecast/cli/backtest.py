@@ -26,6 +26,7 @@ from forecast.cli.options import (
     Jobs,
     Models,
     Origins,
+    Parity,
     PastOutput,
     Products,
     Quiet,
@@ -37,7 +38,7 @@ from forecast.cli.options import (
     Window,
     WorkBackend,
 )
-from forecast.cli.replay import Replay, made, past_days
+from forecast.cli.replay import Replay, made, past_days, redone_by_libraries
 from forecast.cli.speaking import plain_refusals, screen, silent_libraries
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
@@ -68,6 +69,7 @@ def past_months(
     address: Address = None,
     engine: Engine = "compiled",
     calibrate: Calibrate = True,
+    parity: Parity = 4,
     resume: Resume = False,
     audit: Audit = False,
     quiet: Quiet = False,
@@ -78,7 +80,7 @@ def past_months(
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
         with cluster(backend.value, address, jobs) as jobs:
-            replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value)
+            replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value, parity)
             folder = output or Path("output") / f"backtest-{replay.last_issued}"
             _replayed(replay, folder, given, resume, quiet)
             if audit:
@@ -89,7 +91,7 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     """Make the run, or go on with it, write its folder, and print how good it was."""
     import forecast as fc
     from forecast.output import check_place
-    from forecast.report.scoreboard import judged, print_scoreboard
+    from forecast.report.scoreboard import judged, parity_sentence, print_scoreboard
 
     check_place(folder)
     about, tables = replay.about(given), replay.tables
@@ -97,10 +99,14 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     run = made(replay, partial, about, resume, quiet)
     scored, tested = judged(run, tables.exports, tables.events, tables.groups)
     sums = sums_of(run, tables, replay.options["horizon"])
-    _write(folder, run, about, tables_of_sums(sums) | {"scores": scored, "significance": tested})
+    parity = redone_by_libraries(replay, run)
+    more = {"scores": scored, "significance": tested} | ({"parity": parity} if len(parity) else {})
+    _write(folder, run, about, tables_of_sums(sums) | more)
     fc.Checkpoint(partial).remove()
     if not quiet:
         print_scoreboard(run, scored, tested, replay.choice.models, screen())
+        if len(parity):
+            typer.echo(f"{parity_sentence(parity)}\n")
         typer.echo(f"Every model's numbers are in {folder}.")
 
 

@@ -235,6 +235,11 @@ Audit = Annotated[
     typer.Option("--audit", help="Afterwards change everything that came later than three of the days, forecast on "
                  "them again, and fail if a single number moves."),
 ]  # fmt: skip
+Parity = Annotated[
+    int,
+    typer.Option("--parity", min=0, metavar="K", help="Afterwards redo so many random fits of arima and prophet by "
+                 "statsmodels and Prophet, and say how far the compiled engine is from them; 0 for none."),
+]  # fmt: skip
 
 # report --------------------------------------------------------------------------------------------------------------
 

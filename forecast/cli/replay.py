@@ -1,4 +1,4 @@
-"""A backtest as asked for: its days, how it is made and resumed, and what is said of it."""
+"""A backtest as asked for: its days, how it is made, resumed and redone in part, and what is said of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Replay:
-    """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name."""
+    """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name.
+
+    ``parity`` says how many of its fits the libraries redo.
+    """
 
     tables: Tables
     choice: Choice
@@ -34,6 +37,7 @@ class Replay:
     first: str | None
     to: str | None
     vintage: Vintage
+    parity: int
 
     @property
     def last_issued(self) -> date:
@@ -50,6 +54,7 @@ class Replay:
             "from": self.first,
             "to": self.to,
             "vintage": self.vintage,
+            "parity": self.parity,
             **{name: value for name, value in self.options.items() if name != "seed"},
         }
         last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
@@ -121,6 +126,23 @@ def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, 
     except KeyboardInterrupt:
         typer.echo(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
         raise typer.Exit(130) from None
+
+
+def redone_by_libraries(replay: Replay, run: Forecasts) -> pd.DataFrame:
+    """Random fits of the run redone by statsmodels and Prophet; without rows where the kernels fitted none."""
+    import forecast as fc
+
+    tables = replay.tables
+    return fc.parity_sample(
+        run,
+        tables.exports,
+        tables.events,
+        tables.groups,
+        count=replay.parity,
+        totals=tables.totals,
+        engine=replay.choice.engine,
+        **replay.options,
+    )
 
 
 def _period(month: str | None) -> pd.Period | None:

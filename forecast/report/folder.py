@@ -14,6 +14,7 @@ import pandas as pd
 from forecast.backtest import MODELS
 from forecast.evaluate import SIGNIFICANCE_COLUMNS, phases
 from forecast.output import OutputError, read_about
+from forecast.parity import PARITY_COLUMNS
 from forecast.report.outlook import records
 from forecast.sources.plain import SHIPPED, read_destinations, read_events, read_exports, read_groups, shipped
 from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS, SCORE_COLUMNS
@@ -28,6 +29,7 @@ TABLES = {
     "effects": EFFECT_COLUMNS,
     "dropped": DROPPED_COLUMNS,
     "failures": FAILURE_COLUMNS,
+    "parity": PARITY_COLUMNS,
 }
 NEEDED = ("forecasts", "scores")
 """Without these two a folder is no backtest; any other table may be missing and is then empty."""
@@ -35,7 +37,8 @@ NEEDED = ("forecasts", "scores")
 _DAYS = ("issued",)
 _MONTHS = ("cutoff", "month", "last_known")
 _COUNTS = ("horizon", "n", "n_mase", "months", "held")
-_TEXTS = ("product", "destination", "model", "regressor", "reason", "slice", "against", "measure", "verdict")
+_TEXTS = ("product", "destination", "model", "regressor", "reason", "slice", "against", "measure", "verdict",
+          "order")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Replay:
     ----------
     folder, about
         Where it is, and what its ``run.json`` says.
-    forecasts, scores, significance, effects, dropped, failures
+    forecasts, scores, significance, effects, dropped, failures, parity
         Its tables, typed. Volumes in tonnes, effects in logs. ``forecasts`` has ``actual_t`` (NaN where none is out)
         and ``phase`` (`forecast.evaluate.phases`), which is missing where the calendar is not at hand.
     events, exports
@@ -67,6 +70,7 @@ class Replay:
     effects: pd.DataFrame
     dropped: pd.DataFrame
     failures: pd.DataFrame
+    parity: pd.DataFrame
     events: pd.DataFrame | None
     exports: pd.DataFrame | None
     missing: tuple[str, ...]

@@ -14,6 +14,7 @@ from rich.text import Text
 from forecast.evaluate import SIGNIFICANCE_COLUMNS, Measure, phases, scores, significance
 from forecast.events import Members
 from forecast.origin import Forecasts
+from forecast.parity import FIT
 from forecast.report.outlook import spoken
 from forecast.report.table import percent, tonnes
 
@@ -26,6 +27,10 @@ SHOWN_SLICES = {
 }
 IN_WORDS = {"mae_t": "in tonnes", "mase": "each series alike", "wis": "intervals included"}
 """What a test by each measure is about."""
+LIBRARIES = {"arima": "statsmodels", "prophet": "Prophet"}
+"""Who redoes a fit of the kernels."""
+LIKELIER = 0.01
+"""How much higher a log-likelihood is, at least, where a fit counts as the likelier."""
 
 
 def judged(
@@ -109,3 +114,25 @@ def sentences(tests: pd.DataFrame, model: str) -> Iterator[str]:
             months = SHOWN_SLICES[str(row.slice)].capitalize()
             verb = "has the" if str(row.verdict).startswith("same") else "is"
             yield f"{months}, {IN_WORDS[str(row.measure)]}: {model} {verb} {row.verdict}."
+
+
+def parity_sentence(parity: pd.DataFrame) -> str:
+    """How closely the compiled engine agrees with the libraries (`forecast.parity`, at least one row).
+
+    Examples
+    --------
+    >>> day = {"model": ["arima"], "product": "magnets", "destination": "USA", "issued": "2025-05-20", "reason": ""}
+    >>> parity_sentence(pd.DataFrame(day | {"difference": -0.00019, "gain": 0.1}))
+    'Parity: 1 random fit redone by statsmodels; medians differ by at most 0.02 %, and no library fit is likelier.'
+    """
+    fits = parity.drop_duplicates(FIT)
+    redone = fits[fits["reason"] == ""]
+    count = f"{len(fits)} random fit{'s' * (len(fits) > 1)}"
+    libraries = " and ".join(name for model, name in LIBRARIES.items() if (fits["model"] == model).any())
+    if redone.empty:
+        return f"Parity: {libraries} could redo none of {count}."
+    apart = np.ceil(1e4 * np.expm1(parity["difference"].abs().max())) / 100
+    failed = f"{len(fits) - len(redone)} could not be redone; " if len(redone) < len(fits) else ""
+    likelier = int((redone["gain"] < -LIKELIER).sum())
+    verdict = f"{likelier or 'no'} library fit{'s are' if likelier > 1 else ' is'} likelier"
+    return f"Parity: {count} redone by {libraries}; {failed}medians differ by at most {apart:.2f} %, and {verdict}."

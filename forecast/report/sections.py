@@ -31,7 +31,9 @@ from forecast.report.findings import (
 from forecast.report.folder import Replay
 from forecast.report.outlook import records
 from forecast.report.words import (
+    agreement,
     held_in_words,
+    logs,
     nothing_added,
     percent,
     plain,
@@ -120,7 +122,7 @@ def _block(sentences: Sequence[str]) -> Html:
 
 
 def what_was_asked(replay: Replay) -> list[Piece]:
-    """Arguments, data with sha256, issue days, versions."""
+    """Arguments, data with sha256, issue days, versions, and how closely compiled fits agree with the libraries."""
     about, rows = replay.about, replay.forecasts
     facts = {
         "products": count_words(said(product) for product in replay.products),
@@ -139,7 +141,36 @@ def what_was_asked(replay: Replay) -> list[Piece]:
     return [
         table({"what": list(facts), "value": list(facts.values())}, words=["what", "value"]),
         *(paragraph(sentence) for sentence in replay.missing),
+        *_parity(replay),
     ]
+
+
+def _parity(replay: Replay) -> list[Piece]:
+    """Fits of the compiled engine beside those of the libraries."""
+    rows = replay.parity
+    if rows.empty:
+        return [paragraph(agreement(replay))]
+    columns = {
+        "product": [said(product) for product in rows["product"]],
+        "destination": [replay.name(code) for code in rows["destination"]],
+        "model": rows["model"],
+        "order": rows["order"],
+        "issued": rows["issued"],
+        "month": rows["month"],
+        "compiled, t": [plain(t) for t in rows["compiled_t"]],
+        "library, t": [plain(t) for t in rows["reference_t"]],
+        "log of the ratio": [logs(ratio) for ratio in rows["difference"]],
+        "log of the ratio of 80 % widths": [logs(ratio) for ratio in rows["width"]],
+        "gain": [logs(gain) for gain in rows["gain"]],
+        "not redone because": rows["reason"],
+    }
+    words = ["product", "destination", "model", "order", "not redone because"]
+    note = (
+        "The libraries had the same months, regressors, priors and orders. Gain: the library's own log-likelihood or"
+        " log posterior at the compiled fit, less that at its own; above zero the compiled fit is the likelier."
+    )
+    shown = f"<details><summary>compiled fits beside the libraries</summary>{table(columns, words).text}</details>"
+    return [paragraph(agreement(replay)), Html(shown), paragraph(note)]
 
 
 def _argument(value: Any) -> str:

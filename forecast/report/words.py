@@ -20,6 +20,7 @@ from forecast.report.findings import (
 )
 from forecast.report.folder import WITHOUT_EVENTS, Replay
 from forecast.report.outlook import records
+from forecast.report.scoreboard import parity_sentence
 
 
 def tonnes(volume_t: float) -> str:
@@ -71,6 +72,17 @@ def times(factor: float) -> str:
     if factor < 0.005:
         return "×<0.01"
     return f"×{factor:.2f}" if factor < 0.995 else f"×{factor:.1f}" if factor < 9.95 else f"×{factor:.0f}"
+
+
+def logs(difference: float) -> str:
+    """A small difference of logs with its sign; a dash where there is none.
+
+    Examples
+    --------
+    >>> logs(-0.03216), logs(0.0000174), logs(0.0), logs(float("nan"))
+    ('-0.032', '+1.7e-05', '+0', '–')
+    """
+    return "–" if np.isnan(difference) else f"{difference:+.2g}"
 
 
 def said(product: str) -> str:
@@ -179,6 +191,15 @@ def nothing_added(replay: Replay) -> str:
         "The same run without events is not beside this one: it was not run. With the same options,"
         f" forecast backtest --events none --output FOLDER/{WITHOUT_EVENTS} puts it there."
     )
+
+
+def agreement(replay: Replay) -> str:
+    """How closely the compiled engine agrees with the libraries, or why that is not known."""
+    if len(replay.parity):
+        return parity_sentence(replay.parity)
+    if replay.about.get("arguments", {}).get("engine") == "reference":
+        return "Parity: the reference engine is statsmodels and Prophet themselves."
+    return "Parity with statsmodels and Prophet was not measured."
 
 
 def _ran_without(about: dict[str, Any]) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from replays import ACTUALS, ERRORS, MONTHS, digest, write_backtest
+from replays import ACTUALS, ERRORS, MONTHS, digest, write, write_backtest
 
 from forecast.output import OutputError
-from forecast.report import findings, words
+from forecast.report import findings, sections, words
 from forecast.report.folder import Replay, actuals_of, read_replay
 
 
@@ -223,3 +223,61 @@ def test_a_month_without_exports_is_a_factor_only_where_something_was_forecast()
     rows = pd.DataFrame({"volume_t": [0.0, 50.0], "actual_t": [0.0, 0.0], "upper_95": [100.0, 100.0]})
     assert np.isnan(findings.factors(rows)[0])
     assert [words.times(factor) for factor in findings.factors(rows)] == ["–", "×∞"]
+
+
+# Parity --------------------------------------------------------------------------------------------------------------
+
+
+def parity(**columns: object) -> pd.DataFrame:
+    """Two fits of one day, the first of two months; ``columns`` over them."""
+    rows = {
+        "product": "magnets", "destination": "USA", "model": ["arima", "arima", "prophet"],
+        "issued": date(2025, 3, 20), "month": [*MONTHS[:2], MONTHS[0]], "order": ["(0,1,1)", "(0,1,1)", ""],
+        "compiled_t": [100.0, 100.0, 90.0], "reference_t": [100.0, 99.0, 90.0],
+        "difference": [0.0, np.log(100 / 99), 0.0], "width": [0.0, 0.001, 0.0], "gain": [0.1, 0.1, -0.5],
+        "reason": "",
+    }  # fmt: skip
+    return pd.DataFrame(rows | columns)
+
+
+def test_parity_in_a_sentence(replay: Replay):
+    """Fits are counted and not months; 100 against 99 t is 1.02 % at most; a posterior lower by a half is likelier."""
+    assert words.agreement(replace(replay, parity=parity())) == (
+        "Parity: 2 random fits redone by statsmodels and Prophet; medians differ by at most 1.02 %,"
+        " and 1 library fit is likelier."
+    )
+
+
+def test_parity_that_could_not_be_measured(replay: Replay):
+    """What was not redone is counted; nothing measured is said, and the reference needs no measure."""
+    reason = ["arima has no likelihood.", "arima has no likelihood.", ""]
+    lost = {"difference": [np.nan, np.nan, -1e-7], "gain": [np.nan, np.nan, 0.0]}
+    assert words.agreement(replace(replay, parity=parity(reason=reason, **lost))) == (
+        "Parity: 2 random fits redone by statsmodels and Prophet; 1 could not be redone; medians differ by at most"
+        " 0.01 %, and no library fit is likelier."
+    )
+    assert words.agreement(replace(replay, parity=parity(reason="No.", difference=np.nan, gain=np.nan))) == (
+        "Parity: statsmodels and Prophet could redo none of 2 random fits."
+    )
+    assert words.agreement(replay) == "Parity with statsmodels and Prophet was not measured."
+    about = {"arguments": {"engine": "reference"}}
+    assert words.agreement(replace(replay, about=about)) == (
+        "Parity: the reference engine is statsmodels and Prophet themselves."
+    )
+
+
+def test_parity_is_read_from_its_folder_and_shown(tmp_path: Path):
+    """The table comes back as it was written, and stands under what was asked, in logs to two digits."""
+    run = write_backtest(tmp_path / "run")
+    write(parity(), run / "parity.csv")
+    again = read_replay(run)
+    pd.testing.assert_frame_equal(again.parity, parity(), check_dtype=False)
+    *_, sentence, shown, note = [piece.text for piece in sections.what_was_asked(again)]
+    assert "medians differ by at most 1.02 %" in sentence
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", shown)[12:24] == [
+        "magnets", "United States", "arima", "(0,1,1)", "2025-03-20", "2025-04", "100", "99.0",
+        "+0.01", "+0.001", "+0.1", "",
+    ]  # fmt: skip
+    assert "above zero the compiled fit is the likelier" in note
+    (*_, nothing) = sections.what_was_asked(read_replay(write_backtest(tmp_path / "other")))
+    assert nothing.text == "<p>Parity with statsmodels and Prophet was not measured.</p>"
