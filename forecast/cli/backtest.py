@@ -39,7 +39,7 @@ from forecast.cli.options import (
     WorkBackend,
 )
 from forecast.cli.replay import Replay, made, past_days, redone_by_libraries
-from forecast.cli.speaking import plain_refusals, screen, silent_libraries
+from forecast.cli.speaking import plain_refusals, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
 
@@ -94,6 +94,7 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     from forecast.report.scoreboard import judged, parity_sentence, print_scoreboard
 
     check_place(folder)
+    tell_of_compiling(replay.choice.engine, quiet)
     about, tables = replay.about(given), replay.tables
     partial = folder.with_name(f"{folder.name}.partial")
     run = made(replay, partial, about, resume, quiet)

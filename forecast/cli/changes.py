@@ -11,7 +11,7 @@ import typer
 from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ def unexplained(
         from forecast.report.changes import print_changes
 
         _, tables, choice = asked(exports, events, product, destination, None, engine, issued)
+        tell_of_compiling(engine, quiet)
         found = _found(tables, choice, jobs, quiet)
         if output is not None:
             _write(output, found.events)

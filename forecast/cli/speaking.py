@@ -72,16 +72,20 @@ def silent_libraries() -> Iterator[None]:
 
 def tell_of_compiling(engine: str, quiet: bool) -> None:
     """A line on stderr before the kernels are compiled, which happens once on a machine and takes a while."""
-    import forecast.kernels
-
-    kept_beside = Path(forecast.kernels.__file__).parent / "__pycache__"
-    if quiet or engine != "compiled" or any(kept_beside.glob("*.nbi")):
-        return
-    from forecast.kernels.compiling import notice  # imports numba, which is not needed where the answer is known
-
-    line = notice()
+    line = _notice() if engine == "compiled" and not quiet else None
     if line:
         typer.echo(line, err=True)
+
+
+def _notice() -> str | None:
+    """What there is to say of compiling; numba is imported only where no compiled code lies beside the kernels."""
+    import forecast.kernels
+
+    if any((Path(forecast.kernels.__file__).parent / "__pycache__").glob("*.nbi")):
+        return None
+    from forecast.kernels.compiling import notice
+
+    return notice()
 
 
 @contextmanager

@@ -256,6 +256,8 @@ def _start(order: Order, seasonal_order: Order) -> np.ndarray:
 def _sarimax(training: Training, order: Order, seasonal_order: Order, as_states: bool = False, **options: Any) -> Any:
     """Statsmodels' model, its coefficients either parameters or states that start at the prior (or diffuse)."""
     count = training.X.shape[1]
+    if order[1] == 0:
+        _refuse_constant(training)
     if as_states:
         burn = 0 if options.get("simple_differencing") else order[1] + SEASON * seasonal_order[1]
         options |= {"mle_regression": False, "loglikelihood_burn": burn}
@@ -272,6 +274,14 @@ def _sarimax(training: Training, order: Order, seasonal_order: Order, as_states:
         states = (model.k_states - count, model.k_states)
         model.ssm.initialization.set(states, "known", constant=mean, stationary_cov=np.diag(sd**2))
     return model
+
+
+def _refuse_constant(training: Training) -> None:
+    """Refuse a regressor that never moves: statsmodels does not take it beside a constant, whatever is known of it."""
+    columns = zip(training.regressors, training.X.T, strict=False)  # none where the coefficients are taken off already
+    still = [name for name, column in columns if column[0] != 0 and np.ptp(column) == 0]
+    if still:
+        raise FitError(f"arima: {', '.join(still)} never moves, which statsmodels does not take beside a constant.")
 
 
 def _maximise(model: Any, start: np.ndarray, optimisers: dict[str, dict[str, float]]) -> tuple[Any, bool]:

@@ -307,6 +307,15 @@ def test_parameters_without_a_likelihood_are_a_reason_not_a_crash(monkeypatch):
         Arima().fit(airline(), regressors())
 
 
+def test_a_regressor_that_never_moves_is_refused_by_name():
+    """With a prior it could be told from the constant, but statsmodels does not take it."""
+    y, X = noise(), regressors()[[]].assign(tax=1.0)
+    prior = pd.DataFrame({"mean": [0.0], "sd": [0.5]}, index=["tax"])
+    message = "arima: tax never moves, which statsmodels does not take beside a constant."
+    with pytest.raises(FitError, match=f"^{re.escape(message)}$"):
+        Arima((0, 0, 0), (0, 0, 0)).fit(y, X, prior)
+
+
 def test_predict_refuses_other_months_or_columns():
     """The horizon goes on from the last month of y, with the columns of training."""
     fit = Arima((0, 1, 1), WHITE).fit(airline(), regressors())
