@@ -71,14 +71,12 @@ def _nothing(keys: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 class _Replay:
     """The members' forecasts of one product on all days at hand, a row a cell.
 
-    ``phase`` is that of the calendar (`forecast.evaluate.phases`), ``first`` says whether the month of a cell came out
-    first after its cutoff, ``series`` is the place of its destination.
+    ``phase`` is that of the calendar (`forecast.evaluate.phases`), ``series`` is the place of its destination.
     """
 
     releases: Releases
     cells: Cells
     phase: np.ndarray
-    first: np.ndarray
     series: np.ndarray
 
     @property
@@ -89,18 +87,19 @@ class _Replay:
     @classmethod
     def of(cls, forecasts: pd.DataFrame, releases: Releases, events: pd.DataFrame, groups: Members) -> _Replay:
         cells = laid_out(forecasts)
-        cutoffs = cells.keys["cutoff"].unique()
-        reach = {cutoff: max(releases.together(cutoff + 1)) for cutoff in cutoffs}
-        first = (cells.keys["month"] <= cells.keys["cutoff"].map(reach)).to_numpy()
         phase = phases(cells.keys, events, groups).astype(str).to_numpy(dtype=object)
-        return cls(releases, cells, phase, first, pd.factorize(cells.keys["destination"])[0])
+        return cls(releases, cells, phase, pd.factorize(cells.keys["destination"])[0])
 
     def take(self, chosen: np.ndarray) -> _Replay:
         """Some of the cells."""
         cells = Cells(self.cells.keys[chosen].reset_index(drop=True), self.cells.volumes[chosen])
-        return replace(
-            self, cells=cells, phase=self.phase[chosen], first=self.first[chosen], series=self.series[chosen]
-        )
+        return replace(self, cells=cells, phase=self.phase[chosen], series=self.series[chosen])
+
+    def first(self, issued: date) -> np.ndarray:
+        """Whether the month of each cell came out first after its cutoff, as far as was known on a day."""
+        known = self.releases.until(issued)
+        reach = {cutoff: max(known.together(cutoff + 1)) for cutoff in self.cells.keys["cutoff"].unique()}
+        return np.asarray(self.cells.keys["month"] <= self.cells.keys["cutoff"].map(reach))
 
 
 def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -108,13 +107,12 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     days = [*earlier_days(replay.releases, issued), issued]
     places = {day: place for place, day in enumerate(days)}
     place = replay.cells.keys["issued"].map(places).fillna(-1).to_numpy(dtype=int)
-    chosen = (place >= 0) & (replay.first | (place == places[issued]))
-    here, origin = replay.take(chosen), place[chosen]
+    near, origin = replay.take(place >= 0), place[place >= 0]
+    chosen = near.first(issued) | (origin == places[issued])
+    here, origin = near.take(chosen), origin[chosen]
     today = origin == places[issued]
     if not today.any():
-        return as_rows(replay.cells.keys.iloc[:0], np.empty((0, len(VOLUMES)))), pd.DataFrame(
-            columns=CALIBRATION_COLUMNS
-        )
+        return _nothing(replay.cells.keys)
     actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
     weights = _weights(here, actual)
     volumes = weighted_median(here.cells.volumes, weights)
@@ -142,14 +140,21 @@ def _actuals(keys: pd.DataFrame, releases: Releases, issued: date) -> np.ndarray
 
 
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
-    """Weights of the models for every cell: one set for calm cells, one for the others, equal with few of them."""
+    """Weights of the models for every cell: one set for calm cells, one for the others, equal with few of them.
+
+    A model without any forecast has none; cells that a model lacks teach nothing.
+    """
     members = len(MEMBERS)
     errors = log_errors(actual[:, None], here.cells.volumes[:, :members, 0])
-    whole = np.isfinite(errors).all(axis=1)
+    there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, 0]).any(axis=0))
+    whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
     for kind in (here.calm, ~here.calm):
-        seen = whole & kind
-        weights[kind, :members] = precision_weights(errors[seen]) if seen.sum() >= ENOUGH else 1 / members
+        seen, weight = whole & kind, np.full(members, 1 / members)
+        if len(there) and seen.sum() >= ENOUGH:
+            weight = np.zeros(members)
+            weight[there] = precision_weights(errors[seen][:, there])
+        weights[kind, :members] = weight
     return weights
 
 

@@ -61,15 +61,21 @@ class Releases:
         month, volume_t = rows["month"].array.asi8, rows["volume_t"].to_numpy(dtype=float)
         return cls(destinations, released[order], month[order], place[order], volume_t[order])
 
+    def until(self, issued: date) -> Releases:
+        """What was out by a day."""
+        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
+        columns = (self.released, self.month, self.place, self.volume_t)
+        return Releases(self.destinations, *(column[:count] for column in columns))
+
     def known_on(self, issued: date) -> pd.DataFrame | None:
         """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were."""
-        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
-        if not count:
+        known = self.until(issued)
+        month, place = known.month, known.place
+        if not len(month):
             return None
-        month, place = self.month[:count], self.place[:count]
         first = int(month.min())
         volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
-        volumes[month - first, place] = self.volume_t[:count]  # in order, so that of one cell the last stays
+        volumes[month - first, place] = known.volume_t  # in order, so that of one cell the last stays
         heard_of = np.unique(place)
         months = months_of(np.arange(first, first + len(volumes))).rename("month")
         codes = pd.Index(self.destinations[heard_of], name="destination")

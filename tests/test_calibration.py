@@ -115,6 +115,19 @@ def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
     np.testing.assert_allclose(large.forecasts[VOLUMES], 1000 * run.forecasts[VOLUMES], rtol=1e-6)
 
 
+def test_weights_are_learned_among_the_models_at_hand():
+    """Of two models the one that knows nothing of the season weighs less, and those not asked for weigh nothing."""
+    season = 100 * np.exp(np.sin(2 * np.pi * np.arange(96) / 12))
+    noise = np.exp(0.1 * np.random.default_rng(1).normal(size=(4, 96)))
+    table = exports({f"D{place}": row for place, row in enumerate(season * noise)}, start="2016-01")
+    found = forecast_all(table, calendar(), GROUPS, models=["theta", "prophet", "combination"])
+    weights = found.calibration[[f"weight_{name}" for name in MEMBERS]]
+    assert (weights[["weight_arima", "weight_pooled"]] == 0).all(axis=None)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert (weights["weight_prophet"] > 0).all()
+    assert not np.isclose(weights["weight_prophet"], 0.5, atol=0.01).any()
+
+
 def test_earlier_days_are_the_last_origins_before():
     """The day itself is none of them, and a day between two origins counts the one before."""
     releases = archive(world(months=40))["magnets"]
