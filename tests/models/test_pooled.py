@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from forecast.models import pooled
 from forecast.models.naive import Naive
 from forecast.models.pooled import DISTANCES, Pooled, PooledFit, SparseFit, krige
 from forecast.models.protocol import BOUNDS
@@ -317,3 +318,21 @@ def test_a_sparse_destination_may_have_regressors_of_its_own() -> None:
     sd = [half_width(fit.predict(calm + step)).iloc[0] / 1.2815515655446004 for step in (0, 1)]
     assert sd[1] ** 2 - sd[0] ** 2 == pytest.approx(2 * 0.5**2)
     np.testing.assert_allclose(fit.effects(), [[0, -0.98, 0.98]] * 2, atol=1e-3)
+
+
+def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the stated rows are made at a time, since those of a large panel together are gigabytes."""
+    logs, _ = simulated(3)
+    panel = panel_of(logs[:MONTHS])
+    made, rows = [], pooled.History.rows
+    monkeypatch.setattr(pooled.History, "rows", lambda *of: made.append(len(of[2])) or rows(*of))
+    rules = []
+    for most in (10**6, 1000):
+        monkeypatch.setattr(pooled, "ROWS", most)
+        made.clear()
+        rules.append(Pooled().fit(panel)["p", NAMES[0]].rule)
+        assert max(made) <= most
+    whole, blocks = rules
+    assert len(made) > 10
+    for name in ("coefficients", "covariance", "by_distance", "by_series", "own", "unlike"):
+        np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-13)
