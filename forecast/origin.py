@@ -126,7 +126,7 @@ class Forecasts:
     calibration: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CALIBRATION_COLUMNS))
 
 
-def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
+def expect(job: Job, issued: date) -> Mapping[SeriesKey, Expectation]:
     """What was expected on a day of the effects on every series known by then."""
     return experience(job.known_on(issued), job.groups).expectations()
 
