@@ -80,7 +80,7 @@ class Pooled:
     that is known in two months. The log share is a random walk seen with noise, both variances estimated over all
     destinations of the panel by non-negative least squares on the mean squared difference of log shares by months
     between them; where there is no share to take, the log volume itself is treated so, over all series of the panel;
-    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusal` tells why a series
+    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusals` tells why a series
     is left out.
 
     References
@@ -115,7 +115,7 @@ class Pooled:
         history = _history(full, panel, told)
         rule = _regress(history, self.coefficient_sd)
         own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
-        few = [key for key in panel if key not in own and self.refusal(key, panel) is None]
+        few = [key for key in panel if key not in own and panel[key][0].count() > 0]
         sharing = {key for key in few if _has_share(key, panel)}
         alone = [key for key in few if key not in sharing]
         drift = _share_drift(panel) if sharing else (0.0, 0.0)
@@ -125,11 +125,11 @@ class Pooled:
         fits: dict[SeriesKey, Fitted] = {**own, **shares, **levels}
         return {key: fits[key] for key in panel if key in fits}
 
-    def refusal(self, key: SeriesKey, panel: Panel) -> str | None:
-        """Why `fit` leaves the series ``key`` of ``panel`` out, in one sentence; None where it does not."""
-        if any(_full(y) for y, _ in panel.values()) and panel[key][0].count() > 0:
-            return None
-        return f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
+    def refusals(self, panel: Panel) -> dict[SeriesKey, str]:
+        """Why `fit` leaves series of ``panel`` out: a sentence for each that it does."""
+        learns = any(_full(y) for y, _ in panel.values())
+        reason = f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
+        return {key: reason for key, (y, _) in panel.items() if not learns or y.count() == 0}
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ def test_a_panel_without_a_full_series_teaches_nothing() -> None:
     panel = {("r", "USA"): plain(logs["D02"][:11])}
     assert Pooled().fit(panel) == {}
     sentence = "pooled needs 12 observed months of some series to learn from, and found none."
-    assert Pooled().refusal(("r", "USA"), panel) == sentence
+    assert Pooled().refusals(panel)["r", "USA"] == sentence
 
 
 def test_beyond_the_longest_distance_learned_the_variance_grows_in_proportion() -> None:
@@ -336,3 +336,12 @@ def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: 
     assert len(made) > 10
     for name in ("coefficients", "covariance", "by_distance", "by_series", "own", "unlike"):
         np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-13)
+
+
+def test_each_series_is_looked_at_once_to_say_why_none_has_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large panel in its first year is refused without going through all series for each of them."""
+    logs, _ = simulated(3)
+    panel, looks, full = panel_of(logs[:6]), [], pooled._full
+    monkeypatch.setattr(pooled, "_full", lambda y: looks.append(1) or full(y))
+    assert list(Pooled().refusals(panel)) == list(panel)
+    assert len(looks) == len(panel)
