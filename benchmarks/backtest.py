@@ -53,7 +53,7 @@ def simulated(destinations: int, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFr
     wide.iloc[20:22, ::6] = np.nan
     rows = wide.assign(WLD=wide.sum(axis=1)).rename_axis("month").reset_index().melt("month", var_name="destination")
     rows = rows.dropna().rename(columns={"value": "volume_t"}).assign(product="simulated")
-    released = [date((month + 1).year, (month + 1).month, 20) for month in rows["month"]]
+    released = rows["month"].map({month: date((month + 1).year, (month + 1).month, 20) for month in months})
     exports = rows.assign(released=released, status="reported", precision_t=np.nan, source="simulated")
     licence_row = ("licence", "licensing", ("ALL",), date(2023, 3, 1), date(2023, 4, 1), date(2024, 1, 1))
     ban_row = ("ban", "ban", tuple(banned), date(2024, 2, 10), date(2024, 3, 1), None)

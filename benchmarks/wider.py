@@ -27,7 +27,7 @@ import psutil
 from backtest import simulated
 
 import forecast as fc
-from forecast.backtest import Task, backtest_origins, expected, plan, remembering, run_task, selected_series
+from forecast.backtest import Task, backtest_origins, expected, plan, run_task, selected_series
 from forecast.cluster import BACKENDS, cluster
 from forecast.origin import Forecasts, Job
 from forecast.work import Parcel, spread
@@ -68,7 +68,6 @@ def everywhere() -> float:
 def a_day(job: Job, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
     """Median CPU milliseconds of a task per day, in a process that is past its first task."""
     task = Task(tuple(days), tuple(codes), tuple(models))
-    job = remembering(job)
     run_task(job, task)
     return 1e3 * median(seconds(lambda: run_task(job, task)) for _ in range(rounds)) / len(days)
 

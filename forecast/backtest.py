@@ -71,7 +71,7 @@ class Asked:
         """The rows of a table that were asked for."""
         wanted = {(*key, day) for key in self.series for day in self.days[key[0]]}
         rows = zip(table["product"], table["destination"], table["issued"], strict=True)
-        return table[np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table))]
+        return _chosen(table, np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table)))
 
 
 @dataclass(frozen=True)
@@ -393,7 +393,7 @@ def _run(
     return gather(job, run_tasks(job, plan(days, series, asked.models, job.engine), jobs, progress, checkpoint), asked)
 
 
-def expected(job: Job, days: Days, jobs: int) -> dict[date, dict[SeriesKey, Expectation]]:
+def expected(job: Job, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
     """What was expected of the effects of events on each day that a run looks at, by series."""
     looked_at = sorted({day for of_product in days.values() for day in of_product} | set(job.estimated.values()))
     found = dict(spread(expect, job, looked_at, jobs))
@@ -508,6 +508,7 @@ def joined(parts: Sequence[Forecasts]) -> Forecasts:
 def gather(job: Job, parts: Sequence[Forecasts], asked: Asked) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was asked for."""
     run, models = joined(parts), asked.models
+    del parts  # tables of many series are large: what is done with goes
     combined, calibration = run.forecasts.iloc[:0], run.calibration
     if asked.learns:
         combined, calibration = calibrated(run.forecasts, job.releases, job.events, job.groups, asked.days)
@@ -515,12 +516,13 @@ def gather(job: Job, parts: Sequence[Forecasts], asked: Asked) -> Forecasts:
         combined = combination(run.forecasts)
     tables = {item.name: getattr(run, item.name) for item in fields(Forecasts)}
     tables["forecasts"] = stacked([run.forecasts, combined[run.forecasts.columns]])
+    del run
     tables["calibration"] = calibration
     tables = {name: asked.kept(table) for name, table in tables.items()}
     if "combination" in models:
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
-    return Forecasts(**{name: _in_order(table, name, models) for name, table in tables.items()})
+    return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})
 
 
 ORDER = {
@@ -537,10 +539,15 @@ ORDER = {
 
 def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
     if name in ("forecasts", "effects", "failures", "correlations"):
-        table = table[table["model"].isin(models)]
+        table = _chosen(table, table["model"].isin(models).to_numpy())
     if name == "forecasts":
         table = table.iloc[np.argsort(table["model"].map(list(models).index).to_numpy(), kind="stable")]
     return table.sort_values(["product", "destination", "issued", *ORDER[name]], kind="stable").reset_index(drop=True)
+
+
+def _chosen(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """The rows of a table where ``rows`` says so; the table itself where it does throughout."""
+    return table if rows.all() else table[rows]
 
 
 def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFrame:

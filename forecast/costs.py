@@ -1,7 +1,7 @@
 """How many series a task is given, from what its parts cost.
 
 A task is some series at all origins. Whatever it does once, however many series it has, is overhead: to be sent and
-answered, and at each origin to look up the months ahead and to put its tables together. A task gets the smallest number
+answered, and at each origin to look up the months ahead. A task gets the smallest number
 of series for which that is at most `SHARE` of the work on the series themselves, but no more than leave `TASKS` tasks
 to balance the load with, and no more than `LONGEST_MS` of work, which is what a stopped run loses and the last process
 is waited for. The costs of the slowest backend count, and the number of processes does not, so that a run can be
@@ -23,15 +23,15 @@ LONGEST_MS = 20_000.0
 TASK_MS = {"local": 4.0, "dask": 14.0, "ray": 8.0}
 """To send a task and have its tables back, by backend: CPU of all processes."""
 
-DAY_MS, DAY_AND_SERIES_MS = 3.9, 0.007
-"""What a task does once at an origin, and how that grows with each series on file."""
+DAY_MS = 0.4
+"""What a task does once at an origin, however many series are on file."""
 
-SERIES_MS = 6.0
+SERIES_MS = 0.6
 """What a series needs at an origin before any model: its regressors, and what was expected of them."""
 
 FIT_MS = {
-    "reference": {"naive": 2.0, "seasonal_naive": 2.0, "theta": 4.0, "arima": 270.0, "prophet": 25.0},
-    "compiled": {"arima": 15.0, "prophet": 7.5},
+    "reference": {"naive": 0.1, "seasonal_naive": 0.2, "theta": 0.4, "arima": 260.0, "prophet": 20.0},
+    "compiled": {"arima": 4.0, "prophet": 0.6},
 }
 """A fit with its forecast and its rows, by engine; what the compiled engine does not have is the reference's."""
 
@@ -44,7 +44,7 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     Slow fits leave little overhead; quick ones need more series to be worth a task, unless there are few:
 
     >>> [series_a_task(1000, 24, [model]) for model in ("arima", "prophet", "theta")]
-    [3, 19, 58]
+    [1, 3, 50]
     >>> series_a_task(60, 24, ["theta"])
     3
     """
@@ -52,5 +52,5 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     work = origins * (SERIES_MS + sum(fits.get(name, 0.0) for name in models))  # what is no model fails when fitted
     if work == 0:
         return 1
-    overhead = max(TASK_MS.values()) + origins * (DAY_MS + DAY_AND_SERIES_MS * count)
+    overhead = max(TASK_MS.values()) + origins * DAY_MS
     return max(1, min(math.ceil(overhead / (SHARE * work)), count // TASKS, int(LONGEST_MS / work)))

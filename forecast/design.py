@@ -286,7 +286,7 @@ def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> 
 
     ``volumes`` holds tonnes by month, one column per destination of the product. Empty for a single country.
     """
-    parts = parts_of([str(code) for code in volumes], destination, members)
+    parts = parts_of(map(str, volumes), destination, members)
     if not parts:
         return {}
     whole = volumes[destination].to_numpy(dtype=float)[:, None]

@@ -7,9 +7,10 @@ kind of event: all Gaussian, and in closed form but for the spreads, which take 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -263,10 +264,14 @@ class Experience:
         """Mean and covariance of a series' effects after its own months too."""
         return self.series.get(key, NOTHING).posterior(*self.prior(key))
 
-    def expectations(self) -> dict[SeriesKey, Expectation]:
-        """What is expected of each series."""
-        both = {key: (self.prior(key), self.belief(key)) for key in self.series}
-        return {key: Expectation(_mean_and_sd(*prior), _mean_and_sd(*belief)) for key, (prior, belief) in both.items()}
+    def expectations(self) -> Expectations:
+        """What is expected of each series, all in one array."""
+        keys = tuple(self.series)
+        found = np.empty((len(keys), 2, 2, len(COLUMNS)))
+        for place, key in enumerate(keys):
+            prior = self.prior(key)
+            found[place] = _mean_and_sd(*prior), _mean_and_sd(*self.series[key].posterior(*prior))
+        return Expectations.of(keys, found)
 
 
 @dataclass(frozen=True)
@@ -278,6 +283,42 @@ class Expectation:
 
     prior: np.ndarray
     belief: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Expectations(Mapping[SeriesKey, Expectation]):
+    """The expectation of each of ``series`` in one array: a run holds those of every series on every day.
+
+    ``differing`` are the places in `COLUMNS` at which the series are not all alike, and ``own`` what is expected of
+    each there, an array (series, prior and belief, mean and sd, place); ``first`` is all of the first series.
+    """
+
+    series: tuple[SeriesKey, ...]
+    differing: np.ndarray
+    own: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of(cls, series: tuple[SeriesKey, ...], found: np.ndarray) -> Expectations:
+        """From an array (series, prior and belief, mean and sd, place in `COLUMNS`)."""
+        differing = np.flatnonzero((found != found[:1]).any(axis=(0, 1, 2)))
+        return cls(series, differing, found[..., differing], found[:1].copy())
+
+    @cached_property
+    def places(self) -> dict[SeriesKey, int]:
+        """Where each series stands."""
+        return {key: place for place, key in enumerate(self.series)}
+
+    def __getitem__(self, key: SeriesKey) -> Expectation:
+        found = self.first[0].copy()
+        found[..., self.differing] = self.own[self.places[key]]
+        return Expectation(*found)
+
+    def __iter__(self) -> Iterator[SeriesKey]:
+        return iter(self.series)
+
+    def __len__(self) -> int:
+        return len(self.series)
 
 
 def _mean_and_sd(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -310,8 +351,8 @@ def pooled(series: Mapping[SeriesKey, Evidence], decision: Mapping[str, str], ro
     The mean of a kind has a prior around zero. The spread between products starts at the stated one, which goes on
     counting as `SPREAD_WEIGHT` products. Products that share a ``decision`` count as one together.
     """
-    labels = list(decision.values())
-    weights = {product: 1 / labels.count(label) for product, label in decision.items()}
+    sharing = Counter(decision.values())
+    weights = {product: 1 / sharing[label] for product, label in decision.items()}
     stated, first = _stated(SPREAD_SD) ** 2, np.diag(_stated(MEAN_SD) ** 2)
     spread, zero = stated, np.zeros(len(COLUMNS))
     for _ in range(rounds):
@@ -335,10 +376,10 @@ def _by_product(
 ) -> dict[str, Evidence]:
     """What the destinations of each product together say of the product's mean effects."""
     within = WITHIN**2 * spread
-    return {
-        product: _sum(found.of_mean(within) for key, found in series.items() if key[0] == product)
-        for product in products
-    }
+    totals = dict.fromkeys(products, NOTHING)
+    for (product, _), found in series.items():
+        totals[product] += found.of_mean(within)
+    return totals
 
 
 def _revised(

@@ -81,14 +81,18 @@ def covers_product(products: Iterable[str], product: str) -> bool:
 
 def covers_whole(codes: Iterable[str], destination: str, members: Members) -> bool:
     """Whether the codes of an event cover all of a destination: itself, a group it belongs to, or everyone."""
-    return any(code in (destination, "ALL", "WLD") or destination in members.get(code, ()) for code in codes)
+    named = set(codes)  # a ban may name as many destinations as a panel has, and is asked about each of them
+    if not named.isdisjoint((destination, "ALL", "WLD")):
+        return True
+    return any(destination in members[group] for group in named & members.keys())
 
 
 def parts_of(codes: Iterable[str], destination: str, members: Members) -> list[str]:
     """The codes of an event that are a part of a destination: anyone of ``WLD``, members of a group."""
     if destination == "WLD":
         return [code for code in codes if code not in ("ALL", "WLD")]
-    return [code for code in codes if code in members.get(destination, ())]
+    inside = members.get(destination, ())
+    return [code for code in codes if code in inside] if inside else []
 
 
 @dataclass(frozen=True)
@@ -181,11 +185,11 @@ def _interval(span: Span, shape: str) -> Interval | None:
 
 def _weighted(parts: Mapping[str, list[Interval]], shape: str, scope: Scope, days: Days) -> np.ndarray:
     """Sum over parts of share times shape; a country whose group acts too is counted with the group alone."""
-    total = np.zeros(len(days.ordinals))
+    total, groups = np.zeros(len(days.ordinals)), parts.keys() & scope.members.keys()
     for code, intervals in parts.items():
         daily = _daily_spells(intervals, shape, days)
-        for group in parts:
-            if code in scope.members.get(group, ()):
+        for group in groups:
+            if code in scope.members[group]:
                 daily = np.where(_daily_spells(parts[group], "step", days) > 0, 0.0, daily)
         total += scope.shares.get(code, 0.0) * daily
     return np.minimum(total, 1.0)

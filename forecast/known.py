@@ -68,18 +68,35 @@ class Releases:
         return Releases(self.destinations, *(column[:count] for column in columns))
 
     def known_on(self, issued: date) -> pd.DataFrame | None:
-        """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were."""
-        known = self.until(issued)
-        month, place = known.month, known.place
-        if not len(month):
+        """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were.
+
+        Not to be written to: days on which nothing had been revised show the first months of one array.
+        """
+        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
+        if not count:
             return None
-        first = int(month.min())
-        volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
-        volumes[month - first, place] = known.volume_t  # in order, so that of one cell the last stays
-        heard_of = np.unique(place)
+        first, volumes = self._wide(count)
+        same = self.latest[first - int(self.month.min()) :][: len(volumes)]
+        heard_of = np.unique(self.place[:count])
+        unrevised = len(heard_of) == len(self.destinations) and np.array_equal(volumes, same, equal_nan=True)
         months = months_of(np.arange(first, first + len(volumes))).rename("month")
         codes = pd.Index(self.destinations[heard_of], name="destination")
-        return pd.DataFrame(volumes[:, heard_of], months, codes)
+        return pd.DataFrame(same if unrevised else volumes[:, heard_of], months, codes, copy=False)
+
+    @cached_property
+    def latest(self) -> np.ndarray:
+        """Volumes (month x destination) in their latest release."""
+        _, volumes = self._wide(len(self.month))
+        volumes.flags.writeable = False
+        return volumes
+
+    def _wide(self, count: int) -> tuple[int, np.ndarray]:
+        """The first month of the first ``count`` releases, and what they are worth, by month and destination."""
+        month, place = self.month[:count], self.place[:count]
+        first = int(month.min())
+        volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
+        volumes[month - first, place] = self.volume_t[:count]  # in order, so that of one cell the last stays
+        return first, volumes
 
     def cutoffs(self) -> dict[date, pd.Period]:
         """The last month out, by the days on which it moved, in order."""
@@ -92,12 +109,17 @@ class Releases:
             for day, month in zip(days[moved], reached[moved], strict=True)
         }
 
+    @cached_property
+    def first_out(self) -> dict[int, int]:
+        """The day on which the first figure of each month came out: ordinals, by month, the latest releases first."""
+        return dict(zip(self.month[::-1].tolist(), self.released[::-1].tolist(), strict=True))
+
     def together(self, month: pd.Period) -> list[pd.Period]:
         """The months that come out on the same day as ``month``, itself included.
 
         While it is not out, by the calendar of Chinese customs if the product has kept to it for a year.
         """
-        first = dict(zip(self.month[::-1].tolist(), self.released[::-1].tolist(), strict=True))
+        first = self.first_out
         if month.ordinal in first:
             return [pd.Period(ordinal=other, freq="M") for other in first if first[other] == first[month.ordinal]]
         latest = [pd.Period(ordinal=other, freq="M") for other in sorted(first)[-12:]]

@@ -126,7 +126,7 @@ class Forecasts:
     calibration: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CALIBRATION_COLUMNS))
 
 
-def expect(job: Job, issued: date) -> dict[SeriesKey, Expectation]:
+def expect(job: Job, issued: date) -> Mapping[SeriesKey, Expectation]:
     """What was expected on a day of the effects on every series known by then."""
     return experience(job.known_on(issued), job.groups).expectations()
 
@@ -314,14 +314,14 @@ class Origin:
         panel = {key: (design.y, design.panel_X) for key, design in designs.items()}
         beliefs = {key: design.belief for key, design in designs.items() if design.belief is not None}
         model: Any = load(name)
-        fits = model.fit(panel, beliefs)
+        fits, refused = model.fit(panel, beliefs), model.refusals(panel)
         for key in series:
             if key in fits:
                 X_future = designs[key].panel_X_future
                 self.add_rows(name, key, fits[key].predict(X_future))
                 self.add_correlations(name, key, fits[key], X_future)
             else:
-                self.fail(key, name, model.refusal(key, panel))
+                self.fail(key, name, refused[key])
 
     def add_rows(self, name: str, key: SeriesKey, bounds: pd.DataFrame) -> None:
         """Note a forecast given in logs over the months from the one after the cutoff on."""

@@ -6,7 +6,6 @@ import pytest
 
 from forecast.backtest import MODELS
 from forecast.costs import (
-    DAY_AND_SERIES_MS,
     DAY_MS,
     FIT_MS,
     LONGEST_MS,
@@ -21,9 +20,9 @@ from forecast.origin import PANEL_MODELS
 SINGLE = [name for name in MODELS if name not in (*PANEL_MODELS, "combination")]
 
 
-def shares(count: int, origins: int, models: list[str], size: int) -> float:
+def shares(origins: int, models: list[str], size: int) -> float:
     """Overhead of a task of the reference engine over its work."""
-    overhead = TASK_MS["dask"] + origins * (DAY_MS + DAY_AND_SERIES_MS * count)
+    overhead = TASK_MS["dask"] + origins * DAY_MS
     return overhead / (size * origins * (SERIES_MS + sum(FIT_MS["reference"][name] for name in models)))
 
 
@@ -32,10 +31,10 @@ def shares(count: int, origins: int, models: list[str], size: int) -> float:
 def test_a_task_is_the_smallest_that_is_worth_its_overhead(models: list[str], origins: int) -> None:
     """With many series the share of overhead is at most what is stated, and one series fewer would be too few."""
     size = series_a_task(2000, origins, models)
-    if (size + 1) * shares(2000, origins, models, 1) > 0 and size < 2000 // TASKS:
+    if (size + 1) * shares(origins, models, 1) > 0 and size < 2000 // TASKS:
         work = origins * (SERIES_MS + sum(FIT_MS["reference"][name] for name in models))
-        assert shares(2000, origins, models, size) <= SHARE or (size + 1) * work > LONGEST_MS
-    assert size == 1 or shares(2000, origins, models, size - 1) > SHARE
+        assert shares(origins, models, size) <= SHARE or (size + 1) * work > LONGEST_MS
+    assert size == 1 or shares(origins, models, size - 1) > SHARE
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 1), (1, 1), (15, 1), (16, 1), (32, 2), (160, 10)])
@@ -45,8 +44,8 @@ def test_few_series_still_make_many_tasks(count: int, most: int) -> None:
 
 
 def test_no_task_is_long() -> None:
-    """A panel of any size leaves tasks of some seconds, and one series is always a task."""
-    assert series_a_task(100_000, 24, ["theta"]) == int(LONGEST_MS / (24 * 10.0))
+    """A panel of any size and length leaves tasks of some seconds, and one series is always a task."""
+    assert series_a_task(100_000, 1200, ["theta"]) == int(LONGEST_MS / (1200 * 1.0))
     assert series_a_task(100_000, 240, ["arima"]) == 1
 
 

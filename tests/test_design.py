@@ -153,3 +153,16 @@ def test_lunar_new_year_enters_before_events():
     chosen, dropped = choose(candidates, np.ones(18, dtype=bool), horizon=1)
     assert chosen == ["lunar_new_year_during"]
     assert list(dropped) == ["licensing_step"]
+
+
+class Unread(pd.DataFrame):
+    """Volumes whose columns must not be gone through."""
+
+    def __iter__(self):
+        pytest.fail("the other destinations were read")
+        yield
+
+
+def test_a_country_is_seen_without_a_look_at_the_others():
+    """Else a panel of many destinations would be read once for each of them."""
+    assert volume_shares(Unread({"WLD": [100.0], "USA": [10.0]}), "USA", GROUPS) == {}

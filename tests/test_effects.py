@@ -207,3 +207,40 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
     assert told.prior.loc["licensing_step", "mean"] < -0.2
     assert told.prior.index.tolist() == list(told.X)
     assert told.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
+
+
+class Counted(dict):
+    """Evidence by series, and how many series were read."""
+
+    read = 0
+
+    def items(self):
+        for item in super().items():
+            self.read += 1
+            yield item
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_the_evidence_of_each_series_is_read_once_a_round_however_many_products(count):
+    """Four rounds that revise the spread, and the last: five readings, not five for each product."""
+    series = Counted({(f"p{place}", "d0"): NOTHING for place in range(count)})
+    pooled(series, {f"p{place}": f"p{place}" for place in range(count)})
+    assert series.read == 5 * count
+
+
+def test_expectations_are_those_of_each_series_and_keep_only_what_differs():
+    """One array for all series: nothing is stored of kinds of which nobody has seen anything."""
+    volume = np.append(steady(40), 0.3 * steady(8))
+    table = pd.concat([exports({"WLD": volume, "USA": volume / 2}), exports({"WLD": steady(48)}, product="gallium")])
+    events = calendar({**LICENSING, "products": ("magnets",)})
+    learned = experience(known_on(table, events, date(2030, 1, 1)), GROUPS)
+    expected = learned.expectations()
+    assert list(expected) == list(learned.series)
+    assert len(expected) == 3
+    for key, found in expected.items():
+        for told, (mean, covariance) in ((found.prior, learned.prior(key)), (found.belief, learned.belief(key))):
+            assert np.array_equal(told, [mean, np.sqrt(np.diag(covariance))])
+    kinds = {COLUMNS[place].rsplit("_", 1)[0] for place in expected.differing}
+    assert "licensing" in kinds
+    assert "tariff" not in kinds
+    assert ("magnets", "JPN") not in expected

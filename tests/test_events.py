@@ -11,7 +11,17 @@ from simulated import GROUPS, calendar
 
 from forecast.calendar import days_of
 from forecast.design import regressors
-from forecast.events import DECAY, Scope, acting_events, acts_on, daily_shape, events_by_kind, known_events
+from forecast.events import (
+    DECAY,
+    Scope,
+    acting_events,
+    acts_on,
+    covers_whole,
+    daily_shape,
+    events_by_kind,
+    known_events,
+    parts_of,
+)
 
 MAY_TO_AUGUST = pd.period_range("2025-05", "2025-08", freq="M")
 TRUCE = {
@@ -160,3 +170,28 @@ def test_kinds_without_a_regressor_give_no_column():
         name for name in regressors(acting_events(events), scope("USA"), MAY_TO_AUGUST) if not name.startswith("lunar")
     ]
     assert columns == ["truce_step", "truce_temporary", "truce_anticipation"]
+
+
+class Looked(dict):
+    """Members of groups, and how often one was looked up."""
+
+    count = 0
+
+    def __getitem__(self, code):
+        self.count += 1
+        return super().__getitem__(code)
+
+    def get(self, code, default=None):
+        self.count += 1
+        return super().get(code, default)
+
+
+def test_only_groups_are_looked_up_however_many_destinations_an_event_names():
+    """A ban on half of a panel is asked about every series: one that is no group costs no look at each name."""
+    codes, members = tuple(f"D{place}" for place in range(1000)), Looked(GROUPS)
+    assert covers_whole(codes, "D7", members)
+    assert not covers_whole(codes, "USA", members)
+    assert parts_of(codes, "USA", members) == []
+    assert members.count == 1
+    assert covers_whole((*codes, "EU27"), "DEU", members)
+    assert members.count == 2

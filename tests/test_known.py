@@ -64,6 +64,29 @@ def test_months_that_come_out_together_are_forecast_together(cutoff, horizon, ex
     assert months.astype(str).tolist() == expected
 
 
+def test_releases_are_read_once_for_all_days():
+    """What came out together is looked up for every task and day, and not read off all releases again."""
+    magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    first = months_ahead(magnets, pd.Period("2024-12"), 1)
+    magnets.month[:] = 0
+    assert months_ahead(magnets, pd.Period("2024-12"), 1).equals(first)
+
+
+def test_days_share_the_figures_that_nobody_has_revised():
+    """What was known on many days of a large panel fits into memory; a revision gives a day figures of its own."""
+    table = exports({"WLD": [3.0, 4.0, 5.0], "USA": [1.0, 2.0, np.nan]}, start="2025-03")
+    both = archive(table)["magnets"]
+    april, may = both.known_on(date(2025, 5, 20)), both.known_on(date(2025, 6, 20))
+    assert np.shares_memory(april.to_numpy(), may.to_numpy())
+    assert april.to_numpy().tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    assert not may.to_numpy().flags.writeable
+    later = archive(pd.concat([table, table.iloc[[0]].assign(volume_t=9.0, released=date(2025, 6, 25))]))["magnets"]
+    before, after = later.known_on(date(2025, 6, 20)), later.known_on(date(2025, 6, 25))
+    assert before.to_numpy()[0, 1] == 3.0
+    assert after.to_numpy()[0, 1] == 9.0
+    assert not np.shares_memory(before.to_numpy(), after.to_numpy())
+
+
 def test_while_the_next_months_are_not_out_the_year_before_says_which_come_together():
     """A live forecast in January reports January and February as the backtest will."""
     full = fc.read_exports()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import solve
 from scipy.optimize import nnls
-from sklearn.linear_model import Ridge
 
 from forecast.models.protocol import (
     Fitted,
@@ -30,9 +30,13 @@ SEASON = 12
 YEARS = 3
 LEAST_VARIANCE = 1e-6
 PASSES = 2
+ROWS = 5_000
+"""Rows of the regression that are in memory at a time."""
 
 Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
 Priors = Mapping[SeriesKey, pd.DataFrame]
+Origins = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Series, month and distance of each row of the regression."""
 
 
 class Told(NamedTuple):
@@ -76,7 +80,7 @@ class Pooled:
     that is known in two months. The log share is a random walk seen with noise, both variances estimated over all
     destinations of the panel by non-negative least squares on the mean squared difference of log shares by months
     between them; where there is no share to take, the log volume itself is treated so, over all series of the panel;
-    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusal` tells why a series
+    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusals` tells why a series
     is left out.
 
     References
@@ -111,8 +115,8 @@ class Pooled:
         history = _history(full, panel, told)
         rule = _regress(history, self.coefficient_sd)
         own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
-        few = [key for key in panel if key not in own and self.refusal(key, panel) is None]
-        sharing = [key for key in few if _has_share(key, panel)]
+        few = [key for key in panel if key not in own and panel[key][0].count() > 0]
+        sharing = {key for key in few if _has_share(key, panel)}
         alone = [key for key in few if key not in sharing]
         drift = _share_drift(panel) if sharing else (0.0, 0.0)
         shares = {key: _share(key, panel, told[key], own[key[0], WORLD], drift) for key in sharing}
@@ -121,11 +125,11 @@ class Pooled:
         fits: dict[SeriesKey, Fitted] = {**own, **shares, **levels}
         return {key: fits[key] for key in panel if key in fits}
 
-    def refusal(self, key: SeriesKey, panel: Panel) -> str | None:
-        """Why `fit` leaves the series ``key`` of ``panel`` out, in one sentence; None where it does not."""
-        if any(_full(y) for y, _ in panel.values()) and panel[key][0].count() > 0:
-            return None
-        return f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
+    def refusals(self, panel: Panel) -> dict[SeriesKey, str]:
+        """Why `fit` leaves series of ``panel`` out: a sentence for each that it does."""
+        learns = any(_full(y) for y, _ in panel.values())
+        reason = f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
+        return {key: reason for key, (y, _) in panel.items() if not learns or y.count() == 0}
 
 
 @dataclass(frozen=True)
@@ -412,20 +416,20 @@ def _history(keys: list[SeriesKey], panel: Panel, told: Mapping[SeriesKey, Told]
         x[at, begin : begin + len(X), place] = X.to_numpy(dtype=float).T
         mean[at, place], sd[at, place] = told[key].mean, told[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
-    waves = np.broadcast_to(_waves(start + np.arange(y.shape[1])), (*y.shape, 4))
-    recent = _trailing_mean(np.dstack([y, waves, x]), ~np.isnan(y), LEVEL)
-    year = _trailing_mean(y[..., None], ~np.isnan(y), SEASON)[..., 0]
-    return History(start, regressors, places, y, x, mean, sd, recent[..., 0], recent[..., 1:5], recent[..., 5:], year)
+    waves, observed = np.broadcast_to(_waves(start + np.arange(y.shape[1])), (*y.shape, 4)), ~np.isnan(y)
+    level, wave_level, x_level = (_trailing_mean(values, observed, LEVEL) for values in (y[..., None], waves, x))
+    year = _trailing_mean(y[..., None], observed, SEASON)
+    return History(start, regressors, places, y, x, mean, sd, level[..., 0], wave_level, x_level, year[..., 0])
 
 
 def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
     """The mean of ``values`` (series, month, column) over the observed of the last ``months``; NaN where none is."""
     kept = np.where(observed[..., None], values, 0.0)
-    padded = np.pad(kept, ((0, 0), (months - 1, 0), (0, 0)))
-    total = sum(padded[:, lag : lag + kept.shape[1]] for lag in range(months))
-    counted = np.pad(observed, ((0, 0), (months - 1, 0)))
-    count = sum(counted[:, lag : lag + kept.shape[1]].astype(float) for lag in range(months))
-    mean: np.ndarray = total / np.where(count > 0, count, np.nan)[..., None]
+    mean, count = kept.copy(), observed.astype(float)
+    for lag in range(1, months):
+        mean[:, lag:] += kept[:, :-lag]
+        count[:, lag:] += observed[:, :-lag]
+    mean /= np.where(count > 0, count, np.nan)[..., None]
     return mean
 
 
@@ -437,49 +441,79 @@ def _waves(months: np.ndarray) -> np.ndarray:
 
 def _regress(history: History, coefficient_sd: float) -> Rule:
     """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
-    s, t, d = _origins(history)
-    target, rows = history.y[s, t + d] - history.level[s, t], history.rows(s, t, d, history.x[s, t + d])
-    by_distance, by_series = _variances(target**2, s, d, np.ones(len(history.y)))
+    s, t, d = origins = _origins(history)
+    shape, cell = (len(history.y), len(DISTANCES)), s * len(DISTANCES) + np.searchsorted(DISTANCES, d)
+    count, target = _by_cell(cell, None, shape), history.y[s, t + d] - history.level[s, t]
+    by_distance, by_series = _variances(_by_cell(cell, target**2, shape), count, np.ones(shape[0]))
+    months = len(target) / len(DISTANCES)
     for _ in range(PASSES):
-        variance = by_series[s] * _at(by_distance, d)
-        weight = 1 / np.sqrt(len(DISTANCES) * variance)
-        coefficients, covariance, taken = _ridge(rows * weight[:, None], target * weight, coefficient_sd)
-        months = len(target) / len(DISTANCES)
-        inflation = months / max(months - taken, 1.0)
-        squares = (target - rows @ coefficients) ** 2 * inflation
-        by_distance, by_series = _variances(squares, s, d, by_series)
-    relative = (target - rows @ coefficients) * np.sqrt(inflation / by_series[s])
-    own = _own(relative, s * history.y.shape[1] + t, d, by_distance)
-    unlike = _unlike(rows[:, rows.shape[1] - len(history.regressors) :], squares, by_series[s] * _at(by_distance, d))
+        variance = np.outer(by_series, by_distance).ravel()
+        weight = 1 / np.sqrt(len(DISTANCES) * variance)[cell]
+        coefficients, covariance, taken = _ridge(*_products(history, origins, target, weight), coefficient_sd)
+        left = target - _explained(history, origins, coefficients)
+        left *= np.sqrt(months / max(months - taken, 1.0))
+        by_distance, by_series = _variances(_by_cell(cell, left**2, shape), count, by_series)
+    own = _own(left / np.sqrt(by_series)[s], s * history.y.shape[1] + t, d, by_distance)
+    unlike = _unlike(history, origins, left**2, np.outer(by_series, by_distance).ravel()[cell])
     return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike)
 
 
-def _origins(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _origins(history: History) -> Origins:
     """Series, month and distance of every pair of observed months at one of `DISTANCES`."""
     observed = ~np.isnan(history.y)
     pairs = [np.nonzero(observed[:, :-d] & observed[:, d:]) for d in DISTANCES]
-    distance = np.repeat(DISTANCES, [len(s) for s, _ in pairs])
-    return np.concatenate([s for s, _ in pairs]), np.concatenate([t for _, t in pairs]), distance
+    distance = np.repeat(np.array(DISTANCES, dtype=np.int32), [len(s) for s, _ in pairs])
+    s, t = (np.concatenate([pair[at] for pair in pairs], dtype=np.int32) for at in (0, 1))
+    return s, t, distance
 
 
-def _ridge(rows: np.ndarray, target: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
-    precision = coefficient_sd**-2
-    coefficients = Ridge(alpha=precision, fit_intercept=False, solver="cholesky").fit(rows, target).coef_
-    gram = rows.T @ rows
-    covariance = np.linalg.inv(gram + precision * np.eye(len(gram)))
-    return coefficients, covariance, float(np.trace(covariance @ gram))
+def _by_cell(cell: np.ndarray, values: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+    """The sum of ``values`` (None: their number) in each cell, a series at a distance."""
+    return np.bincount(cell, values, shape[0] * shape[1]).reshape(shape)
 
 
-def _variances(
-    squares: np.ndarray, s: np.ndarray, d: np.ndarray, by_series: np.ndarray
+def _blocks(history: History, origins: Origins) -> Iterator[tuple[slice, np.ndarray]]:
+    """Which origins, and their rows, `ROWS` at a time: all rows of a large panel together are gigabytes."""
+    for start in range(0, len(origins[0]), ROWS):
+        block = slice(start, start + ROWS)
+        s, t, d = (part[block] for part in origins)
+        yield block, history.rows(s, t, d, history.x[s, t + d])
+
+
+def _products(
+    history: History, origins: Origins, target: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variance by distance, never falling, given those by series; then those by series, shrunk, given it."""
-    relative = squares / by_series[s]
-    means = [relative[d == distance].mean() if (d == distance).any() else np.nan for distance in DISTANCES]
+    """Products of the weighted rows with each other, and with the weighted target."""
+    gram, mixed = np.zeros(()), np.zeros(())
+    for block, rows in _blocks(history, origins):
+        rows *= weight[block, None]
+        gram, mixed = gram + rows.T @ rows, mixed + rows.T @ (target[block] * weight[block])
+    return gram, mixed
+
+
+def _explained(history: History, origins: Origins, coefficients: np.ndarray) -> np.ndarray:
+    """The change that is expected of every origin."""
+    return np.concatenate([rows @ coefficients for _, rows in _blocks(history, origins)])
+
+
+def _ridge(gram: np.ndarray, mixed: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
+    penalised = gram + coefficient_sd**-2 * np.eye(len(gram))
+    covariance = np.linalg.inv(penalised)
+    return solve(penalised, mixed, assume_a="pos"), covariance, float(np.trace(covariance @ gram))
+
+
+def _variances(squares: np.ndarray, count: np.ndarray, by_series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance by distance, never falling, given those by series; then those by series, shrunk, given it.
+
+    ``squares`` are sums over so many changes, both of shape (series, distance).
+    """
+    known = count.any(axis=0)
+    means = np.full(len(DISTANCES), np.nan)
+    means[known] = (squares / by_series[:, None]).sum(axis=0)[known] / count.sum(axis=0)[known]
     by_distance = pd.Series(means).bfill().ffill().cummax().clip(lower=LEAST_VARIANCE).to_numpy()
-    rows = np.bincount(s, minlength=len(by_series))
-    own = np.bincount(s, squares / _at(by_distance, d), minlength=len(by_series)) / np.maximum(rows, 1)
+    rows = count.sum(axis=1)
+    own = (squares / by_distance).sum(axis=1) / np.maximum(rows, 1)
     return by_distance, _shrunk(own, rows / len(DISTANCES))
 
 
@@ -519,11 +553,14 @@ def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
     return shrunk
 
 
-def _unlike(moves: np.ndarray, squares: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _unlike(history: History, origins: Origins, squares: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Variance that squared residuals have beyond ``variance`` for each squared unit by which a regressor moves."""
-    size = moves**2 / variance[:, None]
-    excess: np.ndarray = size.T @ (squares / variance - 1) / np.maximum((size**2).sum(axis=0), LEAST_VARIANCE)
-    return excess.clip(min=0.0)
+    excess, total = np.zeros(len(history.regressors)), np.zeros(len(history.regressors))
+    for block, rows in _blocks(history, origins):
+        size = rows[:, rows.shape[1] - len(history.regressors) :] ** 2 / variance[block, None]
+        excess += size.T @ (squares[block] / variance[block] - 1)
+        total += (size**2).sum(axis=0)
+    return np.asarray(excess / np.maximum(total, LEAST_VARIANCE)).clip(min=0.0)
 
 
 def _share_drift(panel: Panel) -> tuple[float, float]:
@@ -534,7 +571,8 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
     """
     keys = sorted(key for key in panel if (key[0], WORLD) in panel)
     _, y = _on_calendar([panel[key][0] for key in keys])
-    shares = y - y[[keys.index((product, WORLD)) for product, _ in keys]]
+    places = {key: place for place, key in enumerate(keys)}
+    shares = y - y[[places[product, WORLD] for product, _ in keys]]
     shares = shares[[destination != WORLD for _, destination in keys]]
     return _drift(shares)
 

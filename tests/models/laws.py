@@ -57,7 +57,7 @@ def fitted(case: Case, y: pd.Series, X: pd.DataFrame):
     panel = {KEY: (y, X)}
     fits = model.fit(panel)
     if KEY not in fits:
-        raise FitError(model.refusal(KEY, panel))
+        raise FitError(model.refusals(panel)[KEY])
     return fits[KEY]
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from forecast.models import pooled
 from forecast.models.naive import Naive
 from forecast.models.pooled import DISTANCES, Pooled, PooledFit, SparseFit, krige
 from forecast.models.protocol import BOUNDS
@@ -295,7 +296,7 @@ def test_a_panel_without_a_full_series_teaches_nothing() -> None:
     panel = {("r", "USA"): plain(logs["D02"][:11])}
     assert Pooled().fit(panel) == {}
     sentence = "pooled needs 12 observed months of some series to learn from, and found none."
-    assert Pooled().refusal(("r", "USA"), panel) == sentence
+    assert Pooled().refusals(panel)["r", "USA"] == sentence
 
 
 def test_beyond_the_longest_distance_learned_the_variance_grows_in_proportion() -> None:
@@ -317,3 +318,30 @@ def test_a_sparse_destination_may_have_regressors_of_its_own() -> None:
     sd = [half_width(fit.predict(calm + step)).iloc[0] / 1.2815515655446004 for step in (0, 1)]
     assert sd[1] ** 2 - sd[0] ** 2 == pytest.approx(2 * 0.5**2)
     np.testing.assert_allclose(fit.effects(), [[0, -0.98, 0.98]] * 2, atol=1e-3)
+
+
+def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the stated rows are made at a time, since those of a large panel together are gigabytes."""
+    logs, _ = simulated(3)
+    panel = panel_of(logs[:MONTHS])
+    made, rows = [], pooled.History.rows
+    monkeypatch.setattr(pooled.History, "rows", lambda *of: made.append(len(of[2])) or rows(*of))
+    rules = []
+    for most in (10**6, 1000):
+        monkeypatch.setattr(pooled, "ROWS", most)
+        made.clear()
+        rules.append(Pooled().fit(panel)["p", NAMES[0]].rule)
+        assert max(made) <= most
+    whole, blocks = rules
+    assert len(made) > 10
+    for name in ("coefficients", "covariance", "by_distance", "by_series", "own", "unlike"):
+        np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-13)
+
+
+def test_each_series_is_looked_at_once_to_say_why_none_has_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large panel in its first year is refused without going through all series for each of them."""
+    logs, _ = simulated(3)
+    panel, looks, full = panel_of(logs[:6]), [], pooled._full
+    monkeypatch.setattr(pooled, "_full", lambda y: looks.append(1) or full(y))
+    assert list(Pooled().refusals(panel)) == list(panel)
+    assert len(looks) == len(panel)
