@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import solve
 from scipy.optimize import nnls
+from sklearn.linear_model import Ridge
 
 from forecast.models.protocol import (
     Fitted,
@@ -449,7 +449,7 @@ def _regress(history: History, coefficient_sd: float) -> Rule:
     for _ in range(PASSES):
         variance = np.outer(by_series, by_distance).ravel()
         weight = 1 / np.sqrt(len(DISTANCES) * variance)[cell]
-        coefficients, covariance, taken = _ridge(*_products(history, origins, target, weight), coefficient_sd)
+        coefficients, covariance, taken = _ridge(_triangle(history, origins, target, weight), coefficient_sd)
         left = target - _explained(history, origins, coefficients)
         left *= np.sqrt(months / max(months - taken, 1.0))
         by_distance, by_series = _variances(_by_cell(cell, left**2, shape), count, by_series)
@@ -480,15 +480,16 @@ def _blocks(history: History, origins: Origins) -> Iterator[tuple[slice, np.ndar
         yield block, history.rows(s, t, d, history.x[s, t + d])
 
 
-def _products(
-    history: History, origins: Origins, target: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Products of the weighted rows with each other, and with the weighted target."""
-    gram, mixed = np.zeros(()), np.zeros(())
+def _triangle(history: History, origins: Origins, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weighted rows and, as last column, their target, turned block by block into the triangle of their products.
+
+    Whatever is regressed on all rows comes out the same on the triangle, which is no larger than one block.
+    """
+    found: list[np.ndarray] = []
     for block, rows in _blocks(history, origins):
-        rows *= weight[block, None]
-        gram, mixed = gram + rows.T @ rows, mixed + rows.T @ (target[block] * weight[block])
-    return gram, mixed
+        both = np.column_stack([rows, target[block]]) * weight[block, None]
+        found = [np.asarray(np.linalg.qr(np.vstack([*found, both]), mode="r"))]
+    return found[0]
 
 
 def _explained(history: History, origins: Origins, coefficients: np.ndarray) -> np.ndarray:
@@ -496,11 +497,13 @@ def _explained(history: History, origins: Origins, coefficients: np.ndarray) -> 
     return np.concatenate([rows @ coefficients for _, rows in _blocks(history, origins)])
 
 
-def _ridge(gram: np.ndarray, mixed: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
+def _ridge(triangle: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
-    penalised = gram + coefficient_sd**-2 * np.eye(len(gram))
-    covariance = np.linalg.inv(penalised)
-    return solve(penalised, mixed, assume_a="pos"), covariance, float(np.trace(covariance @ gram))
+    rows, target, precision = triangle[:, :-1], triangle[:, -1], coefficient_sd**-2
+    coefficients = Ridge(alpha=precision, fit_intercept=False, solver="cholesky").fit(rows, target).coef_
+    gram = rows.T @ rows
+    covariance = np.linalg.inv(gram + precision * np.eye(len(gram)))
+    return coefficients, covariance, float(np.trace(covariance @ gram))
 
 
 def _variances(squares: np.ndarray, count: np.ndarray, by_series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
