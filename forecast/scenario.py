@@ -17,6 +17,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
+from threadpoolctl import threadpool_limits
 
 from forecast import checks
 from forecast.backtest import MODELS, Progress, forecast_all
@@ -486,7 +487,8 @@ def _all_responses(
     base: pd.DataFrame, suppositions: Sequence[Supposition], found: Sequence[Branch], known: Known, groups: Members
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (logs, branch x row) of the responses for the rows of ``base``."""
-    learned = experience(known, groups)
+    with threadpool_limits(1):  # so that sums are made in the same order everywhere
+        learned = experience(known, groups)
     shift, variance = np.zeros((len(found), len(base))), np.zeros((len(found), len(base)))
     for key, rows in base.groupby(["product", "destination"], sort=False):
         places = rows.index.to_numpy()
