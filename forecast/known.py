@@ -81,7 +81,9 @@ class Releases:
         unrevised = len(heard_of) == len(self.destinations) and np.array_equal(volumes, same, equal_nan=True)
         months = months_of(np.arange(first, first + len(volumes))).rename("month")
         codes = pd.Index(self.destinations[heard_of], name="destination")
-        return pd.DataFrame(same if unrevised else volumes[:, heard_of], months, codes, copy=False)
+        # laid out alike whichever of the two it is: sums over another layout end on other last digits
+        known = same if unrevised else np.ascontiguousarray(volumes[:, heard_of])
+        return pd.DataFrame(known, months, codes, copy=False)
 
     @cached_property
     def latest(self) -> np.ndarray:

@@ -87,6 +87,17 @@ def test_days_share_the_figures_that_nobody_has_revised():
     assert not np.shares_memory(before.to_numpy(), after.to_numpy())
 
 
+def test_a_destination_that_nobody_has_heard_of_leaves_no_trace():
+    """Neither in the figures of a day nor in how they lie in memory, by which sums end on one last digit or another."""
+    table = exports({code: steady(36, seed=seed) for seed, code in enumerate(("DEU", "USA", "WLD"))}, start="2020-01")
+    late = exports({"FRA": [5.0] * 3}, start="2023-01")
+    day = date(2023, 1, 20)
+    before, after = (known_on(rows, calendar(), day).volumes["magnets"] for rows in (table, pd.concat([table, late])))
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    assert before.to_numpy().strides == after.to_numpy().strides
+    assert before.sum().tolist() == after.sum().tolist()
+
+
 def test_while_the_next_months_are_not_out_the_year_before_says_which_come_together():
     """A live forecast in January reports January and February as the backtest will."""
     full = fc.read_exports()
