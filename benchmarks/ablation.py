@@ -30,7 +30,7 @@ from against_peers import largest
 from scipy.stats import t as student
 
 import forecast as fc
-from forecast.calendar import new_year_shares
+from forecast.calendar import lunar_new_year_shares
 from forecast.calibration import calibrated
 from forecast.combine import VOLUMES
 from forecast.evaluate import add_actuals, diebold_mariano, phases, series_scales
@@ -42,7 +42,7 @@ Patches = dict[str, Any]
 
 def no_new_year(months: pd.PeriodIndex) -> dict[str, np.ndarray]:
     """Lunar New Year that never comes."""
-    return {name: np.zeros(len(months)) for name in new_year_shares(months)}
+    return {name: np.zeros(len(months)) for name in lunar_new_year_shares(months)}
 
 
 def equal(errors: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def equal(errors: np.ndarray) -> np.ndarray:
 FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
     "shapes that pass or come before": ({}, {"forecast.design.SHAPES": ("step",)}),
-    "Lunar New Year": ({}, {"forecast.design.new_year_shares": no_new_year}),
+    "Lunar New Year": ({}, {"forecast.design.lunar_new_year_shares": no_new_year}),
     "effects learned from other series": ({"learn": False}, {}),
     "the pooled model": ({"models": ("theta", "arima", "prophet", "naive", "combination")}, {}),
     "Prophet": ({"models": ("theta", "arima", "pooled", "naive", "combination")}, {}),

@@ -80,10 +80,10 @@ def lunar_new_year(year: int) -> date:
     return min(day for day in named if day.year == year)
 
 
-def lunar_new_year_shares(months: pd.PeriodIndex) -> pd.DataFrame:
+def lunar_new_year_shares(months: pd.PeriodIndex) -> dict[str, np.ndarray]:
     """Share of each month's days before, during and after Lunar New Year (`NEW_YEAR_WINDOWS`).
 
-    Columns ``lunar_new_year_before``, ``_during``, ``_after``; months must be consecutive.
+    Arrays of one value a month by ``lunar_new_year_before``, ``_during``, ``_after``; months must be consecutive.
 
     References
     ----------
@@ -97,19 +97,17 @@ def lunar_new_year_shares(months: pd.PeriodIndex) -> pd.DataFrame:
     >>> (shares["lunar_new_year_during"] * [31, 28]).round(6).tolist()  # 29 to 31 January, 1 to 4 February
     [3.0, 4.0]
     """
-    return pd.DataFrame(new_year_shares(months), index=months)
-
-
-def new_year_shares(months: pd.PeriodIndex) -> dict[str, np.ndarray]:
-    """The columns of `lunar_new_year_shares` by name."""
-    return _new_year_shares(months[0].ordinal, len(months))
+    return dict(_new_year_shares(months[0].ordinal, len(months)))
 
 
 @lru_cache(maxsize=256)
 def _new_year_shares(first: int, count: int) -> dict[str, np.ndarray]:
     days = _days(first, count)
     new_years = [lunar_new_year(year) for year in range(days.months[0].year - 1, days.months[-1].year + 2)]
-    return {f"lunar_new_year_{part}": _window(days, new_years, *NEW_YEAR_WINDOWS[part]) for part in NEW_YEAR_WINDOWS}
+    shares = {f"lunar_new_year_{part}": _window(days, new_years, *NEW_YEAR_WINDOWS[part]) for part in NEW_YEAR_WINDOWS}
+    for share in shares.values():
+        share.flags.writeable = False  # everybody who asks is given the same
+    return shares
 
 
 def _window(days: Days, new_years: Iterable[date], first: int, last: int) -> np.ndarray:

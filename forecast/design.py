@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.calendar import months_of, new_year_shares
+from forecast.calendar import lunar_new_year_shares, months_of
 from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope, events_by_kind, monthly_shape, parts_of
 
 MONTHS_PER_COLUMN = 10
@@ -158,7 +158,7 @@ def regressors(acting: Sequence[Any], scope: Scope, months: pd.PeriodIndex) -> p
             share = monthly_shape(rows, shape, scope, months)
             if share.any():
                 columns[f"{kind}_{shape}"] = share
-    columns |= new_year_shares(months)
+    columns |= lunar_new_year_shares(months)
     return pd.DataFrame(np.column_stack(list(columns.values())), months, index_of(tuple(columns)))
 
 

@@ -31,7 +31,7 @@ def test_lunar_new_year_is_the_day_that_almanacs_give(year, day):
 def test_shares_around_lunar_new_year_equal_days_counted_by_hand():
     """New Year on 29 January 2025: 20 days before, from the 9th; 7 during, to 4 February; 14 after, to the 18th."""
     shares = lunar_new_year_shares(pd.period_range("2024-12", "2025-03", freq="M"))
-    days = shares.mul([31, 31, 28, 31], axis=0).round(9)
+    days = pd.DataFrame(shares).mul([31, 31, 28, 31], axis=0).round(9)
     assert days["lunar_new_year_before"].tolist() == [0, 20, 0, 0]
     assert days["lunar_new_year_during"].tolist() == [0, 3, 4, 0]
     assert days["lunar_new_year_after"].tolist() == [0, 0, 14, 0]
@@ -39,8 +39,9 @@ def test_shares_around_lunar_new_year_equal_days_counted_by_hand():
 
 def test_a_window_that_reaches_over_new_years_eve_of_the_calendar_year_is_counted():
     """2023: New Year on 22 January, so the 20 days before begin on 2 January; 2020: 25 January, on 5 January."""
-    shares = lunar_new_year_shares(pd.period_range("2023-01", "2023-02", freq="M")).mul([31, 28], axis=0)
-    assert shares.round(9).to_numpy().tolist() == [[20, 7, 3], [0, 0, 11]]
+    shares = lunar_new_year_shares(pd.period_range("2023-01", "2023-02", freq="M"))
+    days = pd.DataFrame(shares).mul([31, 28], axis=0)
+    assert days.round(9).to_numpy().tolist() == [[20, 7, 3], [0, 0, 11]]
 
 
 def test_share_of_days_equals_a_plain_count():

@@ -116,7 +116,7 @@ def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
 
 
 def test_weights_are_learned_among_the_models_at_hand():
-    """Of two models the one that knows nothing of the season weighs less, and those not asked for weigh nothing."""
+    """Of two models each has a weight by its errors, adding to one; those not asked for weigh nothing."""
     season = 100 * np.exp(np.sin(2 * np.pi * np.arange(96) / 12))
     noise = np.exp(0.1 * np.random.default_rng(1).normal(size=(4, 96)))
     table = exports({f"D{place}": row for place, row in enumerate(season * noise)}, start="2016-01")
