@@ -36,7 +36,7 @@ def _series(
 ) -> pd.DataFrame:
     years = np.arange(len(months)) / 12
     wave = world["season"] * np.cos(2 * np.pi * (months.month.to_numpy() - 10) / 12)
-    new_year = world["new_year"] * lunar_new_year_shares(months)["lunar_new_year_during"].to_numpy()
+    new_year = world["new_year"] * lunar_new_year_shares(months)["lunar_new_year_during"]
     logs = np.log(level_t) + world["trend_a_year"] * years + wave + new_year + _noise(world, len(months), random)
     return pd.DataFrame(
         {
