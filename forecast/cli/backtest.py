@@ -38,7 +38,7 @@ from forecast.cli.options import (
     Window,
     WorkBackend,
 )
-from forecast.cli.replay import Replay, made, past_days, redone_by_libraries
+from forecast.cli.replay import Replay, made, past_days, redone_by_libraries, resumable
 from forecast.cli.speaking import plain_refusals, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
@@ -97,13 +97,14 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     tell_of_compiling(replay.choice.engine, quiet)
     about, tables = replay.about(given), replay.tables
     partial = folder.with_name(f"{folder.name}.partial")
-    run = made(replay, partial, about, resume, quiet)
-    scored, tested = judged(run, tables.exports, tables.events, tables.groups)
-    sums = sums_of(run, tables, replay.options["horizon"])
-    parity = redone_by_libraries(replay, run)
-    more = {"scores": scored, "significance": tested} | ({"parity": parity} if len(parity) else {})
-    _write(folder, run, about, tables_of_sums(sums) | more)
-    fc.Checkpoint(partial).remove()
+    with resumable(partial):
+        run = made(replay, partial, about, resume, quiet)
+        scored, tested = judged(run, tables.exports, tables.events, tables.groups)
+        sums = sums_of(run, tables, replay.options["horizon"])
+        parity = redone_by_libraries(replay, run)
+        more = {"scores": scored, "significance": tested} | ({"parity": parity} if len(parity) else {})
+        _write(folder, run, about, tables_of_sums(sums) | more)
+        fc.Checkpoint(partial).remove()
     if not quiet:
         print_scoreboard(run, scored, tested, replay.choice.models, screen())
         if len(parity):

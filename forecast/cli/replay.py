@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -123,6 +124,13 @@ def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, 
             )
     except CheckpointError as error:
         raise OutputError(str(error)) from error
+
+
+@contextmanager
+def resumable(partial: Path) -> Iterator[None]:
+    """Ctrl-C says, in one line, where what is done is kept and how to go on; exit 130."""
+    try:
+        yield
     except KeyboardInterrupt:
         typer.echo(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
         raise typer.Exit(130) from None
