@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.kernels.compiled import compiled, inlined
+from forecast.kernels.compiled import compiled, inlined, part
 
 Floats = NDArray[np.float64]
 Order = tuple[int, int, int, int]
@@ -171,7 +171,7 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
     return errors, variances, predictions, gains
 
 
-@compiled
+@part
 def begin(rows: Floats) -> NDArray[np.int64]:
     """Until where each row and those before it are zero: nothing has to be computed for them before."""
     out = np.zeros(rows.shape[0], np.int64)
@@ -182,7 +182,7 @@ def begin(rows: Floats) -> NDArray[np.int64]:
     return out
 
 
-@compiled
+@part
 def factor(matrix: Floats) -> int:
     """The index of the first row of ``matrix`` that depends on those before, or -1; its Cholesky factor in place."""
     for i in range(matrix.shape[0]):
@@ -275,7 +275,7 @@ def solved(matrix: Floats) -> Floats:
     return out
 
 
-@compiled
+@part
 def carriers(coefficients: Floats, lower: Floats) -> Floats:
     """The mixtures of rows that carry the derivative of the deviance, shape (mixtures, rows).
 
@@ -293,7 +293,7 @@ def carriers(coefficients: Floats, lower: Floats) -> Floats:
     return out
 
 
-@compiled
+@part
 def mixed(mixture: Floats, rows: Floats, length: int) -> Floats:
     """Mixtures of the first of ``rows``, of a ``length``: a matrix product."""
     out = np.zeros((mixture.shape[0], length))
@@ -305,7 +305,7 @@ def mixed(mixture: Floats, rows: Floats, length: int) -> Floats:
     return out
 
 
-@compiled
+@part
 def innovations_adjoint(
     errors: Floats,
     predictions: Floats,
@@ -375,7 +375,7 @@ def innovations_adjoint(
     return by_ar, by_gamma
 
 
-@compiled
+@part
 def lags_of(ar: Floats, short: int) -> NDArray[np.int64]:
     """The lags of a product of a factor of order ``short`` with a seasonal one; those between them are not free."""
     out = np.zeros(ar.size, np.int64)
@@ -387,7 +387,7 @@ def lags_of(ar: Floats, short: int) -> NDArray[np.int64]:
     return out[:count]
 
 
-@compiled
+@part
 def pure_autocovariance_adjoint(
     ar: Floats, lower: Floats, partials: Floats, variances: Floats, gamma: Floats, by_gamma: Floats, by_ar: Floats
 ) -> None:
@@ -421,7 +421,7 @@ def pure_autocovariance_adjoint(
         by_ar[i] += by_lower[order, i]
 
 
-@compiled
+@part
 def autocovariance_adjoint(ma: Floats, pure: Floats, by_gamma: Floats) -> tuple[Floats, Floats]:
     """Derivatives by the MA polynomial and by the ``pure`` autocovariances."""
     order, count = ma.size - 1, by_gamma.size
@@ -440,7 +440,7 @@ def autocovariance_adjoint(ma: Floats, pure: Floats, by_gamma: Floats) -> tuple[
     return by_ma, by_pure
 
 
-@compiled
+@part
 def partial_autocorrelations(angles: Floats) -> Floats:
     """What the coordinates of a point stand for: inside (-1, 1), with a boundary that is reached."""
     out = np.zeros(angles.size)
@@ -462,7 +462,7 @@ def polynomials(angles: Floats, order: Order) -> Factors:
     )
 
 
-@compiled
+@part
 def product_adjoint(
     angles: Floats, first: int, short: Floats, first_seasonal: int, seasonal: Floats, by_product: Floats, out: Floats
 ) -> None:
@@ -538,7 +538,7 @@ def gradient(point: Floats, made: Made, order: Order, pulses: int, means: Floats
     return out
 
 
-@compiled
+@part
 def by_log_variance(
     matrix: Floats,
     coefficients: Floats,
@@ -561,7 +561,7 @@ def by_log_variance(
     return 0.5 * total
 
 
-@compiled
+@part
 def downhill(inverse: Floats, slopes: Floats, step: Floats) -> float:
     """The descent promised by a quasi-Newton ``step``, which is written in place and no longer than `LONGEST`."""
     longest, promise = LONGEST, 0.0
@@ -621,7 +621,7 @@ def minimise(
     return value, evaluations, promise
 
 
-@compiled
+@part
 def update(inverse: Floats, step: Floats, change: Floats) -> None:
     """The inverse Hessian after a ``step`` over which the gradient changed by ``change`` (BFGS), in place."""
     size = step.size

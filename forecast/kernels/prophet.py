@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.kernels import KernelError
-from forecast.kernels.compiled import compiled
+from forecast.kernels.compiled import compiled, part
 from forecast.kernels.likelihood import Floats, factor
 
 GROWTH_SD, NOISE_SD = 5.0, 0.5
@@ -192,7 +192,7 @@ def mode(gram: Floats, precisions: Floats, pulls: Floats, rate: float, n: int) -
     return coefficients, variance, MOST
 
 
-@compiled
+@part
 def squares_left(gram: Floats, coefficients: Floats) -> float:
     """The sum of squares that ``coefficients`` leave of y."""
     size = coefficients.size
@@ -205,7 +205,7 @@ def squares_left(gram: Floats, coefficients: Floats) -> float:
     return total
 
 
-@compiled
+@part
 def quadratic(
     gram: Floats,
     precisions: Floats,
@@ -244,7 +244,7 @@ def quadratic(
     return True
 
 
-@compiled
+@part
 def lasso(matrix: Floats, first: int, penalty: float, x: Floats) -> bool:
     """Whether the lasso whose lower triangle of cross products begins at ``first`` can be solved; ``x`` in place.
 
@@ -270,7 +270,7 @@ def lasso(matrix: Floats, first: int, penalty: float, x: Floats) -> bool:
     return False
 
 
-@compiled
+@part
 def settle_active(matrix: Floats, first: int, penalty: float, signs: Floats, x: Floats) -> bool:
     """Whether the equations of the active set can be solved: where ``signs`` are not 0, and in place with ``x``."""
     last = matrix.shape[0] - 1

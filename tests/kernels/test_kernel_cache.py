@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
@@ -110,3 +112,16 @@ def test_what_was_called_is_on_disk():
     """After a call the machine code is there for the next process."""
     likelihood.polynomial(np.array([0.5]))
     assert on_disk(likelihood.polynomial) == (likelihood.polynomial.stats.cache_path is not None)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_rests_while_compiling_and_is_then_as_it_was(enabled, monkeypatch):
+    """Also where somebody had switched it off."""
+    seen = []
+    monkeypatch.setattr(gc, "isenabled", lambda: enabled)
+    monkeypatch.setattr(gc, "disable", lambda: seen.append("rests"))
+    monkeypatch.setattr(gc, "enable", lambda: seen.append("works"))
+    outer = numba.njit(lambda x: inner(x) + 1.0)
+    inner = numba.njit(lambda x: x + 1.0)
+    assert outer(1.0) == 3.0
+    assert seen == ["rests"] + ["works"] * enabled
