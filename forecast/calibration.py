@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.combine import CELL, MEMBERS, VOLUMES, Cells, as_rows, laid_out, precision_weights, weighted_median
-from forecast.evaluate import phases
+from forecast.evaluate import PHASES, phases
 from forecast.events import Members
 from forecast.intervals import (
     ENOUGH,
@@ -179,10 +179,11 @@ def _factors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The factor of the bounds' distance at each level for every cell, and from how many earlier cells it comes.
 
-    Cells of calm months and the others are apart; with fewer than `ENOUGH` factors are one and the count is zero.
+    Each phase is apart, since the months after an event err in other ways than the month of the event itself; with
+    fewer than `ENOUGH` of its cells factors are one and the count is zero.
     """
     factors, cells = np.ones((len(today), len(LEVELS))), np.zeros(len(today), dtype=int)
-    for kind in (here.calm, ~here.calm):
+    for kind in (here.phase == name for name in PHASES):
         seen = kind & np.isfinite(actual)
         found = conformal_factors(actual[seen], volumes[seen], here.series[seen], int(here.series.max()) + 1)
         if found is not None:

@@ -107,6 +107,14 @@ def test_event_months_are_apart_from_calm_ones():
     assert (calm.calibration["cells"] > 0).all()
 
 
+@pytest.mark.slow
+def test_months_after_an_event_have_factors_of_their_own():
+    """In the third month after the licence, those of the first two in 20 series count, not the month of its effect."""
+    found = forecast_all(world(destinations=20), calendar(EPISODE), GROUPS, models=MODELS, issued=date(2023, 6, 20))
+    assert found.calibration["phase"].unique().tolist() == ["after"]
+    assert found.calibration["cells"].unique().tolist() == [2 * 20]
+
+
 def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
     """In every column of the combination."""
     large = forecast_all(

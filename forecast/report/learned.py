@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.combine import MEMBERS
 from forecast.intervals import ENOUGH
 
-KINDS = {False: "event months", True: "calm months"}
+KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
 LEAST_SHIFT = 0.005
 """A median moved by less than half a percent is not spoken of."""
@@ -27,22 +27,24 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     >>> learned(pd.DataFrame([row | {"factor_80": 1.0, "factor_95": 1.0}]), {})
     ('calm months: the models equally, with their own intervals; fewer than 40 earlier forecasts are known.',)
     """
-    calm = calibration["phase"] == "calm"
-    spoken = [_of_kind(calibration[calm == kind], KINDS[kind]) for kind in KINDS if (calm == kind).any()]
+    phase = calibration["phase"]
+    spoken = [_of_kind(calibration[phase == name], kind) for name, kind in KINDS.items() if (phase == name).any()]
     return (*spoken, *_moved(calibration, names))
 
 
 def _of_kind(rows: pd.DataFrame, kind: str) -> str:
-    cells = int(rows["cells"].iloc[0])
+    cells, models = int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
     if not cells:
-        few = f"fewer than {ENOUGH} earlier forecasts are known"
-        return f"{kind}: the models equally, with their own intervals; {few}."
-    weights = {name: rows[f"weight_{name}"].iloc[0] for name in MEMBERS}
-    shares = ", ".join(
-        f"{name} {100 * weights[name]:.0f} %" for name in sorted(weights, key=lambda name: -weights[name])
-    )
+        return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH} earlier forecasts are known."
     widths = " and ".join(f"{rows[f'factor_{level}'].median():.2g} at {level} %" for level in (80, 95))
-    return f"{kind}, from {cells} earlier forecasts: {shares}; intervals times {widths} (median, in logs)."
+    return f"{kind}, from {cells} earlier forecasts: {models}; intervals times {widths} (median, in logs)."
+
+
+def _weighted(row: pd.Series) -> str:
+    weights = {name: float(row[f"weight_{name}"]) for name in MEMBERS}
+    if len(set(weights.values())) == 1:
+        return "the models equally"
+    return ", ".join(f"{name} {100 * weights[name]:.0f} %" for name in sorted(weights, key=lambda name: -weights[name]))
 
 
 def _moved(calibration: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]:
