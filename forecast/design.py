@@ -26,6 +26,9 @@ FAINTEST = 0.1
 ALIKE = 0.95
 """Columns whose shared variance in the observed months is above this cannot be told apart."""
 
+LEAST_BEND = 1e-4
+"""Share of a month times effect (logs) under which a month covered in part is as good as linear."""
+
 NEW_YEAR = "lunar_new_year_during"
 
 
@@ -250,9 +253,10 @@ def linearised(shares: pd.DataFrame, y: pd.Series, rounds: int = 8) -> pd.DataFr
 def bent(shares: pd.DataFrame, effects: Mapping[str, float]) -> pd.DataFrame:
     """Regressors scaled so that coefficients near ``effects`` (logs, by column) give months covered in part exactly.
 
-    An effect f on a share s of a month's days makes it (1 - s) + s exp(f); in logs that is not s f. The columns of one
-    kind are multiplied by log((1 - s) + s exp(f)) / (s f), where f is what the kind's columns give together on the days
-    it acts. Anticipation is taken by itself; Lunar New Year stays linear in its share.
+    A month of which a kind of event has a share s under notice, with effect a, and a share t in force, with effect f
+    (of all that it does on those days together), becomes 1 + s (exp(a) - 1) + t (exp(f) - 1) times what it was, since
+    nobody anticipates what acts already. In logs that is not s a + t f; each column is multiplied by what its days add
+    to the log over what they would add linearly. Lunar New Year stays linear in its share.
     """
     names = [str(name) for name in shares]
     return pd.DataFrame(bent_values(shares.to_numpy(dtype=float), names, effects), shares.index, shares.columns)
@@ -262,23 +266,38 @@ def bent_values(shares: np.ndarray, names: Sequence[str], effects: Mapping[str, 
     """As `bent`, of an array (months x regressors) with the ``names`` of its columns."""
     place = {name: at for at, name in enumerate(names)}
     clipped = {name: min(max(effect, -5.0), 3.0) for name, effect in effects.items()}
-    scaled = shares.copy()
-    for step in [name for name in clipped if name.endswith(("_step", "_anticipation"))]:
-        passing = step.replace("_step", "_temporary")
-        together = [step, passing] if passing in clipped and passing != step else [step]
-        share = shares[:, place[step]]
-        sum_of_effects = sum(clipped[name] * shares[:, place[name]] for name in together)
-        factor = _bend(share, np.divide(sum_of_effects, share, out=np.zeros(len(share)), where=share > 0))
-        for name in together:
-            scaled[:, place[name]] *= factor
+    scaled, idle = shares.copy(), np.zeros(len(shares))
+    kinds = dict.fromkeys(name.rpartition("_")[0] for name in clipped if name.endswith(("_step", "_anticipation")))
+    for kind in kinds:
+        step, passing, notice = (f"{kind}_{shape}" for shape in ("step", "temporary", "anticipation"))
+        acting = [name for name in (step, passing) if step in clipped and name in clipped]
+        t = shares[:, place[step]] if acting else idle
+        s = shares[:, place[notice]] if notice in clipped else idle
+        total = sum((clipped[name] * shares[:, place[name]] for name in acting), idle)
+        f = np.divide(total, t, out=np.zeros(len(t)), where=t > 0)
+        while_noticed, while_acting = _bends(s, clipped.get(notice, 0.0), t, f)
+        for name in acting:
+            scaled[:, place[name]] *= while_acting
+        if notice in clipped:
+            scaled[:, place[notice]] *= while_noticed
     return scaled
 
 
-def _bend(share: np.ndarray, effect: np.ndarray) -> np.ndarray:
-    """log((1 - s) + s exp(f)) / (s f), and 1 where s or f is next to nothing."""
-    plain = (share < 1e-9) | (np.abs(effect) < 1e-3)
-    safe = np.where(plain, 1.0, share * effect)
-    return np.asarray(np.where(plain, 1.0, np.log1p(share * np.expm1(effect)) / safe))
+def _bends(s: np.ndarray, a: float, t: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What days under notice and days in force add to the log of a month, each over its share times its effect.
+
+    Of ``log(1 + s (exp(a) - 1) + t (exp(f) - 1))`` each gets the mean of what it adds to 0 and to the other.
+    """
+    noticed, forced = s * np.expm1(a), t * np.expm1(f)
+    alone = np.log1p(noticed), np.log1p(forced)
+    half = (alone[0] + alone[1] - np.log1p(noticed + forced)) / 2
+    return _share_of(alone[0] - half, s * a), _share_of(alone[1] - half, t * f)
+
+
+def _share_of(added: np.ndarray, linear: np.ndarray) -> np.ndarray:
+    """``added / linear``, and 1 where there is next to nothing to divide by."""
+    plain = np.abs(linear) < LEAST_BEND
+    return np.asarray(np.where(plain, 1.0, added / np.where(plain, 1.0, linear)))
 
 
 def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> dict[str, float]:

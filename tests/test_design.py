@@ -63,6 +63,29 @@ def test_step_and_temporary_change_bend_together():
     assert in_logs == pytest.approx(np.log(0.5 + 0.5 * np.exp((-1.0 * 0.5 - 2.0 * 0.4) / 0.5)))
 
 
+def test_notice_and_effect_in_one_month_are_days_of_one_month():
+    """Ten days of thirty at three times the volume, then fifteen at a fifth: the log of the mean over the days."""
+    shares = pd.DataFrame({"ban_step": [15 / 30], "ban_anticipation": [10 / 30]})
+    effects = {"ban_step": np.log(0.2), "ban_anticipation": np.log(3.0)}
+    X = bent(shares, effects)
+    in_logs = sum(X[name].item() * effect for name, effect in effects.items())
+    assert in_logs == pytest.approx(np.log((5 + 10 * 3.0 + 15 * 0.2) / 30))
+    assert (X.to_numpy() > 0).all()
+
+
+def test_both_effects_are_found_where_notice_ends_within_a_month():
+    """On a series without noise, announced on 10 August and in force from 15 September: no part of either is lost."""
+    event = {"kind": "ban", "announced": date(2022, 8, 10), "effective": date(2022, 9, 15)}
+    days = pd.period_range(MONTHS[0].start_time, MONTHS[-1].end_time, freq="D")
+    daily = np.where(days < "2022-08-10", 1.0, np.where(days < "2022-09-15", 3.0, 0.2))
+    volume = 100 * pd.Series(daily, days).groupby(days.asfreq("M")).mean()
+    shares = candidates(volume, acting_events(calendar(event)), scope(), 1).shares[["ban_step", "ban_anticipation"]]
+    X = linearised(shares, np.log(volume), rounds=50).iloc[:-1]
+    rows = np.column_stack([np.ones(len(X)), X])
+    estimate = np.linalg.lstsq(rows, np.log(volume.to_numpy()), rcond=None)[0]
+    assert np.allclose(estimate, np.log([100, 0.2, 3.0]), atol=1e-6)
+
+
 def test_linearised_columns_leave_whole_months_and_holidays_alone():
     """Shares of zero and one stay; Lunar New Year stays linear."""
     design = series_design(with_effect(-1.0), calendar(LICENSING), scope(), horizon=1)
