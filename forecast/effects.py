@@ -20,7 +20,7 @@ from scipy.linalg import solve_triangular
 from forecast.design import FAINTEST, Candidates, Design, bent_values, index_of, regressors, series_scope, zero_offset
 from forecast.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope
 from forecast.known import Known
-from forecast.models.protocol import SeriesKey
+from forecast.models.protocol import MEAN_AND_SD, SeriesKey
 from forecast.tables import records
 
 COLUMNS = tuple(f"{kind}_{shape}" for kind in ACTING_KINDS for shape in SHAPES)
@@ -56,6 +56,9 @@ FAINT = "it acts on less than a tenth of every month"
 
 LEVEL_SD, WAVE_SD, HOLIDAY_SD = 100.0, 0.2, 0.5
 """Prior standard deviations (logs) of the level, of the waves of the season, and of Lunar New Year."""
+
+HOLIDAY, ABOUT_HOLIDAYS = len(COLUMNS), np.array([[0.0], [HOLIDAY_SD]])
+"""Where Lunar New Year, which is no event, stands behind `COLUMNS`, and what is expected of it: mean and sd."""
 
 
 @dataclass(frozen=True)
@@ -429,18 +432,10 @@ def informed(series: Candidates, expected: Expectation, horizon: int) -> Design:
     peak = dict(zip(map(str, shares), values[: past + horizon].max(axis=0), strict=True))
     entering = np.array([peak[name] >= FAINTEST for name in peak])
     names = [name for name in peak if peak[name] >= FAINTEST]
-    prior, belief = _table(expected.prior, names), _table(expected.belief, names)
-    X = bent_values(values[:, entering], names, dict(zip(names, belief["mean"].tolist(), strict=True)))
+    places = [PLACES.get(name, HOLIDAY) for name in names]
+    prior, belief = (np.hstack([found, ABOUT_HOLIDAYS])[:, places].T for found in (expected.prior, expected.belief))
+    X = bent_values(values[:, entering], names, dict(zip(names, belief[:, 0].tolist(), strict=True)))
     table = pd.DataFrame(X, shares.index, index_of(tuple(names)))
     dropped = tuple((name, FAINT) for name in peak if 0 < peak[name] < FAINTEST)
-    return Design(series, table.iloc[:past], table.iloc[past:], dropped, prior, belief)
-
-
-MEAN_AND_SD = pd.Index(["mean", "sd"])
-
-
-def _table(mean_and_sd: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """Mean and sd by regressor; Lunar New Year, which is no event, around zero."""
-    holiday = np.array([0.0, HOLIDAY_SD])
-    rows = [mean_and_sd[:, PLACES[name]] if name in PLACES else holiday for name in names]
-    return pd.DataFrame(np.array(rows).reshape(-1, 2), index_of(tuple(names)), MEAN_AND_SD)
+    tables = (pd.DataFrame(rows, table.columns, MEAN_AND_SD) for rows in (prior, belief))
+    return Design(series, table.iloc[:past], table.iloc[past:], dropped, *tables)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.models.protocol import FitError
+from forecast.models.protocol import FitError, mean_and_sd
 
 SEASON = 12
 DIGITS = 10
@@ -115,8 +115,7 @@ def trained_on(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Tra
 
 def _prior(prior: pd.DataFrame, regressors: pd.Index) -> np.ndarray:
     """Mean and sd of each of ``regressors``, every one of which must stand in ``prior``."""
-    rows = prior if prior.index.equals(regressors) else prior.loc[regressors]
-    return np.column_stack([rows["mean"].to_numpy(dtype=float), rows["sd"].to_numpy(dtype=float)])
+    return mean_and_sd(prior if prior.index.equals(regressors) else prior.loc[regressors])
 
 
 def candidates(
