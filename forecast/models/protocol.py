@@ -131,7 +131,7 @@ def beliefs(prior: pd.DataFrame | None, regressors: pd.Index) -> tuple[np.ndarra
 
 
 def mean_and_sd(prior: pd.DataFrame) -> np.ndarray:
-    """The columns `MEAN_AND_SD` of a prior as an array, taken at once: one by one they would take four times as long."""
+    """The columns `MEAN_AND_SD` of a prior as an array, at once: one by one they would take four times as long."""
     own = prior if prior.columns.equals(MEAN_AND_SD) else prior[MEAN_AND_SD]
     return own.to_numpy(dtype=float)
 
