@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from forecast.evaluate import Measure, scores, significance
+from forecast.combine import MEMBERS
+from forecast.evaluate import PHASES, Measure, scores, significance
 from forecast.events import ACTING_KINDS, acts_on, known_events
 from forecast.report.folder import Replay, actuals_of
 from forecast.report.outlook import records
@@ -298,6 +299,25 @@ def miss_factors(replay: Replay, product: str, destination: str) -> pd.DataFrame
     table = pd.concat(rows, ignore_index=True)
     wide = table.assign(factor=factors(table)).pivot(index="model", columns="month", values="factor")
     return wide.reindex([model for model in replay.models if model in wide.index])
+
+
+def learned_by_phase(replay: Replay, product: str) -> pd.DataFrame:
+    """What the combination learned from earlier forecasts, a row per phase of the months forecast; empty without any.
+
+    ``n`` forecasts, of which ``learned`` had intervals that earlier ones had widened or narrowed, and ``moved`` a
+    median moved since errors repeated; ``cells`` the most earlier forecasts that any of them rests on; the mean
+    weights of the models, and the median factors of the intervals.
+    """
+    rows = replay.calibration[replay.calibration["product"] == product]
+    counted = rows.groupby("phase").agg(
+        n=("cells", "size"),
+        learned=("cells", lambda cells: int((cells > 0).sum())),
+        moved=("shift", lambda shifts: int((shifts != 0).sum())),
+        cells=("cells", "max"),
+        **{f"weight_{name}": (f"weight_{name}", "mean") for name in MEMBERS},
+        **{f"factor_{level}": (f"factor_{level}", "median") for level in LEVELS},
+    )
+    return counted.reindex([phase for phase in PHASES if phase in counted.index]).reset_index()
 
 
 # Failures and drops ---------------------------------------------------------------------------------------------------

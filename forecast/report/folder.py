@@ -17,7 +17,14 @@ from forecast.output import OutputError, read_about
 from forecast.parity import PARITY_COLUMNS
 from forecast.report.outlook import records
 from forecast.sources.plain import SHIPPED, read_destinations, read_events, read_exports, read_groups, shipped
-from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS, SCORE_COLUMNS
+from forecast.tables import (
+    CALIBRATION_COLUMNS,
+    DROPPED_COLUMNS,
+    EFFECT_COLUMNS,
+    FAILURE_COLUMNS,
+    FORECAST_COLUMNS,
+    SCORE_COLUMNS,
+)
 
 WITHOUT_EVENTS = "without_events"
 """The folder inside a run's folder that holds the same run without events."""
@@ -30,15 +37,16 @@ TABLES = {
     "dropped": DROPPED_COLUMNS,
     "failures": FAILURE_COLUMNS,
     "parity": PARITY_COLUMNS,
+    "calibration": CALIBRATION_COLUMNS,
 }
 NEEDED = ("forecasts", "scores")
 """Without these two a folder is no backtest; any other table may be missing and is then empty."""
 
 _DAYS = ("issued",)
 _MONTHS = ("cutoff", "month", "last_known")
-_COUNTS = ("horizon", "n", "n_mase", "months", "held")
-_TEXTS = ("product", "destination", "model", "regressor", "reason", "slice", "against", "measure", "verdict",
-          "order")  # fmt: skip
+_COUNTS = ("horizon", "n", "n_mase", "months", "held", "cells")
+_TEXTS = ("product", "destination", "model", "regressor", "reason", "slice", "against", "measure", "verdict", "order",
+          "phase")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Replay:
     ----------
     folder, about
         Where it is, and what its ``run.json`` says.
-    forecasts, scores, significance, effects, dropped, failures, parity
+    forecasts, scores, significance, effects, dropped, failures, parity, calibration
         Its tables, typed. Volumes in tonnes, effects in logs. ``forecasts`` has ``actual_t`` (NaN where none is out)
         and ``phase`` (`forecast.evaluate.phases`), which is missing where the calendar is not at hand.
     events, exports
@@ -71,6 +79,7 @@ class Replay:
     dropped: pd.DataFrame
     failures: pd.DataFrame
     parity: pd.DataFrame
+    calibration: pd.DataFrame
     events: pd.DataFrame | None
     exports: pd.DataFrame | None
     missing: tuple[str, ...]

@@ -103,7 +103,7 @@ def _own_kernel(scratch: Path) -> Any:
     traitlets: Any = import_module("traitlets")
     own = spec.KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False",
-              "--log-level=ERROR"],
+              "--log-level=CRITICAL"],
         display_name="forecast", language="python",
         env={"IPYTHONDIR": str(scratch), "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(scratch)),
              "PYDEVD_DISABLE_FILE_VALIDATION": "1", "OMP_NUM_THREADS": "1"},

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.combine import MEMBERS
 from forecast.report import figures
 from forecast.report.figures import Picture
 from forecast.report.findings import (
@@ -23,6 +24,7 @@ from forecast.report.findings import (
     factors,
     failures_by_series,
     interval_counts,
+    learned_by_phase,
     main_destinations,
     seen_when,
     standings,
@@ -346,7 +348,30 @@ def _calibration(replay: Replay, product: str) -> list[Piece]:
     }
     totals = interval_counts(rows, ["model"])
     sentences = [f"{replay.shown}: {held_in_words(row.level, row.held, row.n)}." for row in records(totals)]
-    return [bullets(sentences), figures.calibration(replay, product), table(columns, words=["destination"])]
+    held = table(columns, words=["destination"])
+    return [bullets(sentences), figures.calibration(replay, product), held, *_learned(replay, product)]
+
+
+def _learned(replay: Replay, product: str) -> list[Piece]:
+    """What the combination learned from its earlier forecasts, by phase."""
+    rows = learned_by_phase(replay, product)
+    if rows.empty:
+        return []
+    columns = {
+        "months": rows["phase"],
+        "n": rows["n"],
+        "intervals learned": rows["learned"],
+        "from at most": rows["cells"],
+        "median moved": rows["moved"],
+        **{name: [percent(share) for share in rows[f"weight_{name}"]] for name in MEMBERS},
+        "80 % times": [f"{factor:.2f}" for factor in rows["factor_80"]],
+        "95 % times": [f"{factor:.2f}" for factor in rows["factor_95"]],
+    }
+    note = (
+        "Weights of the models (means) and how many times further from the median, in logs, the bounds were put"
+        " (medians), by the forecasts of earlier days whose actuals were out; calibration.csv has every row."
+    )
+    return [heading("What the combination learned"), table(columns, words=["months"]), paragraph(note)]
 
 
 def significance(replay: Replay) -> list[Piece]:
