@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
+from threadpoolctl import threadpool_limits
 
 from forecast.design import bent, regressors, series_scope
 from forecast.effects import COLUMNS, FAMILIES, PLACES, Evidence, Experience, experience
@@ -116,7 +117,8 @@ def learned_effects(
     if released.empty or day < released.min():
         raise ValueError(f"Nothing of {', '.join(selected)} was released by {day}: issue on a later day.")
     known = known_on(exports, events, day, totals)
-    learned = experience(known, groups)
+    with threadpool_limits(1):  # so that sums are made in the same order as for a forecast
+        learned = experience(known, groups)
     lessons = [
         _lesson(learned, known, groups, key)
         for key in learned.series

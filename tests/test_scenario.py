@@ -14,22 +14,16 @@ import forecast as fc
 from forecast.effects import PLACES, experience, pooled
 from forecast.events import known_events
 from forecast.known import known_on
-from forecast.scenario import (
-    BASE,
-    MIXTURE,
+from forecast.scenario import BASE, MIXTURE, branches, mixture, responses, scenario_all, shifted
+from forecast.sums import BOUNDS, LEVELS, SCORES
+from forecast.supposed import (
     SUPPOSED_COLUMNS,
     Supposition,
-    branches,
     check_lapses,
-    mixture,
-    responses,
-    scenario_all,
-    shifted,
     supposed_cells,
     supposed_events,
     supposed_rows,
 )
-from forecast.sums import BOUNDS, LEVELS, SCORES
 
 MAGNETS = ["rare_earth_magnets"]
 LICENSING = "kind=licensing,destinations=USA,announced=2022-12-15,effective=2023-02-01,probability=0.3"

@@ -88,7 +88,7 @@ class _Supposed:
         import pandas as pd
 
         import forecast as fc
-        from forecast.scenario import SUPPOSED_COLUMNS, supposed_events, supposed_rows
+        from forecast.supposed import SUPPOSED_COLUMNS, supposed_events, supposed_rows
 
         if not (self.added or self.files or self.lapsing):
             raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse.")
@@ -102,7 +102,7 @@ class _Supposed:
 
     def lapses(self, events: pd.DataFrame, issued: date) -> dict[str, float]:
         """Probabilities by event of the calendar; anything else is a usage error."""
-        from forecast.scenario import check_lapses
+        from forecast.supposed import check_lapses
 
         found: dict[str, float] = {}
         for text in self.lapsing:

@@ -15,7 +15,8 @@ from rich.text import Text
 from forecast.origin import Forecasts
 from forecast.report.outlook import records, spoken, whom
 from forecast.report.table import tonnes
-from forecast.scenario import MIXTURE, Branch, Scenario, Supposition
+from forecast.scenario import MIXTURE, Branch, Scenario
+from forecast.supposed import Supposition
 
 SHOWN_BRANCHES = 4
 """Branches in the table, likeliest first after the calendar as it stands; further ones are in branches.csv."""
