@@ -22,7 +22,7 @@ from forecast.costs import series_a_task
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
-from forecast.known import archive, cutoffs
+from forecast.known import Archive, all_series, archive, cutoffs
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
@@ -56,16 +56,15 @@ class Asked:
         """Whether there is a combination that learns from earlier forecasts."""
         return self.calibrate and "combination" in self.models
 
-    def replayed(self, exports: pd.DataFrame) -> tuple[Days, Sequence[SeriesKey]]:
+    def replayed(self, releases: Archive) -> tuple[Days, Sequence[SeriesKey]]:
         """The days and series that models are fitted on."""
         if not self.learns:
             return self.days, self.series
-        releases = archive(exports, list(self.days))
         days = {
             product: sorted({*of_product}.union(*(earlier_days(releases[product], day) for day in of_product)))
             for product, of_product in self.days.items()
         }
-        return days, selected_series(exports, list(self.days))
+        return days, all_series(releases, self.days)
 
     def kept(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that were asked for."""
@@ -205,7 +204,7 @@ def backtest_all(
     asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
     job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
     if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(job, asked, refit, learn))
+        checkpoint.begin(*_fingerprint(exports, job, asked, refit, learn))
     run = _run(job, asked, learn, jobs, progress, checkpoint)
     return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
 
@@ -366,8 +365,9 @@ def _job(
 ) -> Job:
     if window is not None:
         _positive("window", window)
-    estimated = estimation_days(exports, asked.replayed(exports)[0], refit)
-    job = Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
+    releases = archive(exports)
+    estimated = estimation_days(exports, asked.replayed(releases)[0], refit)
+    job = Job(releases, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
     return replace(job, engine=check_engine(engine))
 
 
@@ -388,7 +388,7 @@ def _run(
     """
     if not asked.series:
         raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
-    days, series = asked.replayed(job.exports)
+    days, series = asked.replayed(job.releases)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
     return gather(job, run_tasks(job, plan(days, series, asked.models, job.engine), jobs, progress, checkpoint), asked)
 
@@ -483,10 +483,12 @@ def run_task(job: Job, task: Task) -> Forecasts:
     return forecast_origins(job, task.origins, task.series, task.models)
 
 
-def _fingerprint(job: Job, asked: Asked, refit: int, learn: bool) -> tuple[dict[str, str], dict[str, object]]:
+def _fingerprint(
+    exports: pd.DataFrame, job: Job, asked: Asked, refit: int, learn: bool
+) -> tuple[dict[str, str], dict[str, object]]:
     """Digests of the tables by name, and the arguments that numbers depend on."""
     groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
-    tables = {"exports": table_digest(job.exports), "events": table_digest(job.events), "groups": table_digest(groups)}
+    tables = {"exports": table_digest(exports), "events": table_digest(job.events), "groups": table_digest(groups)}
     if job.totals is not None:
         tables["period_totals"] = table_digest(job.totals)
     arguments: dict[str, object] = {"models": list(asked.models), "series": [" ".join(key) for key in asked.series]}
