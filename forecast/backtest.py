@@ -26,7 +26,7 @@ from forecast.known import Archive, all_series, archive, cutoffs
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
-from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, stacked
+from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, packed, stacked, unpacked
 from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
@@ -390,7 +390,8 @@ def _run(
         raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
     days, series = asked.replayed(job.releases)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    return gather(job, run_tasks(job, plan(days, series, asked.models, job.engine), jobs, progress, checkpoint), asked)
+    tasks = plan(days, series, asked.models, job.engine)
+    return gather(job, joined(run_tasks(job, tasks, jobs, progress, checkpoint)), asked)
 
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
@@ -461,7 +462,7 @@ def run_tasks(
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Forecasts]:
-    """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
+    """The results of all tasks, `packed`, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
     left = [place for place in range(len(tasks)) if place not in done]
     for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
@@ -479,8 +480,9 @@ def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
 
 
 def run_task(job: Job, task: Task) -> Forecasts:
-    """The forecasts of one task."""
-    return forecast_origins(job, task.origins, task.series, task.models)
+    """The forecasts of one task, `packed`: many of them travel, and wait for the others."""
+    found = forecast_origins(job, task.origins, task.series, task.models)
+    return replace(found, **{item.name: packed(getattr(found, item.name)) for item in fields(Forecasts)})
 
 
 def _fingerprint(
@@ -502,16 +504,15 @@ def _fingerprint(
 
 
 def joined(parts: Sequence[Forecasts]) -> Forecasts:
-    """The tables of several parts, one below the other."""
+    """The tables of several parts, which are `packed`, one below the other."""
     tables = {item.name: [getattr(part, item.name) for part in parts] for item in fields(Forecasts)}
-    return Forecasts(**{name: stacked(frames) for name, frames in tables.items()})
-
-
-def gather(job: Job, parts: Sequence[Forecasts], asked: Asked) -> Forecasts:
-    """The tables of a run in their final order, the combination added where it was asked for."""
-    run, models = joined(parts), asked.models
     del parts  # tables of many series are large: what is done with goes
-    combined, calibration = run.forecasts.iloc[:0], run.calibration
+    return Forecasts(**{name: unpacked(tables.pop(name)) for name in [*tables]})
+
+
+def gather(job: Job, run: Forecasts, asked: Asked) -> Forecasts:
+    """The tables of a run in their final order, the combination added where it was asked for."""
+    models, combined, calibration = asked.models, run.forecasts.iloc[:0], run.calibration
     if asked.learns:
         combined, calibration = calibrated(run.forecasts, job.releases, job.events, job.groups, asked.days)
     elif "combination" in models:
