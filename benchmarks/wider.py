@@ -27,8 +27,9 @@ import psutil
 from backtest import simulated
 
 import forecast as fc
-from forecast.backtest import Task, backtest_origins, expected, plan, run_task, selected_series
+from forecast.backtest import Task, backtest_origins, expected, plan, run_task
 from forecast.cluster import BACKENDS, cluster
+from forecast.known import all_series, archive
 from forecast.origin import Forecasts, Job
 from forecast.work import Parcel, spread
 
@@ -45,7 +46,7 @@ def job_of(series: int, origins: int, engine: str = ENGINE, learn: bool = True) 
     """A job on a simulated panel with its total, and its issue days."""
     exports, events = simulated(series - 1)
     days = backtest_origins(exports, [PRODUCT], last=origins)
-    job = Job(exports, events, fc.read_groups(), 1, 0, engine=engine)
+    job = Job(archive(exports), events, fc.read_groups(), 1, 0, engine=engine)
     return (replace(job, expected=expected(job, days, 1)) if learn else job), days
 
 
@@ -77,14 +78,14 @@ def parts(rounds: int) -> None:
     print("| series on file | a task of a day, ms | and a series of it with naive, ms |\n|---:|---:|---:|")
     for count in (61, 601):
         job, days = job_of(count, 4, learn=count < 100)
-        codes = selected_series(job.exports, [PRODUCT])
+        codes = all_series(job.releases, [PRODUCT])
         few, many = (a_day(job, days[PRODUCT], codes[:size], ["naive"], rounds) for size in (1, 11))
         print(f"| {count} | {few - (many - few) / 10:.1f} | {(many - few) / 10:.1f} |", flush=True)
     print("\n| engine | model | a fit with its forecast and rows, ms |\n|---|---|---:|")
     models = [("reference", name) for name in ("naive", "seasonal_naive", "theta", "arima", "prophet")]
     for engine, name in [*models, ("compiled", "arima"), ("compiled", "prophet")]:
         job, days = job_of(61, 4, engine)
-        codes = selected_series(job.exports, [PRODUCT])[:11]
+        codes = all_series(job.releases, [PRODUCT])[:11]
         beside = "seasonal_naive" if name == "naive" else "naive"
         alone = a_day(job, days[PRODUCT], codes, [beside], rounds)
         both = a_day(job, days[PRODUCT], codes, [beside, name], 1 if (engine, name) == SLOW else rounds)
@@ -107,7 +108,7 @@ def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float
 def tasks(rounds: int, jobs: int) -> None:
     """Print what a task costs that does nothing, and one that only answers with the tables of a usual one."""
     job, days = job_of(61, 4)
-    answer = run_task(job, Task(tuple(days[PRODUCT]), tuple(selected_series(job.exports, [PRODUCT])[:4]), (*MODELS,)))
+    answer = run_task(job, Task(tuple(days[PRODUCT]), tuple(all_series(job.releases, [PRODUCT])[:4]), (*MODELS,)))
     size = len(pickle.dumps(answer))
     print(f"Milliseconds a task, 200 tasks on {jobs} processes, median (lowest to highest) of {rounds} rounds: that")
     print(f"passed, times {jobs}; CPU of all processes; CPU of the client. Tables are {size / 1e3:.0f} kB.\n")
@@ -132,7 +133,7 @@ def spanned(values: Sequence[float]) -> str:
 def shipped(series: int, origins: int) -> None:
     """Print how much travels for a run: with each task, as it was, and once."""
     job, days = job_of(series, origins)
-    todo = plan(days, selected_series(job.exports, [PRODUCT]), MODELS, ENGINE)
+    todo = plan(days, all_series(job.releases, [PRODUCT]), MODELS, ENGINE)
     once, each = Parcel(run_task, job).content.nbytes, len(pickle.dumps(todo[0]))
     print(f"{series} series x {origins} origins are {len(todo)} tasks of up to {len(todo[0].series)} series.\n")
     print("| | bytes |\n|---|---:|")

@@ -22,11 +22,11 @@ from forecast.costs import series_a_task
 from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
-from forecast.known import archive, cutoffs
+from forecast.known import Archive, all_series, archive, cutoffs
 from forecast.models import check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
-from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, stacked
+from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, packed, stacked, unpacked
 from forecast.work import spread
 
 MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
@@ -56,16 +56,15 @@ class Asked:
         """Whether there is a combination that learns from earlier forecasts."""
         return self.calibrate and "combination" in self.models
 
-    def replayed(self, exports: pd.DataFrame) -> tuple[Days, Sequence[SeriesKey]]:
+    def replayed(self, releases: Archive) -> tuple[Days, Sequence[SeriesKey]]:
         """The days and series that models are fitted on."""
         if not self.learns:
             return self.days, self.series
-        releases = archive(exports, list(self.days))
         days = {
             product: sorted({*of_product}.union(*(earlier_days(releases[product], day) for day in of_product)))
             for product, of_product in self.days.items()
         }
-        return days, selected_series(exports, list(self.days))
+        return days, all_series(releases, self.days)
 
     def kept(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that were asked for."""
@@ -205,7 +204,7 @@ def backtest_all(
     asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
     job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
     if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(job, asked, refit, learn))
+        checkpoint.begin(*_fingerprint(exports, job, asked, refit, learn))
     run = _run(job, asked, learn, jobs, progress, checkpoint)
     return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
 
@@ -366,8 +365,9 @@ def _job(
 ) -> Job:
     if window is not None:
         _positive("window", window)
-    estimated = estimation_days(exports, asked.replayed(exports)[0], refit)
-    job = Job(exports, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
+    releases = archive(exports)
+    estimated = estimation_days(exports, asked.replayed(releases)[0], refit)
+    job = Job(releases, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
     return replace(job, engine=check_engine(engine))
 
 
@@ -388,9 +388,10 @@ def _run(
     """
     if not asked.series:
         raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
-    days, series = asked.replayed(job.exports)
+    days, series = asked.replayed(job.releases)
     job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    return gather(job, run_tasks(job, plan(days, series, asked.models, job.engine), jobs, progress, checkpoint), asked)
+    tasks = plan(days, series, asked.models, job.engine)
+    return gather(job, joined(run_tasks(job, tasks, jobs, progress, checkpoint)), asked)
 
 
 def expected(job: Job, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
@@ -461,7 +462,7 @@ def run_tasks(
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Forecasts]:
-    """The results of all tasks, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
+    """The results of all tasks, `packed`, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
     left = [place for place in range(len(tasks)) if place not in done]
     for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
@@ -479,14 +480,17 @@ def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
 
 
 def run_task(job: Job, task: Task) -> Forecasts:
-    """The forecasts of one task."""
-    return forecast_origins(job, task.origins, task.series, task.models)
+    """The forecasts of one task, `packed`: many of them travel, and wait for the others."""
+    found = forecast_origins(job, task.origins, task.series, task.models)
+    return replace(found, **{item.name: packed(getattr(found, item.name)) for item in fields(Forecasts)})
 
 
-def _fingerprint(job: Job, asked: Asked, refit: int, learn: bool) -> tuple[dict[str, str], dict[str, object]]:
+def _fingerprint(
+    exports: pd.DataFrame, job: Job, asked: Asked, refit: int, learn: bool
+) -> tuple[dict[str, str], dict[str, object]]:
     """Digests of the tables by name, and the arguments that numbers depend on."""
     groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
-    tables = {"exports": table_digest(job.exports), "events": table_digest(job.events), "groups": table_digest(groups)}
+    tables = {"exports": table_digest(exports), "events": table_digest(job.events), "groups": table_digest(groups)}
     if job.totals is not None:
         tables["period_totals"] = table_digest(job.totals)
     arguments: dict[str, object] = {"models": list(asked.models), "series": [" ".join(key) for key in asked.series]}
@@ -500,16 +504,15 @@ def _fingerprint(job: Job, asked: Asked, refit: int, learn: bool) -> tuple[dict[
 
 
 def joined(parts: Sequence[Forecasts]) -> Forecasts:
-    """The tables of several parts, one below the other."""
+    """The tables of several parts, which are `packed`, one below the other."""
     tables = {item.name: [getattr(part, item.name) for part in parts] for item in fields(Forecasts)}
-    return Forecasts(**{name: stacked(frames) for name, frames in tables.items()})
-
-
-def gather(job: Job, parts: Sequence[Forecasts], asked: Asked) -> Forecasts:
-    """The tables of a run in their final order, the combination added where it was asked for."""
-    run, models = joined(parts), asked.models
     del parts  # tables of many series are large: what is done with goes
-    combined, calibration = run.forecasts.iloc[:0], run.calibration
+    return Forecasts(**{name: unpacked(tables.pop(name)) for name in [*tables]})
+
+
+def gather(job: Job, run: Forecasts, asked: Asked) -> Forecasts:
+    """The tables of a run in their final order, the combination added where it was asked for."""
+    models, combined, calibration = asked.models, run.forecasts.iloc[:0], run.calibration
     if asked.learns:
         combined, calibration = calibrated(run.forecasts, job.releases, job.events, job.groups, asked.days)
     elif "combination" in models:

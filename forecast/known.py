@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -13,6 +13,7 @@ import pandas as pd
 
 from forecast.calendar import months_of, release_day
 from forecast.events import acting_events, known_events
+from forecast.models.protocol import SeriesKey
 from forecast.tables import PERIOD_TOTAL_COLUMNS
 
 
@@ -139,6 +140,19 @@ def archive(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dic
     by_product = exports.groupby("product", sort=True).indices
     chosen = by_product if products is None else [product for product in products if product in by_product]
     return {str(product): Releases.of(exports.iloc[by_product[product]]) for product in chosen}
+
+
+def all_series(releases: Archive, products: Iterable[str]) -> list[SeriesKey]:
+    """The (product, destination) pairs of ``products`` on file, sorted.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> all_series(archive(fc.read_exports()), ["rare_earth_magnets"])[:2]
+    [('rare_earth_magnets', 'DEU'), ('rare_earth_magnets', 'EU27')]
+    """
+    on_file = sorted(product for product in products if product in releases)
+    return [(product, str(code)) for product in on_file for code in releases[product].destinations]
 
 
 def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:

@@ -18,7 +18,7 @@ from forecast.design import Design, candidates, chosen_design, series_scope
 from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
 from forecast.kernels import KernelError
-from forecast.known import Archive, Known, archive, known_of, months_ahead
+from forecast.known import Archive, Known, known_of, months_ahead
 from forecast.models import load
 from forecast.models.protocol import FitError, Fitted, SeriesKey
 from forecast.tables import (
@@ -43,10 +43,12 @@ REACH = 11
 
 @dataclass(frozen=True)
 class Job:
-    """What all origins of a run share: the tables, members by group, months ahead, and the seed.
+    """What all origins of a run share: the figures, the calendar, members by group, months ahead, and the seed.
 
     Attributes
     ----------
+    releases
+        Every release by product (`forecast.known.archive`).
     window
         Months up to the product's cutoff that models are shown; None shows all.
     estimated
@@ -60,7 +62,7 @@ class Job:
         ``reference`` or ``compiled``, as in `forecast.models.load`.
     """
 
-    exports: pd.DataFrame
+    releases: Archive
     events: pd.DataFrame
     groups: Members
     horizon: int
@@ -70,11 +72,6 @@ class Job:
     totals: pd.DataFrame | None = None
     expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
     engine: str = "reference"
-
-    @cached_property
-    def releases(self) -> Archive:
-        """Every release by product."""
-        return archive(self.exports)
 
     @cached_property
     def _days(self) -> dict[date, Known]:

@@ -17,6 +17,7 @@ from forecast.backtest import estimation_days, expected
 from forecast.design import Design
 from forecast.events import Members
 from forecast.kernels.prophet import NOISE_SD
+from forecast.known import archive
 from forecast.models import COMPILED, ENGINES, check_engine, load
 from forecast.models.protocol import BOUNDS, Fitted, SeriesKey, beliefs
 from forecast.origin import Forecasts, Job, Origin, origin_on
@@ -106,7 +107,7 @@ def parity_sample(
     for fit in drawn:
         days.setdefault(fit.product, []).append(fit.issued)
     estimated = estimation_days(exports, days, refit)
-    job = Job(exports, events, groups, horizon, seed, window, estimated, totals, engine=engine)
+    job = Job(archive(exports), events, groups, horizon, seed, window, estimated, totals, engine=engine)
     if learn:
         job = replace(job, expected=expected(job, days, 1))
     found = dict(spread(redone, job, drawn, 1))

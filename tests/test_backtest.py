@@ -13,7 +13,7 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.backtest import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
 from forecast.kernels import KernelError
-from forecast.known import known_on
+from forecast.known import archive, known_on
 from forecast.models.theta import Theta
 from forecast.origin import Job
 from forecast.tables import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
@@ -337,7 +337,7 @@ def test_a_window_hides_sums_that_begin_before_it():
     """A sum of months that reaches back beyond the window teaches nothing; inside it, it stays."""
     sums = {"product": "magnets", "destination": "WLD", "end": pd.Period("2024-01"), "volume_t": 900.0}
     starts = {"start": [pd.Period("2020-01"), pd.Period("2023-11")], "released": [date(2024, 2, 20)] * 2}
-    job = Job(world(), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums))
+    job = Job(archive(world()), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums))
     assert job.known_on(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
 
 

@@ -13,6 +13,7 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.audit import CHANGES, Tables, no_future
 from forecast.kernels import prophet as prophet_kernel
+from forecast.known import archive
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.protocol import FitError
@@ -72,7 +73,7 @@ def test_medians_are_those_of_the_run_and_differences_logs_of_ratios(run: Foreca
 def test_the_reference_is_the_library_on_the_design_of_the_day(parity: pd.DataFrame):
     """The median of an arima is that of statsmodels at the order that the kernel chose, as the reference gives it."""
     first = parity.iloc[0]
-    job = Job(table(), EVENTS, GROUPS, 1, 0)
+    job = Job(archive(table()), EVENTS, GROUPS, 1, 0)
     job = replace(job, expected={first["issued"]: fc.origin.expect(job, first["issued"])})
     design = Origin(job, job.known_on(first["issued"])).design((first["product"], first["destination"]))
     chosen = CompiledArima().fit(design.y, design.X, design.prior)
@@ -152,7 +153,7 @@ def test_the_posterior_is_the_librarys(monkeypatch: pytest.MonkeyPatch):
         return honest(y, *terms)
 
     monkeypatch.setattr(prophet_kernel, "fit", noted)
-    job = Job(table(), EVENTS, GROUPS, 1, 0)
+    job = Job(archive(table()), EVENTS, GROUPS, 1, 0)
     origin = Origin(job, job.known_on(date(2024, 8, 20)))
     design = origin.design(("magnets", "JPN"))
     fit = origin.estimated("prophet", ("magnets", "JPN"), "compiled")

@@ -22,7 +22,10 @@ from forecast.tables import (
     destinations_table,
     events_table,
     exports_table,
+    packed,
     period_totals_table,
+    stacked,
+    unpacked,
     usual_release,
 )
 
@@ -447,3 +450,26 @@ def test_events_written_and_read_back_are_the_same(tmp_path: Path):
     as_text(table).to_csv(tmp_path / "events.csv", index=False)
     again = read_events(tmp_path / "events.csv")
     pd.testing.assert_frame_equal(table, again)
+
+
+def test_packed_tables_come_back_as_if_they_had_been_joined_at_once():
+    """Types, order and cells are those of the tables before, whichever names stand in which of them."""
+    columns = ["product", "destination", "model", "issued", "month", "volume_t"]
+    month = pd.Period("2025-05", freq="M")
+    rows = [("magnets", code, name, date(2025, 6, 20), month, 46.0) for code in ("USA", "JPN") for name in ("b", "a")]
+    parts = [
+        pd.DataFrame(columns=columns),
+        pd.DataFrame(rows[:3], columns=columns),
+        pd.DataFrame([("gallium", "DEU", "a", date(2024, 6, 20), month + 1, np.nan), *rows[3:]], columns=columns),
+    ]
+    together = unpacked([packed(part) for part in parts])
+    pd.testing.assert_frame_equal(together, stacked(parts))
+    assert together["issued"].map(type).eq(date).all()
+    pd.testing.assert_frame_equal(unpacked([packed(parts[0])]), parts[0])
+
+
+def test_a_packed_table_takes_less_than_half_of_the_memory():
+    """As many results wait for each other as there are tasks."""
+    rows = [("magnets", code, date(2025, 6, 20), f"{kind}_step", 0.1) for code in ("USA", "JPN") for kind in "abcd"]
+    table = pd.DataFrame(100 * rows, columns=["product", "destination", "issued", "regressor", "estimate"])
+    assert packed(table).memory_usage(index=False).sum() < table.memory_usage(index=False).sum() / 2

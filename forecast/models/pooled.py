@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -35,8 +36,8 @@ ROWS = 5_000
 
 Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
 Priors = Mapping[SeriesKey, pd.DataFrame]
-Origins = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Series, month and distance of each row of the regression."""
+Places = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Series, month and place in `DISTANCES` of each row of the regression."""
 
 
 class Told(NamedTuple):
@@ -140,6 +141,7 @@ class History:
     ``y`` is log volume less the effects known from priors, ``x`` the regressors, zero where a series has none of that
     name; ``prior_mean`` and ``prior_sd`` (series, regressor) are 0 and infinite where the panel is to tell. The others
     are means over what was observed in the last three months (``level`` and its like) or in the last twelve (``year``).
+    Those of regressors and waves are as large as all else together, and are made for a few series at a time (`only`).
     """
 
     start: int
@@ -150,9 +152,24 @@ class History:
     prior_mean: np.ndarray
     prior_sd: np.ndarray
     level: np.ndarray
-    wave_level: np.ndarray
-    x_level: np.ndarray
     year: np.ndarray
+
+    def only(self, series: slice) -> History:
+        """The history of some of the series."""
+        y, x, mean, sd = self.y[series], self.x[series], self.prior_mean[series], self.prior_sd[series]
+        level, year = self.level[series], self.year[series]
+        return History(self.start, self.regressors, self.places[series], y, x, mean, sd, level, year)
+
+    @cached_property
+    def x_level(self) -> np.ndarray:
+        """The mean of each regressor over the months that the level is a mean of."""
+        return _trailing_mean(self.x, ~np.isnan(self.y), LEVEL)
+
+    @cached_property
+    def wave_level(self) -> np.ndarray:
+        """The same of the waves of the calendar month."""
+        waves = _waves(self.start + np.arange(self.y.shape[1]))
+        return _trailing_mean(np.broadcast_to(waves, (*self.y.shape, 4)), ~np.isnan(self.y), LEVEL)
 
     def rows(self, s: np.ndarray, t: np.ndarray, d: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Columns that explain the change from the level of series ``s`` at month ``t`` to ``d`` months later.
@@ -260,10 +277,10 @@ class PooledFit:
 
     def _changes(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Columns that explain the change to each month, by how much regressors move, and the distance."""
-        history, last = self.history, self._last()
-        s, t = np.full(len(months), self.at), np.full(len(months), last)
-        d = months - history.start - last
-        return history.rows(s, t, d, x), x - history.x_level[s, t], d
+        own, last = self.history.only(slice(self.at, self.at + 1)), self._last()
+        s, t = np.zeros(len(months), dtype=int), np.full(len(months), last)
+        d = months - own.start - last
+        return own.rows(s, t, d, x), x - own.x_level[s, t], d
 
     def _effect_variance(self) -> np.ndarray:
         """Variance of each regressor's effect beyond that of the coefficients."""
@@ -409,17 +426,17 @@ def _history(keys: list[SeriesKey], panel: Panel, told: Mapping[SeriesKey, Told]
     regressors = pd.Index(sorted({name for key in keys for name in told[key].regressors}, key=str), dtype=object)
     x = np.zeros((*y.shape, len(regressors)))
     mean, sd = np.zeros((len(keys), len(regressors))), np.full((len(keys), len(regressors)), np.inf)
-    places = [regressors.get_indexer(told[key].regressors) for key in keys]
+    named = [tuple(told[key].regressors) for key in keys]
+    place_of = {names: regressors.get_indexer(list(names)) for names in set(named)}
+    places = [place_of[names] for names in named]
     for at, (key, place) in enumerate(zip(keys, places, strict=True)):
         X = panel[key][1]
         begin = X.index[0].ordinal - start
         x[at, begin : begin + len(X), place] = X.to_numpy(dtype=float).T
         mean[at, place], sd[at, place] = told[key].mean, told[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
-    waves, observed = np.broadcast_to(_waves(start + np.arange(y.shape[1])), (*y.shape, 4)), ~np.isnan(y)
-    level, wave_level, x_level = (_trailing_mean(values, observed, LEVEL) for values in (y[..., None], waves, x))
-    year = _trailing_mean(y[..., None], observed, SEASON)
-    return History(start, regressors, places, y, x, mean, sd, level[..., 0], wave_level, x_level, year[..., 0])
+    level, year = (_trailing_mean(y[..., None], ~np.isnan(y), months)[..., 0] for months in (LEVEL, SEASON))
+    return History(start, regressors, places, y, x, mean, sd, level, year)
 
 
 def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
@@ -435,66 +452,98 @@ def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.
 
 def _waves(months: np.ndarray) -> np.ndarray:
     """Two Fourier pairs of the calendar month, a row per ordinal."""
-    angle = 2 * np.pi / SEASON * months
-    return np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
+    angle = 2 * np.pi / SEASON * np.arange(SEASON)
+    year = np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
+    return np.asarray(year[months % SEASON])
 
 
 def _regress(history: History, coefficient_sd: float) -> Rule:
     """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
-    s, t, d = origins = _origins(history)
-    shape, cell = (len(history.y), len(DISTANCES)), s * len(DISTANCES) + np.searchsorted(DISTANCES, d)
-    count, target = _by_cell(cell, None, shape), history.y[s, t + d] - history.level[s, t]
-    by_distance, by_series = _variances(_by_cell(cell, target**2, shape), count, np.ones(shape[0]))
-    months = len(target) / len(DISTANCES)
+    pairs = _pairs(history)
+    count, left = pairs.sum(axis=1), _changes(history, pairs)
+    by_distance, by_series = _variances(_squares(left), count, np.ones(len(count)))
+    months = count.sum() / len(DISTANCES)
     for _ in range(PASSES):
-        variance = np.outer(by_series, by_distance).ravel()
-        weight = 1 / np.sqrt(len(DISTANCES) * variance)[cell]
-        coefficients, covariance, taken = _ridge(_triangle(history, origins, target, weight), coefficient_sd)
-        left = target - _explained(history, origins, coefficients)
+        weight = 1 / np.sqrt(len(DISTANCES) * np.outer(by_series, by_distance))
+        coefficients, covariance, taken = _ridge(_triangle(history, pairs, weight), coefficient_sd)
+        left = _left(history, pairs, coefficients)
         left *= np.sqrt(months / max(months - taken, 1.0))
-        by_distance, by_series = _variances(_by_cell(cell, left**2, shape), count, by_series)
-    own = _own(left / np.sqrt(by_series)[s], s * history.y.shape[1] + t, d, by_distance)
-    unlike = _unlike(history, origins, left**2, np.outer(by_series, by_distance).ravel()[cell])
+        by_distance, by_series = _variances(_squares(left), count, by_series)
+    own = _own(left, pairs, by_distance, by_series)
+    unlike = _unlike(history, pairs, left, np.outer(by_series, by_distance))
     return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike)
 
 
-def _origins(history: History) -> Origins:
-    """Series, month and distance of every pair of observed months at one of `DISTANCES`."""
+def _pairs(history: History) -> np.ndarray:
+    """Whether a month and that at one of `DISTANCES` after it were both observed: (series, month, distance)."""
     observed = ~np.isnan(history.y)
-    pairs = [np.nonzero(observed[:, :-d] & observed[:, d:]) for d in DISTANCES]
-    distance = np.repeat(np.array(DISTANCES, dtype=np.int32), [len(s) for s, _ in pairs])
-    s, t = (np.concatenate([pair[at] for pair in pairs], dtype=np.int32) for at in (0, 1))
-    return s, t, distance
+    pairs = np.zeros((*observed.shape, len(DISTANCES)), dtype=bool)
+    for place, d in enumerate(DISTANCES):
+        pairs[:, :-d, place] = observed[:, :-d] & observed[:, d:]
+    return pairs
 
 
-def _by_cell(cell: np.ndarray, values: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
-    """The sum of ``values`` (None: their number) in each cell, a series at a distance."""
-    return np.bincount(cell, values, shape[0] * shape[1]).reshape(shape)
+def _changes(history: History, pairs: np.ndarray) -> np.ndarray:
+    """The change from the level of each month to the month of each pair; zero where there is none."""
+    changes = np.zeros(pairs.shape)
+    for place, d in enumerate(DISTANCES):
+        changes[:, :-d, place] = history.y[:, d:] - history.level[:, :-d]
+    changes[~pairs] = 0.0
+    return changes
 
 
-def _blocks(history: History, origins: Origins) -> Iterator[tuple[slice, np.ndarray]]:
-    """Which origins, and their rows, `ROWS` at a time: all rows of a large panel together are gigabytes."""
-    for start in range(0, len(origins[0]), ROWS):
-        block = slice(start, start + ROWS)
-        s, t, d = (part[block] for part in origins)
-        yield block, history.rows(s, t, d, history.x[s, t + d])
+def _squares(changes: np.ndarray) -> np.ndarray:
+    """The sum of squares over the months, by series and distance."""
+    return np.asarray(np.einsum("std,std->sd", changes, changes))
 
 
-def _triangle(history: History, origins: Origins, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The weighted rows and, as last column, their target, turned block by block into the triangle of their products.
+class Block(NamedTuple):
+    """Rows of the regression: where they stand in an array (series, month, distance), and the changes to explain."""
 
-    Whatever is regressed on all rows comes out the same on the triangle, which is no larger than one block.
+    places: Places
+    rows: np.ndarray
+    changes: np.ndarray
+
+
+def _blocks(history: History, pairs: np.ndarray) -> Iterator[Block]:
+    """The rows of all pairs, those of a few series at a time: all rows of a large panel together are gigabytes."""
+    for series in _handfuls(pairs.sum(axis=(1, 2))):
+        part, (s, t, place) = history.only(series), np.nonzero(pairs[series])
+        d = np.array(DISTANCES)[place]
+        rows = part.rows(s, t, d, part.x[s, t + d])
+        yield Block((s + series.start, t, place), rows, part.y[s, t + d] - part.level[s, t])
+
+
+def _handfuls(rows: np.ndarray) -> Iterator[slice]:
+    """Series that follow each other and have no more than `ROWS` of these ``rows`` together, or one that has more."""
+    start, together = 0, 0
+    for place, own in enumerate(rows.tolist()):
+        if together + own > ROWS and place > start:
+            yield slice(start, place)
+            start, together = place, 0
+        together += own
+    yield slice(start, len(rows))
+
+
+def _triangle(history: History, pairs: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weighted rows and, as last column, their changes, turned block by block into the triangle of their products.
+
+    ``weight`` is by series and distance. Whatever is regressed on all rows comes out the same on the triangle, which is
+    no larger than one block.
     """
     found: list[np.ndarray] = []
-    for block, rows in _blocks(history, origins):
-        both = np.column_stack([rows, target[block]]) * weight[block, None]
+    for (s, _, place), rows, changes in _blocks(history, pairs):
+        both = np.column_stack([rows, changes]) * weight[s, place, None]
         found = [np.asarray(np.linalg.qr(np.vstack([*found, both]), mode="r"))]
     return found[0]
 
 
-def _explained(history: History, origins: Origins, coefficients: np.ndarray) -> np.ndarray:
-    """The change that is expected of every origin."""
-    return np.concatenate([rows @ coefficients for _, rows in _blocks(history, origins)])
+def _left(history: History, pairs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """What is left of each change once that which is expected is taken off; zero where there is none."""
+    left = np.zeros(pairs.shape)
+    for places, rows, changes in _blocks(history, pairs):
+        left[places] = changes - rows @ coefficients
+    return left
 
 
 def _ridge(triangle: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -520,17 +569,18 @@ def _variances(squares: np.ndarray, count: np.ndarray, by_series: np.ndarray) ->
     return by_distance, _shrunk(own, rows / len(DISTANCES))
 
 
-def _own(relative: np.ndarray, origin: np.ndarray, d: np.ndarray, by_distance: np.ndarray) -> float:
-    """The part of the variance that months do not share, given residuals by ``origin`` and distance, and the variance.
+def _own(left: np.ndarray, pairs: np.ndarray, by_distance: np.ndarray, by_series: np.ndarray) -> float:
+    """The part of the variance that months do not share, given residuals (series, month, distance), and the variance.
 
     By how much the product of the residuals of two consecutive months of one origin falls short of the variance of the
     nearer, in the mean; held within zero and the least variance. Zero where there are no such months.
     """
-    table = np.full((origin.max() + 1, len(DISTANCES)), np.nan)
-    table[origin, np.searchsorted(DISTANCES, d)] = relative
     nearer = np.flatnonzero(np.diff(DISTANCES) == 1)
-    missing = by_distance[nearer] - table[:, nearer] * table[:, nearer + 1]
-    return float(np.clip(np.nanmean(missing), 0, by_distance[0])) if np.isfinite(missing).any() else 0.0
+    months = (pairs[..., nearer] & pairs[..., nearer + 1]).sum(axis=(0, 1))
+    if not months.any():
+        return 0.0
+    products = np.einsum("std,std,s->d", left[..., nearer], left[..., nearer + 1], 1 / by_series)
+    return float(np.clip((by_distance[nearer] * months - products).sum() / months.sum(), 0, by_distance[0]))
 
 
 def _at(by_distance: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -556,12 +606,14 @@ def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
     return shrunk
 
 
-def _unlike(history: History, origins: Origins, squares: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _unlike(history: History, pairs: np.ndarray, left: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Variance that squared residuals have beyond ``variance`` for each squared unit by which a regressor moves."""
     excess, total = np.zeros(len(history.regressors)), np.zeros(len(history.regressors))
-    for block, rows in _blocks(history, origins):
-        size = rows[:, rows.shape[1] - len(history.regressors) :] ** 2 / variance[block, None]
-        excess += size.T @ (squares[block] / variance[block] - 1)
+    for places, rows, _ in _blocks(history, pairs):
+        s, _, place = places
+        expected = variance[s, place]
+        size = rows[:, rows.shape[1] - len(history.regressors) :] ** 2 / expected[:, None]
+        excess += size.T @ (left[places] ** 2 / expected - 1)
         total += (size**2).sum(axis=0)
     return np.asarray(excess / np.maximum(total, LEAST_VARIANCE)).clip(min=0.0)
 

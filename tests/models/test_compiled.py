@@ -14,6 +14,7 @@ import pytest
 import forecast as fc
 from forecast.backtest import Job
 from forecast.kernels import KernelError
+from forecast.known import archive
 from forecast.models import ENGINES, load
 from forecast.models.arima import Arima, ArimaFit, _sarimax
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
@@ -135,7 +136,7 @@ def test_an_engine_that_is_not_there_is_named():
 
 def shipped(issued: date) -> list[tuple[pd.Series, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
     """The designs of all series of magnets as known on a day, with what was learned of events."""
-    job = Job(fc.read_exports(), fc.read_events(), fc.read_groups(), 1, 0)
+    job = Job(archive(fc.read_exports()), fc.read_events(), fc.read_groups(), 1, 0)
     job = replace(job, expected={issued: expect(job, issued)})
     origin = Origin(job, job.known_on(issued))
     designs = [origin.design(("rare_earth_magnets", code)) for code in origin.known.volumes["rare_earth_magnets"]]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -336,6 +338,25 @@ def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: 
     assert len(made) > 10
     for name in ("coefficients", "covariance", "by_distance", "by_series", "own", "unlike"):
         np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-13)
+
+
+def test_a_fit_takes_little_more_memory_than_the_regressors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every worker of a backtest holds the regressors of a whole panel: what else there is of each row counts."""
+    rng, month = np.random.default_rng(0), pd.period_range("2018-01", periods=96, freq="M")
+    names = [f"kind{place}_step" for place in range(10)]
+    panel = {
+        ("p", f"D{number:03d}"): (
+            pd.Series(rng.normal(size=96), month),
+            pd.DataFrame(rng.random((96, 10)), month, names),
+        )
+        for number in range(300)
+    }
+    monkeypatch.setattr(pooled, "ROWS", 500)
+    tracemalloc.start()
+    Pooled().fit(panel)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * sum(X.to_numpy().nbytes for _, X in panel.values())
 
 
 def test_each_series_is_looked_at_once_to_say_why_none_has_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
