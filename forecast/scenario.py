@@ -25,6 +25,7 @@ from forecast.design import series_scope
 from forecast.effects import Experience, experience
 from forecast.events import ACTING_KINDS, KINDS, WITHOUT_REGRESSOR, Members, covers_product, known_events
 from forecast.known import Known, known_on
+from forecast.models import DEFAULT_ENGINE
 from forecast.models.protocol import SeriesKey
 from forecast.origin import Forecasts
 from forecast.responses import loadings
@@ -389,7 +390,7 @@ def scenario_all(
     horizon: int | None = None,
     totals: pd.DataFrame | None = None,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
     calibrate: bool = True,
     jobs: int = 1,
     progress: Progress | None = None,
