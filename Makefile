@@ -2,7 +2,7 @@
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick check lint format notebooks experiments lock wheel bench clean
+.PHONY: help forecast test test-quick test-reference check lint format notebooks experiments lock wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ NOTEBOOKS := $(wildcard experiments/*/*.ipynb)
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
-		printf '  make %-12s %s\n' "$$target" "$$what"; done
+		printf '  make %-14s %s\n' "$$target" "$$what"; done
 
 forecast: $(READY) ## next month's exports for every destination, from the shipped data
 	@$(BIN)/forecast next
@@ -23,6 +23,9 @@ test: $(READY) ## the whole test suite
 
 test-quick: $(READY) ## the tests that take under two seconds each
 	$(PYTEST) -n 2 -m "not slow"
+
+test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet
+	$(PYTEST) -n auto --engine reference
 
 check: lint notebooks ## all that continuous integration runs: style, types, notebooks, the whole suite
 	$(PYTEST) -n auto

@@ -23,7 +23,7 @@ from forecast.effects import Expectation
 from forecast.evaluate import Measure, Vintage, add_actuals, phases, scores, significance
 from forecast.events import Members
 from forecast.known import Archive, all_series, archive, cutoffs
-from forecast.models import check_engine
+from forecast.models import DEFAULT_ENGINE, check_engine
 from forecast.models.protocol import SeriesKey
 from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
 from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, packed, stacked, unpacked
@@ -98,7 +98,7 @@ def forecast_all(
     learn: bool = True,
     calibrate: bool = True,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Forecasts:
@@ -164,7 +164,7 @@ def backtest_all(
     learn: bool = True,
     calibrate: bool = True,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
@@ -417,7 +417,7 @@ def selected_series(
     return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
 
 
-def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = "compiled") -> list[Task]:
+def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE) -> list[Task]:
     """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
 
     The same for any number of processes, so that a run can be resumed with another number of them; how many series are

@@ -19,7 +19,7 @@ from forecast.effects import Expectation, experience, informed
 from forecast.events import Members
 from forecast.kernels import KernelError
 from forecast.known import Archive, Known, known_of, months_ahead
-from forecast.models import load
+from forecast.models import DEFAULT_ENGINE, load
 from forecast.models.protocol import FitError, Fitted, SeriesKey
 from forecast.tables import (
     CALIBRATION_COLUMNS,
@@ -71,7 +71,7 @@ class Job:
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     totals: pd.DataFrame | None = None
     expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
-    engine: str = "reference"
+    engine: str = DEFAULT_ENGINE
 
     @cached_property
     def _days(self) -> dict[date, Known]:

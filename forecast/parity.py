@@ -18,7 +18,7 @@ from forecast.design import Design
 from forecast.events import Members
 from forecast.kernels.prophet import NOISE_SD
 from forecast.known import archive
-from forecast.models import COMPILED, ENGINES, check_engine, load
+from forecast.models import COMPILED, DEFAULT_ENGINE, ENGINES, check_engine, load
 from forecast.models.protocol import BOUNDS, Fitted, SeriesKey, beliefs
 from forecast.origin import Forecasts, Job, Origin, origin_on
 from forecast.tables import stacked
@@ -69,7 +69,7 @@ def parity_sample(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
 ) -> pd.DataFrame:
     """A row for each month of ``count`` random fits of ``run``, redone by the libraries: columns `PARITY_COLUMNS`.
 
@@ -95,8 +95,8 @@ def parity_sample(
     >>> import forecast as fc
     >>> tables = fc.read_exports(), fc.read_events(), fc.read_groups()
     >>> asked = {"products": ["gallium"], "destinations": ["WLD"], "models": ["arima"], "last": 2}
-    >>> run = fc.backtest_all(*tables, first=pd.Period("2023-05"), **asked)
-    >>> sample = fc.parity_sample(run, *tables, count=1)
+    >>> run = fc.backtest_all(*tables, first=pd.Period("2023-05"), engine="compiled", **asked)
+    >>> sample = fc.parity_sample(run, *tables, count=1, engine="compiled")
     >>> len(sample), bool(sample["difference"].abs().max() < 0.01)
     (1, True)
     """

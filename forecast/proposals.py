@@ -14,6 +14,7 @@ from forecast.backtest import ORIGINS, Progress, backtest_all
 from forecast.breaks import Change, Onset, Rule, changes, first_releases, onsets
 from forecast.events import ACTING_KINDS, Members, acts_on, parts_of
 from forecast.known import Known, known_on
+from forecast.models import DEFAULT_ENGINE
 from forecast.models.protocol import SeriesKey
 from forecast.origin import Forecasts
 from forecast.surprises import HALF_80, MONTHS_COMPARED, surprises
@@ -73,7 +74,7 @@ def proposed_events(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Proposals:

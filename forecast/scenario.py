@@ -22,6 +22,7 @@ from forecast.design import series_scope
 from forecast.effects import Experience, experience
 from forecast.events import Members
 from forecast.known import Known, known_on
+from forecast.models import DEFAULT_ENGINE
 from forecast.models.protocol import SeriesKey
 from forecast.origin import Forecasts
 from forecast.responses import loadings
@@ -228,7 +229,7 @@ def scenario_all(
     horizon: int | None = None,
     totals: pd.DataFrame | None = None,
     seed: int = 0,
-    engine: str = "compiled",
+    engine: str = DEFAULT_ENGINE,
     calibrate: bool = True,
     jobs: int = 1,
     progress: Progress | None = None,

@@ -156,7 +156,7 @@ def test_a_month_without_figures_ends_a_change():
 
 @pytest.mark.slow
 def test_the_combination_finds_it_too():
-    """With the compiled engine and all its members."""
+    """With all its members."""
     found = proposed(FELL, model="combination", origins=12)
     assert list(found.events["event"]) == ["unlabelled-magnets-2024-03-USA"]
 

@@ -22,7 +22,8 @@ from forecast.tables import as_text
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2024, 1, 10)})
 TABLES = [table.name for table in fields(fc.Forecasts)]
-OPTIONS = {"models": ["naive", "theta", "pooled", "combination"], "last": 3, "horizon": 2, "calibrate": False}
+MODELS = ["naive", "theta", "pooled", "combination"]
+OPTIONS = {"models": MODELS, "last": 3, "horizon": 2, "calibrate": False, "engine": "compiled"}
 
 CHILD = """
 import os, signal, sys

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from forecast import cli, read_run
 from forecast.backtest import MODELS
+from forecast.models import DEFAULT_ENGINE
 from forecast.output import read_about
 from forecast.tables import as_text
 
@@ -119,7 +120,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "product": ["magnets"],
         "destination": None,
         "models": QUICK.split(","),
-        "engine": "compiled",
+        "engine": DEFAULT_ENGINE,
         "calibrate": False,
         "horizon": 2,
     }
@@ -476,7 +477,7 @@ def test_python_m_forecast() -> None:
 @pytest.mark.slow
 def test_the_shipped_run(tmp_path: Path) -> None:
     """The shipped data are forecast in an empty folder; nothing is on stderr but that newer figures are out."""
-    command = [sys.executable, "-m", "forecast", "next"]
+    command = [sys.executable, "-m", "forecast", "next", "--engine", DEFAULT_ENGINE]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     told = ("rare_earth_magnets: your figures end in ", "Compiling the kernels, once on this machine: ")
     assert all(line.startswith(told) for line in done.stderr.splitlines())

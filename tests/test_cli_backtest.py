@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from forecast import audit, cli, parity_sample, read_events, read_exports, read_groups, read_run
 from forecast.backtest import backtest_all
 from forecast.evaluate import phases, scores, significance
+from forecast.models import DEFAULT_ENGINE
 from forecast.output import read_about
 from forecast.tables import as_text
 
@@ -116,7 +117,7 @@ def test_the_rows_of_a_day_are_those_of_next(place: Path) -> None:
 def test_a_backtest_states_its_parity(place: Path) -> None:
     """A line under the scores, and a table of the library's function on the same run, tables and options."""
     result = backtest("--models", "naive,arima,prophet", "--origins", "2", "--parity", "3", "--output", "run",
-                      "--window", "30", "--horizon", "2", "--seed", "5")  # fmt: skip
+                      "--window", "30", "--horizon", "2", "--seed", "5", "--engine", "compiled")  # fmt: skip
     assert result.exit_code == 0, result.output
     assert re.search(
         r"^Parity: 3 random fits redone by statsmodels and Prophet; medians differ by at most \d\.\d\d %,"
@@ -125,15 +126,17 @@ def test_a_backtest_states_its_parity(place: Path) -> None:
         re.M,
     )
     tables = read_exports("exports.csv"), read_events("events.csv"), read_groups()
-    expected = parity_sample(read_run("run"), *tables, count=3, window=30, horizon=2, seed=5)
+    expected = parity_sample(read_run("run"), *tables, count=3, window=30, horizon=2, seed=5, engine="compiled")
     assert len(expected) == 6
     as_text(expected).to_csv("expected.csv", index=False)
     assert Path("run/parity.csv").read_text() == Path("expected.csv").read_text()
     assert read_about("run")["arguments"]["parity"] == 3
 
 
-@pytest.mark.parametrize("more", [("--parity", "0"), ("--engine", "reference")], ids=["none", "reference"])
-def test_where_no_parity_is_asked_or_none_is_there(place: Path, more: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "more", [("--parity", "0", "--engine", "compiled"), ("--engine", "reference")], ids=["none", "reference"]
+)
+def test_where_no_parity_is_asked_or_none_is_there(place: Path, more: tuple[str, ...]) -> None:
     """Neither a line nor a table."""
     result = backtest("--models", "naive,arima", "--destination", "USA", "--origins", "1", "--no-calibrate",
                       "--output", "run", *more)  # fmt: skip
@@ -150,7 +153,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["cutoffs"] == {"magnets": "2022-11"}
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
-        "models": ["naive", "theta", "combination"], "engine": "compiled", "calibrate": False,
+        "models": ["naive", "theta", "combination"], "engine": DEFAULT_ENGINE, "calibrate": False,
         "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
         "window": None, "refit": 3, "parity": 4,
     }  # fmt: skip
@@ -214,7 +217,8 @@ def interrupted(*more: str, by: signal.Signals) -> subprocess.CompletedProcess[s
 
     Interrupts are heeded, whatever the shell that runs the tests made of them.
     """
-    command = [sys.executable, "-m", "forecast", *arguments("--models", "naive,prophet", *more)]
+    asked = arguments("--models", "naive,prophet", "--engine", DEFAULT_ENGINE, *more)
+    command = [sys.executable, "-m", "forecast", *asked]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

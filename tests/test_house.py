@@ -120,6 +120,16 @@ def test_no_module_is_a_drawer(path: Path):
     assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base", "manager"}
 
 
+def test_the_default_engine_stands_in_one_place():
+    """It is the compiled one, and no function names another but for models by name and what a task of them costs."""
+    named = re.compile(r"\bengine: \w+ = ([\w\"]+)")
+    found = {dotted(path): set(named.findall(path.read_text("utf-8"))) for path in MODULES}
+    apart = {module: names for module, names in found.items() if names - {"DEFAULT_ENGINE"}}
+    assert apart == {"forecast.models": {'"reference"'}, "forecast.costs": {'"reference"'}}
+    assert {"forecast.backtest", "forecast.origin", "forecast.cli.next"} <= {name for name in found if found[name]}
+    assert '\nDEFAULT_ENGINE = "compiled"\n' in (PACKAGE / "models" / "__init__.py").read_text("utf-8")
+
+
 def test_no_file_names_a_machine_or_a_registry():
     """The project speaks of itself alone: no absolute path of a machine, no address of a package registry."""
     place = re.compile(r"(?<![\w.:/%-])/(?:work|tmp|root|opt|home|farm|Users)/|pypi\.org|pythonhosted\.org|file:/{2}")

@@ -23,6 +23,8 @@ from forecast.tables import PERIOD_TOTAL_COLUMNS
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2023, 9, 10)})
 MODELS = ["naive", "arima", "prophet"]
+COMPILED = {"engine": "compiled"}
+"""Only its fits are held against the libraries."""
 
 
 def table() -> pd.DataFrame:
@@ -33,11 +35,11 @@ def table() -> pd.DataFrame:
 
 
 def backtest(**options) -> Forecasts:
-    return fc.backtest_all(table(), EVENTS, GROUPS, **{"models": MODELS, "last": 3, **options})
+    return fc.backtest_all(table(), EVENTS, GROUPS, **{**COMPILED, "models": MODELS, "last": 3, **options})
 
 
 def sample(run: Forecasts, **options) -> pd.DataFrame:
-    return parity_sample(run, table(), EVENTS, GROUPS, **options)
+    return parity_sample(run, table(), EVENTS, GROUPS, **COMPILED | options)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_the_future_does_not_move_a_sample_of_the_past(run: Forecasts, parity: p
         other = given
         for change in changes:
             other = change(other, run.forecasts["issued"].max())
-        again = parity_sample(run, other.exports, other.events, GROUPS)
+        again = parity_sample(run, other.exports, other.events, GROUPS, **COMPILED)
         pd.testing.assert_frame_equal(again, parity)
 
 
@@ -121,8 +123,8 @@ def test_parameters_that_are_not_the_likeliest_are_shown(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(CompiledArima, "fit", too_wide)
     options = {"learn": False, "destinations": ["USA"], "models": ["arima"], "last": 1}
-    run = fc.backtest_all(table(), EVENTS.iloc[:0], GROUPS, **options)
-    found = parity_sample(run, table(), EVENTS.iloc[:0], GROUPS, learn=False)
+    run = fc.backtest_all(table(), EVENTS.iloc[:0], GROUPS, **COMPILED, **options)
+    found = parity_sample(run, table(), EVENTS.iloc[:0], GROUPS, learn=False, **COMPILED)
     assert found["order"].tolist() == ["(0,1,1)"]
     assert found["gain"].item() == pytest.approx(-58 * (np.log(2) - 0.5) / 2, abs=0.01)  # 59 months known, 58 changes
     assert found["width"].item() == pytest.approx(np.log(2) / 2, abs=0.05)

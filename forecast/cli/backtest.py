@@ -42,6 +42,7 @@ from forecast.cli.replay import Replay, made, past_days, redone_by_libraries, re
 from forecast.cli.speaking import plain_refusals, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
+from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def past_months(
     jobs: Jobs = 1,
     backend: Backend = WorkBackend.LOCAL,
     address: Address = None,
-    engine: Engine = "compiled",
+    engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     parity: Parity = 4,
     resume: Resume = False,

@@ -12,6 +12,7 @@ from forecast.cli.choice import Choice, asked
 from forecast.cli.given import Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
 from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def unexplained(
     issued: Issued = None,
     output: ProposalsFile = None,
     jobs: Jobs = 1,
-    engine: Engine = "compiled",
+    engine: Engine = DEFAULT_ENGINE,
     quiet: Quiet = False,
 ) -> None:
     """Find changes in the last two years that no event on file explains, and propose entries for the calendar."""

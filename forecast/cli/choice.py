@@ -12,6 +12,7 @@ import typer
 
 from forecast.cli.given import Given, Tables, read
 from forecast.cli.options import SHIPPED_PRODUCT, words
+from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ class Choice:
     destinations: list[str] | None
     models: list[str]
     issued: date
-    engine: str = "compiled"
+    engine: str = DEFAULT_ENGINE
     calibrate: bool = True
 
     @property

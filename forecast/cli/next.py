@@ -32,6 +32,7 @@ from forecast.cli.options import (
 from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.cluster import cluster
+from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from forecast.backtest import Progress
@@ -53,7 +54,7 @@ def next_months(
     jobs: Jobs = 1,
     backend: Backend = WorkBackend.LOCAL,
     address: Address = None,
-    engine: Engine = "compiled",
+    engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     plot: Plot = False,
     quiet: Quiet = False,

@@ -32,6 +32,7 @@ from forecast.cli.options import (
 )
 from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 from forecast.cli.writing import write_tables
+from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def what_may_happen(
     output: ScenarioOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    engine: Engine = "compiled",
+    engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     quiet: Quiet = False,
 ) -> None:

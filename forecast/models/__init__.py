@@ -29,6 +29,9 @@ COMPILED: dict[str, str] = {
 ENGINES = ("compiled", "reference")
 """``reference`` fits with statsmodels and Prophet, ``compiled`` maximises the same objectives by `forecast.kernels`."""
 
+DEFAULT_ENGINE = "compiled"
+"""The engine of functions and commands where none is named."""
+
 
 def check_engine(engine: str) -> str:
     """The name of an engine, as it was given.
