@@ -27,8 +27,9 @@ test-quick: $(READY) ## the tests that take under two seconds each
 test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet
 	$(PYTEST) -n auto --engine reference
 
-check: lint notebooks ## all that continuous integration runs: style, types, notebooks, the whole suite
+check: lint notebooks ## all that continuous integration runs: style, types, notebooks, the suite, its quick part by reference
 	$(PYTEST) -n auto
+	$(PYTEST) -n auto -m "not slow" --engine reference
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

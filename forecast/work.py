@@ -9,7 +9,6 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from importlib.metadata import version
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
@@ -130,5 +129,7 @@ _OPENED: dict[str, Any] = {}
 
 @cache
 def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return {"Python": python} | {name: version(name) for name in LIBRARIES}
