@@ -20,18 +20,18 @@ SHARE = 0.02
 TASKS = 16
 LONGEST_MS = 20_000.0
 
-TASK_MS = {"local": 4.0, "dask": 14.0, "ray": 8.0}
+TASK_MS = {"local": 4.0, "dask": 10.0, "ray": 8.0}
 """To send a task and have its tables back, by backend: CPU of all processes."""
 
-DAY_MS = 0.4
+DAY_MS = 0.8
 """What a task does once at an origin, however many series are on file."""
 
-SERIES_MS = 0.6
+SERIES_MS = 0.4
 """What a series needs at an origin before any model: its regressors, and what was expected of them."""
 
 FIT_MS = {
-    "reference": {"naive": 0.1, "seasonal_naive": 0.2, "theta": 0.4, "arima": 260.0, "prophet": 20.0},
-    "compiled": {"arima": 4.0, "prophet": 0.6},
+    "reference": {"naive": 0.1, "seasonal_naive": 0.1, "theta": 0.3, "arima": 250.0, "prophet": 17.0},
+    "compiled": {"arima": 4.0, "prophet": 0.5},
 }
 """A fit with its forecast and its rows, by engine; what the compiled engine does not have is the reference's."""
 
@@ -44,7 +44,7 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     Slow fits leave little overhead; quick ones need more series to be worth a task, unless there are few:
 
     >>> [series_a_task(1000, 24, [model]) for model in ("arima", "prophet", "theta")]
-    [1, 3, 50]
+    [1, 4, 62]
     >>> series_a_task(60, 24, ["theta"])
     3
     """
