@@ -52,6 +52,17 @@ def main() -> None:
     held(rows)
 
 
+def panel_options(about: str) -> argparse.ArgumentParser:
+    """A parser that takes a panel and its calendar, how much of it is replayed, and on how many processes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exports", help="simulated where it is left out")
+    parser.add_argument("--events")
+    parser.add_argument("--destinations", type=int, default=60, help="the largest before the first origin")
+    parser.add_argument("--origins", type=int, default=24)
+    parser.add_argument("--jobs", type=int, default=2)
+    return parser
+
+
 def largest(exports: pd.DataFrame, count: int, origins: int) -> pd.DataFrame:
     """The rows of the destinations with most volume before the last ``origins`` months."""
     first = sorted(exports["month"].unique())[-origins]

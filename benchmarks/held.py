@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from against_peers import largest
+from against_peers import largest, panel_options
 from backtest import simulated
 from scipy.stats import t as student
 
@@ -31,13 +31,8 @@ ASKED = {"calm": {80: 3, 95: 2}, "event": {80: 8, 95: 5}}
 
 def main() -> None:
     """Replay the panels and print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exports")
-    parser.add_argument("--events")
-    parser.add_argument("--destinations", type=int, default=60)
-    parser.add_argument("--origins", type=int, default=24)
+    parser = panel_options(__doc__)
     parser.add_argument("--panels", type=int, default=2, help="how many are simulated")
-    parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     if given.exports:
         exports = largest(fc.read_exports(given.exports), given.destinations, given.origins)

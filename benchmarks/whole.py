@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from against_peers import largest
+from against_peers import largest, panel_options
 from backtest import simulated
 
 import forecast as fc
@@ -36,13 +36,8 @@ MODELS = ["theta", "arima", "prophet", "pooled", "combination"]
 
 def main() -> None:
     """Print a line for each way of running it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exports")
-    parser.add_argument("--events")
-    parser.add_argument("--destinations", type=int, default=60)
-    parser.add_argument("--origins", type=int, default=24)
+    parser = panel_options(__doc__)
     parser.add_argument("--sample", type=int, default=8, help="series of the reference's sample")
-    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     if given.exports:
