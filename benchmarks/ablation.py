@@ -31,12 +31,12 @@ from against_peers import largest
 from scipy.stats import t as student
 
 import forecast as fc
-from forecast.calendar import lunar_new_year_shares
-from forecast.calibration import calibrated
-from forecast.combine import VOLUMES
-from forecast.evaluate import add_actuals, diebold_mariano, phases, series_scales
-from forecast.events import SHAPES
-from forecast.metrics import weighted_interval_score
+from forecast.ensemble.calibration import calibrated
+from forecast.ensemble.combination import VOLUMES
+from forecast.realtime.days import lunar_new_year_shares
+from forecast.realtime.events import SHAPES
+from forecast.scoring.metrics import weighted_interval_score
+from forecast.scoring.scores import add_actuals, diebold_mariano, phases, series_scales
 
 Patches = dict[str, Any]
 
@@ -53,8 +53,8 @@ def equal(errors: np.ndarray) -> np.ndarray:
 
 FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
-    "shapes that pass or come before": ({}, {"forecast.design.SHAPES": ("step",)}),
-    "Lunar New Year": ({}, {"forecast.design.lunar_new_year_shares": no_new_year}),
+    "shapes that pass or come before": ({}, {"forecast.design.regressors.SHAPES": ("step",)}),
+    "Lunar New Year": ({}, {"forecast.design.regressors.lunar_new_year_shares": no_new_year}),
     "effects learned from other series": ({"learn": False}, {}),
     "the pooled model": ({"models": ("theta", "arima", "prophet", "naive", "combination")}, {}),
     "Prophet": ({"models": ("theta", "arima", "pooled", "naive", "combination")}, {}),
@@ -62,13 +62,13 @@ FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
 """Parts whose lack changes what is fitted: arguments of the backtest, and names to replace."""
 
 LEARNED: dict[str, Patches] = {
-    "weights": {"forecast.calibration.precision_weights": equal},
-    "repeated errors": {"forecast.calibration.carried": lambda errors, before: 0.0},
-    "calibrated intervals": {"forecast.calibration.conformal_factors": lambda *_: None},
+    "weights": {"forecast.ensemble.calibration.precision_weights": equal},
+    "repeated errors": {"forecast.ensemble.calibration.carried": lambda errors, before: 0.0},
+    "calibrated intervals": {"forecast.ensemble.calibration.conformal_factors": lambda *_: None},
     "all three": {
-        "forecast.calibration.precision_weights": equal,
-        "forecast.calibration.carried": lambda errors, before: 0.0,
-        "forecast.calibration.conformal_factors": lambda *_: None,
+        "forecast.ensemble.calibration.precision_weights": equal,
+        "forecast.ensemble.calibration.carried": lambda errors, before: 0.0,
+        "forecast.ensemble.calibration.conformal_factors": lambda *_: None,
     },
 }
 """Parts of the calibration: names to replace, the fits staying as they are."""
@@ -141,7 +141,7 @@ def print_episodes() -> None:
     settings = tomllib.loads((folder / "04-episodes" / "experiment.toml").read_text(encoding="utf-8"))
     print("| shapes | miss | of the base carried forward | 80 % held | 95 % held |\n|---|---:|---:|---:|---:|")
     for shapes in SHAPE_SETS:
-        with patch("forecast.design.SHAPES", shapes):
+        with patch("forecast.design.regressors.SHAPES", shapes):
             found = cells(settings)
         miss, base = found["error"].mean(), found["error_base"].mean()
         held = [found["actual_t"].between(found[f"lower_{level}"], found[f"upper_{level}"]).sum() for level in (80, 95)]
@@ -157,7 +157,7 @@ def print_earlier() -> None:
         panel = Panel(fc.read_exports(), fc.read_events(), fc.read_period_totals(), [product], None, LONGEST, None)
         full = None
         for shapes in SHAPE_SETS:
-            with patch("forecast.design.SHAPES", shapes):
+            with patch("forecast.design.regressors.SHAPES", shapes):
                 found = in_tonnes(panel.replayed().forecasts)
             full = found if full is None else full
             difference, low, high, p = compared(full["wis"], found["wis"])
@@ -195,7 +195,7 @@ def read(given: argparse.Namespace) -> Panel:
 def print_table(panel: Panel) -> None:
     """A row for everything, and one for each part left out."""
     taught: list[tuple[Any, ...]] = []
-    with patch("forecast.backtest.calibrated", lambda *members: taught.append(members) or calibrated(*members)):
+    with patch("forecast.backtest.run.calibrated", lambda *members: taught.append(members) or calibrated(*members)):
         whole = panel.replayed().forecasts
     full = losses(whole, panel)
     print("| without | MASE | difference | p | WIS | difference | p | 80 % held | 95 % held |")

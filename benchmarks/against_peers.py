@@ -15,7 +15,7 @@ import time
 import pandas as pd
 
 import forecast as fc
-from forecast.evaluate import diebold_mariano, phases, series_scales
+from forecast.scoring.scores import diebold_mariano, phases, series_scales
 
 CELL = ["destination", "month"]
 

@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest import backtest_origins
+from forecast.backtest.run import backtest_origins
 from forecast.sources.plain import SHIPPED
-from forecast.tables import EVENT_COLUMNS
+from forecast.tables.read import EVENT_COLUMNS
 
 LIBRARIES = ("export-forecast", "numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 MONTHS = 96

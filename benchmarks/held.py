@@ -21,9 +21,9 @@ from backtest import simulated
 from scipy.stats import t as student
 
 import forecast as fc
-from forecast.combine import VOLUMES
-from forecast.evaluate import phases, series_scales
-from forecast.metrics import weighted_interval_score
+from forecast.ensemble.combination import VOLUMES
+from forecast.scoring.metrics import weighted_interval_score
+from forecast.scoring.scores import phases, series_scales
 
 ASKED = {"calm": {80: 3, 95: 2}, "event": {80: 8, 95: 5}}
 """How many percentage points coverage may be off, by phase and level."""

@@ -28,8 +28,8 @@ from against_peers import largest, panel_options
 from backtest import simulated
 
 import forecast as fc
-from forecast.calibration import EARLIER
-from forecast.tables import as_text
+from forecast.ensemble.calibration import EARLIER
+from forecast.tables.read import as_text
 
 MODELS = ["theta", "arima", "prophet", "pooled", "combination"]
 

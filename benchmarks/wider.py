@@ -27,11 +27,11 @@ import psutil
 from backtest import simulated
 
 import forecast as fc
-from forecast.backtest import Task, backtest_origins, expected, plan, run_task
-from forecast.cluster import BACKENDS, cluster
-from forecast.known import all_series, archive
-from forecast.origin import Forecasts, Job
-from forecast.work import Parcel, spread
+from forecast.backtest.cluster import BACKENDS, cluster
+from forecast.backtest.origin import Forecasts, Job
+from forecast.backtest.parallel import Parcel, spread
+from forecast.backtest.run import Task, backtest_origins, expected, plan, run_task
+from forecast.realtime.releases import all_series, archive
 
 LIBRARIES = ("export-forecast", "joblib", "distributed", "ray", "numpy", "pandas", "statsmodels", "prophet", "numba")
 PRODUCT = "simulated"

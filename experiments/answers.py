@@ -16,12 +16,12 @@ import pandas as pd
 import unlabelled
 from episodes import by_decision, read_cells
 
-from forecast.evaluate import held
-from forecast.report.findings import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
-from forecast.report.folder import Replay, read_replay, read_table
+from forecast.report.page.analysis import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
+from forecast.report.page.run_tables import Replay, read_replay, read_table
+from forecast.report.page.text import judged, percent, plain, said, times, tonnes
 from forecast.report.track_record import TRACK_COLUMNS
-from forecast.report.words import judged, percent, plain, said, times, tonnes
-from forecast.tables import as_text
+from forecast.scoring.scores import held
+from forecast.tables.read import as_text
 
 SHOWN = "combination"
 RESULTS = "results"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
-from forecast.calendar import RELEASE_DAY
+from forecast.realtime.days import RELEASE_DAY
 
 YEAR = 12
 """Months before the announcement that make the base."""

@@ -21,13 +21,13 @@ from unittest.mock import patch
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest import backtest_all
-from forecast.evaluate import phases, scores, significance
-from forecast.origin import Forecasts, Job, expect
-from forecast.output import about_run, new_folder, write_run
-from forecast.report.folder import WITHOUT_EVENTS
+from forecast.backtest.origin import Forecasts, Job, expect
+from forecast.backtest.run import backtest_all
+from forecast.report.page.run_tables import WITHOUT_EVENTS
+from forecast.scoring.scores import phases, scores, significance
 from forecast.sources.plain import shipped
-from forecast.tables import as_text
+from forecast.tables.read import as_text
+from forecast.tables.run_folder import about_run, new_folder, write_run
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -174,7 +174,7 @@ def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
             known[last] = expect(job, last)
         return known[last]
 
-    with patch("forecast.backtest.expect", expected_later):
+    with patch("forecast.backtest.run.expect", expected_later):
         rows = replayed(settings, world, jobs=1).forecasts
     return rows[rows["model"] == "combination"].reset_index(drop=True)
 

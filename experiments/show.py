@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from forecast.report.figures import BLUE, INK, ORANGE, Picture
-from forecast.report.sections import Html, table
+from forecast.report.page.figures import BLUE, INK, ORANGE, Picture
+from forecast.report.page.sections import Html, table
 
 SHAPES = {"arima": ("o", BLUE, -0.13), "prophet": ("s", ORANGE, 0.13)}
 

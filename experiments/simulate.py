@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.calendar import days_of, lunar_new_year_shares, release_day
-from forecast.events import DAYS_A_MONTH, DECAY
-from forecast.tables import EVENT_COLUMNS, EXPORT_COLUMNS
+from forecast.realtime.days import days_of, lunar_new_year_shares, release_day
+from forecast.realtime.events import DAYS_A_MONTH, DECAY
+from forecast.tables.read import EVENT_COLUMNS, EXPORT_COLUMNS
 
 PRODUCT = "simulated"
 EFFECT_COLUMNS = ["destination", "regressor", "effect"]

@@ -11,16 +11,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import forecast as fc
-from forecast.backtest import backtest_all
-from forecast.breaks import Change, Onset, Rule, changes, first_releases, onsets
-from forecast.calendar import release_day
-from forecast.known import known_on
+from forecast.backtest.origin import Forecasts
+from forecast.backtest.run import backtest_all
+from forecast.level_shifts.detect import Change, Onset, Rule, changes, first_releases, onsets
+from forecast.level_shifts.errors import MONTHS_COMPARED, surprises
 from forecast.models.protocol import SeriesKey
-from forecast.origin import Forecasts
-from forecast.report.figures import BLUE, INK, Picture
-from forecast.report.words import percent
-from forecast.surprises import MONTHS_COMPARED, surprises
-from forecast.tables import EXPORT_COLUMNS
+from forecast.realtime.days import release_day
+from forecast.realtime.releases import known_on
+from forecast.report.page.figures import BLUE, INK, Picture
+from forecast.report.page.text import percent
+from forecast.tables.read import EXPORT_COLUMNS
 
 TRUTH_COLUMNS = ["product", "destination", "first", "months", "size"]
 FOUND_COLUMNS = ["rule", "product", "destination", "first", "months", "over", "size", "p_value", "true", "shown_after"]

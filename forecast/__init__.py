@@ -9,44 +9,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forecast.audit import look_ahead_audit
-    from forecast.backtest import backtest_all, compare_events, forecast_all
-    from forecast.checkpoint import Checkpoint
-    from forecast.events import known_events
+    from forecast.backtest.checkpoint import Checkpoint
+    from forecast.backtest.origin import Forecasts
+    from forecast.backtest.run import backtest_all, compare_events, forecast_all
+    from forecast.design.learned_effects import learned_effects
+    from forecast.level_shifts.propose import proposed_events
     from forecast.models import load
-    from forecast.origin import Forecasts
-    from forecast.output import read_run
-    from forecast.parity import parity_sample
-    from forecast.plots import plot_forecast
-    from forecast.proposals import proposed_events
-    from forecast.responses import learned_effects
-    from forecast.scenario import scenario_all
+    from forecast.realtime.events import known_events
+    from forecast.report.plots import plot_forecast
+    from forecast.scenario.forecast import scenario_all
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
-    from forecast.tables import TableError
+    from forecast.tables.read import TableError
+    from forecast.tables.run_folder import read_run
+    from forecast.verify.look_ahead import look_ahead_audit
+    from forecast.verify.parity import parity_sample
 
 _HOMES = {
-    "Checkpoint": "forecast.checkpoint",
-    "Forecasts": "forecast.origin",
-    "TableError": "forecast.tables",
-    "backtest_all": "forecast.backtest",
-    "compare_events": "forecast.backtest",
-    "forecast_all": "forecast.backtest",
-    "known_events": "forecast.events",
-    "learned_effects": "forecast.responses",
+    "Checkpoint": "forecast.backtest.checkpoint",
+    "Forecasts": "forecast.backtest.origin",
+    "TableError": "forecast.tables.read",
+    "backtest_all": "forecast.backtest.run",
+    "compare_events": "forecast.backtest.run",
+    "forecast_all": "forecast.backtest.run",
+    "known_events": "forecast.realtime.events",
+    "learned_effects": "forecast.design.learned_effects",
     "load": "forecast.models",
-    "look_ahead_audit": "forecast.audit",
-    "parity_sample": "forecast.parity",
-    "plot_forecast": "forecast.plots",
-    "proposed_events": "forecast.proposals",
+    "look_ahead_audit": "forecast.verify.look_ahead",
+    "parity_sample": "forecast.verify.parity",
+    "plot_forecast": "forecast.report.plots",
+    "proposed_events": "forecast.level_shifts.propose",
     "read_destinations": "forecast.sources.plain",
     "read_events": "forecast.sources.plain",
     "read_exports": "forecast.sources.plain",
     "read_groups": "forecast.sources.plain",
     "read_period_totals": "forecast.sources.plain",
-    "read_run": "forecast.output",
+    "read_run": "forecast.tables.run_folder",
     "read_scenario": "forecast.sources.scenario",
-    "scenario_all": "forecast.scenario",
+    "scenario_all": "forecast.scenario.forecast",
 }
 
 __all__ = [

@@ -25,4 +25,4 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands say nothing of compiling, which they would on a machine whose first run is the tests."""
-    monkeypatch.setattr("forecast.cli.speaking._notice", lambda: None)
+    monkeypatch.setattr("forecast.cli.console._notice", lambda: None)

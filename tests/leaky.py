@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import known, models
-from forecast.backtest import forecast_all
-from forecast.evaluate import add_actuals
+from forecast import models
+from forecast.backtest.origin import Forecasts
+from forecast.backtest.run import forecast_all
 from forecast.models.naive import Naive
-from forecast.origin import Forecasts
+from forecast.realtime import releases as known
+from forecast.scoring.scores import add_actuals
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,19 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.audit import CHANGES, CORRUPTIONS, FINDING_COLUMNS, ROWS, Tables, look_ahead_audit, moved, sampled
-from forecast.backtest import MODELS
-from forecast.known import Known, known_on
-from forecast.tables import PERIOD_TOTAL_COLUMNS
+from forecast.backtest.run import MODELS
+from forecast.realtime.releases import Known, known_on
+from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+from forecast.verify.look_ahead import (
+    CHANGES,
+    CORRUPTIONS,
+    FINDING_COLUMNS,
+    ROWS,
+    Tables,
+    look_ahead_audit,
+    moved,
+    sampled,
+)
 
 ISSUED = date(2024, 5, 20)
 DAYS = {"magnets": [ISSUED]}

@@ -11,12 +11,12 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
+from forecast.backtest.origin import Job
+from forecast.backtest.run import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
 from forecast.kernels import KernelError
-from forecast.known import archive, known_on
 from forecast.models.theta import Theta
-from forecast.origin import Job
-from forecast.tables import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.realtime.releases import archive, known_on
+from forecast.tables.read import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 ISSUED = date(2024, 5, 20)
 EPISODE = {

@@ -14,14 +14,14 @@ from scipy import stats
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.audit import CORRUPTIONS, Tables
-from forecast.breaks import Change, Rule, changes, first_releases, onsets
-from forecast.events import Scope, known_events
-from forecast.known import known_on
-from forecast.origin import Forecasts
-from forecast.proposals import MEASURED_COLUMNS, Proposals, proposals_of, proposed_events
-from forecast.surprises import MONTHS_COMPARED, Acting, Expected, surprises
-from forecast.tables import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS, as_text
+from forecast.backtest.origin import Forecasts
+from forecast.level_shifts.detect import Change, Rule, changes, first_releases, onsets
+from forecast.level_shifts.errors import MONTHS_COMPARED, Acting, Expected, surprises
+from forecast.level_shifts.propose import MEASURED_COLUMNS, Proposals, proposals_of, proposed_events
+from forecast.realtime.events import Scope, known_events
+from forecast.realtime.releases import known_on
+from forecast.tables.read import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS, as_text
+from forecast.verify.look_ahead import CORRUPTIONS, Tables
 
 CODES = ("USA", "JPN", "DEU", "FRA", "KOR", "VNM")
 MONTHS = 60

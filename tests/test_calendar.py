@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.calendar import days_of, lunar_new_year, lunar_new_year_shares, next_release, release_day
+from forecast.realtime.days import days_of, lunar_new_year, lunar_new_year_shares, next_release, release_day
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from simulated import GROUPS, calendar, exports
 
 import forecast as fc
-from forecast.backtest import backtest_all, forecast_all
-from forecast.calibration import EARLIER, earlier_days
-from forecast.combine import MEMBERS, VOLUMES, combination
-from forecast.known import archive
+from forecast.backtest.run import backtest_all, forecast_all
+from forecast.ensemble.calibration import EARLIER, earlier_days
+from forecast.ensemble.combination import MEMBERS, VOLUMES, combination
+from forecast.realtime.releases import archive
 
 MODELS = ["naive", "theta", "combination"]
 EPISODE = {"kind": "licensing", "announced": date(2023, 3, 4), "effective": date(2023, 3, 4)}

@@ -17,10 +17,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_run
-from forecast.backtest import MODELS
+from forecast.backtest.run import MODELS
 from forecast.models import DEFAULT_ENGINE
-from forecast.output import read_about
-from forecast.tables import as_text
+from forecast.tables.read import as_text
+from forecast.tables.run_folder import read_about
 
 HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "prophet", "sklearn", "matplotlib", "pandera", "joblib")
 QUICK = "naive,theta,combination"
@@ -324,7 +324,7 @@ def test_an_earlier_run_is_replaced(place: Path) -> None:
     assert [path.name for path in (place / "output").iterdir()] == ["next-2023-01-20"]
 
 
-@pytest.mark.parametrize("where", ["forecast.backtest.run_tasks", "forecast.output.write_run"])
+@pytest.mark.parametrize("where", ["forecast.backtest.run.run_tasks", "forecast.tables.run_folder.write_run"])
 def test_ctrl_c(place: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """Ctrl-C at work or while writing ends with one line and exit 130, and leaves nothing behind."""
 
@@ -348,7 +348,8 @@ def test_ctrl_c_in_a_terminal(place: Path) -> None:
     code = """
 import signal
 import time
-from forecast import backtest, cli
+from forecast import cli
+from forecast.backtest import run as backtest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def work(*_, **__):
     print("working", flush=True)

@@ -19,12 +19,13 @@ import pytest
 import simulated
 from typer.testing import CliRunner, Result
 
-from forecast import audit, cli, parity_sample, read_events, read_exports, read_groups, read_run
-from forecast.backtest import backtest_all
-from forecast.evaluate import phases, scores, significance
+from forecast import cli, parity_sample, read_events, read_exports, read_groups, read_run
+from forecast.backtest.run import backtest_all
 from forecast.models import DEFAULT_ENGINE
-from forecast.output import read_about
-from forecast.tables import as_text
+from forecast.scoring.scores import phases, scores, significance
+from forecast.tables.read import as_text
+from forecast.tables.run_folder import read_about
+from forecast.verify import look_ahead as audit
 
 FILES = ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
 PARTIAL = "output/backtest-2022-12-20.partial"

@@ -14,10 +14,11 @@ from rich.console import Console
 from simulated import calendar, exports, steady
 from typer.testing import CliRunner, Result
 
-from forecast import cli, proposals, read_events
-from forecast.proposals import MEASURED_COLUMNS, TESTED_COLUMNS, Proposals
+from forecast import cli, read_events
+from forecast.level_shifts import propose as proposals
+from forecast.level_shifts.propose import MEASURED_COLUMNS, TESTED_COLUMNS, Proposals
 from forecast.report.changes import print_changes
-from forecast.tables import EVENT_COLUMNS, as_text
+from forecast.tables.read import EVENT_COLUMNS, as_text
 
 
 @pytest.fixture

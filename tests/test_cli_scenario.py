@@ -12,10 +12,10 @@ import simulated
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_run
-from forecast.output import read_about
-from forecast.scenario import BASE, MIXTURE
-from forecast.supposed import SUPPOSED_COLUMNS
-from forecast.tables import FORECAST_COLUMNS, as_text
+from forecast.scenario.events import SUPPOSED_COLUMNS
+from forecast.scenario.forecast import BASE, MIXTURE
+from forecast.tables.read import FORECAST_COLUMNS, as_text
+from forecast.tables.run_folder import read_about
 
 LICENSING = "kind=licensing,destinations=USA,announced=2023-01-25,effective=2023-02-01,probability=0.3"
 

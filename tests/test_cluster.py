@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 import forecast as fc
 from forecast import cli
-from forecast import cluster as clusters
-from forecast.cluster import cluster
-from forecast.origin import Forecasts
-from forecast.work import ClusterError, Parcel
+from forecast.backtest import cluster as clusters
+from forecast.backtest.cluster import cluster
+from forecast.backtest.origin import Forecasts
+from forecast.backtest.parallel import ClusterError, Parcel
 
 
 def tiny(jobs: int) -> Forecasts:

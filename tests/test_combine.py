@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.combine import CELL, VOLUMES, combination
+from forecast.ensemble.combination import CELL, VOLUMES, combination
 
 
 def rows(*cells):

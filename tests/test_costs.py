@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forecast.backtest import MODELS
-from forecast.costs import (
+from forecast.backtest.costs import (
     DAY_MS,
     FIT_MS,
     LONGEST_MS,
@@ -15,7 +14,8 @@ from forecast.costs import (
     TASKS,
     series_a_task,
 )
-from forecast.origin import PANEL_MODELS
+from forecast.backtest.origin import PANEL_MODELS
+from forecast.backtest.run import MODELS
 
 SINGLE = [name for name in MODELS if name not in (*PANEL_MODELS, "combination")]
 

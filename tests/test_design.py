@@ -9,8 +9,17 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.design import Design, bent, candidates, choose, chosen_design, linearised, volume_shares, zero_offset
-from forecast.events import Scope, acting_events
+from forecast.design.regressors import (
+    Design,
+    bent,
+    candidates,
+    choose,
+    chosen_design,
+    linearised,
+    volume_shares,
+    zero_offset,
+)
+from forecast.realtime.events import Scope, acting_events
 
 LICENSING = {"kind": "licensing", "announced": date(2023, 4, 20)}
 MONTHS = pd.period_range("2020-01", "2023-08", freq="M")

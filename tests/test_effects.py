@@ -10,8 +10,7 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.design import candidates, chosen_design, regressors, series_scope
-from forecast.effects import (
+from forecast.design.effect_priors import (
     COLUMNS,
     DRIFT,
     HOLIDAY_SD,
@@ -30,8 +29,9 @@ from forecast.effects import (
     remainders,
     series_evidence,
 )
-from forecast.events import Scope, acting_events
-from forecast.known import known_on
+from forecast.design.regressors import candidates, chosen_design, regressors, series_scope
+from forecast.realtime.events import Scope, acting_events
+from forecast.realtime.releases import known_on
 
 MONTHS = pd.period_range("2020-01", "2023-12", freq="M")
 STEP, PASSING = PLACES["licensing_step"], PLACES["licensing_temporary"]

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from forecast.evaluate import (
+from forecast.realtime.events import ACTING_KINDS, WITHOUT_REGRESSOR
+from forecast.scoring.scores import (
     HELD_COLUMNS,
     SIGNIFICANCE_COLUMNS,
     DmResult,
@@ -24,8 +25,7 @@ from forecast.evaluate import (
     significance,
     verdict,
 )
-from forecast.events import ACTING_KINDS, WITHOUT_REGRESSOR
-from forecast.tables import SCORE_COLUMNS
+from forecast.tables.read import SCORE_COLUMNS
 
 MODELS = ["naive", "theta", "arima"]
 GROUPS = {"EU27": ("DEU", "FRA")}

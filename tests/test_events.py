@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.calendar import days_of
-from forecast.design import regressors
-from forecast.events import (
+from forecast.design.regressors import regressors
+from forecast.realtime.days import days_of
+from forecast.realtime.events import (
     DECAY,
     Scope,
     acting_events,

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.report.folder import sha256
-from forecast.report.notebook import run_notebook
+from forecast.report.page.notebook import run_notebook
+from forecast.report.page.run_tables import sha256
 from forecast.report.track_record import TRACK_COLUMNS, read_track_record
 from forecast.sources.plain import shipped
 

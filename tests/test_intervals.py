@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from forecast.intervals import (
+from forecast.ensemble.conformal import (
     CAP,
     ENOUGH,
     LARGEST,

@@ -10,7 +10,7 @@ import pytest
 from simulated import calendar, exports, steady
 
 import forecast as fc
-from forecast.known import archive, known_on, months_ahead, origins
+from forecast.realtime.releases import archive, known_on, months_ahead, origins
 
 
 def test_a_volume_is_known_from_its_release_day():

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from forecast import metrics
+from forecast.scoring import metrics
 
 LOSSES = {
     "absolute_error": metrics.absolute_error,

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import simulated
 
-from forecast.backtest import forecast_all
-from forecast.origin import Forecasts
-from forecast.output import (
+from forecast.backtest.origin import Forecasts
+from forecast.backtest.run import forecast_all
+from forecast.tables.run_folder import (
     TABLES,
     OutputError,
     about_run,

@@ -11,15 +11,15 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.audit import CHANGES, Tables, no_future
+from forecast.backtest.origin import Forecasts, Job, Origin
 from forecast.kernels import prophet as prophet_kernel
-from forecast.known import archive
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.protocol import FitError
-from forecast.origin import Forecasts, Job, Origin
-from forecast.parity import FIT, PARITY_COLUMNS, _log_posterior, parity_sample
-from forecast.tables import PERIOD_TOTAL_COLUMNS
+from forecast.realtime.releases import archive
+from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+from forecast.verify.look_ahead import CHANGES, Tables, no_future
+from forecast.verify.parity import FIT, PARITY_COLUMNS, _log_posterior, parity_sample
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2023, 9, 10)})
 MODELS = ["naive", "arima", "prophet"]

@@ -9,10 +9,10 @@ import simulated
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from forecast.events import known_events
-from forecast.plots import COLOURS, event_marks, plot_forecast
+from forecast.realtime.events import known_events
 from forecast.report.outlook import Calendar
-from forecast.tables import FORECAST_COLUMNS
+from forecast.report.plots import COLOURS, event_marks, plot_forecast
+from forecast.tables.read import FORECAST_COLUMNS
 
 ISSUED = date(2025, 1, 20)
 GAP = np.nan

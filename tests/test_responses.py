@@ -10,10 +10,10 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.effects import PLACES, experience
-from forecast.events import Scope
-from forecast.known import known_on
-from forecast.responses import PATH_COLUMNS, REGRESSOR_COLUMNS, loadings
+from forecast.design.effect_priors import PLACES, experience
+from forecast.design.learned_effects import PATH_COLUMNS, REGRESSOR_COLUMNS, loadings
+from forecast.realtime.events import Scope
+from forecast.realtime.releases import known_on
 
 ISSUED = date(2023, 1, 20)
 STEP, PASSING = PLACES["licensing_step"], PLACES["licensing_temporary"]

@@ -11,12 +11,11 @@ from simulated import GROUPS, calendar, exports, steady
 from test_effects import simulated
 
 import forecast as fc
-from forecast.effects import PLACES, experience, pooled
-from forecast.events import known_events
-from forecast.known import known_on
-from forecast.scenario import BASE, MIXTURE, branches, mixture, responses, scenario_all, shifted
-from forecast.sums import BOUNDS, LEVELS, SCORES
-from forecast.supposed import (
+from forecast.design.effect_priors import PLACES, experience, pooled
+from forecast.ensemble.aggregates import BOUNDS, LEVELS, SCORES
+from forecast.realtime.events import known_events
+from forecast.realtime.releases import known_on
+from forecast.scenario.events import (
     SUPPOSED_COLUMNS,
     Supposition,
     check_lapses,
@@ -24,6 +23,7 @@ from forecast.supposed import (
     supposed_events,
     supposed_rows,
 )
+from forecast.scenario.forecast import BASE, MIXTURE, branches, mixture, responses, scenario_all, shifted
 
 MAGNETS = ["rare_earth_magnets"]
 LICENSING = "kind=licensing,destinations=USA,announced=2022-12-15,effective=2023-02-01,probability=0.3"

@@ -14,12 +14,12 @@ from simulated import GROUPS, calendar, exports, steady
 from typer.testing import CliRunner, Result
 
 from forecast import cli
-from forecast.backtest import backtest_all, forecast_all
-from forecast.combine import VOLUMES
+from forecast.backtest.origin import Forecasts
+from forecast.backtest.run import backtest_all, forecast_all
+from forecast.ensemble.aggregates import BOUNDS, SCORES, Joint, spans, sums, volumes
+from forecast.ensemble.combination import VOLUMES
 from forecast.models.protocol import gaussian_bounds
-from forecast.origin import Forecasts
-from forecast.sums import BOUNDS, SCORES, Joint, spans, sums, volumes
-from forecast.tables import CORRELATION_COLUMNS, OMITTED_COLUMNS, SUM_COLUMNS, as_text
+from forecast.tables.read import CORRELATION_COLUMNS, OMITTED_COLUMNS, SUM_COLUMNS, as_text
 
 MODELS = ("naive", "seasonal_naive", "theta", "pooled", "combination")
 ISSUED = date(2024, 5, 20)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.plain import read_events, read_exports
-from forecast.tables import (
+from forecast.tables.read import (
     EVENT_COLUMNS,
     EXPORT_COLUMNS,
     TableError,

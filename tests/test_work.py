@@ -10,8 +10,8 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import LokyBackend
 
-from forecast import work
-from forecast.work import ClusterError, Parcel, spread
+from forecast.backtest import parallel as work
+from forecast.backtest.parallel import ClusterError, Parcel, spread
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

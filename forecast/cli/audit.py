@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from forecast.cli.console import complain, progress_bar
 from forecast.cli.replay import Replay
-from forecast.cli.speaking import complain, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def audited(replay: Replay, quiet: bool) -> None:
     """Say that no number of a few days moved when their future was changed; or which did, and exit 1."""
     import forecast as fc
-    from forecast.audit import sampled
+    from forecast.verify.look_ahead import sampled
 
     tables, choice, days = replay.tables, replay.choice, sampled(replay.days)
     with progress_bar("Auditing", quiet) as progress:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from forecast.backtest.cluster import cluster
 from forecast.cli.audit import audited
-from forecast.cli.choice import asked
-from forecast.cli.given import Given
+from forecast.cli.console import plain_refusals, screen, silent_libraries, tell_of_compiling
+from forecast.cli.inputs import Given
 from forecast.cli.options import (
     ActualVintage,
     Address,
@@ -39,15 +40,14 @@ from forecast.cli.options import (
     WorkBackend,
 )
 from forecast.cli.replay import Replay, made, past_days, redone_by_libraries, resumable
-from forecast.cli.speaking import plain_refusals, screen, silent_libraries, tell_of_compiling
+from forecast.cli.selection import asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
-from forecast.cluster import cluster
 from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.origin import Forecasts
+    from forecast.backtest.origin import Forecasts
 
 
 def past_months(
@@ -91,8 +91,8 @@ def past_months(
 def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: bool) -> None:
     """Make the run, or go on with it, write its folder, and print how good it was."""
     import forecast as fc
-    from forecast.output import check_place
     from forecast.report.scoreboard import judged, parity_sentence, print_scoreboard
+    from forecast.tables.run_folder import check_place
 
     check_place(folder)
     tell_of_compiling(replay.choice.engine, quiet)
@@ -114,7 +114,7 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
 
 
 def _write(folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame]) -> None:
-    from forecast.output import new_folder, write_run
+    from forecast.tables.run_folder import new_folder, write_run
 
     with new_folder(folder) as beside:
         write_run(beside, run, about)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.choice import Choice, asked
-from forecast.cli.given import Tables, names
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.inputs import Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.selection import Choice, asked
 from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.proposals import Proposals
+    from forecast.level_shifts.propose import Proposals
 
 ProposalsFile = Annotated[
     Path | None,
@@ -65,7 +65,7 @@ def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
         When no month had been forecast and come out by the day.
     """
     import forecast as fc
-    from forecast.backtest import backtest_origins
+    from forecast.backtest.run import backtest_origins
 
     known = tables.exports[tables.exports["released"] <= choice.issued]
     try:
@@ -97,8 +97,8 @@ def _write(path: Path, proposed: pd.DataFrame) -> None:
     OutputError
         When the file cannot be written.
     """
-    from forecast.output import OutputError
-    from forecast.tables import as_text
+    from forecast.tables.read import as_text
+    from forecast.tables.run_folder import OutputError
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

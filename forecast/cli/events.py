@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from forecast.cli.choice import chosen, known_codes, known_words
-from forecast.cli.given import Given, names, read, read_events
+from forecast.cli.console import plain_refusals, screen, silent_libraries
+from forecast.cli.inputs import Given, names, read, read_events
 from forecast.cli.options import (
     SHIPPED,
     SHIPPED_PRODUCT,
@@ -17,7 +17,7 @@ from forecast.cli.options import (
     ProductsOfEvents,
     words,
 )
-from forecast.cli.speaking import plain_refusals, screen, silent_libraries
+from forecast.cli.selection import chosen, known_codes, known_words
 
 
 def calendar(

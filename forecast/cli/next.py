@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.choice import Choice, asked
-from forecast.cli.given import Given, Tables, names
+from forecast.backtest.cluster import cluster
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import (
     Address,
     Backend,
@@ -29,16 +30,15 @@ from forecast.cli.options import (
     Seed,
     WorkBackend,
 )
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
-from forecast.cluster import cluster
 from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
-    from forecast.backtest import Progress
-    from forecast.origin import Forecasts
+    from forecast.backtest.origin import Forecasts
+    from forecast.backtest.run import Progress
+    from forecast.ensemble.aggregates import Sums
     from forecast.report.outlook import Outlook
-    from forecast.sums import Sums
 
 
 def next_months(
@@ -61,7 +61,7 @@ def next_months(
 ) -> None:
     """Forecast the months after the last figures for every destination: a table here, all numbers in a folder."""
     with plain_refusals(), silent_libraries():
-        from forecast.output import check_place
+        from forecast.tables.run_folder import check_place
 
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
@@ -130,7 +130,7 @@ def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None)
 
 
 def _about(given: Given, choice: Choice, found: list[Outlook], horizon: int, seed: int) -> dict[str, Any]:
-    from forecast.output import about_run
+    from forecast.tables.run_folder import about_run
 
     arguments = choice.arguments(given) | {"horizon": horizon}
     cutoffs = {outlook.product: outlook.cutoff for outlook in found}
@@ -148,8 +148,8 @@ def _write(
     drawing: Progress | None,
 ) -> None:
     """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
-    from forecast.output import new_folder, write_run
     from forecast.report.table import as_markdown
+    from forecast.tables.run_folder import new_folder, write_run
 
     with new_folder(folder) as beside:
         write_run(beside, run, about)
@@ -161,8 +161,8 @@ def _write(
 
 def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
     """A picture of every series of which something was known, with its forecast where it has one."""
-    from forecast.backtest import selected_series
-    from forecast.plots import plot_forecast
+    from forecast.backtest.run import selected_series
+    from forecast.report.plots import plot_forecast
 
     drawn = (tables.exports, tables.events, tables.groups, run.forecasts)
     released = tables.exports[tables.exports["released"] <= choice.issued]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.choice import Choice
-from forecast.cli.given import Given, Tables
-from forecast.cli.speaking import progress_bar
+from forecast.cli.console import progress_bar
+from forecast.cli.inputs import Given, Tables
+from forecast.cli.selection import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.evaluate import Vintage
-    from forecast.origin import Forecasts
+    from forecast.backtest.origin import Forecasts
+    from forecast.scoring.scores import Vintage
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Replay:
 
     def about(self, given: Given) -> dict[str, Any]:
         """What ``run.json`` says of the run."""
-        from forecast.known import cutoffs
-        from forecast.output import about_run
+        from forecast.realtime.releases import cutoffs
+        from forecast.tables.run_folder import about_run
 
         arguments = self.choice.arguments(given) | {
             "origins": self.origins,
@@ -73,8 +73,8 @@ def past_days(
     TableError
         When no product has one.
     """
-    from forecast.backtest import backtest_origins
-    from forecast.tables import TableError
+    from forecast.backtest.run import backtest_origins
+    from forecast.tables.read import TableError
 
     try:
         days = backtest_origins(
@@ -96,8 +96,8 @@ def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, 
         When what is kept there is of another run, or nothing is there to resume.
     """
     import forecast as fc
-    from forecast.checkpoint import CheckpointError
-    from forecast.output import OutputError
+    from forecast.backtest.checkpoint import CheckpointError
+    from forecast.tables.run_folder import OutputError
 
     tables, choice = replay.tables, replay.choice
     checkpoint = fc.Checkpoint(partial, resume, {**about["inputs"], **about["versions"]})

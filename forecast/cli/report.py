@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from forecast.cli.console import plain_refusals, silent_libraries
 from forecast.cli.options import Page, Quiet, RunFolder
-from forecast.cli.speaking import plain_refusals, silent_libraries
 
 
 def report(folder: RunFolder, output: Page = None, quiet: Quiet = False) -> None:
     """Write the report of a backtest: one HTML page with figures that opens without a network."""
     with plain_refusals(), silent_libraries():
-        from forecast.report.notebook import write_report
+        from forecast.report.page.notebook import write_report
 
         page = write_report(folder, output or folder / "report.html")
         if not quiet:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.choice import Choice, asked
-from forecast.cli.given import Given, Tables, names
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import (
     Add,
     Calibrate,
@@ -30,15 +30,15 @@ from forecast.cli.options import (
     ScenarioOutput,
     Seed,
 )
-from forecast.cli.speaking import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import write_tables
 from forecast.models import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.backtest import Progress
-    from forecast.scenario import Scenario
+    from forecast.backtest.run import Progress
+    from forecast.scenario.forecast import Scenario
 
 
 def what_may_happen(
@@ -61,7 +61,7 @@ def what_may_happen(
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
     with plain_refusals(), silent_libraries():
-        from forecast.output import check_place
+        from forecast.tables.run_folder import check_place
 
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
@@ -89,7 +89,7 @@ class _Supposed:
         import pandas as pd
 
         import forecast as fc
-        from forecast.supposed import SUPPOSED_COLUMNS, supposed_events, supposed_rows
+        from forecast.scenario.events import SUPPOSED_COLUMNS, supposed_events, supposed_rows
 
         if not (self.added or self.files or self.lapsing):
             raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse.")
@@ -103,7 +103,7 @@ class _Supposed:
 
     def lapses(self, events: pd.DataFrame, issued: date) -> dict[str, float]:
         """Probabilities by event of the calendar; anything else is a usage error."""
-        from forecast.supposed import check_lapses
+        from forecast.scenario.events import check_lapses
 
         found: dict[str, float] = {}
         for text in self.lapsing:
@@ -124,7 +124,7 @@ class _Supposed:
 
     def about(self, given: Given, choice: Choice, found: Scenario, seed: int) -> dict[str, Any]:
         """What ``run.json`` says: arguments, inputs, and every branch with its probability."""
-        from forecast.output import about_run
+        from forecast.tables.run_folder import about_run
 
         arguments = choice.arguments(given) | {
             "add": self.added,
@@ -172,7 +172,7 @@ def _branched(
 
 def _write(folder: Path, found: Scenario, about: Mapping[str, Any]) -> None:
     """The run with its mixture, and ``branches.csv``."""
-    from forecast.output import new_folder, write_run
+    from forecast.tables.run_folder import new_folder, write_run
 
     with new_folder(folder) as beside:
         write_run(beside, found.run, about)

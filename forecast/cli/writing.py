@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.cli.given import Tables
-    from forecast.origin import Forecasts
-    from forecast.sums import Sums
+    from forecast.backtest.origin import Forecasts
+    from forecast.cli.inputs import Tables
+    from forecast.ensemble.aggregates import Sums
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """A CSV file in ``folder`` for each table, by its name."""
-    from forecast.tables import as_text
+    from forecast.tables.read import as_text
 
     for name, table in tables.items():
         as_text(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
@@ -26,7 +26,7 @@ def sums_of(run: Forecasts, tables: Tables, horizon: int) -> Sums | None:
     """What is known of several months together, where several are forecast."""
     if horizon == 1:
         return None
-    from forecast.sums import sums
+    from forecast.ensemble.aggregates import sums
 
     return sums(run, tables.exports, horizon)
 

@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.kernels.compiled import compiled, inlined, part
+from forecast.kernels.jit import compiled, inlined, part
 
 Floats = NDArray[np.float64]
 Order = tuple[int, int, int, int]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.kernels.compiled import compiled
+from forecast.kernels.jit import compiled
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.kernels import KernelError
-from forecast.kernels.compiled import compiled, part
+from forecast.kernels.jit import compiled, part
 from forecast.kernels.likelihood import Floats, factor
 
 GROWTH_SD, NOISE_SD = 5.0, 0.5

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
+from forecast.design.learned_effects import LearnedEffects
+from forecast.realtime.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
 from forecast.report.outlook import records, spoken, whom
-from forecast.responses import LearnedEffects
 
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""

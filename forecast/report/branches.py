@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.origin import Forecasts
+from forecast.backtest.origin import Forecasts
 from forecast.report.outlook import records, spoken, whom
 from forecast.report.table import tonnes
-from forecast.scenario import MIXTURE, Branch, Scenario
-from forecast.supposed import Supposition
+from forecast.scenario.events import Supposition
+from forecast.scenario.forecast import MIXTURE, Branch, Scenario
 
 SHOWN_BRANCHES = 4
 """Branches in the table, likeliest first after the calendar as it stands; further ones are in branches.csv."""

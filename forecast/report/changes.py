@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.proposals import Proposals
+from forecast.level_shifts.propose import Proposals
 from forecast.report.outlook import records, spoken, whom
 from forecast.report.table import percent
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.calendar import next_release, release_day
-from forecast.combine import STAND_IN
-from forecast.events import ACTING_KINDS, Members, acts_on
-from forecast.known import known_on
-from forecast.origin import Forecasts
-from forecast.report.learned import learned
-from forecast.tables import OMITTED_COLUMNS, SUM_COLUMNS
+from forecast.backtest.origin import Forecasts
+from forecast.ensemble.combination import STAND_IN
+from forecast.realtime.days import next_release, release_day
+from forecast.realtime.events import ACTING_KINDS, Members, acts_on
+from forecast.realtime.releases import known_on
+from forecast.report.calibration_text import learned
+from forecast.tables.read import OMITTED_COLUMNS, SUM_COLUMNS
 
 if TYPE_CHECKING:
-    from forecast.sums import Sums
+    from forecast.ensemble.aggregates import Sums
 
 COMBINED = "combination"
 

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.evaluate import SIGNIFICANCE_COLUMNS, Measure, phases, scores, significance
-from forecast.events import Members
-from forecast.origin import Forecasts
-from forecast.parity import FIT
+from forecast.backtest.origin import Forecasts
+from forecast.realtime.events import Members
 from forecast.report.outlook import spoken
 from forecast.report.table import percent, tonnes
+from forecast.scoring.scores import SIGNIFICANCE_COLUMNS, Measure, phases, scores, significance
+from forecast.verify.parity import FIT
 
 AGAINST = "naive"
 SHOWN_SLICES = {
@@ -117,7 +117,7 @@ def sentences(tests: pd.DataFrame, model: str) -> Iterator[str]:
 
 
 def parity_sentence(parity: pd.DataFrame) -> str:
-    """How closely the compiled engine agrees with the libraries (`forecast.parity`, at least one row).
+    """How closely the compiled engine agrees with the libraries (`forecast.verify.parity`, at least one row).
 
     Examples
     --------

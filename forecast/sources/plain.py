@@ -1,7 +1,7 @@
 """CSV files in the project's own columns, the shipped ones among them.
 
 Reading has two halves. Here: is this a CSV file at all, in UTF-8, separated by commas, every row with as many fields as
-the header? In `forecast.tables`: is every cell, and every pair of rows, what it must be?
+the header? In `forecast.tables.read`: is every cell, and every pair of rows, what it must be?
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecast.events import KINDS
-from forecast.tables import TableError, destinations_table, events_table, exports_table, period_totals_table
+from forecast.realtime.events import KINDS
+from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
 
 SHIPPED = "shipped"
 """The word that names the packaged file where a path is expected."""
@@ -45,7 +45,7 @@ def shipped(name: str) -> Path:
 
 
 def read_destinations() -> pd.DataFrame:
-    """The shipped destinations and groups: columns `forecast.tables.DESTINATION_COLUMNS`, a row per code.
+    """The shipped destinations and groups: columns `forecast.tables.read.DESTINATION_COLUMNS`, a row per code.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def read_groups() -> dict[str, tuple[str, ...]]:
 
 
 def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Monthly volumes of all ``paths`` joined: columns `forecast.tables.EXPORT_COLUMNS`.
+    """Monthly volumes of all ``paths`` joined: columns `forecast.tables.read.EXPORT_COLUMNS`.
 
     Without paths, the shipped ones; ``"shipped"`` names the packaged file. A key that stands twice is an error, in two
     files as in one.
@@ -87,7 +87,7 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Volumes of several months together: columns `forecast.tables.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
+    """Volumes of several months together: columns `forecast.tables.read.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.Data
 
 
 def read_events(*paths: str | Path) -> pd.DataFrame:
-    """Policy events: columns `forecast.tables.EVENT_COLUMNS`, a row each; paths as in `read_exports`.
+    """Policy events: columns `forecast.tables.read.EVENT_COLUMNS`, a row each; paths as in `read_exports`.
 
     Raises
     ------

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from forecast.scenario.events import supposed_events
 from forecast.sources.plain import raw_files, read_destinations
-from forecast.supposed import supposed_events
 
 
 def read_scenario(*paths: str | Path) -> pd.DataFrame:
-    """Events that may happen: columns `forecast.supposed.SUPPOSED_COLUMNS`, a row each, of all ``paths`` joined.
+    """Events that may happen: columns `forecast.scenario.events.SUPPOSED_COLUMNS`, a row each, of all ``paths`` joined.
 
     Raises
     ------

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 import forecast
-from forecast.kernels import compiling, likelihood
-from forecast.kernels.compiled import on_disk
+from forecast.kernels import compilation as compiling
+from forecast.kernels import likelihood
+from forecast.kernels.jit import on_disk
 
 SMALL_CALL = """
 import numpy as np
-from forecast.kernels.compiled import on_disk
+from forecast.kernels.jit import on_disk
 from forecast.kernels.likelihood import polynomial
 before = on_disk(polynomial)
 print(before, polynomial(np.array([0.5]))[1], on_disk(polynomial), polynomial.stats.cache_path)
@@ -47,7 +48,7 @@ def run(package: Path, cache: Path) -> subprocess.Popen:
 def test_it_is_said_beforehand_that_kernels_will_be_compiled(tmp_path):
     """Where nothing is on disk there is one line to show; the kernels themselves print nothing."""
     told = subprocess.run(
-        [sys.executable, "-c", "from forecast.kernels.compiling import notice; print(notice())"],
+        [sys.executable, "-c", "from forecast.kernels.compilation import notice; print(notice())"],
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.backtest import Job
+from forecast.backtest.origin import Origin, expect
+from forecast.backtest.run import Job
 from forecast.kernels import KernelError
-from forecast.known import archive
 from forecast.models import ENGINES, load
 from forecast.models.arima import Arima, ArimaFit, _sarimax
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.orders import trained_on
 from forecast.models.prophet import Prophet
 from forecast.models.protocol import FitError
-from forecast.origin import Origin, expect
+from forecast.realtime.releases import archive
 
 INDEX = pd.period_range("2018-01", periods=84, freq="M")
 AHEAD = pd.period_range(INDEX[-1] + 1, periods=4, freq="M")

@@ -11,10 +11,10 @@ import pandas as pd
 from simulated import calendar
 
 import forecast as fc
-from forecast.evaluate import add_actuals, phases, scores, significance
-from forecast.origin import Forecasts
-from forecast.output import about_run, write_run
-from forecast.tables import as_text
+from forecast.backtest.origin import Forecasts
+from forecast.scoring.scores import add_actuals, phases, scores, significance
+from forecast.tables.read import as_text
+from forecast.tables.run_folder import about_run, write_run
 
 MONTHS = pd.period_range("2025-03", periods=4, freq="M")
 ACTUALS = {"USA": [500.0, 400.0, 40.0, 300.0], "DEU": [200.0, 210.0, 20.0, 190.0]}

@@ -15,8 +15,8 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.report.agenda import print_effects
 from forecast.report.branches import SHOWN_BRANCHES, cells, parting, print_branches
-from forecast.scenario import MIXTURE, scenario_all
-from forecast.supposed import supposed_events, supposed_rows
+from forecast.scenario.events import supposed_events, supposed_rows
+from forecast.scenario.forecast import MIXTURE, scenario_all
 
 NAMES = {"WLD": "World", "USA": "United States", "DEU": "Germany", "ITA": "Italy"}
 ISSUED = date(2023, 1, 20)

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 from replays import ACTUALS, ERRORS, MONTHS, digest, write, write_backtest
 
-from forecast.output import OutputError
-from forecast.report import findings, sections, words
-from forecast.report.folder import Replay, actuals_of, read_replay
+from forecast.report.page import analysis as findings
+from forecast.report.page import sections
+from forecast.report.page import text as words
+from forecast.report.page.run_tables import Replay, actuals_of, read_replay
+from forecast.tables.run_folder import OutputError
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import nbformat
 import pytest
 from replays import write_backtest
 
-from forecast.report import figures, notebook, sections
-from forecast.report.folder import read_replay
+from forecast.report.page import figures, notebook, sections
+from forecast.report.page.run_tables import read_replay
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = next(
@@ -64,7 +64,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = write_backtest(place / "run")
     home = {"HOME": str(place / "nobody"), "OMP_NUM_THREADS": "1"}
     places = f"{str(run)!r}, {str(place / 'r.html')!r}"
-    code = f"from forecast.report.notebook import write_report; print(write_report({places}))"
+    code = f"from forecast.report.page.notebook import write_report; print(write_report({places}))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | home, capture_output=True, text=True, check=True, cwd=place
     )

@@ -10,11 +10,11 @@ import pytest
 import simulated
 from rich.console import Console
 
-from forecast.origin import Forecasts
+from forecast.backtest.origin import Forecasts
 from forecast.report.agenda import agenda, print_agenda
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
-from forecast.tables import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.tables.read import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
 
 ISSUED = date(2026, 1, 20)
 NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}

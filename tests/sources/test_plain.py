@@ -16,7 +16,7 @@ from forecast.sources.plain import (
     read_period_totals,
     shipped,
 )
-from forecast.tables import TableError
+from forecast.tables.read import TableError
 
 HEADER = "product,destination,month,volume_t\n"
 ROW = "magnets,USA,2025-05,46.4\n"

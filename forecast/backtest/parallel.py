@@ -1,0 +1,135 @@
+"""Where the work runs: pieces that share nothing but one common thing, spread over processes or machines.
+
+Whatever `joblib.parallel_config` selects serves, so that a library user picks a backend as in scikit-learn.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Shared = TypeVar("Shared")
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+AT_A_TIME = RLock()
+"""Held by the piece that runs in this process: limits on threads, warnings and global generators are the process's."""
+
+LIBRARIES = ("export-forecast", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "prophet", "numba")
+"""What must be of the same version wherever a piece runs, for the numbers to be the same."""
+
+
+class ClusterError(ValueError):
+    """Why a cluster cannot be used: one sentence."""
+
+
+def spread(
+    function: Callable[[Shared, Piece], Result], shared: Shared, pieces: Sequence[Piece], jobs: int
+) -> Iterator[tuple[int, Result]]:
+    """The place of each piece and ``function(shared, piece)``, as they are done, on ``jobs`` processes.
+
+    With one job everything runs in this process. With more, or -1 for all there are, `joblib.Parallel` runs the pieces
+    on its active backend, and ``shared`` is shipped once and not with each piece; then ``function`` has to be one that
+    can be imported. It runs on one thread, and one piece at a time in each process, so that sums are made in the same
+    order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number. A backend
+    that cannot hand results over one by one, as Ray's own (`forecast.backtest.cluster` has one that can), gives all at the end.
+
+    Raises
+    ------
+    ClusterError
+        When a worker on another machine has other versions of the libraries.
+
+    Examples
+    --------
+    >>> sorted(spread(pow, 2, [1, 2, 3], jobs=1))
+    [(0, 2), (1, 4), (2, 8)]
+    """
+    if jobs == 1:
+        for place, piece in enumerate(pieces):
+            yield place, _on_one_thread(function, shared, piece)
+        return
+    from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
+
+    parcel = Parcel(function, shared)
+    streams = get_active_backend()[0].supports_return_generator
+    work = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")(
+        delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces)
+    )
+    yield from work
+
+
+def _numbered(place: int, parcel: Parcel[Shared, Piece, Result], piece: Piece) -> tuple[int, Result]:
+    return place, _on_one_thread(*parcel.opened(), piece)
+
+
+def _on_one_thread(function: Callable[[Shared, Piece], Result], shared: Shared, piece: Piece) -> Result:
+    from threadpoolctl import threadpool_limits
+
+    with AT_A_TIME, threadpool_limits(1):
+        return function(shared, piece)
+
+
+class Parcel(Generic[Shared, Piece, Result]):
+    """A function and what all its calls share, pickled once here and unpickled once in each process.
+
+    The bytes are an array, and the parcel says its size, which makes backends ship them apart from the pieces, once:
+    loky maps a file of them into every process, Dask scatters them. For Ray, `forecast.backtest.cluster` sees to it.
+    """
+
+    def __init__(self, function: Callable[[Shared, Piece], Result], shared: Shared) -> None:
+        import numpy as np
+
+        self.name = uuid4().hex
+        self.versions = _versions()
+        self.content: NDArray[np.uint8] = np.frombuffer(
+            pickle.dumps((function, shared), pickle.HIGHEST_PROTOCOL), np.uint8
+        )
+
+    def __sizeof__(self) -> int:
+        return int(self.content.nbytes)
+
+    def opened(self) -> tuple[Callable[[Shared, Piece], Result], Shared]:
+        """The function and the shared thing: the same objects whenever this process opens the parcel.
+
+        Raises
+        ------
+        ClusterError
+            When a library here has another version than where the parcel was made.
+        """
+        with AT_A_TIME:
+            if self.name not in _OPENED:
+                self._check_versions()
+                _OPENED.clear()
+                _OPENED[self.name] = pickle.loads(self.content.data)
+            found: tuple[Callable[[Shared, Piece], Result], Shared] = _OPENED[self.name]
+        return found
+
+    def _check_versions(self) -> None:
+        for name, found in _versions().items():
+            if found != self.versions[name]:
+                raise ClusterError(
+                    f"A worker has {name} {found} and this process {self.versions[name]}: install the same versions "
+                    "on both, or the numbers would not be the same."
+                )
+
+
+_OPENED: dict[str, Any] = {}
+"""The parcel last opened in this process, by its name."""
+
+
+@cache
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"Python": python} | {name: version(name) for name in LIBRARIES}

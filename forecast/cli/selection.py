@@ -1,0 +1,116 @@
+"""What of the tables was asked for: every name checked, and the nearest one named where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from forecast.cli.inputs import Given, Tables, read
+from forecast.cli.options import SHIPPED_PRODUCT, words
+from forecast.models import DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMED = 20
+"""Codes that an error lists at most."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is forecast, by which models and which engine, on which day."""
+
+    products: list[str]
+    destinations: list[str] | None
+    models: list[str]
+    issued: date
+    engine: str = DEFAULT_ENGINE
+    calibrate: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The model of the table."""
+        from forecast.report.outlook import COMBINED
+
+        return COMBINED if COMBINED in self.models else self.models[0]
+
+    def arguments(self, given: Given) -> dict[str, Any]:
+        """What ``run.json`` says of the files and of what was taken from them."""
+        return {
+            "exports": given.exports,
+            "events": given.events,
+            "product": self.products,
+            "destination": self.destinations,
+            "models": self.models,
+            "engine": self.engine,
+            "calibrate": self.calibrate,
+        }
+
+
+def asked(
+    exports: Sequence[str] | None,
+    events: Sequence[str] | None,
+    product: Sequence[str] | None,
+    destination: Sequence[str] | None,
+    models: Sequence[str] | None,
+    engine: str,
+    issued: date | None = None,
+    calibrate: bool = True,
+) -> tuple[Given, Tables, Choice]:
+    """The options that most commands begin with: the files, what was read from them, and what of it is forecast."""
+    given = Given.of(exports, events)
+    tables = read(given)
+    products = words(product) or ([] if exports else [SHIPPED_PRODUCT])
+    choice = chosen(tables, products, words(destination), words(models), issued)
+    return given, tables, replace(choice, engine=engine, calibrate=calibrate)
+
+
+def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:
+    """What was asked for, checked against the tables; no products mean every one on file."""
+    from forecast.backtest.run import MODELS
+
+    on_file = sorted(tables.exports["product"].unique())
+    products = known_words(products, on_file, "product") or on_file
+    rows = tables.exports[tables.exports["product"].isin(products)]
+    places = tables.places[tables.places["code"].isin(rows["destination"])]
+    destinations = known_codes(codes, places)
+    names = known_words(models, list(MODELS), "models")
+    return Choice(products, destinations or None, names or list(MODELS), _issue_day(rows, issued))
+
+
+def known_words(asked: list[str], known: list[str], option: str) -> list[str]:
+    """What was asked for where all of it is known; else a usage error that names the nearest."""
+    for word in asked:
+        if word not in known:
+            near = get_close_matches(word.lower(), known, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(known)}."
+            raise typer.BadParameter(f"{word!r} is not known: {hint}", param_hint=f"--{option}")
+    return asked
+
+
+def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
+    """``codes`` where all are destinations of ``places``; else a usage error that names the nearest."""
+    from forecast.tables.cells import nearest_destinations
+
+    known = sorted(places["code"])
+    for code in codes:
+        if code not in known:
+            near = nearest_destinations(code, places)
+            some = f"{', '.join(known[:NAMED])}{', ...' if len(known) > NAMED else ''}"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
+            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="--destination")
+    return codes
+
+
+def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
+    """The day asked for, or that of the latest release in ``rows``."""
+    first, last = rows["released"].min(), rows["released"].max()
+    if issued is not None and issued < first:
+        raise typer.BadParameter(f"nothing was released by {issued}; the first figures came out on {first}.",
+                                 param_hint="--issued")  # fmt: skip
+    return issued or last

@@ -1,0 +1,1 @@
+"""From a calendar to regressors, and the priors of their effects."""

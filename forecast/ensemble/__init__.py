@@ -1,0 +1,1 @@
+"""Forecast combination, calibration from earlier forecast errors, and aggregates over months."""

@@ -1,0 +1,248 @@
+"""Several months together: the median and the interval of a sum, from joint paths through the months forecast.
+
+Bounds of months do not add. Months that err independently make up for each other, so that the sum of their bounds is
+too wide by far; months of a random walk err together, and it is less so. How far errors go together is in the
+``correlations`` of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from forecast.backtest.origin import Forecasts
+from forecast.tables.read import OMITTED_COLUMNS, SUM_COLUMNS, records
+
+FORECAST = ["product", "destination", "model", "issued"]
+BOUNDS = ["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]
+LEVELS = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
+SCORES = ndtri(LEVELS)
+"""The bounds as quantiles of a standard normal distribution."""
+
+DOUBLINGS = 12
+"""Paths are two to this power."""
+
+BARELY = 1e-10
+"""Added to the diagonal of a correlation matrix, which may be singular."""
+
+QUARTER, YEAR = 3, 12
+
+Span = tuple[pd.Period, pd.Period]
+"""First and last month."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What is known of several months together: ``table`` with `SUM_COLUMNS`, and in ``omitted`` what is not, and why.
+
+    ``volume_t`` is the median of the sum in tonnes, which is not the sum of the medians.
+    """
+
+    table: pd.DataFrame
+    omitted: pd.DataFrame
+
+
+def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
+    """The sum over each of the `spans` of every forecast of ``run``, which was made for ``horizon`` months.
+
+    A sum is of all months from ``start`` to ``end``: those up to the cutoff with the volume known on the issue day, of
+    ``exports`` in the latest release by then, the others as forecast. So once January is out, the first quarter is
+    January and the forecast of February and March. Where a month is neither known nor forecast, such as those that a
+    series whose figures end early lacks before the cutoff, there is no sum.
+
+    The months forecast are drawn together by a Gaussian copula [1]_: normal scores that correlate as the errors of the
+    forecast do, each turned into a volume by the bounds of its month (`volumes`), so that every month keeps the bounds
+    that it is shown with. A single month gets these bounds themselves. The draws are the same for every sum (Sobol'
+    points, no seed), and those of the nearer months are the same however many follow.
+
+    Where the run is a backtest, ``actual_t`` is what came in the latest release: NaN until all months are out.
+
+    Raises
+    ------
+    ValueError
+        When the run lacks the correlations, as one read back from its folder does.
+
+    References
+    ----------
+    .. [1] Clemen, R. T. and Reilly, T. (1999), Correlations and copulas for decision and risk analysis. Management
+       Science 45, 208-224. doi:10.1287/mnsc.45.2.208
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> run = fc.forecast_all(
+    ...     fc.read_exports(), fc.read_events(), fc.read_groups(),
+    ...     products=["gallium"], destinations=["WLD"], models=["naive"], horizon=3,
+    ... )
+    >>> sums(run, fc.read_exports(), 3).table[["cutoff", "start", "end"]].astype(str).values.tolist()
+    [['2025-12', '2026-01', '2026-03']]
+    """
+    found, omitted = [], []
+    for key, cutoff, joint in _joints(run, exports, horizon):
+        for start, end in spans(cutoff, horizon):
+            missing = joint.missing(start, end)
+            if missing:
+                omitted.append((*key, start, end, _reason(missing)))
+            else:
+                found.append((*key, cutoff, start, end, *joint.total(start, end)))
+    table = pd.DataFrame(found, columns=[*FORECAST, "cutoff", "start", "end", *BOUNDS])[SUM_COLUMNS]
+    if "actual_t" in run.forecasts:
+        table = _with_actuals(table, exports)
+    return Sums(table, pd.DataFrame(omitted, columns=OMITTED_COLUMNS))
+
+
+@cache
+def spans(cutoff: pd.Period, horizon: int) -> tuple[Span, ...]:
+    """First and last month of each sum of interest to a forecast of the ``horizon`` months after ``cutoff``.
+
+    All months forecast; what they leave of the year, where they reach its end; every calendar quarter and every
+    calendar year that ends among them, begun before or not. Each stands once, and one month is no sum.
+
+    Examples
+    --------
+    >>> [f"{start} to {end}" for start, end in spans(pd.Period("2026-07"), 5)]
+    ['2026-08 to 2026-12', '2026-07 to 2026-09', '2026-10 to 2026-12', '2026-01 to 2026-12']
+    """
+    first, last = cutoff + 1, cutoff + horizon
+    months = pd.period_range(first, last, freq="M")
+    quarters = [(month - QUARTER + 1, month) for month in months if month.month % QUARTER == 0]
+    december = [month for month in months if month.month == YEAR]
+    rest = [(first, month) for month in december[:1]]
+    years = [(month - YEAR + 1, month) for month in december]
+    return tuple(span for span in dict.fromkeys([(first, last), *rest, *quarters, *years]) if span[0] < span[1])
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A forecast of several months as one distribution.
+
+    Attributes
+    ----------
+    months
+        The months forecast.
+    bounds
+        An array (month, bound) in tonnes, columns `BOUNDS`.
+    correlation
+        That of the errors between the months; None where nothing is known of it.
+    known
+        Volumes in tonnes by month, as known on the issue day.
+    """
+
+    months: pd.PeriodIndex
+    bounds: np.ndarray
+    correlation: np.ndarray | None
+    known: pd.Series
+
+    def missing(self, start: pd.Period, end: pd.Period) -> list[pd.Period]:
+        """The months from ``start`` to ``end`` that are neither known nor forecast."""
+        there = {*self.months, *self.known.index}
+        return [month for month in _months(start, end) if month not in there]
+
+    def total(self, start: pd.Period, end: pd.Period) -> np.ndarray:
+        """The bounds of the sum from ``start`` to ``end`` in tonnes, in the order of `BOUNDS`; no month is missing."""
+        summed = (self.months >= start) & (self.months <= end)
+        before = float(self.known.loc[start : min(end, self.months[0] - 1)].sum())
+        if summed.sum() == 1:
+            own: np.ndarray = before + self.bounds[summed][0]
+            return own
+        total: np.ndarray = before + np.quantile(self.paths[:, summed].sum(axis=1), LEVELS, method="hazen")
+        return total
+
+    @cached_property
+    def paths(self) -> np.ndarray:
+        """Volumes in tonnes drawn together, an array (path, month)."""
+        if self.correlation is None:
+            raise ValueError("expected the correlations of a run of several months, found none: forecast it anew.")
+        root = np.linalg.cholesky(self.correlation + BARELY * np.eye(len(self.months)))
+        scores = _normal_points(len(self.months)) @ root.T
+        return np.column_stack([volumes(score, bounds) for score, bounds in zip(scores.T, self.bounds, strict=True)])
+
+
+def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Volumes at normal ``scores`` of a month whose ``bounds`` (`BOUNDS`, tonnes) are known: the bounds at `SCORES`.
+
+    Between two bounds the log is linear in the score, and so it goes on beyond the outer ones. Where the lower of two
+    is zero there is no log, and the volume is linear, never below zero.
+
+    Examples
+    --------
+    >>> bounds = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    >>> volumes(SCORES, bounds).round(6).tolist()
+    [1.0, 2.0, 4.0, 8.0, 16.0]
+    >>> volumes(SCORES[3:4] / 2, bounds).round(6).tolist()  # half way from the median to upper_80, in logs
+    [5.656854]
+    """
+    place = np.clip(np.searchsorted(SCORES, scores) - 1, 0, len(SCORES) - 2)
+    way = (scores - SCORES[place]) / (SCORES[place + 1] - SCORES[place])
+    low, high = bounds[place], bounds[place + 1]
+    positive = low > 0
+    logs = np.log(np.where(positive, high, 1) / np.where(positive, low, 1))
+    drawn: np.ndarray = np.where(positive, low * np.exp(way * logs), np.maximum(way * high, 0.0))
+    return drawn
+
+
+@cache
+def _normal_points(months: int) -> np.ndarray:
+    """Sobol' points as normal scores, an array (path, month); the first columns are the same for any number of them."""
+    points = qmc.Sobol(months, scramble=False).random_base2(DOUBLINGS)
+    scores: np.ndarray = ndtri(points + 0.5 / len(points))
+    return scores
+
+
+@cache
+def _months(start: pd.Period, end: pd.Period) -> tuple[pd.Period, ...]:
+    return tuple(pd.period_range(start, end, freq="M"))
+
+
+def _reason(missing: list[pd.Period]) -> str:
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{missing[0]}{more} neither known nor forecast"
+
+
+def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tuple[Any, pd.Period, Joint]]:
+    """Product, destination, model and issue day of each forecast, its cutoff, and its months as one distribution."""
+    rows = run.forecasts[run.forecasts["horizon"] <= horizon]
+    pairs: dict[Any, pd.DataFrame] = dict(list(run.correlations.groupby(FORECAST, sort=False)))
+    known = {issued: _known(exports, issued) for issued in rows["issued"].unique()}
+    for key, own in rows.groupby(FORECAST, sort=False):
+        product, destination, _, issued = cast(tuple[str, str, str, date], key)
+        own = own.sort_values("month")
+        months = pd.PeriodIndex(own["month"])
+        correlation = _matrix(months, pairs[key]) if key in pairs else None
+        joint = Joint(months, own[BOUNDS].to_numpy(), correlation, known[issued][product, destination])
+        yield key, own["cutoff"].iloc[0], joint
+
+
+def _matrix(months: pd.PeriodIndex, pairs: pd.DataFrame) -> np.ndarray | None:
+    """The correlation matrix of ``months``; None where a pair of them is missing."""
+    one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
+    both = (one >= 0) & (other >= 0)
+    matrix = np.full((len(months), len(months)), np.nan)
+    np.fill_diagonal(matrix, 1.0)
+    matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
+    return matrix if np.isfinite(matrix).all() else None
+
+
+def _known(exports: pd.DataFrame, issued: date) -> dict[Any, pd.Series]:
+    """Volumes by month of every series (product, destination), in the latest release by the day ``issued``."""
+    released = exports[exports["released"] <= issued].sort_values("released", kind="stable")
+    latest = released.drop_duplicates(["product", "destination", "month"], keep="last").sort_values("month")
+    return dict(list(latest.set_index("month").groupby(["product", "destination"])["volume_t"]))
+
+
+def _with_actuals(table: pd.DataFrame, exports: pd.DataFrame) -> pd.DataFrame:
+    """The table with ``actual_t``, the sum of the latest release of every month; NaN where one is not out."""
+    known = _known(exports, exports["released"].max())
+    actual = [
+        known[row.product, row.destination].reindex(list(_months(row.start, row.end))).sum(skipna=False)
+        for row in records(table)
+    ]
+    return table.assign(actual_t=actual)

@@ -1,0 +1,201 @@
+"""The combination as earlier days teach it: weights, a correction of errors that repeat, and the width of intervals.
+
+What is learned on a day comes from the forecasts that the same models made on the `EARLIER` origins before, and from
+those actuals that were out on the day. So it is the same for a live forecast and for a day of a backtest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from forecast.ensemble.combination import (
+    CELL,
+    MEMBERS,
+    VOLUMES,
+    Cells,
+    as_rows,
+    laid_out,
+    precision_weights,
+    weighted_median,
+)
+from forecast.ensemble.conformal import (
+    ENOUGH,
+    carried,
+    conformal_factors,
+    log_errors,
+    repeated,
+    stretched,
+)
+from forecast.models.protocol import LEVELS
+from forecast.realtime.events import Members
+from forecast.realtime.releases import Archive, Releases
+from forecast.scoring.scores import PHASES, phases
+from forecast.tables.read import CALIBRATION_COLUMNS, stacked
+
+EARLIER = 24
+"""Origins before a day whose forecasts it learns from."""
+
+
+def earlier_days(releases: Releases, issued: date) -> list[date]:
+    """The last `EARLIER` origins of a product before a day, in order."""
+    return [day for day in releases.cutoffs() if day < issued][-EARLIER:]
+
+
+def calibrated(
+    forecasts: pd.DataFrame,
+    releases: Archive,
+    events: pd.DataFrame,
+    groups: Members,
+    days: Mapping[str, Sequence[date]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of model ``combination`` on each of ``days`` (issue days by product), and how each came about.
+
+    ``forecasts`` holds the members' rows of those days and of the `earlier_days` of each, of all series of the product.
+    The second table has the columns `forecast.tables.read.CALIBRATION_COLUMNS`.
+    """
+    parts = [
+        _on_day(learned, issued)
+        for product, of_product in days.items()
+        if product in releases and (forecasts["product"] == product).any()
+        for learned in [_Replay.of(forecasts[forecasts["product"] == product], releases[product], events, groups)]
+        for issued in of_product
+    ]
+    if not parts:
+        return _nothing(forecasts[CELL])
+    rows, notes = zip(*parts, strict=True)
+    return stacked(rows), stacked(notes)
+
+
+def _nothing(keys: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables without rows."""
+    return as_rows(keys.iloc[:0], np.empty((0, len(VOLUMES)))), pd.DataFrame(columns=CALIBRATION_COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """The members' forecasts of one product on all days at hand, a row a cell.
+
+    ``phase`` is that of the calendar (`forecast.scoring.scores.phases`), ``series`` is the place of its destination.
+    """
+
+    releases: Releases
+    cells: Cells
+    phase: np.ndarray
+    series: np.ndarray
+
+    @property
+    def calm(self) -> np.ndarray:
+        """Whether no event was known to act newly in the month of each cell."""
+        return np.asarray(self.phase == "calm")
+
+    @classmethod
+    def of(cls, forecasts: pd.DataFrame, releases: Releases, events: pd.DataFrame, groups: Members) -> _Replay:
+        cells = laid_out(forecasts)
+        phase = phases(cells.keys, events, groups).astype(str).to_numpy(dtype=object)
+        return cls(releases, cells, phase, pd.factorize(cells.keys["destination"])[0])
+
+    def take(self, chosen: np.ndarray) -> _Replay:
+        """Some of the cells."""
+        cells = Cells(self.cells.keys[chosen].reset_index(drop=True), self.cells.volumes[chosen])
+        return replace(self, cells=cells, phase=self.phase[chosen], series=self.series[chosen])
+
+    def first(self, issued: date) -> np.ndarray:
+        """Whether the month of each cell came out first after its cutoff, as far as was known on a day."""
+        known = self.releases.until(issued)
+        reach = {cutoff: max(known.together(cutoff + 1)) for cutoff in self.cells.keys["cutoff"].unique()}
+        return np.asarray(self.cells.keys["month"] <= self.cells.keys["cutoff"].map(reach))
+
+
+def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The combination of one product on one day, and how it came about."""
+    days = [*earlier_days(replay.releases, issued), issued]
+    places = {day: place for place, day in enumerate(days)}
+    place = replay.cells.keys["issued"].map(places).fillna(-1).to_numpy(dtype=int)
+    near, origin = replay.take(place >= 0), place[place >= 0]
+    chosen = near.first(issued) | (origin == places[issued])
+    here, origin = near.take(chosen), origin[chosen]
+    today = origin == places[issued]
+    if not today.any():
+        return _nothing(replay.cells.keys)
+    actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
+    weights = _weights(here, actual)
+    volumes = weighted_median(here.cells.volumes, weights)
+    shift = _shifts(here, volumes, actual, origin, len(days) - 1)
+    volumes = volumes * np.exp(shift)[:, None]
+    factors, cells = _factors(here, volumes, actual, today)
+    keys = here.cells.keys[today].reset_index(drop=True)
+    rows = as_rows(keys, stretched(volumes[today], *factors[today].T))
+    learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
+    learned |= {f"factor_{level}": factors[today, at] for at, level in enumerate(LEVELS)}
+    notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
+    return rows, notes[CALIBRATION_COLUMNS]
+
+
+def _actuals(keys: pd.DataFrame, releases: Releases, issued: date) -> np.ndarray:
+    """What came of each cell, as known on a day; NaN where it was not out."""
+    known = releases.known_on(issued)
+    if known is None:
+        return np.full(len(keys), np.nan)
+    row = keys["month"].array.asi8 - known.index[0].ordinal
+    column = known.columns.get_indexer(pd.Index(keys["destination"]))
+    inside = (row >= 0) & (row < len(known)) & (column >= 0)
+    values = known.to_numpy()
+    return np.asarray(np.where(inside, values[np.where(inside, row, 0), np.where(inside, column, 0)], np.nan))
+
+
+def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
+    """Weights of the models for every cell: one set for calm cells, one for the others, equal with few of them.
+
+    A model without any forecast has none; cells that a model lacks teach nothing.
+    """
+    members = len(MEMBERS)
+    errors = log_errors(actual[:, None], here.cells.volumes[:, :members, 0])
+    there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, 0]).any(axis=0))
+    whole = np.isfinite(errors[:, there]).all(axis=1)
+    weights = np.ones(here.cells.volumes.shape[:2])
+    for kind in (here.calm, ~here.calm):
+        seen, weight = whole & kind, np.full(members, 1 / members)
+        if len(there) and seen.sum() >= ENOUGH:
+            weight = np.zeros(members)
+            weight[there] = precision_weights(errors[seen][:, there])
+        weights[kind, :members] = weight
+    return weights
+
+
+def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:
+    """What is added to the log forecast of each cell since the forecasts before it erred to one side, in calm months.
+
+    Forecasts of one series on one day count as one, by their mean error; where an event explains one, none is repeated.
+    """
+    error = np.where(here.calm, log_errors(actual, volumes[:, 0]), np.nan)
+    cell, shape = (here.series, origin), (int(here.series.max()) + 1, last + 1)
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, cell, error)
+    np.add.at(count, cell, 1.0)
+    errors = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last]
+    before = repeated(errors)
+    shift = before * carried(errors, before[:, :last])
+    return np.asarray(np.where(here.calm, shift[cell], 0.0))
+
+
+def _factors(
+    here: _Replay, volumes: np.ndarray, actual: np.ndarray, today: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The factor of the bounds' distance at each level for every cell, and from how many earlier cells it comes.
+
+    Each phase is apart, since the months after an event err in other ways than the month of the event itself; with
+    fewer than `ENOUGH` of its cells factors are one and the count is zero.
+    """
+    factors, cells = np.ones((len(today), len(LEVELS))), np.zeros(len(today), dtype=int)
+    for kind in (here.phase == name for name in PHASES):
+        seen = kind & np.isfinite(actual)
+        found = conformal_factors(actual[seen], volumes[seen], here.series[seen], int(here.series.max()) + 1)
+        if found is not None:
+            cells[kind] = seen.sum()
+            factors[kind] = np.column_stack([found.of(level, here.series[kind]) for level in LEVELS])
+    return factors, cells

@@ -1,0 +1,161 @@
+"""One forecast out of several: the weighted median in logs of the members, bound by bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from forecast.tables.read import CORRELATION_COLUMNS
+
+MEMBERS = ("theta", "arima", "prophet", "pooled")
+STAND_IN = "naive"
+"""Used alone where no member could be fitted."""
+
+VOLUMES = ["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"]
+PAIR = ["product", "destination", "issued", "month", "other"]
+CELL = ["product", "destination", "issued", "cutoff", "month", "horizon", "last_known"]
+
+SHRINKAGE = 24.0
+"""Cells of equally good members that the weights take for granted beside those that were seen."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Forecasts of several models by cell.
+
+    ``keys`` has a row per cell (columns `CELL`), ``volumes`` tonnes of shape (cells, models, 5) in the order of
+    `VOLUMES`: the members, then the stand-in. NaN where a model has none, and for a stand-in that is not needed.
+    """
+
+    keys: pd.DataFrame
+    volumes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def laid_out(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> Cells:
+    """The rows of ``members`` and of the stand-in, in the forecasts format, by cell in the order of appearance."""
+    models = {name: place for place, name in enumerate([*members, STAND_IN])}
+    rows = forecasts[forecasts["model"].isin(models)]
+    cell = rows.groupby(CELL, sort=False).ngroup().to_numpy()
+    keys = rows[CELL].iloc[np.unique(cell, return_index=True)[1]].reset_index(drop=True)
+    volumes = np.full((len(keys), len(models), len(VOLUMES)), np.nan)
+    volumes[cell, rows["model"].map(models).to_numpy(dtype=int)] = rows[VOLUMES].to_numpy(dtype=float)
+    volumes[np.isfinite(volumes[:, :-1, 0]).any(axis=1), -1] = np.nan
+    return Cells(keys, volumes)
+
+
+def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
+    """Rows of model ``combination``: the median in logs of the members' rows of each cell, bound by bound.
+
+    ``forecasts`` holds rows of several models in the forecasts format. With an even number of members the median is
+    the geometric mean of the middle two, in tonnes. A cell without a member takes the naive row; a cell with neither
+    has no row.
+
+    References
+    ----------
+    Petropoulos & Svetunkov (2020), https://doi.org/10.1016/j.ijforecast.2019.01.006
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({name: ["x"] * 2 for name in CELL} | {"model": ["theta", "arima"]})
+    >>> rows = rows.assign(volume_t=[100.0, 400.0], lower_80=1.0, upper_80=4.0, lower_95=1.0, upper_95=9.0)
+    >>> combination(rows)[["model", "volume_t"]].values.tolist()
+    [['combination', 200.0]]
+    """
+    cells = laid_out(forecasts, members)
+    return as_rows(cells.keys, weighted_median(cells.volumes, np.ones(cells.volumes.shape[:2])))
+
+
+def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
+    """Rows of model ``combination`` in the forecasts format, of cells and their ``volumes`` (cells, 5)."""
+    return keys.assign(model="combination", **dict(zip(VOLUMES, volumes.T, strict=True)))
+
+
+def weighted_median(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted median in logs over the models of each cell: tonnes of shape (cells, 5), zero allowed.
+
+    ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
+    among the models that a cell has. Each model stands in the middle of its weight, and between two neighbours the
+    median is a weighted geometric mean: with equal weights, the plain median.
+
+    Examples
+    --------
+    >>> three = np.array([100.0, 200.0, 400.0])[None, :, None]
+    >>> weighted_median(three, np.array([[1.0, 1.0, 1.0]])).round(6).tolist()
+    [[200.0]]
+    >>> weighted_median(three, np.array([[1.0, 1.0, 2.0]])).round().tolist()  # a third of the way to the last
+    [[252.0]]
+    """
+    order = np.argsort(volumes, axis=1)
+    ordered = np.take_along_axis(volumes, order, axis=1)
+    weight = np.take_along_axis(np.broadcast_to(weights[:, :, None], volumes.shape), order, axis=1)
+    weight = np.where(np.isfinite(ordered), weight, 0.0)
+    middle = (np.cumsum(weight, axis=1) - weight / 2) / weight.sum(axis=1, keepdims=True)
+    above = np.argmax(middle >= 0.5 - 1e-12, axis=1)[:, None]
+    below = np.maximum(above - 1, 0)
+    (low, high), (start, end) = (
+        [np.take_along_axis(values, place, axis=1)[:, 0] for place in (below, above)] for values in (ordered, middle)
+    )
+    way = np.divide(0.5 - start, end - start, out=np.ones_like(low), where=end > start)
+    return np.asarray(np.where(low == high, low, low ** (1 - way) * high**way))
+
+
+def precision_weights(errors: np.ndarray) -> np.ndarray:
+    """Weights of models that would have made the mean square of their weighted mean error least, shrunk to equal.
+
+    ``errors`` in logs, of shape (cells, models). Weights are not negative and add to one. `SHRINKAGE` cells of
+    unrelated errors of the same size are counted beside those given.
+
+    References
+    ----------
+    Bates & Granger (1969), https://doi.org/10.1057/jors.1969.103
+
+    Examples
+    --------
+    A model whose errors are twice as large, and unrelated, has a fourth of the precision:
+
+    >>> signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    >>> precision_weights(np.tile(signs * [1.0, 2.0], (100_000, 1))).round(3).tolist()
+    [0.8, 0.2]
+    """
+    count, models = errors.shape
+    moments = errors.T @ errors / count
+    size = np.trace(moments) / models
+    if not size > 0:
+        return np.full(models, 1 / models)
+    root = np.linalg.cholesky(moments + np.eye(models) * size * (SHRINKAGE / count + 1e-9)).T
+    heavy = 1e3 * np.sqrt(size)  # a row that holds the sum at one
+    found, _ = nnls(np.vstack([root, np.full(models, heavy)]), np.append(np.zeros(models), heavy))
+    return np.asarray(found / found.sum())
+
+
+def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
+    """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
+
+    ``correlations`` has the columns `forecast.tables.read.CORRELATION_COLUMNS`. The mean of correlation matrices is one. A
+    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a median of
+    forecasts has no joint distribution of its own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({name: ["x"] * 2 for name in PAIR} | {"model": ["theta", "arima"]})
+    >>> combined_correlations(rows.assign(correlation=[0.2, 0.6]))[["model", "correlation"]].values.tolist()
+    [['combination', 0.4]]
+    """
+    own = correlations[correlations["model"].isin(members)]
+    stand_in = correlations[correlations["model"] == STAND_IN]
+    alone = ~pd.MultiIndex.from_frame(stand_in[PAIR]).isin(pd.MultiIndex.from_frame(own[PAIR]).unique())
+    rows = pd.concat([own, stand_in[alone]])
+    if rows.empty:
+        return rows
+    means = rows.groupby(PAIR, sort=False)["correlation"].mean()
+    combined: pd.DataFrame = means.reset_index().assign(model="combination")[CORRELATION_COLUMNS]
+    return combined

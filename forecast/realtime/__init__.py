@@ -1,0 +1,1 @@
+"""What was known on a day: release days, vintages, the calendar of events and their phases."""

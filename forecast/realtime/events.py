@@ -1,0 +1,222 @@
+"""The calendar of policy events: what it says on a given day, on whom an event acts, and the shapes it takes.
+
+A shape is a series of days (1 while the event acts, or less), so that months covered in part come out by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.realtime.days import Days, days_of, months_of
+from forecast.tables.read import records
+
+TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
+EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
+WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
+ACTING_KINDS = TIGHTENING + EASING
+KINDS = ACTING_KINDS + WITHOUT_REGRESSOR
+
+SHAPES = ("step", "temporary", "anticipation")
+"""Level shift while the event acts; temporary change that decays from its onset; notice between word and effect."""
+
+DECAY = 0.7
+"""Share of a temporary change that is left after a month: the convention of X-13ARIMA-SEATS and TRAMO."""
+
+DAYS_A_MONTH = 365.25 / 12
+
+Members = Mapping[str, tuple[str, ...]]
+"""Group code to the codes of its members."""
+
+
+def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
+    """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
+
+    Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
+    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> calendar = fc.read_events()
+    >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
+    [0, 1]
+    """
+    known = events[events["announced"] <= issued].reset_index(drop=True)
+    ends = pd.Series([_known_end(event, issued) for event in records(known)], dtype=object)
+    none = pd.Series([None] * len(known), dtype=object)
+    scheduled = (known["ends_status"] == "scheduled") & ends.notna()
+    return known.assign(
+        ends=ends.where(~scheduled, none),
+        ends_announced=known["ends_announced"].where(ends.notna(), none),
+        ends_status=known["ends_status"].where(ends.notna(), ""),
+        scheduled=ends.where(scheduled, none),
+    )
+
+
+def _known_end(event: Any, issued: date) -> date | None:
+    """The end of an event (a row as a named tuple) where it was known on ``issued``."""
+    known_from = event.ends_announced or event.ends
+    return event.ends if known_from is not None and known_from <= issued else None
+
+
+def acts_on(event: Any, product: str, destination: str, members: Members) -> bool:
+    """Whether an event (a row) touches a series: by name, as ``ALL``, through a group, or in a part of it."""
+    codes = event.destinations
+    touched = covers_whole(codes, destination, members) or bool(parts_of(codes, destination, members))
+    return touched and covers_product(event.products, product)
+
+
+def covers_product(products: Iterable[str], product: str) -> bool:
+    """Whether a list of products names this one, or every one."""
+    return any(named in (product, "ALL") for named in products)
+
+
+def covers_whole(codes: Iterable[str], destination: str, members: Members) -> bool:
+    """Whether the codes of an event cover all of a destination: itself, a group it belongs to, or everyone."""
+    named = set(codes)  # a ban may name as many destinations as a panel has, and is asked about each of them
+    if not named.isdisjoint((destination, "ALL", "WLD")):
+        return True
+    return any(destination in members[group] for group in named & members.keys())
+
+
+def parts_of(codes: Iterable[str], destination: str, members: Members) -> list[str]:
+    """The codes of an event that are a part of a destination: anyone of ``WLD``, members of a group."""
+    if destination == "WLD":
+        return [code for code in codes if code not in ("ALL", "WLD")]
+    inside = members.get(destination, ())
+    return [code for code in codes if code in inside] if inside else []
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One series as events see it.
+
+    ``shares`` is the part of the series' volume that goes to each of its parts (a country of a group, anyone of
+    ``WLD``); a part without a known share has no weight.
+    """
+
+    product: str
+    destination: str
+    members: Members
+    shares: Mapping[str, float]
+
+
+def acting_events(events: pd.DataFrame) -> list[Any]:
+    """The rows of a calendar, as named tuples, whose kinds have a regressor."""
+    return records(events[events["kind"].isin(ACTING_KINDS)])
+
+
+def events_by_kind(acting: Iterable[Any], scope: Scope) -> dict[str, list[Any]]:
+    """Of `acting_events` those that touch a series, by kind."""
+    by_kind: dict[str, list[Any]] = {kind: [] for kind in ACTING_KINDS}
+    for event in acting:
+        if acts_on(event, scope.product, scope.destination, scope.members):
+            by_kind[event.kind].append(event)
+    return {kind: rows for kind, rows in by_kind.items() if rows}
+
+
+def monthly_shape(events: Sequence[Any], shape: str, scope: Scope, months: pd.PeriodIndex) -> np.ndarray:
+    """The mean of `daily_shape` over the days of each of ``months`` (consecutive)."""
+    if all(covers_whole(event.destinations, scope.destination, scope.members) for event in events):
+        spans = tuple((event.announced, event.effective, event.ends) for event in events)
+        return _monthly_whole(spans, shape, months[0].ordinal, len(months))
+    days = days_of(months)
+    return days.monthly(daily_shape(events, shape, scope, days))
+
+
+@lru_cache(maxsize=4096)
+def _monthly_whole(spans: tuple[Span, ...], shape: str, first: int, count: int) -> np.ndarray:
+    """As `monthly_shape`, of events that cover all of a destination: the same for every such destination."""
+    days = days_of(months_of(np.arange(first, first + count)))
+    monthly = days.monthly(_daily_whole(spans, shape, days))
+    monthly.flags.writeable = False
+    return monthly
+
+
+def daily_shape(events: Iterable[Any], shape: str, scope: Scope, days: Days) -> np.ndarray:
+    """How strongly events of one kind (see `events_by_kind`) act on each day of ``days``, from 0 to 1.
+
+    Events that overlap or abut on the same code are one spell, so an extended truce is one truce, and nobody
+    anticipates what acts already. Events on parts of the destination count by their share of its volume.
+    """
+    whole: list[Interval] = []
+    parts: dict[str, list[Interval]] = {}
+    for event in events:
+        interval = _interval((event.announced, event.effective, event.ends), shape)
+        if interval is None:
+            continue
+        if covers_whole(event.destinations, scope.destination, scope.members):
+            whole.append(interval)
+            continue
+        for code in parts_of(event.destinations, scope.destination, scope.members):
+            parts.setdefault(code, []).append(interval)
+    daily = np.maximum(_daily_spells(whole, shape, days), _weighted(parts, shape, scope, days))
+    if shape == "anticipation":
+        daily = daily * (1 - daily_shape(events, "step", scope, days))
+    return np.asarray(daily)
+
+
+def _daily_whole(spans: Iterable[Span], shape: str, days: Days) -> np.ndarray:
+    intervals = [_interval(span, shape) for span in spans]
+    daily = _daily_spells([interval for interval in intervals if interval is not None], shape, days)
+    return daily * (1 - _daily_whole(spans, "step", days)) if shape == "anticipation" else daily
+
+
+Span = tuple[date, date, date | None]
+"""Days on which an event was announced, takes effect and ends (None: open)."""
+
+Interval = tuple[date, date]
+"""First day, and the day after the last (``date.max`` for an open end)."""
+
+
+def _interval(span: Span, shape: str) -> Interval | None:
+    announced, effective, ends = span[0], span[1], span[2] or date.max
+    interval = (announced, min(effective, ends)) if shape == "anticipation" else (effective, ends)
+    return interval if interval[0] < interval[1] else None
+
+
+def _weighted(parts: Mapping[str, list[Interval]], shape: str, scope: Scope, days: Days) -> np.ndarray:
+    """Sum over parts of share times shape; a country whose group acts too is counted with the group alone."""
+    total, groups = np.zeros(len(days.ordinals)), parts.keys() & scope.members.keys()
+    for code, intervals in parts.items():
+        daily = _daily_spells(intervals, shape, days)
+        for group in groups:
+            if code in scope.members[group]:
+                daily = np.where(_daily_spells(parts[group], "step", days) > 0, 0.0, daily)
+        total += scope.shares.get(code, 0.0) * daily
+    return np.minimum(total, 1.0)
+
+
+def _daily_spells(intervals: list[Interval], shape: str, days: Days) -> np.ndarray:
+    daily = np.zeros(len(days.ordinals))
+    for start, end in merged(intervals):
+        acting = days.between(start, end)
+        age = np.maximum(days.ordinals - start.toordinal(), 0) / DAYS_A_MONTH
+        daily += acting * DECAY**age if shape == "temporary" else acting
+    return daily
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals joined where they overlap or abut, in order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> merged([(date(2025, 8, 12), date(2025, 11, 10)), (date(2025, 5, 14), date(2025, 8, 12))])
+    [(datetime.date(2025, 5, 14), datetime.date(2025, 11, 10))]
+    """
+    spells: list[Interval] = []
+    for start, end in sorted(intervals):
+        if spells and start <= spells[-1][1]:
+            spells[-1] = (spells[-1][0], max(end, spells[-1][1]))
+        else:
+            spells.append((start, end))
+    return spells

@@ -1,0 +1,206 @@
+"""What was known on a day: the volumes released by then, the calendar as it stood, and when the next figures come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.models.protocol import SeriesKey
+from forecast.realtime.days import months_of, release_day
+from forecast.realtime.events import acting_events, known_events
+from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known on the day ``issued``.
+
+    Volumes in tonnes by product (month x destination), the calendar, and volumes of several months together.
+    """
+
+    issued: date
+    volumes: Mapping[str, pd.DataFrame]
+    events: pd.DataFrame
+    totals: pd.DataFrame
+
+    def cutoff(self, product: str) -> pd.Period:
+        """The last month that any series of the product had released."""
+        last: pd.Period = self.volumes[product].index[-1]
+        return last
+
+    @cached_property
+    def acting(self) -> list[Any]:
+        """The events that have a regressor, as rows."""
+        return acting_events(self.events)
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Every volume of one product in the order in which they came out.
+
+    ``released`` and ``month`` are ordinals (of days, of months), ``place`` the position in ``destinations``, sorted.
+    """
+
+    destinations: np.ndarray
+    released: np.ndarray
+    month: np.ndarray
+    place: np.ndarray
+    volume_t: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Releases:
+        """The releases of one product's rows of a table of exports."""
+        released = np.array([day.toordinal() for day in rows["released"]], dtype=np.int64)
+        order = np.argsort(released, kind="stable")
+        destinations, place = np.unique(rows["destination"].to_numpy(dtype=object), return_inverse=True)
+        month, volume_t = rows["month"].array.asi8, rows["volume_t"].to_numpy(dtype=float)
+        return cls(destinations, released[order], month[order], place[order], volume_t[order])
+
+    def until(self, issued: date) -> Releases:
+        """What was out by a day."""
+        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
+        columns = (self.released, self.month, self.place, self.volume_t)
+        return Releases(self.destinations, *(column[:count] for column in columns))
+
+    def known_on(self, issued: date) -> pd.DataFrame | None:
+        """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were.
+
+        Not to be written to: days on which nothing had been revised show the first months of one array.
+        """
+        count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
+        if not count:
+            return None
+        first, volumes = self._wide(count)
+        same = self.latest[first - int(self.month.min()) :][: len(volumes)]
+        heard_of = np.unique(self.place[:count])
+        unrevised = len(heard_of) == len(self.destinations) and np.array_equal(volumes, same, equal_nan=True)
+        months = months_of(np.arange(first, first + len(volumes))).rename("month")
+        codes = pd.Index(self.destinations[heard_of], name="destination")
+        # laid out alike whichever of the two it is: sums over another layout end on other last digits
+        known = same if unrevised else np.ascontiguousarray(volumes[:, heard_of])
+        return pd.DataFrame(known, months, codes, copy=False)
+
+    @cached_property
+    def latest(self) -> np.ndarray:
+        """Volumes (month x destination) in their latest release."""
+        _, volumes = self._wide(len(self.month))
+        volumes.flags.writeable = False
+        return volumes
+
+    def _wide(self, count: int) -> tuple[int, np.ndarray]:
+        """The first month of the first ``count`` releases, and what they are worth, by month and destination."""
+        month, place = self.month[:count], self.place[:count]
+        first = int(month.min())
+        volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
+        volumes[month - first, place] = self.volume_t[:count]  # in order, so that of one cell the last stays
+        return first, volumes
+
+    def cutoffs(self) -> dict[date, pd.Period]:
+        """The last month out, by the days on which it moved, in order."""
+        reached = np.maximum.accumulate(self.month)
+        last_of_day = np.append(self.released[1:] != self.released[:-1], True)
+        days, reached = self.released[last_of_day], reached[last_of_day]
+        moved = np.append(True, reached[1:] > reached[:-1])
+        return {
+            date.fromordinal(int(day)): pd.Period(ordinal=int(month), freq="M")
+            for day, month in zip(days[moved], reached[moved], strict=True)
+        }
+
+    @cached_property
+    def first_out(self) -> dict[int, int]:
+        """The day on which the first figure of each month came out: ordinals, by month, the latest releases first."""
+        return dict(zip(self.month[::-1].tolist(), self.released[::-1].tolist(), strict=True))
+
+    def together(self, month: pd.Period) -> list[pd.Period]:
+        """The months that come out on the same day as ``month``, itself included.
+
+        While it is not out, by the calendar of Chinese customs if the product has kept to it for a year.
+        """
+        first = self.first_out
+        if month.ordinal in first:
+            return [pd.Period(ordinal=other, freq="M") for other in first if first[other] == first[month.ordinal]]
+        latest = [pd.Period(ordinal=other, freq="M") for other in sorted(first)[-12:]]
+        keeps_calendar = all(release_day(other).toordinal() == first[other.ordinal] for other in latest)
+        next_too = keeps_calendar and release_day(month) == release_day(month + 1)
+        return [month, month + 1] if next_too else [month]
+
+
+Archive = Mapping[str, Releases]
+"""Every release by product."""
+
+
+def archive(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Releases]:
+    """The releases of each of ``products`` (None: all, sorted) in a table of exports."""
+    by_product = exports.groupby("product", sort=True).indices
+    chosen = by_product if products is None else [product for product in products if product in by_product]
+    return {str(product): Releases.of(exports.iloc[by_product[product]]) for product in chosen}
+
+
+def all_series(releases: Archive, products: Iterable[str]) -> list[SeriesKey]:
+    """The (product, destination) pairs of ``products`` on file, sorted.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> all_series(archive(fc.read_exports()), ["rare_earth_magnets"])[:2]
+    [('rare_earth_magnets', 'DEU'), ('rare_earth_magnets', 'EU27')]
+    """
+    on_file = sorted(product for product in products if product in releases)
+    return [(product, str(code)) for product in on_file for code in releases[product].destinations]
+
+
+def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
+    """Volumes released and events announced by ``issued``; of several vintages of a cell the latest one by then.
+
+    ``totals`` are volumes of several months together, in the columns of `forecast.tables.read.PERIOD_TOTAL_COLUMNS`.
+    """
+    return known_of(archive(exports), events, issued, totals)
+
+
+def known_of(releases: Archive, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
+    """As `known_on`, from an `archive`, for whoever looks at many days."""
+    found = {product: of_product.known_on(issued) for product, of_product in releases.items()}
+    volumes = {product: wide for product, wide in found.items() if wide is not None}
+    totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
+    return Known(issued, volumes, known_events(events, issued), totals)
+
+
+def origins(exports: pd.DataFrame, product: str) -> list[date]:
+    """The days on which the product's cutoff moved, in order: each the first release of a later month than any before.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> origins(fc.read_exports(), "rare_earth_magnets")[-1]
+    datetime.date(2026, 8, 20)
+    """
+    return list(cutoffs(exports, product))
+
+
+def cutoffs(exports: pd.DataFrame, product: str) -> dict[date, pd.Period]:
+    """The cutoff of each origin of a product, by its day, in order."""
+    found = archive(exports, [product])
+    return found[product].cutoffs() if product in found else {}
+
+
+def months_ahead(releases: Releases, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
+    """The months that an origin reports: the ``horizon`` months after the cutoff, and all that come out with the first.
+
+    Which months come out together is read off the release days on file; while the first month is not out, off the
+    calendar of Chinese customs if the product has kept to it. That decides which rows are reported, and no number.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import forecast as fc
+    >>> magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    >>> months_ahead(magnets, pd.Period("2024-12"), 1).astype(str).tolist()  # January and February come on 20 March
+    ['2025-01', '2025-02']
+    """
+    return pd.period_range(cutoff + 1, max(cutoff + horizon, *releases.together(cutoff + 1)), freq="M")

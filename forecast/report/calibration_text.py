@@ -1,0 +1,55 @@
+"""What the combination learned from its earlier forecasts, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from forecast.ensemble.combination import MEMBERS
+from forecast.ensemble.conformal import ENOUGH
+
+KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
+
+LEAST_SHIFT = 0.005
+"""A median moved by less than half a percent is not spoken of."""
+
+
+def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences on the weights, the intervals and the medians moved, of one product and day.
+
+    ``calibration`` has the columns `forecast.tables.read.CALIBRATION_COLUMNS`; without rows nothing is said.
+
+    Examples
+    --------
+    >>> row = {"destination": "USA", "phase": "calm", "cells": 0, "shift": 0.0} | {f"weight_{m}": 0.25 for m in MEMBERS}
+    >>> learned(pd.DataFrame([row | {"factor_80": 1.0, "factor_95": 1.0}]), {})
+    ('calm months: the models equally, with their own intervals; fewer than 40 earlier forecasts are known.',)
+    """
+    phase = calibration["phase"]
+    spoken = [_of_kind(calibration[phase == name], kind) for name, kind in KINDS.items() if (phase == name).any()]
+    return (*spoken, *_moved(calibration, names))
+
+
+def _of_kind(rows: pd.DataFrame, kind: str) -> str:
+    cells, models = int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
+    if not cells:
+        return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH} earlier forecasts are known."
+    widths = " and ".join(f"{rows[f'factor_{level}'].median():.2g} at {level} %" for level in (80, 95))
+    return f"{kind}, from {cells} earlier forecasts: {models}; intervals times {widths} (median, in logs)."
+
+
+def _weighted(row: pd.Series) -> str:
+    weights = {name: float(row[f"weight_{name}"]) for name in MEMBERS}
+    if len(set(weights.values())) == 1:
+        return "the models equally"
+    return ", ".join(f"{name} {100 * weights[name]:.0f} %" for name in sorted(weights, key=lambda name: -weights[name]))
+
+
+def _moved(calibration: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]:
+    moved = calibration[calibration["shift"].abs() >= LEAST_SHIFT].drop_duplicates("destination")
+    if len(moved):
+        told = (f"{names.get(code, code)} {100 * np.expm1(shift):+.0f} %" for code, shift in
+                zip(moved["destination"], moved["shift"], strict=True))  # fmt: skip
+        yield f"moved since the last two forecasts erred to one side: {', '.join(told)}."

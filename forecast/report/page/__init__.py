@@ -1,0 +1,1 @@
+"""The page of a run: its tables, sentences, figures and notebook."""

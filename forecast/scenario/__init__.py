@@ -1,0 +1,1 @@
+"""Events that may happen, and forecasts under them."""

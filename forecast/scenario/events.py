@@ -1,0 +1,190 @@
+"""Events that may happen, and scheduled ends that may lapse: as the user writes them, read and checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+
+import pandas as pd
+
+from forecast.realtime.events import ACTING_KINDS, KINDS, WITHOUT_REGRESSOR, covers_product, known_events
+from forecast.realtime.releases import Known
+from forecast.tables import cells as checks
+from forecast.tables.read import EVENT_COLUMNS, Files, TableError, events_table, records
+
+SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
+NEEDED = ("kind", "destinations", "announced", "effective", "probability")
+"""Fields without which an event cannot be supposed; products default to those asked for, and a name is made up."""
+
+PROBABILITY = checks.cell(
+    lambda text: checks.is_number(text) and 0 <= float(text) <= 1, "must be a number from 0 to 1, found {found}."
+)
+ACTING = checks.cell(
+    lambda text: text not in WITHOUT_REGRESSOR,
+    f"must be one that changes forecasts, found {{found}}, which has no effect. Such are {', '.join(ACTING_KINDS)}.",
+)
+
+MOST = 6
+"""Events and lapses in one scenario: each doubles the number of branches."""
+
+
+def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
+    """The cells of an event written as ``field=value`` with commas between; lists inside a value have semicolons.
+
+    Fields are the columns of an events file and ``probability``. Products left out are ``products``.
+
+    Raises
+    ------
+    ValueError
+        For a part that is no field with a value, and for a field that is unknown, missing, or there twice.
+
+    Examples
+    --------
+    >>> text = "kind=ban,destinations=USA;JPN,announced=2026-12-01,effective=2027-01-10,probability=0.3"
+    >>> cells = supposed_cells(text, ["rare_earth_magnets"])
+    >>> cells["products"], cells["destinations"]
+    ('rare_earth_magnets', 'USA;JPN')
+    """
+    cells: dict[str, str] = {}
+    for part in text.split(","):
+        field, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ValueError(f"expected field=value with commas between, found {part.strip()!r}.")
+        if field not in SUPPOSED_COLUMNS:
+            near = get_close_matches(field.lower(), SUPPOSED_COLUMNS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(SUPPOSED_COLUMNS)}."
+            raise ValueError(f"{field!r} is not a field: {hint}")
+        if field in cells:
+            raise ValueError(f"{field} stands twice: expected each field once, lists with semicolons.")
+        cells[field] = value
+    missing = [field for field in NEEDED if not cells.get(field)]
+    if missing:
+        raise ValueError(f"expected {', '.join(NEEDED)}, found nothing for {', '.join(missing)}.")
+    return {"products": ";".join(products)} | cells
+
+
+def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame:
+    """The raw table of events written as in `supposed_cells`, a row each, named after kind and day of effect.
+
+    Raises
+    ------
+    ValueError
+        As in `supposed_cells`.
+    """
+    rows, made_up = [], Counter[str]()
+    for text in texts:
+        cells = supposed_cells(text, products)
+        name = f"{cells['kind']}-{cells['effective']}"
+        made_up[name] += 1
+        rows.append({"event": name if made_up[name] == 1 else f"{name}-{made_up[name]}"} | cells)
+    return pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=SUPPOSED_COLUMNS, dtype=str).fillna("")
+
+
+def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
+    """Events that may happen, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
+
+    Raises
+    ------
+    TableError
+        For all that is wrong in an events file, for a probability outside 0 to 1, and for a kind without an effect.
+    """
+    unique = {name: raw.loc[:, ~raw.columns.duplicated()] for name, raw in files.items()}
+    raw = pd.concat({name: raw.reindex(columns=SUPPOSED_COLUMNS, fill_value="") for name, raw in unique.items()})
+    found = checks.cell_problems(raw, raw["event"], {"probability": [PROBABILITY], "kind": [ACTING]}, {})
+    problems = [sentence for _, sentence in found]
+    try:
+        table = events_table(files, destinations, KINDS)
+    except TableError as error:
+        raise TableError(*error.problems, *problems) from error
+    if problems:
+        raise TableError(*problems)
+    return table.assign(probability=checks.numbers(raw["probability"]).to_numpy())
+
+
+def scheduled_ends(known: pd.DataFrame, issued: date) -> dict[str, date]:
+    """The scheduled ends after ``issued``, by event, of the calendar ``known`` on that day."""
+    days = dict(zip(known["event"], known["scheduled"], strict=True))
+    return {event: day for event, day in days.items() if day is not None and day > issued}
+
+
+def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:
+    """Nothing where every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
+
+    Raises
+    ------
+    ValueError
+        With the events that have such an end.
+    """
+    scheduled = scheduled_ends(known_events(events, issued), issued)
+    for event, probability in lapses.items():
+        if event not in scheduled:
+            could = f"expected one of {', '.join(scheduled)}" if scheduled else "there is none on file"
+            raise ValueError(f"{event!r} is not known on {issued} to have a scheduled end ahead: {could}.")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"{event}: probability must be a number from 0 to 1, found {probability:g}.")
+
+
+@dataclass(frozen=True)
+class Supposition:
+    """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
+
+    name: str
+    probability: float
+    day: date
+    added: pd.DataFrame
+    lapsed: str | None = None
+
+
+def suppositions_of(known: Known, supposed: pd.DataFrame, lapses: Mapping[str, float]) -> list[Supposition]:
+    """What may happen, in the order given: the events ``supposed``, then the ``lapses`` of scheduled ends.
+
+    Raises
+    ------
+    TableError
+        When there is nothing, or more than `MOST`.
+    """
+    added = known_events(supposed, date.max)
+    found = [
+        Supposition(event.event, event.probability, event.effective, added.iloc[[place]])
+        for place, event in enumerate(records(added))
+    ]
+    scheduled = scheduled_ends(known.events, known.issued)
+    for event, probability in lapses.items():
+        found.append(Supposition(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
+    if not 0 < len(found) <= MOST:
+        most = f"A scenario takes 1 to {MOST} events and lapses together, each of which doubles the branches"
+        raise TableError(f"{most}, found {len(found)}.")
+    return found
+
+
+def check_ahead(supposed: pd.DataFrame, known: Known, products: Sequence[str]) -> None:
+    """Nothing where all events lie ahead of the figures of ``products``, and none is on file or stands twice.
+
+    Raises
+    ------
+    TableError
+        With a sentence for each that does not.
+    """
+    on_file = set(known.events["event"])
+    problems = [f"{name}: the calendar has this event already." for name in supposed["event"] if name in on_file]
+    twice = supposed.loc[supposed["event"].duplicated(), "event"].unique()
+    problems += [f"{name} stands twice among the events that may happen. One row for each." for name in twice]
+    for event in records(supposed):
+        for product in [name for name in known_products(known, products) if covers_product(event.products, name)]:
+            cutoff = known.cutoff(product)
+            if pd.Period(event.effective, "M") <= cutoff:
+                found = f"found {event.effective}, and figures up to {cutoff}"
+                problems.append(
+                    f"{event.event}: effective must lie after the last figures of {product}, {found}. "
+                    "What has begun belongs in the calendar."
+                )
+    if problems:
+        raise TableError(*problems)
+
+
+def known_products(known: Known, products: Sequence[str]) -> list[str]:
+    """Those of ``products`` of which any figure was known."""
+    return [product for product in products if product in known.volumes]

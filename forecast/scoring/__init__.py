@@ -1,0 +1,1 @@
+"""Accuracy measures, scores by slice and tests of significance."""

@@ -1,0 +1,415 @@
+"""The long tables that everything flows through, and what must be true of each where it enters.
+
+A file arrives as a frame of raw strings whose index is the row number in that file (the header is row 1). The functions
+below take such frames by file name, check every cell and then what holds between cells, and return one typed table.
+All that is wrong is raised at once, a sentence per problem. Months become `pd.Period`, days `datetime.date`, open days
+None, lists tuples; an unknown column is ignored unless it looks like a misspelt one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+from textwrap import shorten
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import union_categoricals
+
+from forecast.tables import cells as checks
+from forecast.tables.cells import Problem, cell, cell_problems
+
+EXPORT_COLUMNS = ["product", "destination", "month", "volume_t", "released", "status", "precision_t", "source"]
+PERIOD_TOTAL_COLUMNS = [
+    "product", "destination", "start", "end", "volume_t", "released", "precision_t", "status", "source",
+]  # fmt: skip
+EVENT_COLUMNS = [
+    "event", "kind", "products", "destinations", "announced", "effective", "ends", "ends_announced", "source",
+    "description", "ends_status",
+]  # fmt: skip
+DESTINATION_COLUMNS = ["code", "name", "iso2", "numeric", "kind", "members"]
+FORECAST_COLUMNS = [
+    "product", "destination", "model", "issued", "cutoff", "month", "horizon", "volume_t", "lower_80", "upper_80",
+    "lower_95", "upper_95", "last_known",
+]  # fmt: skip
+SCORE_COLUMNS = [
+    "product", "model", "slice", "n", "mae_t", "wape", "mase", "rmsse", "bias", "wis", "coverage_80", "coverage_95",
+]  # fmt: skip
+DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
+FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
+CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
+CALIBRATION_COLUMNS = [
+    "product", "destination", "issued", "month", "horizon", "phase", "weight_theta", "weight_arima", "weight_prophet",
+    "weight_pooled", "shift", "cells", "factor_80", "factor_95",
+]  # fmt: skip
+SUM_COLUMNS = [
+    "product", "destination", "model", "issued", "cutoff", "start", "end", "volume_t", "lower_80", "upper_80",
+    "lower_95", "upper_95",
+]  # fmt: skip
+OMITTED_COLUMNS = ["product", "destination", "model", "issued", "start", "end", "reason"]
+EFFECT_COLUMNS = ["product", "destination", "model", "issued", "regressor", "estimate", "lower", "upper"]
+
+_VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
+"""What an absent or empty optional cell of exports and period totals means, as text."""
+
+
+def records(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table as named tuples."""
+    return list(table.itertuples(index=False))
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns, at least one, one below the other; those without rows have no say in the types."""
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+
+
+LABELS = ("product", "destination", "model", "issued", "regressor")
+"""Columns of names and days that repeat from row to row."""
+
+
+def packed(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose `LABELS` are categories, in half the memory; one without rows as it is.
+
+    Examples
+    --------
+    >>> packed(pd.DataFrame({"model": ["arima", "arima"], "volume_t": [1.0, 2.0]})).dtypes.astype(str).tolist()
+    ['category', 'float64']
+    """
+    return table.astype({name: "category" for name in LABELS if name in table}) if len(table) else table
+
+
+def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables that were `packed` one below the other, as `stacked` gives those that they were made of.
+
+    Examples
+    --------
+    >>> parts = [pd.DataFrame({"model": [name], "volume_t": [1.0]}) for name in ("arima", "theta")]
+    >>> unpacked([packed(part) for part in parts]).equals(stacked(parts))
+    True
+    """
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return tables[0]
+    return pd.DataFrame({name: _whole([table[name] for table in filled]) for name in filled[0]}, copy=False)
+
+
+def _whole(parts: list[pd.Series]) -> pd.Series:
+    """One column of `unpacked`."""
+    if parts[0].dtype != "category":
+        return pd.concat(parts, ignore_index=True)
+    labels = union_categoricals(parts)
+    return pd.Series(labels.astype(labels.categories.dtype))
+
+
+Files = Mapping[str, pd.DataFrame]
+"""Raw tables by file name: every cell a string, the index the row number in that file."""
+
+
+class TableError(ValueError):
+    """What is wrong with the user's tables: ``problems`` has a sentence for each, ``str()`` a line for each.
+
+    Examples
+    --------
+    >>> TableError("a.csv row 2: one thing.", "a.csv row 5: another.").problems
+    ['a.csv row 2: one thing.', 'a.csv row 5: another.']
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = list(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+def usual_release(month: pd.Period) -> date:
+    """The day from which a volume of ``month`` is known where no day is given: the 20th of the next month.
+
+    Examples
+    --------
+    >>> usual_release(pd.Period("2025-12", freq="M"))
+    datetime.date(2026, 1, 20)
+    """
+    after = month + 1
+    return date(after.year, after.month, 20)
+
+
+def exports_table(files: Files, destinations: pd.DataFrame, today: date | None = None) -> pd.DataFrame:
+    """Monthly volumes, a row per product, destination, month and release: columns `EXPORT_COLUMNS`, in file order.
+
+    ``month`` is a period, ``volume_t`` and ``precision_t`` are tonnes (precision NaN where not given), ``released`` is
+    a date, filled by `usual_release` where empty. Rows of one key with different ``released`` are vintages.
+    ``destinations`` is the table of known codes; ``today``, by default the day of the call, bounds months and releases.
+
+    Raises
+    ------
+    TableError
+        For any column, cell or pair of rows that is not as it must be.
+
+    Examples
+    --------
+    >>> codes = pd.DataFrame({"code": ["USA"], "name": ["United States"], "iso2": ["US"], "numeric": ["840"]})
+    >>> raw = pd.DataFrame({"product": ["magnets"], "destination": ["USA"], "month": ["2025-05"], "volume_t": ["46"]})
+    >>> exports_table({"exports.csv": raw}, codes, date(2026, 1, 1))["released"].tolist()
+    [datetime.date(2025, 6, 20)]
+    """
+    today = today or date.today()
+    raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
+    key = raw["destination"] + " " + raw["month"]
+    required = {"month": [checks.MONTH, checks.month_until(today)], **_volume_checks(destinations, today)}
+    problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
+    table = _typed_volumes(_without(raw, problems), ["month"])
+    problems += _released_early(raw, key, table, "month")
+    problems += _twice(raw, key, table, ["product", "destination", "month", "released"])
+    return _table_or_error(table, problems, EXPORT_COLUMNS)
+
+
+def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | None = None) -> pd.DataFrame:
+    """Volumes of several months together, from ``start`` to ``end`` inclusive: columns `PERIOD_TOTAL_COLUMNS`.
+
+    Types and defaults are those of `exports_table`; an empty ``released`` is the usual release of ``end``.
+
+    Raises
+    ------
+    TableError
+        For any column, cell or pair of rows that is not as it must be.
+    """
+    today = today or date.today()
+    raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
+    key = raw["destination"] + " " + raw["start"] + " to " + raw["end"]
+    month = [checks.MONTH, checks.month_until(today)]
+    required = {"start": month, "end": month, **_volume_checks(destinations, today)}
+    problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
+    table = _typed_volumes(_without(raw, problems), ["start", "end"])
+    backwards = table.index[table["end"] < table["start"]]
+    problems += _row_problems(raw, key, backwards, "end must not be before start, found {end} before {start}.")
+    problems += _released_early(raw, key, table, "end")
+    problems += _twice(raw, key, table, ["product", "destination", "start", "end", "released"])
+    return _table_or_error(table, problems, PERIOD_TOTAL_COLUMNS)
+
+
+def events_table(files: Files, destinations: pd.DataFrame, kinds: Collection[str]) -> pd.DataFrame:
+    """Policy events, a row each: columns `EVENT_COLUMNS`, in file order.
+
+    ``products`` and ``destinations`` are tuples (``("ALL",)`` for every one), days are dates, ``ends`` and
+    ``ends_announced`` None where open, ``ends_status`` is ``""`` or ``"scheduled"``. ``kinds`` is the vocabulary.
+
+    Raises
+    ------
+    TableError
+        For any column, cell or pair of rows that is not as it must be.
+    """
+    raw = _joined(files, EVENT_COLUMNS, {"ends_status": ""})
+    required = {
+        "event": [checks.FILLED],
+        "kind": [cell(lambda text: text in kinds, "must be a kind of event, found {found}.")],
+        "products": [checks.SLUGS],
+        "destinations": [checks.known_destinations(destinations)],
+        "announced": [checks.DAY],
+        "effective": [checks.DAY],
+        "ends": [checks.DAY_OR_OPEN],
+        "ends_announced": [checks.DAY_OR_OPEN],
+        "ends_status": [cell(lambda text: text in ("", "scheduled"), "must be empty or scheduled, found {found}.")],
+    }
+    hints = {"kind": checks.kind_hint(kinds), "destinations": checks.destination_hint(destinations)}
+    problems = cell_problems(raw, raw["event"], required, hints)
+    table = _typed_events(_without(raw, problems))
+    problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
+    return _table_or_error(table, problems, EVENT_COLUMNS)
+
+
+def destinations_table(files: Files) -> pd.DataFrame:
+    """Known destinations, a row per code: columns `DESTINATION_COLUMNS`; ``members`` is a tuple of codes.
+
+    A country has no members. ``iso2`` and ``numeric`` are empty for groups.
+
+    Raises
+    ------
+    TableError
+        For an empty code or name, a code that stands twice, or a member that is not a code of the table.
+    """
+    raw = _joined(files, DESTINATION_COLUMNS, {"iso2": "", "numeric": "", "kind": "", "members": ""})
+    codes = {"", *raw["code"]}
+    known = cell(lambda text: codes.issuperset(checks.items(text)), "must be codes of the same table, found {found}.")
+    required = {"code": [checks.FILLED], "name": [checks.FILLED], "members": [known]}
+    problems = cell_problems(raw, raw["code"], required, {})
+    table = _without(raw, problems).assign(members=lambda sound: checks.lists(sound["members"]))
+    problems += _twice_by_name(raw, table, "code")
+    return _table_or_error(table, problems, DESTINATION_COLUMNS)
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` as it stands in a CSV file, every cell a string: the inverse of the checks above.
+
+    Months are ``YYYY-MM``, days ``YYYY-MM-DD``, tuples joined by semicolons, numbers in the shortest form that reads
+    back as the same float; None and NaN are empty.
+
+    Examples
+    --------
+    >>> as_text(pd.DataFrame({"products": [("a", "b")], "ends": [None], "volume_t": [0.1]})).loc[0].tolist()
+    ['a;b', '', '0.1']
+    """
+    return pd.DataFrame({name: table[name].astype(object).map(_cell_text).astype(str) for name in table.columns})
+
+
+# Columns -------------------------------------------------------------------------------------------------------------
+
+
+def _joined(files: Files, columns: list[str], options: dict[str, str]) -> pd.DataFrame:
+    """All rows of ``files`` under ``columns``, absent or empty optional cells filled, indexed by (file, row)."""
+    problems = [problem for name, raw in files.items() for problem in _column_problems(name, raw, columns, options)]
+    if problems:
+        raise TableError(*problems)
+    same = {
+        name: raw.loc[:, ~raw.columns.duplicated()].reindex(columns=columns, fill_value="")
+        for name, raw in files.items()
+    }
+    joined = pd.concat(same, names=["file", "row"])
+    for column, default in options.items():
+        if default:
+            joined[column] = joined[column].where(joined[column] != "", default)
+    return joined
+
+
+def _column_problems(name: str, raw: pd.DataFrame, columns: list[str], options: Collection[str]) -> list[str]:
+    found = [str(column) for column in raw.columns]
+    absent = [column for column in columns if column not in found]
+    problems = [
+        f"{name} row 1: column {column} stands twice. One column of each name."
+        for column in columns
+        if found.count(column) > 1
+    ]
+    for column in found:
+        meant = get_close_matches(column.lower(), absent, 1, cutoff=0.75)
+        if column not in columns and meant:
+            absent.remove(meant[0])
+            problems.append(f"{name} row 1: column {column!r} is not known. Did you mean {meant[0]}?")
+    missing = [column for column in absent if column not in options]
+    if missing:
+        s = "s" if len(missing) > 1 else ""
+        columns_found = shorten(", ".join(found), 120, placeholder=" ...")
+        problems.append(f"{name} row 1: expected column{s} {', '.join(missing)}, found only {columns_found}.")
+    elif raw.empty and not problems:
+        problems.append(f"{name}: expected rows below the header, found none.")
+    return problems
+
+
+# Typed columns --------------------------------------------------------------------------------------------------------
+
+
+def _typed_volumes(sound: pd.DataFrame, months: list[str]) -> pd.DataFrame:
+    table = sound.assign(**{column: checks.months(sound[column]) for column in months})
+    usual = table[months[-1]].map({month: usual_release(month) for month in table[months[-1]].unique()})
+    days = checks.days(sound["released"])
+    return table.assign(
+        volume_t=checks.numbers(sound["volume_t"]),
+        precision_t=checks.numbers(sound["precision_t"]),
+        released=days.where(days.notna(), usual).astype(object),
+    )
+
+
+def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
+    days = {column: checks.days(sound[column]) for column in ("announced", "effective", "ends", "ends_announced")}
+    lists = {column: checks.lists(sound[column]) for column in ("products", "destinations")}
+    return sound.assign(**days, **lists)
+
+
+def _cell_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ";".join(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+# Between cells and rows: the typed table is indexed by position in the raw one ----------------------------------------
+
+
+def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[Any]]:
+    """What exports and period totals have in common."""
+    return {
+        "product": [checks.SLUG],
+        "destination": [checks.known_destination(destinations)],
+        "volume_t": checks.VOLUME,
+        "released": [checks.DAY_OR_OPEN, checks.day_until(today)],
+        "precision_t": checks.PRECISION,
+    }
+
+
+def _without(raw: pd.DataFrame, problems: Iterable[Problem]) -> pd.DataFrame:
+    """The rows without a problem, indexed by position."""
+    sound: pd.DataFrame = raw.reset_index(drop=True).drop(index=sorted({position for position, _ in problems}))
+    return sound
+
+
+def _row_problems(raw: pd.DataFrame, key: pd.Series, positions: Iterable[int], sentence: str) -> list[Problem]:
+    """``sentence``, filled with the row's own cells as they stand in the file, for each of ``positions``."""
+    return [
+        (position, f"{checks.where(raw, key, position)} {sentence.format_map(raw.iloc[position].to_dict())}")
+        for position in positions
+    ]
+
+
+def _released_early(raw: pd.DataFrame, key: pd.Series, table: pd.DataFrame, month: str) -> list[Problem]:
+    last_day = checks.each(table[month].astype(str), lambda cell: pd.Period(cell, freq="M").end_time.date())
+    early = table.index[(table["released"] < last_day).to_numpy(dtype=bool)]
+    sentence = f"released must not be before the end of {{{month}}}, found {{released}}."
+    return _row_problems(raw, key, early, sentence)
+
+
+def _twice(raw: pd.DataFrame, key: pd.Series, table: pd.DataFrame, columns: list[str]) -> list[Problem]:
+    """Rows whose key stands in an earlier row, each with both volumes as written."""
+    repeated = table.duplicated(columns, keep=False)
+    firsts: dict[tuple[object, ...], int] = {}
+    names = [column if column != "released" else "release" for column in columns]
+    rule = f"One row per {', '.join(names[:-1])} and {names[-1]}."
+    problems = []
+    for position, row in zip(table.index[repeated], table.loc[repeated, columns].itertuples(index=False), strict=True):
+        first = firsts.setdefault(tuple(row), position)
+        if first != position:
+            volumes = f"{_elsewhere(raw, first, position)} and {raw['volume_t'].iloc[position]}"
+            place = checks.where(raw, key, position).removesuffix(":")
+            problems.append((position, f"{place} twice ({volumes}). {rule}"))
+    return problems
+
+
+def _elsewhere(raw: pd.DataFrame, first: int, position: int) -> str:
+    """The volume of row ``first``, with its place where that is another file."""
+    volume = raw["volume_t"].iloc[first]
+    (first_file, first_row), (file, _) = raw.index[first], raw.index[position]
+    return str(volume) if first_file == file else f"{volume} in {first_file} row {first_row}"
+
+
+def _twice_by_name(raw: pd.DataFrame, table: pd.DataFrame, column: str) -> list[Problem]:
+    """Rows whose ``column``, the name of the row, stands in an earlier row."""
+    firsts: dict[str, int] = {}
+    problems = []
+    for position, name in zip(table.index, table[column], strict=True):
+        first = firsts.setdefault(name, position)
+        if first != position:
+            (file, row), (first_file, first_row) = raw.index[position], raw.index[first]
+            sentence = f"{column} {name} stands already in {first_file} row {first_row}. One row for each."
+            problems.append((position, f"{file} row {row}: {sentence}"))
+    return problems
+
+
+def _ends_problems(raw: pd.DataFrame, table: pd.DataFrame) -> list[Problem]:
+    """Ends before the announcement, and what is said of an end where there is none."""
+    ended = table["ends"].notna()
+    backwards = [row for row in table.index[ended] if table["ends"][row] < table["announced"][row]]
+    baseless = table.index[~ended & (table["ends_announced"].notna() | (table["ends_status"] != ""))]
+    early = "ends must not be before announced ({announced}), found {ends}."
+    absent = "ends must be a day where ends_announced or ends_status is given, found an empty cell."
+    key = raw["event"]
+    return [*_row_problems(raw, key, backwards, early), *_row_problems(raw, key, baseless, absent)]
+
+
+def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: list[str]) -> pd.DataFrame:
+    """The table under ``columns`` with a plain index, or all the problems in the order of their rows."""
+    sentences = [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
+    if sentences:
+        raise TableError(*sentences)
+    return table[columns].reset_index(drop=True)
