@@ -35,8 +35,10 @@ from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import VOLUMES
 from forecast.realtime.days import lunar_new_year_shares
 from forecast.realtime.events import SHAPES
+from forecast.realtime.phases import phases
 from forecast.scoring.metrics import weighted_interval_score
-from forecast.scoring.scores import add_actuals, diebold_mariano, phases, series_scales
+from forecast.scoring.scores import add_actuals, series_scales
+from forecast.scoring.significance import diebold_mariano
 
 Patches = dict[str, Any]
 

@@ -15,7 +15,9 @@ import time
 import pandas as pd
 
 import forecast as fc
-from forecast.scoring.scores import diebold_mariano, phases, series_scales
+from forecast.realtime.phases import phases
+from forecast.scoring.scores import series_scales
+from forecast.scoring.significance import diebold_mariano
 
 CELL = ["destination", "month"]
 

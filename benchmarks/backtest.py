@@ -26,7 +26,7 @@ import pandas as pd
 import forecast as fc
 from forecast.backtest.run import backtest_origins
 from forecast.sources.plain import SHIPPED
-from forecast.tables.read import EVENT_COLUMNS
+from forecast.tables.schema import EVENT_COLUMNS
 
 LIBRARIES = ("export-forecast", "numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 MONTHS = 96

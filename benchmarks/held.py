@@ -22,8 +22,9 @@ from scipy.stats import t as student
 
 import forecast as fc
 from forecast.ensemble.combination import VOLUMES
+from forecast.realtime.phases import phases
 from forecast.scoring.metrics import weighted_interval_score
-from forecast.scoring.scores import phases, series_scales
+from forecast.scoring.scores import series_scales
 
 ASKED = {"calm": {80: 3, 95: 2}, "event": {80: 8, 95: 5}}
 """How many percentage points coverage may be off, by phase and level."""

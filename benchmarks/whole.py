@@ -29,7 +29,7 @@ from backtest import simulated
 
 import forecast as fc
 from forecast.ensemble.calibration import EARLIER
-from forecast.tables.read import as_text
+from forecast.tables.frames import as_text
 
 MODELS = ["theta", "arima", "prophet", "pooled", "combination"]
 

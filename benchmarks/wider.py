@@ -28,10 +28,11 @@ from backtest import simulated
 
 import forecast as fc
 from forecast.backtest.cluster import BACKENDS, cluster
-from forecast.backtest.origin import Forecasts, Job
-from forecast.backtest.parallel import Parcel, spread
+from forecast.backtest.origin import RunContext
+from forecast.backtest.parallel import Broadcast, spread
 from forecast.backtest.run import Task, backtest_origins, expected, plan, run_task
-from forecast.realtime.releases import all_series, archive
+from forecast.realtime.releases import all_series, vintages_of
+from forecast.tables.run import Forecasts
 
 LIBRARIES = ("export-forecast", "joblib", "distributed", "ray", "numpy", "pandas", "statsmodels", "prophet", "numba")
 PRODUCT = "simulated"
@@ -42,11 +43,11 @@ WHERE = ("this process", *BACKENDS)
 SECTIONS = ("parts", "tasks", "bytes", "runs")
 
 
-def job_of(series: int, origins: int, engine: str = ENGINE, learn: bool = True) -> tuple[Job, dict[str, list]]:
+def job_of(series: int, origins: int, engine: str = ENGINE, learn: bool = True) -> tuple[RunContext, dict[str, list]]:
     """A job on a simulated panel with its total, and its issue days."""
     exports, events = simulated(series - 1)
     days = backtest_origins(exports, [PRODUCT], last=origins)
-    job = Job(archive(exports), events, fc.read_groups(), 1, 0, engine=engine)
+    job = RunContext(vintages_of(exports), events, fc.read_groups(), 1, 0, engine=engine)
     return (replace(job, expected=expected(job, days, 1)) if learn else job), days
 
 
@@ -66,7 +67,7 @@ def everywhere() -> float:
 # Parts of a task -----------------------------------------------------------------------------------------------------
 
 
-def a_day(job: Job, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
+def a_day(job: RunContext, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
     """Median CPU milliseconds of a task per day, in a process that is past its first task."""
     task = Task(tuple(days), tuple(codes), tuple(models))
     run_task(job, task)
@@ -134,7 +135,7 @@ def shipped(series: int, origins: int) -> None:
     """Print how much travels for a run: with each task, as it was, and once."""
     job, days = job_of(series, origins)
     todo = plan(days, all_series(job.releases, [PRODUCT]), MODELS, ENGINE)
-    once, each = Parcel(run_task, job).content.nbytes, len(pickle.dumps(todo[0]))
+    once, each = Broadcast(run_task, job).content.nbytes, len(pickle.dumps(todo[0]))
     print(f"{series} series x {origins} origins are {len(todo)} tasks of up to {len(todo[0].series)} series.\n")
     print("| | bytes |\n|---|---:|")
     print(f"| what all tasks share: tables, and what was expected of events | {once:,} |")

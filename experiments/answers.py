@@ -21,7 +21,7 @@ from forecast.report.page.run_tables import Replay, read_replay, read_table
 from forecast.report.page.text import judged, percent, plain, said, times, tonnes
 from forecast.report.track_record import TRACK_COLUMNS
 from forecast.scoring.scores import held
-from forecast.tables.read import as_text
+from forecast.tables.frames import as_text
 
 SHOWN = "combination"
 RESULTS = "results"

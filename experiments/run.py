@@ -21,12 +21,15 @@ from unittest.mock import patch
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest.origin import Forecasts, Job, expect
+from forecast.backtest.origin import RunContext, expect
 from forecast.backtest.run import backtest_all
+from forecast.realtime.phases import phases
 from forecast.report.page.run_tables import WITHOUT_EVENTS
-from forecast.scoring.scores import phases, scores, significance
+from forecast.scoring.scores import scores
+from forecast.scoring.significance import significance
 from forecast.sources.plain import shipped
-from forecast.tables.read import as_text
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import about_run, new_folder, write_run
 
 HERE = Path(__file__).resolve().parent
@@ -169,7 +172,7 @@ def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
     last = max(world.exports["released"])
     known: dict[date, Any] = {}
 
-    def expected_later(job: Job, issued: date) -> Any:
+    def expected_later(job: RunContext, issued: date) -> Any:
         if last not in known:
             known[last] = expect(job, last)
         return known[last]

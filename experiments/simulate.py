@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.realtime.days import days_of, lunar_new_year_shares, release_day
 from forecast.realtime.events import DAYS_A_MONTH, DECAY
-from forecast.tables.read import EVENT_COLUMNS, EXPORT_COLUMNS
+from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS
 
 PRODUCT = "simulated"
 EFFECT_COLUMNS = ["destination", "regressor", "effect"]

@@ -11,16 +11,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import forecast as fc
-from forecast.backtest.origin import Forecasts
 from forecast.backtest.run import backtest_all
-from forecast.level_shifts.detect import Change, Onset, Rule, changes, first_releases, onsets
+from forecast.level_shifts.detect import CandidateShift, Change, DetectionRule, changes, first_releases, onsets
 from forecast.level_shifts.errors import MONTHS_COMPARED, surprises
-from forecast.models.protocol import SeriesKey
 from forecast.realtime.days import release_day
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
 from forecast.report.page.figures import BLUE, INK, Picture
 from forecast.report.page.text import percent
-from forecast.tables.read import EXPORT_COLUMNS
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import EXPORT_COLUMNS, SeriesKey
 
 TRUTH_COLUMNS = ["product", "destination", "first", "months", "size"]
 FOUND_COLUMNS = ["rule", "product", "destination", "first", "months", "over", "size", "p_value", "true", "shown_after"]
@@ -89,15 +88,17 @@ def searched(
 
 def _tested(
     run: Forecasts, exports: pd.DataFrame, model: str, named: Mapping[str, Any]
-) -> dict[SeriesKey, list[Onset]]:
+) -> dict[SeriesKey, list[CandidateShift]]:
     """Every month of a panel under one rule of the settings."""
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in named.items()}
-    rule = Rule(**{name: value for name, value in values.items() if name != "name"})
-    known = known_on(exports, fc.read_events().iloc[:0], exports["released"].max())
+    rule = DetectionRule(**{name: value for name, value in values.items() if name != "name"})
+    known = as_of(exports, fc.read_events().iloc[:0], exports["released"].max())
     return onsets(surprises(run, known, fc.read_groups(), model), rule)
 
 
-def _findings(tested: Mapping[SeriesKey, list[Onset]], exports: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+def _findings(
+    tested: Mapping[SeriesKey, list[CandidateShift]], exports: pd.DataFrame, truth: pd.DataFrame
+) -> pd.DataFrame:
     """The changes found, each with the true one that it meets, if any; ``shown_after`` counts months of that."""
     released = first_releases(exports)
     true = {(row.product, row.destination): row for row in truth.itertuples()}
@@ -120,7 +121,9 @@ def _meets(change: Change, true: Any) -> bool:
     return bool(change.first < true.first + true.months and true.first <= change.last)
 
 
-def _counts(tested: Mapping[SeriesKey, list[Onset]], found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+def _counts(
+    tested: Mapping[SeriesKey, list[CandidateShift]], found: pd.DataFrame, truth: pd.DataFrame
+) -> dict[str, float]:
     """How many months were tested, and how many findings were true and false."""
     own = truth[[key in tested for key in zip(truth["product"], truth["destination"], strict=True)]]
     both = found[found["true"] == 1].drop_duplicates("destination").merge(own, on="destination", suffixes=("", "_true"))

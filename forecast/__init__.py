@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecast.backtest.checkpoint import Checkpoint
-    from forecast.backtest.origin import Forecasts
     from forecast.backtest.run import backtest_all, compare_events, forecast_all
     from forecast.design.learned_effects import learned_effects
     from forecast.level_shifts.propose import proposed_events
-    from forecast.models import load
     from forecast.realtime.events import known_events
+    from forecast.registry import load
     from forecast.report.plots import plot_forecast
     from forecast.scenario.forecast import scenario_all
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
     from forecast.tables.read import TableError
+    from forecast.tables.run import Forecasts
     from forecast.tables.run_folder import read_run
     from forecast.verify.look_ahead import look_ahead_audit
     from forecast.verify.parity import parity_sample
 
 _HOMES = {
     "Checkpoint": "forecast.backtest.checkpoint",
-    "Forecasts": "forecast.backtest.origin",
+    "Forecasts": "forecast.tables.run",
     "TableError": "forecast.tables.read",
     "backtest_all": "forecast.backtest.run",
     "compare_events": "forecast.backtest.run",
     "forecast_all": "forecast.backtest.run",
     "known_events": "forecast.realtime.events",
     "learned_effects": "forecast.design.learned_effects",
-    "load": "forecast.models",
+    "load": "forecast.registry",
     "look_ahead_audit": "forecast.verify.look_ahead",
     "parity_sample": "forecast.verify.parity",
     "plot_forecast": "forecast.report.plots",

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from forecast import models
-from forecast.backtest.origin import Forecasts
 from forecast.backtest.run import forecast_all
 from forecast.models.naive import Naive
 from forecast.realtime import releases as known
 from forecast.scoring.scores import add_actuals
+from forecast.tables.run import Forecasts
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.tables.read import EVENT_COLUMNS
+from forecast.tables.schema import EVENT_COLUMNS
 
 GROUPS = {"EU27": ("DEU", "FRA")}
 

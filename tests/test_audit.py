@@ -12,9 +12,9 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest.run import MODELS
-from forecast.realtime.releases import Known, known_on
-from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+from forecast.realtime.releases import Snapshot, as_of
+from forecast.registry import MODELS
+from forecast.tables.schema import PERIOD_TOTAL_COLUMNS
 from forecast.verify.look_ahead import (
     CHANGES,
     CORRUPTIONS,
@@ -57,8 +57,8 @@ def totals() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PERIOD_TOTAL_COLUMNS)
 
 
-def known_by(tables: Tables, day: date) -> Known:
-    return known_on(tables.exports, tables.events, day, tables.totals)
+def known_by(tables: Tables, day: date) -> Snapshot:
+    return as_of(tables.exports, tables.events, day, tables.totals)
 
 
 def audited(forecast=fc.forecast_all, events=(EPISODE, LATER), **options):

@@ -11,12 +11,13 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest.origin import Job
-from forecast.backtest.run import MODELS, backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
+from forecast.backtest.origin import RunContext
+from forecast.backtest.run import backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
 from forecast.kernels import KernelError
 from forecast.models.theta import Theta
-from forecast.realtime.releases import archive, known_on
-from forecast.tables.read import DROPPED_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.realtime.releases import as_of, vintages_of
+from forecast.registry import MODELS
+from forecast.tables.schema import RUN_TABLES
 
 ISSUED = date(2024, 5, 20)
 EPISODE = {
@@ -47,9 +48,9 @@ def test_every_series_and_model_has_a_row_or_a_reason():
     failed = set(result.failures[["destination", "model"]].itertuples(index=False, name=None))
     assert done | failed == {(code, name) for code in ("USA", "JPN", "DEU", "WLD", "ITA", "KOR") for name in FAST}
     assert not done & failed
-    assert result.forecasts.columns.tolist() == FORECAST_COLUMNS
-    assert result.failures.columns.tolist() == FAILURE_COLUMNS
-    assert result.dropped.columns.tolist() == DROPPED_COLUMNS
+    assert result.forecasts.columns.tolist() == RUN_TABLES["forecasts"].columns
+    assert result.failures.columns.tolist() == RUN_TABLES["failures"].columns
+    assert result.dropped.columns.tolist() == RUN_TABLES["dropped"].columns
     reason = result.failures.query("destination == 'KOR' and model == 'theta'")["reason"].item()
     assert reason == "No figure of KOR was released by 2024-05-20."
 
@@ -337,8 +338,10 @@ def test_a_window_hides_sums_that_begin_before_it():
     """A sum of months that reaches back beyond the window teaches nothing; inside it, it stays."""
     sums = {"product": "magnets", "destination": "WLD", "end": pd.Period("2024-01"), "volume_t": 900.0}
     starts = {"start": [pd.Period("2020-01"), pd.Period("2023-11")], "released": [date(2024, 2, 20)] * 2}
-    job = Job(archive(world()), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums))
-    assert job.known_on(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
+    job = RunContext(
+        vintages_of(world()), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums)
+    )
+    assert job.as_of(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
 
 
 def test_a_series_that_ended_before_the_window_says_so():
@@ -360,7 +363,7 @@ def test_held_parameters_are_those_of_the_earlier_day():
     """Theta on 20 July follows the fit of 20 May; on the day of the estimate it is a fit like any other."""
     table, may, july = world(), date(2024, 5, 20), date(2024, 7, 20)
     options = {"models": ["theta"], "destinations": ["USA"]}
-    volume = known_on(table, calendar(), july).volumes["magnets"]["USA"]
+    volume = as_of(table, calendar(), july).volumes["magnets"]["USA"]
     y, X = np.log(volume), pd.DataFrame(index=volume.index)
     months = pd.DataFrame(index=pd.period_range("2024-07", periods=1, freq="M"))
     held = Theta().fit(y[:"2024-04"], X[:"2024-04"]).follow(y, X).predict(months)

@@ -14,13 +14,14 @@ from scipy import stats
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest.origin import Forecasts
-from forecast.level_shifts.detect import Change, Rule, changes, first_releases, onsets
-from forecast.level_shifts.errors import MONTHS_COMPARED, Acting, Expected, surprises
+from forecast.level_shifts.detect import Change, DetectionRule, changes, first_releases, onsets
+from forecast.level_shifts.errors import MONTHS_COMPARED, Acting, ForecastPath, surprises
 from forecast.level_shifts.propose import MEASURED_COLUMNS, Proposals, proposals_of, proposed_events
 from forecast.realtime.events import Scope, known_events
-from forecast.realtime.releases import known_on
-from forecast.tables.read import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS, as_text
+from forecast.realtime.releases import as_of
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS
 from forecast.verify.look_ahead import CORRUPTIONS, Tables
 
 CODES = ("USA", "JPN", "DEU", "FRA", "KOR", "VNM")
@@ -329,7 +330,7 @@ def test_a_total_is_proposed_alone_and_last_where_its_parts_do_not_account_for_i
 # The rule, by hand ----------------------------------------------------------------------------------------------------
 
 
-def path(logs: list[float], correlation: float = 0.0) -> Expected:
+def path(logs: list[float], correlation: float = 0.0) -> ForecastPath:
     """Deviations of 0.1 above and 0.2 below what was expected, errors alike by ``correlation``."""
     count = len(logs)
     matrix = np.full((count, count), correlation)
@@ -337,7 +338,7 @@ def path(logs: list[float], correlation: float = 0.0) -> Expected:
     months = pd.period_range("2024-01", periods=count, freq="M")
     volumes = np.full(count, 100.0)
     nothing = np.zeros(count, dtype=bool)
-    return Expected(months, volumes * np.exp(logs), volumes, np.array(logs), np.full(count, 0.1), np.full(count, 0.2),
+    return ForecastPath(months, volumes * np.exp(logs), volumes, np.array(logs), np.full(count, 0.1), np.full(count, 0.2),
                     matrix, nothing, nothing)  # fmt: skip
 
 
@@ -356,7 +357,7 @@ def test_the_spread_of_a_sum_knows_the_correlation():
 def test_the_p_value_is_students():
     """0.8 over half of 0.4 is 4, two-sided with twelve degrees of freedom."""
     expected = 2 * stats.t.sf(4.0, 12)
-    assert Rule().p_value(path([-0.4, -0.4], correlation=1.0), 2, 0.5) == pytest.approx(expected)
+    assert DetectionRule().p_value(path([-0.4, -0.4], correlation=1.0), 2, 0.5) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -374,25 +375,25 @@ def test_the_p_value_is_students():
 )
 def test_a_change_lasts_while_months_are_nearer_to_it_than_to_nothing(logs: list[float], length: int):
     """The first two and the last month at least half as far off as all on average, and all on one side."""
-    assert Rule().length(path(logs)) == length
+    assert DetectionRule().length(path(logs)) == length
 
 
 def test_intervals_that_were_too_wide_are_drawn_in():
     """In twice twelve calm months of one size the spread is two thirds of the way to them, in variance."""
-    assert Rule().scale(np.full(24, 0.6744898), 4.0) == pytest.approx(np.sqrt((24 + 12 * 16) / 36))
-    assert Rule().scale(np.array([np.nan]), 3.0) == pytest.approx(3.0)
+    assert DetectionRule().scale(np.full(24, 0.6744898), 4.0) == pytest.approx(np.sqrt((24 + 12 * 16) / 36))
+    assert DetectionRule().scale(np.array([np.nan]), 3.0) == pytest.approx(3.0)
 
 
 def test_more_series_make_the_limit_stricter():
     """So that a false finding a year is all there is, over twenty series or a hundred."""
-    assert [Rule().limit(count) * 12 * count for count in (20, 100)] == pytest.approx([1.0, 1.0])
-    assert Rule().limit(1) == Rule().limit(20)
+    assert [DetectionRule().limit(count) * 12 * count for count in (20, 100)] == pytest.approx([1.0, 1.0])
+    assert DetectionRule().limit(1) == DetectionRule().limit(20)
 
 
 def test_later_figures_do_not_take_back_what_was_found():
     """In order of time: a change that is found stays, and what meets it is not another."""
-    known = known_on(FELL, NONE, date(2025, 1, 20))
-    tested = onsets(surprises(fell(), known, GROUPS, "naive"), Rule(series_a_false=1, false_a_year=3.0))
+    known = as_of(FELL, NONE, date(2025, 1, 20))
+    tested = onsets(surprises(fell(), known, GROUPS, "naive"), DetectionRule(series_a_false=1, false_a_year=3.0))
     key = ("magnets", "USA")
     found = changes(key, tested[key], first_releases(FELL))
     assert all(isinstance(change, Change) for change in found)

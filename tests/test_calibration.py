@@ -12,8 +12,9 @@ from simulated import GROUPS, calendar, exports
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
 from forecast.ensemble.calibration import EARLIER, earlier_days
-from forecast.ensemble.combination import MEMBERS, VOLUMES, combination
-from forecast.realtime.releases import archive
+from forecast.ensemble.combination import VOLUMES, combination
+from forecast.realtime.releases import vintages_of
+from forecast.registry import MEMBERS
 
 MODELS = ["naive", "theta", "combination"]
 EPISODE = {"kind": "licensing", "announced": date(2023, 3, 4), "effective": date(2023, 3, 4)}
@@ -138,7 +139,7 @@ def test_weights_are_learned_among_the_models_at_hand():
 
 def test_earlier_days_are_the_last_origins_before():
     """The day itself is none of them, and a day between two origins counts the one before."""
-    releases = archive(world(months=40))["magnets"]
+    releases = vintages_of(world(months=40))["magnets"]
     days = list(releases.cutoffs())
     assert earlier_days(releases, days[-1]) == days[-1 - EARLIER : -1]
     assert earlier_days(releases, date(2030, 1, 1)) == days[-EARLIER:]

@@ -18,7 +18,7 @@ from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
 from forecast.backtest.checkpoint import Checkpoint, CheckpointError, table_digest
-from forecast.tables.read import as_text
+from forecast.tables.frames import as_text
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2024, 1, 10)})
 TABLES = [table.name for table in fields(fc.Forecasts)]

@@ -17,9 +17,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_run
-from forecast.backtest.run import MODELS
-from forecast.models import DEFAULT_ENGINE
-from forecast.tables.read import as_text
+from forecast.registry import DEFAULT_ENGINE, MODELS
+from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
 
 HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "prophet", "sklearn", "matplotlib", "pandera", "joblib")

@@ -21,9 +21,11 @@ from typer.testing import CliRunner, Result
 
 from forecast import cli, parity_sample, read_events, read_exports, read_groups, read_run
 from forecast.backtest.run import backtest_all
-from forecast.models import DEFAULT_ENGINE
-from forecast.scoring.scores import phases, scores, significance
-from forecast.tables.read import as_text
+from forecast.realtime.phases import phases
+from forecast.registry import DEFAULT_ENGINE
+from forecast.scoring.scores import scores
+from forecast.scoring.significance import significance
+from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
 from forecast.verify import look_ahead as audit
 

@@ -18,7 +18,8 @@ from forecast import cli, read_events
 from forecast.level_shifts import propose as proposals
 from forecast.level_shifts.propose import MEASURED_COLUMNS, TESTED_COLUMNS, Proposals
 from forecast.report.changes import print_changes
-from forecast.tables.read import EVENT_COLUMNS, as_text
+from forecast.tables.frames import as_text
+from forecast.tables.schema import EVENT_COLUMNS
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 from forecast import cli, read_run
 from forecast.scenario.events import SUPPOSED_COLUMNS
 from forecast.scenario.forecast import BASE, MIXTURE
-from forecast.tables.read import FORECAST_COLUMNS, as_text
+from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
+from forecast.tables.schema import RUN_TABLES
 
 LICENSING = "kind=licensing,destinations=USA,announced=2023-01-25,effective=2023-02-01,probability=0.3"
 
@@ -66,10 +67,10 @@ def test_a_scenario_prints_branches_and_writes_a_folder(place: Path) -> None:
     assert result.stdout.endswith("Every branch and every model's numbers are in output/scenario-2023-01-20.\n")
     assert sorted(path.name for path in folder.glob("*.csv"))[0] == "branches.csv"
     rows = read_run(folder).forecasts
-    assert rows.columns.tolist() == FORECAST_COLUMNS
+    assert rows.columns.tolist() == RUN_TABLES["forecasts"].columns
     assert rows["model"].unique().tolist() == ["naive", MIXTURE]
     by_branch = pd.read_csv(folder / "branches.csv")
-    assert by_branch.columns.tolist() == [*FORECAST_COLUMNS, "branch", "probability"]
+    assert by_branch.columns.tolist() == [*RUN_TABLES["forecasts"].columns, "branch", "probability"]
     assert by_branch.groupby("branch", sort=False)["probability"].first().to_dict() == {
         BASE: 0.7, "licensing-2023-02-01": 0.3,
     }  # fmt: skip

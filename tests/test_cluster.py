@@ -19,8 +19,8 @@ import forecast as fc
 from forecast import cli
 from forecast.backtest import cluster as clusters
 from forecast.backtest.cluster import cluster
-from forecast.backtest.origin import Forecasts
-from forecast.backtest.parallel import ClusterError, Parcel
+from forecast.backtest.parallel import Broadcast, ClusterError
+from forecast.tables.run import Forecasts
 
 
 def tiny(jobs: int) -> Forecasts:
@@ -72,7 +72,7 @@ def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     names: list[str] = []
 
-    def noted(parcel: Parcel) -> dict[str, object]:
+    def noted(parcel: Broadcast) -> dict[str, object]:
         names.append(parcel.name)
         return vars(parcel)
 
@@ -82,7 +82,7 @@ def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     put = ray.put
     monkeypatch.setattr(ray, "put", stored)
-    monkeypatch.setattr(Parcel, "__getstate__", noted, raising=False)
+    monkeypatch.setattr(Broadcast, "__getstate__", noted, raising=False)
     return names
 
 

@@ -14,8 +14,7 @@ from forecast.backtest.costs import (
     TASKS,
     series_a_task,
 )
-from forecast.backtest.origin import PANEL_MODELS
-from forecast.backtest.run import MODELS
+from forecast.registry import MODELS, PANEL_MODELS
 
 SINGLE = [name for name in MODELS if name not in (*PANEL_MODELS, "combination")]
 

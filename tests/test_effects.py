@@ -13,9 +13,9 @@ import forecast as fc
 from forecast.design.effect_priors import (
     COLUMNS,
     DRIFT,
+    EARLY_SD_RATIO,
     HOLIDAY_SD,
     LEVEL_SD,
-    LUMPINESS,
     NOISE_SD,
     NOISE_WEIGHT,
     NOTHING,
@@ -31,7 +31,7 @@ from forecast.design.effect_priors import (
 )
 from forecast.design.regressors import candidates, chosen_design, regressors, series_scope
 from forecast.realtime.events import Scope, acting_events
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
 
 MONTHS = pd.period_range("2020-01", "2023-12", freq="M")
 STEP, PASSING = PLACES["licensing_step"], PLACES["licensing_temporary"]
@@ -49,7 +49,7 @@ def test_evidence_is_the_likelihood_of_a_regression_written_out():
     X = shares()
     names = ["licensing_step", "licensing_temporary"]
     step = np.arange(len(MONTHS))
-    covariance = DRIFT * np.minimum.outer(step, step) + np.diag(1 + (LUMPINESS**2 - 1) * X["licensing_temporary"])
+    covariance = DRIFT * np.minimum.outer(step, step) + np.diag(1 + (EARLY_SD_RATIO**2 - 1) * X["licensing_temporary"])
     angle = 2 * np.pi * MONTHS.month.to_numpy() / 12
     holidays = X.filter(like="lunar").to_numpy()
     others = np.column_stack(
@@ -182,7 +182,7 @@ def test_a_kind_without_episode_borrows_from_its_family_with_a_wider_spread():
 
 def test_shipped_episodes_lead_the_forecaster_to_expect_a_deep_fall_under_a_new_licence():
     """On 20 April 2025, from gallium, germanium, graphite and antimony: less than half in the first months."""
-    known = known_on(fc.read_exports(), fc.read_events(), date(2025, 4, 20), fc.read_period_totals())
+    known = as_of(fc.read_exports(), fc.read_events(), date(2025, 4, 20), fc.read_period_totals())
     mean, _ = experience(known, fc.read_groups()).prior(("rare_earth_magnets", "WLD"))
     path = np.exp(mean[STEP] + mean[PASSING] * 0.7 ** np.array([0.5, 1.5, 2.5]))
     assert (path < 0.5).all()
@@ -199,7 +199,7 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
         {"kind": "licensing", "products": ("gallium",), "announced": date(2023, 5, 1)},
         {"kind": "licensing", "products": ("magnets",), "announced": date(2024, 1, 15), "effective": date(2024, 2, 1)},
     )
-    known = known_on(table.assign(released=[date(2024, 1, 20)] * len(table)), events, date(2024, 1, 20))
+    known = as_of(table.assign(released=[date(2024, 1, 20)] * len(table)), events, date(2024, 1, 20))
     scope = series_scope("magnets", "WLD", known.volumes["magnets"], GROUPS)
     series = candidates(known.volumes["magnets"]["WLD"], known.acting, scope, 2)
     assert "licensing_step" not in chosen_design(series, 2).X
@@ -233,7 +233,7 @@ def test_expectations_are_those_of_each_series_and_keep_only_what_differs():
     volume = np.append(steady(40), 0.3 * steady(8))
     table = pd.concat([exports({"WLD": volume, "USA": volume / 2}), exports({"WLD": steady(48)}, product="gallium")])
     events = calendar({**LICENSING, "products": ("magnets",)})
-    learned = experience(known_on(table, events, date(2030, 1, 1)), GROUPS)
+    learned = experience(as_of(table, events, date(2030, 1, 1)), GROUPS)
     expected = learned.expectations()
     assert list(expected) == list(learned.series)
     assert len(expected) == 3

@@ -12,20 +12,10 @@ import pytest
 from scipy import stats
 
 from forecast.realtime.events import ACTING_KINDS, WITHOUT_REGRESSOR
-from forecast.scoring.scores import (
-    HELD_COLUMNS,
-    SIGNIFICANCE_COLUMNS,
-    DmResult,
-    add_actuals,
-    diebold_mariano,
-    held,
-    phases,
-    scores,
-    series_scales,
-    significance,
-    verdict,
-)
-from forecast.tables.read import SCORE_COLUMNS
+from forecast.realtime.phases import phases
+from forecast.scoring.scores import HELD_COLUMNS, add_actuals, held, scores, series_scales
+from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, DmResult, diebold_mariano, significance, verdict
+from forecast.tables.schema import SCORE_COLUMNS
 
 MODELS = ["naive", "theta", "arima"]
 GROUPS = {"EU27": ("DEU", "FRA")}

@@ -11,12 +11,12 @@ from forecast.ensemble.conformal import (
     ENOUGH,
     LARGEST,
     MOST_CARRIED,
-    carried,
+    bias_persistence,
     conformal_factors,
     conformal_quantile,
     log_errors,
-    repeated,
-    stretched,
+    persistent_error,
+    rescale_intervals,
 )
 
 
@@ -45,7 +45,7 @@ def test_new_actuals_fall_inside_at_the_level_that_was_asked():
     for world in range(len(held)):
         actual, volumes, series = told(61, 0.5, 0.2, seed=world)
         factors = conformal_factors(actual[:-1], volumes[:-1], series[:-1], 1)
-        lower_80, upper_80, lower_95, upper_95 = stretched(
+        lower_80, upper_80, lower_95, upper_95 = rescale_intervals(
             volumes[-1:], factors.of(80, series[-1:]), factors.of(95, series[-1:])
         )[0, 1:]
         held[world] = lower_80 <= actual[-1] <= upper_80, lower_95 <= actual[-1] <= upper_95
@@ -89,7 +89,7 @@ def test_the_unit_does_not_matter():
 def test_stretched_bounds_nest_and_are_never_negative():
     """A large factor at 80 carries the bounds at 95 along; a bound at zero stays there, and a median at zero too."""
     volumes = np.array([[100.0, 0.0, 150.0, 0.0, 160.0], [0.0, 0.0, 3.0, 0.0, 4.0]])
-    found = stretched(volumes, np.array([3.0, 2.0]), np.array([0.5, 2.0]))
+    found = rescale_intervals(volumes, np.array([3.0, 2.0]), np.array([0.5, 2.0]))
     assert (found >= 0).all()
     assert (found[:, 3] <= found[:, 1]).all()
     assert (found[:, 4] >= found[:, 2]).all()
@@ -104,7 +104,7 @@ def test_a_quantile_beyond_the_scores_is_the_largest():
 def test_only_errors_of_one_sign_are_repeated():
     """Two of one sign give their mean to the next; a change of sign, or a month that is not known, gives nothing."""
     errors = np.array([[-0.2, -0.4, -0.1, 0.3, 0.1], [0.2, np.nan, 0.2, 0.2, 0.2]])
-    np.testing.assert_allclose(repeated(errors), [[0, 0, -0.3, -0.25, 0, 0.2], [0, 0, 0, 0, 0.2, 0.2]])
+    np.testing.assert_allclose(persistent_error(errors), [[0, 0, -0.3, -0.25, 0, 0.2], [0, 0, 0, 0, 0.2, 0.2]])
 
 
 def test_the_share_carried_is_that_of_errors_that_go_on():
@@ -114,14 +114,14 @@ def test_the_share_carried_is_that_of_errors_that_go_on():
     errors = np.zeros_like(noise)
     for place in range(1, 60):
         errors[:, place] = 0.6 * errors[:, place - 1] + noise[:, place]
-    before = repeated(errors)[:, :60]
+    before = persistent_error(errors)[:, :60]
     seen = before != 0
     slope = np.linalg.lstsq(before[seen][:, None], errors[seen], rcond=None)[0][0]
-    assert carried(errors, before) == pytest.approx(min(slope, MOST_CARRIED), rel=0.02)
-    assert carried(noise, repeated(noise)[:, :60]) < 0.03
+    assert bias_persistence(errors, before) == pytest.approx(min(slope, MOST_CARRIED), rel=0.02)
+    assert bias_persistence(noise, persistent_error(noise)[:, :60]) < 0.03
 
 
 def test_few_repeated_errors_are_hardly_carried():
     """One series of ten months that repeat exactly: most of it is doubted."""
     errors = np.full((1, 10), 0.3)
-    assert 0 < carried(errors, repeated(errors)[:, :10]) < 0.2
+    assert 0 < bias_persistence(errors, persistent_error(errors)[:, :10]) < 0.2

@@ -10,14 +10,14 @@ import pytest
 from simulated import calendar, exports, steady
 
 import forecast as fc
-from forecast.realtime.releases import archive, known_on, months_ahead, origins
+from forecast.realtime.releases import as_of, months_ahead, origins, vintages_of
 
 
 def test_a_volume_is_known_from_its_release_day():
     """The day before, the cutoff is a month earlier."""
     table = exports({"USA": [1.0, 2.0, 3.0]}, start="2025-03")
-    assert known_on(table, calendar(), date(2025, 5, 19)).cutoff("magnets") == pd.Period("2025-03")
-    assert known_on(table, calendar(), date(2025, 5, 20)).cutoff("magnets") == pd.Period("2025-04")
+    assert as_of(table, calendar(), date(2025, 5, 19)).cutoff("magnets") == pd.Period("2025-03")
+    assert as_of(table, calendar(), date(2025, 5, 20)).cutoff("magnets") == pd.Period("2025-04")
 
 
 def test_the_vintage_of_the_day_counts():
@@ -26,13 +26,13 @@ def test_the_vintage_of_the_day_counts():
     revised = first.iloc[[0]].assign(volume_t=1.5, released=date(2025, 6, 20))
     table = pd.concat([revised, first], ignore_index=True)
     for day, expected in ((date(2025, 6, 19), [1.0, 2.0]), (date(2025, 6, 20), [1.5, 2.0])):
-        assert known_on(table, calendar(), day).volumes["magnets"]["USA"].tolist() == expected
+        assert as_of(table, calendar(), day).volumes["magnets"]["USA"].tolist() == expected
 
 
 def test_series_that_end_before_the_cutoff_keep_empty_months():
     """The cutoff is the product's; the gap is a gap."""
     table = exports({"WLD": [10.0, 11.0, 12.0], "USA": [1.0, np.nan, np.nan]}, start="2025-03")
-    volumes = known_on(table, calendar(), date(2025, 7, 1)).volumes["magnets"]
+    volumes = as_of(table, calendar(), date(2025, 7, 1)).volumes["magnets"]
     assert volumes.index.equals(pd.period_range("2025-03", "2025-05", freq="M"))
     assert volumes["USA"].isna().tolist() == [False, True, True]
 
@@ -60,13 +60,13 @@ def test_an_origin_is_a_day_on_which_the_cutoff_moves():
 )
 def test_months_that_come_out_together_are_forecast_together(cutoff, horizon, expected):
     """On the shipped release days, whether or not the months are out yet."""
-    months = months_ahead(archive(fc.read_exports())["rare_earth_magnets"], pd.Period(cutoff), horizon)
+    months = months_ahead(vintages_of(fc.read_exports())["rare_earth_magnets"], pd.Period(cutoff), horizon)
     assert months.astype(str).tolist() == expected
 
 
 def test_releases_are_read_once_for_all_days():
     """What came out together is looked up for every task and day, and not read off all releases again."""
-    magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    magnets = vintages_of(fc.read_exports())["rare_earth_magnets"]
     first = months_ahead(magnets, pd.Period("2024-12"), 1)
     magnets.month[:] = 0
     assert months_ahead(magnets, pd.Period("2024-12"), 1).equals(first)
@@ -75,13 +75,13 @@ def test_releases_are_read_once_for_all_days():
 def test_days_share_the_figures_that_nobody_has_revised():
     """What was known on many days of a large panel fits into memory; a revision gives a day figures of its own."""
     table = exports({"WLD": [3.0, 4.0, 5.0], "USA": [1.0, 2.0, np.nan]}, start="2025-03")
-    both = archive(table)["magnets"]
-    april, may = both.known_on(date(2025, 5, 20)), both.known_on(date(2025, 6, 20))
+    both = vintages_of(table)["magnets"]
+    april, may = both.as_of(date(2025, 5, 20)), both.as_of(date(2025, 6, 20))
     assert np.shares_memory(april.to_numpy(), may.to_numpy())
     assert april.to_numpy().tolist() == [[1.0, 3.0], [2.0, 4.0]]
     assert not may.to_numpy().flags.writeable
-    later = archive(pd.concat([table, table.iloc[[0]].assign(volume_t=9.0, released=date(2025, 6, 25))]))["magnets"]
-    before, after = later.known_on(date(2025, 6, 20)), later.known_on(date(2025, 6, 25))
+    later = vintages_of(pd.concat([table, table.iloc[[0]].assign(volume_t=9.0, released=date(2025, 6, 25))]))["magnets"]
+    before, after = later.as_of(date(2025, 6, 20)), later.as_of(date(2025, 6, 25))
     assert before.to_numpy()[0, 1] == 3.0
     assert after.to_numpy()[0, 1] == 9.0
     assert not np.shares_memory(before.to_numpy(), after.to_numpy())
@@ -92,7 +92,7 @@ def test_a_destination_that_nobody_has_heard_of_leaves_no_trace():
     table = exports({code: steady(36, seed=seed) for seed, code in enumerate(("DEU", "USA", "WLD"))}, start="2020-01")
     late = exports({"FRA": [5.0] * 3}, start="2023-01")
     day = date(2023, 1, 20)
-    before, after = (known_on(rows, calendar(), day).volumes["magnets"] for rows in (table, pd.concat([table, late])))
+    before, after = (as_of(rows, calendar(), day).volumes["magnets"] for rows in (table, pd.concat([table, late])))
     pd.testing.assert_frame_equal(before, after, check_exact=True)
     assert before.to_numpy().strides == after.to_numpy().strides
     assert before.sum().tolist() == after.sum().tolist()
@@ -103,5 +103,5 @@ def test_while_the_next_months_are_not_out_the_year_before_says_which_come_toget
     full = fc.read_exports()
     live = full[[released <= date(2025, 1, 20) for released in full["released"]]]
     for table in (full, live):
-        months = months_ahead(archive(table)["rare_earth_magnets"], pd.Period("2024-12"), 1)
+        months = months_ahead(vintages_of(table)["rare_earth_magnets"], pd.Period("2024-12"), 1)
         assert months.astype(str).tolist() == ["2025-01", "2025-02"]

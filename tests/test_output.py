@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import simulated
 
-from forecast.backtest.origin import Forecasts
 from forecast.backtest.run import forecast_all
+from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import (
     TABLES,
     OutputError,

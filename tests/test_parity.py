@@ -11,13 +11,14 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest.origin import Forecasts, Job, Origin
+from forecast.backtest.origin import Origin, RunContext
 from forecast.kernels import prophet as prophet_kernel
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.protocol import FitError
-from forecast.realtime.releases import archive
-from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+from forecast.realtime.releases import vintages_of
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import PERIOD_TOTAL_COLUMNS
 from forecast.verify.look_ahead import CHANGES, Tables, no_future
 from forecast.verify.parity import FIT, PARITY_COLUMNS, _log_posterior, parity_sample
 
@@ -75,9 +76,9 @@ def test_medians_are_those_of_the_run_and_differences_logs_of_ratios(run: Foreca
 def test_the_reference_is_the_library_on_the_design_of_the_day(parity: pd.DataFrame):
     """The median of an arima is that of statsmodels at the order that the kernel chose, as the reference gives it."""
     first = parity.iloc[0]
-    job = Job(archive(table()), EVENTS, GROUPS, 1, 0)
+    job = RunContext(vintages_of(table()), EVENTS, GROUPS, 1, 0)
     job = replace(job, expected={first["issued"]: fc.origin.expect(job, first["issued"])})
-    design = Origin(job, job.known_on(first["issued"])).design((first["product"], first["destination"]))
+    design = Origin(job, job.as_of(first["issued"])).design((first["product"], first["destination"]))
     chosen = CompiledArima().fit(design.y, design.X, design.prior)
     ahead = Arima(chosen.order, chosen.seasonal_order).fit(design.y, design.X, design.prior).predict(design.X_future)
     assert first["reference_t"] == pytest.approx(np.exp(ahead.loc[first["month"], "median"]))
@@ -155,8 +156,8 @@ def test_the_posterior_is_the_librarys(monkeypatch: pytest.MonkeyPatch):
         return honest(y, *terms)
 
     monkeypatch.setattr(prophet_kernel, "fit", noted)
-    job = Job(archive(table()), EVENTS, GROUPS, 1, 0)
-    origin = Origin(job, job.known_on(date(2024, 8, 20)))
+    job = RunContext(vintages_of(table()), EVENTS, GROUPS, 1, 0)
+    origin = Origin(job, job.as_of(date(2024, 8, 20)))
     design = origin.design(("magnets", "JPN"))
     fit = origin.estimated("prophet", ("magnets", "JPN"), "compiled")
     (count, log_posterior), y = maxima[0], design.y.dropna()

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from forecast.realtime.events import known_events
 from forecast.report.outlook import Calendar
 from forecast.report.plots import COLOURS, event_marks, plot_forecast
-from forecast.tables.read import FORECAST_COLUMNS
+from forecast.tables.schema import RUN_TABLES
 
 ISSUED = date(2025, 1, 20)
 GAP = np.nan
@@ -34,7 +34,7 @@ def forecasts(upper_95: float = 180.0, months: int = 2) -> pd.DataFrame:
     cutoff = pd.Period("2024-12", "M")
     key, bounds = ["magnets", "USA", "combination", ISSUED, cutoff], [100.0, 80.0, 130.0, 60.0, upper_95]
     rows = [[*key, cutoff + ahead, ahead, *bounds, cutoff] for ahead in range(1, months + 1)]
-    return pd.DataFrame(rows, columns=FORECAST_COLUMNS)
+    return pd.DataFrame(rows, columns=RUN_TABLES["forecasts"].columns)
 
 
 def drawn(made: pd.DataFrame | None = None, destination: str = "USA", **options: object) -> Figure:

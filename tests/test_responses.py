@@ -13,7 +13,7 @@ import forecast as fc
 from forecast.design.effect_priors import PLACES, experience
 from forecast.design.learned_effects import PATH_COLUMNS, REGRESSOR_COLUMNS, loadings
 from forecast.realtime.events import Scope
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
 
 ISSUED = date(2023, 1, 20)
 STEP, PASSING = PLACES["licensing_step"], PLACES["licensing_temporary"]
@@ -47,7 +47,7 @@ def test_regressors_are_the_prior_and_the_belief_in_fractions_of_volume():
     found = learned(products=["magnets"], destinations=["USA"]).regressors
     assert found.columns.tolist() == REGRESSOR_COLUMNS
     row = found[(found["kind"] == "licensing") & (found["shape"] == "step")].iloc[0]
-    known = experience(known_on(table(), events(), ISSUED), GROUPS)
+    known = experience(as_of(table(), events(), ISSUED), GROUPS)
     for what, prefix, bounds in (("prior", "prior_", "prior"), ("belief", "", "estimate")):
         mean, covariance = getattr(known, what)(("magnets", "USA"))
         half = 1.2815516 * np.sqrt(covariance[STEP, STEP])
@@ -63,7 +63,7 @@ def test_a_path_is_level_shift_and_what_is_left_of_the_temporary_change():
     assert found.columns.tolist() == PATH_COLUMNS
     path = found[found["kind"] == "licensing"].set_index("since")
     assert path.index.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    known = experience(known_on(table(), events(), ISSUED), GROUPS)
+    known = experience(as_of(table(), events(), ISSUED), GROUPS)
     mean, covariance = known.belief(("magnets", "USA"))
     places = [STEP, PASSING]
     for since in (0, 3):

@@ -14,10 +14,10 @@ import forecast as fc
 from forecast.design.effect_priors import PLACES, experience, pooled
 from forecast.ensemble.aggregates import BOUNDS, LEVELS, SCORES
 from forecast.realtime.events import known_events
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
 from forecast.scenario.events import (
     SUPPOSED_COLUMNS,
-    Supposition,
+    HypotheticalEvent,
     check_lapses,
     supposed_cells,
     supposed_events,
@@ -159,9 +159,9 @@ def test_the_response_is_that_of_the_belief_month_by_month():
     """Whole months: x'mean and x'Vx of step and temporary change; half a month is half without and half with it."""
     learned = pooled(*_learned(), rounds=1)
     key, months = ("new", "d0"), pd.period_range("2023-01", "2023-04", freq="M")
-    known = known_on(exports({"d0": steady(36)}, product="new"), events(), ISSUED)
+    known = as_of(exports({"d0": steady(36)}, product="new"), events(), ISSUED)
     event = known_events(added(LICENSING.replace("USA", "ALL"), products=("new",)), date.max)
-    one = Supposition("x", 0.5, date(2023, 2, 1), event)
+    one = HypotheticalEvent("x", 0.5, date(2023, 2, 1), event)
     found = branches(["x"], [0.5])
     mean, variance = responses([one], found, key, months, known, {}, learned)
     effects, covariance = learned.belief(key)
@@ -217,7 +217,7 @@ def test_a_lapse_takes_back_the_belief():
     """From the scheduled day on the forecast loses what the truce is believed to do; before it is the same."""
     found = scenario(lapses={"truce": 0.4}, horizon=4)
     base, branch = volumes_of(found, BASE), volumes_of(found, "truce lapses")
-    known = known_on(table(), events(), ISSUED)
+    known = as_of(table(), events(), ISSUED)
     mean, _ = experience(known, GROUPS).belief(("magnets", "USA"))
     age = (np.arange(31) + (date(2023, 3, 1) - date(2022, 6, 1)).days) / (365.25 / 12)
     expected = mean[PLACES["truce_step"]] + np.mean(0.7**age) * mean[PLACES["truce_temporary"]]

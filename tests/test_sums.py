@@ -14,12 +14,13 @@ from simulated import GROUPS, calendar, exports, steady
 from typer.testing import CliRunner, Result
 
 from forecast import cli
-from forecast.backtest.origin import Forecasts
 from forecast.backtest.run import backtest_all, forecast_all
 from forecast.ensemble.aggregates import BOUNDS, SCORES, Joint, spans, sums, volumes
 from forecast.ensemble.combination import VOLUMES
 from forecast.models.protocol import gaussian_bounds
-from forecast.tables.read import CORRELATION_COLUMNS, OMITTED_COLUMNS, SUM_COLUMNS, as_text
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 MODELS = ("naive", "seasonal_naive", "theta", "pooled", "combination")
 ISSUED = date(2024, 5, 20)
@@ -227,14 +228,14 @@ def test_the_combination_goes_together_as_its_members_do_on_average() -> None:
 def test_one_month_ahead_has_no_correlations() -> None:
     """Nothing is noted, and nothing changes, where a single month is forecast."""
     made = run(world(), horizon=1)
-    assert made.correlations.columns.tolist() == CORRELATION_COLUMNS
+    assert made.correlations.columns.tolist() == RUN_TABLES["correlations"].columns
     assert made.correlations.empty
 
 
 def test_a_run_without_its_correlations_is_refused() -> None:
     """Sums cannot be had from forecasts alone, and the message says what to do."""
     table = world()
-    made = replace(run(table), correlations=pd.DataFrame(columns=CORRELATION_COLUMNS))
+    made = replace(run(table), correlations=RUN_TABLES["correlations"].empty())
     message = "expected the correlations of a run of several months, found none: forecast it anew."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         sums(made, table, 3)

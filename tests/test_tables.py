@@ -14,20 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.plain import read_events, read_exports
+from forecast.tables.frames import as_text, packed, stacked, unpacked
 from forecast.tables.read import (
-    EVENT_COLUMNS,
-    EXPORT_COLUMNS,
     TableError,
-    as_text,
     destinations_table,
     events_table,
     exports_table,
-    packed,
     period_totals_table,
-    stacked,
-    unpacked,
     usual_release,
 )
+from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS
 
 TODAY = date(2026, 1, 15)
 KINDS = ("licensing", "truce", "ban")

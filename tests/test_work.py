@@ -11,7 +11,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import LokyBackend
 
 from forecast.backtest import parallel as work
-from forecast.backtest.parallel import ClusterError, Parcel, spread
+from forecast.backtest.parallel import Broadcast, ClusterError, spread
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -65,14 +65,14 @@ def test_the_shared_thing_is_pickled_once_and_unpickled_once_in_each_process(tmp
     assert seen(journal, "unpickled") in (1, 2)
 
 
-def kind(parcel: Parcel) -> str:
+def kind(parcel: Broadcast) -> str:
     """What a process holds the content in."""
     return type(parcel.content).__name__
 
 
 def test_processes_of_this_machine_read_one_file() -> None:
     """Joblib maps even a small content from a file, and sends its name with the pieces."""
-    parcel = Parcel(pow, 3)
+    parcel = Broadcast(pow, 3)
     assert isinstance(parcel.content, np.ndarray)
     assert set(Parallel(n_jobs=2, max_nbytes=1)(delayed(kind)(parcel) for _ in range(4))) == {"memmap"}
 
@@ -127,7 +127,7 @@ def test_a_backend_that_cannot_stream_gives_the_same() -> None:
 
 def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers of other versions of a library would be other numbers; nothing is unpickled before that is known."""
-    parcel = Parcel(pow, 3)
+    parcel = Broadcast(pow, 3)
     parcel.versions = parcel.versions | {"scipy": "0.1"}
     parcel.content = np.frombuffer(b"not a pickle", np.uint8)
     found = work._versions()["scipy"]

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts
-from forecast.tables.read import as_text
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
 
 PACKAGE = "export-forecast"
 PLAN = "plan.json"

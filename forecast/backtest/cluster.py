@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
-from forecast.backtest.parallel import ClusterError, Parcel
+from forecast.backtest.parallel import Broadcast, ClusterError
 
 BACKENDS = ("local", "dask", "ray")
 WAIT_SECONDS = 15
@@ -115,19 +115,19 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise _unreached("Ray head", address, error) from error
     try:
-        ray.util.register_serializer(Parcel, serializer=_stored_once(ray), deserializer=_fetched)
+        ray.util.register_serializer(Broadcast, serializer=_stored_once(ray), deserializer=_fetched)
         with parallel_config(Streaming()):
             yield
     finally:
-        ray.util.deregister_serializer(Parcel)
+        ray.util.deregister_serializer(Broadcast)
         ray.shutdown()
 
 
-def _stored_once(ray: Any) -> Callable[[Parcel[Any, Any, Any]], Any]:
+def _stored_once(ray: Any) -> Callable[[Broadcast[Any, Any, Any]], Any]:
     """The place of a parcel in Ray's object store, which is what goes with each piece: put there at the first."""
     stored: dict[str, Any] = {}
 
-    def place(parcel: Parcel[Any, Any, Any]) -> Any:
+    def place(parcel: Broadcast[Any, Any, Any]) -> Any:
         if parcel.name not in stored:
             stored.clear()
             stored[parcel.name] = ray.put(vars(parcel))
@@ -136,11 +136,11 @@ def _stored_once(ray: Any) -> Callable[[Parcel[Any, Any, Any]], Any]:
     return place
 
 
-def _fetched(place: Any) -> Parcel[Any, Any, Any]:
+def _fetched(place: Any) -> Broadcast[Any, Any, Any]:
     """The parcel at a place of Ray's object store, its content in memory that all processes of a machine share."""
     import ray
 
-    parcel: Parcel[Any, Any, Any] = object.__new__(Parcel)
+    parcel: Broadcast[Any, Any, Any] = object.__new__(Broadcast)
     vars(parcel).update(ray.get(place))
     return parcel
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from forecast.registry import REGISTRY
+
 SHARE = 0.02
 TASKS = 16
 LONGEST_MS = 20_000.0
@@ -28,12 +30,6 @@ DAY_MS = 0.8
 
 SERIES_MS = 0.4
 """What a series needs at an origin before any model: its regressors, and what was expected of them."""
-
-FIT_MS = {
-    "reference": {"naive": 0.1, "seasonal_naive": 0.1, "theta": 0.3, "arima": 250.0, "prophet": 17.0},
-    "compiled": {"arima": 4.0, "prophet": 0.5},
-}
-"""A fit with its forecast and its rows, by engine; what the compiled engine does not have is the reference's."""
 
 
 def series_a_task(count: int, origins: int, models: Sequence[str], engine: str = "reference") -> int:
@@ -48,8 +44,8 @@ def series_a_task(count: int, origins: int, models: Sequence[str], engine: str =
     >>> series_a_task(60, 24, ["theta"])
     3
     """
-    fits = FIT_MS["reference"] | FIT_MS[engine]
-    work = origins * (SERIES_MS + sum(fits.get(name, 0.0) for name in models))  # what is no model fails when fitted
+    fits = sum(REGISTRY[name].cost(engine) for name in models if name in REGISTRY)  # what is no model fails when fitted
+    work = origins * (SERIES_MS + fits)
     if work == 0:
         return 1
     overhead = max(TASK_MS.values()) + origins * DAY_MS

@@ -1,4 +1,4 @@
-"""Where the work runs: pieces that share nothing but one common thing, spread over processes or machines.
+"""Parallel map over independent tasks with one broadcast argument, on processes or machines.
 
 Whatever `joblib.parallel_config` selects serves, so that a library user picks a backend as in scikit-learn.
 """
@@ -32,7 +32,7 @@ class ClusterError(ValueError):
     """Why a cluster cannot be used: one sentence."""
 
 
-def spread(
+def parallel_map(
     function: Callable[[Shared, Piece], Result], shared: Shared, pieces: Sequence[Piece], jobs: int
 ) -> Iterator[tuple[int, Result]]:
     """The place of each piece and ``function(shared, piece)``, as they are done, on ``jobs`` processes.
@@ -50,7 +50,7 @@ def spread(
 
     Examples
     --------
-    >>> sorted(spread(pow, 2, [1, 2, 3], jobs=1))
+    >>> sorted(parallel_map(pow, 2, [1, 2, 3], jobs=1))
     [(0, 2), (1, 4), (2, 8)]
     """
     if jobs == 1:
@@ -60,7 +60,7 @@ def spread(
     from joblib import Parallel, delayed
     from joblib.parallel import get_active_backend
 
-    parcel = Parcel(function, shared)
+    parcel = Broadcast(function, shared)
     streams = get_active_backend()[0].supports_return_generator
     work = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")(
         delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces)
@@ -68,7 +68,7 @@ def spread(
     yield from work
 
 
-def _numbered(place: int, parcel: Parcel[Shared, Piece, Result], piece: Piece) -> tuple[int, Result]:
+def _numbered(place: int, parcel: Broadcast[Shared, Piece, Result], piece: Piece) -> tuple[int, Result]:
     return place, _on_one_thread(*parcel.opened(), piece)
 
 
@@ -79,7 +79,7 @@ def _on_one_thread(function: Callable[[Shared, Piece], Result], shared: Shared, 
         return function(shared, piece)
 
 
-class Parcel(Generic[Shared, Piece, Result]):
+class Broadcast(Generic[Shared, Piece, Result]):
     """A function and what all its calls share, pickled once here and unpickled once in each process.
 
     The bytes are an array, and the parcel says its size, which makes backends ship them apart from the pieces, once:

@@ -1,85 +1,47 @@
 """Rolling origins: forecasts made on one or many issue days, and the work spread over cores.
 
 A live forecast is a backtest with one origin: `forecast_all` makes both, and `backtest_all` only says which days, and
-adds what came.
+adds the actuals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.backtest.checkpoint import Checkpoint, table_digest
-from forecast.backtest.costs import series_a_task
-from forecast.backtest.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origins
-from forecast.backtest.parallel import spread
+from forecast.backtest.origin import RunContext, effect_expectations, forecast_origins
+from forecast.backtest.parallel import parallel_map
+from forecast.backtest.plan import (
+    Days,
+    Request,
+    Settings,
+    Task,
+    backtest_origins,
+    estimation_days,
+    issue_days,
+    plan,
+    selected_series,
+)
 from forecast.design.effect_priors import Expectation
-from forecast.ensemble.calibration import calibrated, earlier_days
-from forecast.ensemble.combination import MEMBERS, STAND_IN, combination, combined_correlations
-from forecast.models import DEFAULT_ENGINE, check_engine
-from forecast.models.protocol import SeriesKey
+from forecast.ensemble.calibration import calibrated
+from forecast.ensemble.combination import combination, combined_correlations
+from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.realtime.releases import Archive, all_series, archive, cutoffs
-from forecast.scoring.scores import Measure, Vintage, add_actuals, phases, scores, significance
-from forecast.tables.read import FAILURE_COLUMNS, SCORE_COLUMNS, packed, stacked, unpacked
-
-MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
-ORIGINS = 24
-"""How many origins a backtest has where nothing is said."""
-
+from forecast.realtime.phases import phases
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
+from forecast.scoring.scores import Vintage, add_actuals, scores
+from forecast.scoring.significance import Measure, significance
+from forecast.tables.frames import stacked
+from forecast.tables.run import Forecasts, joined
+from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS, SeriesKey
 
 Progress = Callable[[int, int], None]
-Days = Mapping[str, Sequence[date]]
-"""Issue days by product."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a run is to give: issue days by product, series, models, and whether the combination learns from the past.
-
-    To learn it needs more than is given: the members on earlier days, for every series of a product.
-    """
-
-    days: Days
-    series: Sequence[SeriesKey]
-    models: Sequence[str]
-    calibrate: bool
-
-    @property
-    def learns(self) -> bool:
-        """Whether there is a combination that learns from earlier forecasts."""
-        return self.calibrate and "combination" in self.models
-
-    def replayed(self, releases: Archive) -> tuple[Days, Sequence[SeriesKey]]:
-        """The days and series that models are fitted on."""
-        if not self.learns:
-            return self.days, self.series
-        days = {
-            product: sorted({*of_product}.union(*(earlier_days(releases[product], day) for day in of_product)))
-            for product, of_product in self.days.items()
-        }
-        return days, all_series(releases, self.days)
-
-    def kept(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a table that were asked for."""
-        wanted = {(*key, day) for key in self.series for day in self.days[key[0]]}
-        rows = zip(table["product"], table["destination"], table["issued"], strict=True)
-        return _chosen(table, np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table)))
-
-
-@dataclass(frozen=True)
-class Task:
-    """A piece of work: some series at some origins with some models. Tasks share nothing, so any order will do."""
-
-    origins: tuple[date, ...]
-    series: tuple[SeriesKey, ...]
-    models: tuple[str, ...]
 
 
 def forecast_all(
@@ -139,11 +101,12 @@ def forecast_all(
     >>> run.forecasts[["destination", "model", "cutoff", "month"]].astype(str).values.tolist()
     [['WLD', 'naive', '2025-12', '2026-01'], ['WLD', 'naive', '2025-12', '2026-02']]
     """
+    data = Data(exports, events, groups, totals)
+    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine)
     products = list(products or exports["product"].unique())
-    days = dict.fromkeys(products, _issue_days(exports, products, issued))
-    asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
-    job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
-    return _run(job, asked, learn, jobs, progress)
+    days = dict.fromkeys(products, issue_days(exports, products, issued))
+    request = Request(days, selected_series(exports, products, destinations))
+    return _run(data, settings, request, jobs, progress)
 
 
 def backtest_all(
@@ -199,14 +162,13 @@ def backtest_all(
     >>> len(run.forecasts)
     2
     """
+    data = Data(exports, events, groups, totals)
+    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine)
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
-    asked = Asked(days, selected_series(exports, products, destinations), models, calibrate)
-    job = _job(exports, events, groups, totals, asked, horizon, window, refit, seed, engine)
-    if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(exports, job, asked, refit, learn))
-    run = _run(job, asked, learn, jobs, progress, checkpoint)
-    return replace(run, forecasts=add_actuals(run.forecasts, exports, vintage))
+    request = Request(days, selected_series(exports, products, destinations))
+    run = _run(data, settings, request, jobs, progress, checkpoint)
+    return run.replaced(forecasts=add_actuals(run.forecasts, exports, vintage))
 
 
 @dataclass(frozen=True)
@@ -228,7 +190,7 @@ def compare_events(
 ) -> EventsCompared:
     """What the events added: `backtest_all` with ``options`` run twice, scored in the same slices and tested.
 
-    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.scores.significance`. Models that
+    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.significance.significance`. Models that
     take no regressors come out the same.
 
     Examples
@@ -270,202 +232,58 @@ def _with_against_without(
     return significance(both, exports, against, measure, phases(both, events, groups))
 
 
-# Days ----------------------------------------------------------------------------------------------------------------
-
-
-def _issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | Sequence[date] | None) -> list[date]:
-    first = exports.loc[exports["product"].isin(products), "released"]
-    days = [first.max()] if issued is None else [issued] if isinstance(issued, date) else sorted(set(issued))
-    if first.empty or days[0] < first.min():
-        raise ValueError(f"Nothing of {', '.join(products)} was released by {days[0]}: issue on a later day.")
-    return days
-
-
-def backtest_origins(
-    exports: pd.DataFrame,
-    products: Sequence[str],
-    destinations: Sequence[str] | None = None,
-    *,
-    last: int | None = None,
-    first: pd.Period | None = None,
-    to: pd.Period | None = None,
-) -> dict[str, list[date]]:
-    """Days by product on which its cutoff moved and the month after has an actual for one of ``destinations``.
-
-    ``first`` and ``to`` bound that month, both included, and ``last`` takes the last so many of what is left (None: 24,
-    or all where there is a bound). A product without such a day has an empty list.
-
-    Raises
-    ------
-    ValueError
-        When no product has such a day, or ``last`` is below one.
-
-    Examples
-    --------
-    >>> import forecast as fc
-    >>> days = backtest_origins(fc.read_exports(), ["rare_earth_magnets"], ["USA"], to=pd.Period("2025-05"))
-    >>> [str(day) for day in days["rare_earth_magnets"][-3:]]  # to forecast February and March, then April, then May
-    ['2025-03-20', '2025-04-20', '2025-05-20']
-    """
-    count = ORIGINS if last is None and first is None and to is None else last
-    if count is not None:
-        _positive("last", count)
-    found = {}
-    for product in products:
-        series = selected_series(exports, [product], destinations)
-        rows = exports[exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])]
-        months = {month for month in rows["month"].unique() if (first or month) <= month <= (to or month)}
-        days = [day for day, cutoff in cutoffs(exports, product).items() if cutoff + 1 in months]
-        found[product] = days[-count:] if count else days
-    if not any(found.values()):
-        raise ValueError(f"{', '.join(products)}: expected a month with figures before it, found none to forecast.")
-    return found
-
-
-def estimation_days(exports: pd.DataFrame, days: Days, refit: int) -> dict[tuple[str, date], date]:
-    """The day on which parameters held on an issue day were estimated, by product and issue day; empty for refit 1.
-
-    It is the first origin of the block of ``refit`` months (counted from January 1970) that the cutoff of the issue day
-    lies in, and depends on no other issue day.
-
-    Raises
-    ------
-    ValueError
-        When ``refit`` is below one.
-    """
-    if _positive("refit", refit) == 1:
-        return {}
-    estimated = {}
-    for product, issue_days in days.items():
-        starts = cutoffs(exports, product)
-        firsts: dict[int, date] = {}
-        for day, cutoff in starts.items():
-            firsts.setdefault(cutoff.ordinal // refit, day)
-        for issued in issue_days:
-            known = [cutoff for day, cutoff in starts.items() if day <= issued]
-            if known:
-                estimated[product, issued] = firsts[known[-1].ordinal // refit]
-    return estimated
-
-
 # Work ----------------------------------------------------------------------------------------------------------------
 
 
-def _job(
-    exports: pd.DataFrame,
-    events: pd.DataFrame,
-    groups: Members,
-    totals: pd.DataFrame | None,
-    asked: Asked,
-    horizon: int,
-    window: int | None,
-    refit: int,
-    seed: int,
-    engine: str,
-) -> Job:
-    if window is not None:
-        _positive("window", window)
-    releases = archive(exports)
-    estimated = estimation_days(exports, asked.replayed(releases)[0], refit)
-    job = Job(releases, events, groups, _positive("horizon", horizon), seed, window, estimated, totals)
-    return replace(job, engine=check_engine(engine))
-
-
 def _run(
-    job: Job,
-    asked: Asked,
-    learn: bool,
+    data: Data,
+    settings: Settings,
+    request: Request,
     jobs: int,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Forecasts:
-    """Fit all that is needed and keep what was asked for.
+    """Fit all that is needed and keep what was requested.
 
     Raises
     ------
     ValueError
         Without any series.
     """
-    if not asked.series:
+    if checkpoint is not None:
+        checkpoint.begin(*_fingerprint(data, settings, request))
+    if not request.series:
         raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
-    days, series = asked.replayed(job.releases)
-    job = replace(job, expected=expected(job, days, jobs)) if learn else job
-    tasks = plan(days, series, asked.models, job.engine)
-    return gather(job, joined(run_tasks(job, tasks, jobs, progress, checkpoint)), asked)
+    fitted = request.replayed(data.vintages, settings)
+    context = run_context(data, settings, fitted.days, jobs)
+    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
+    return gather(context, joined(run_tasks(context, tasks, jobs, progress, checkpoint)), request)
 
 
-def expected(job: Job, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
+def run_context(data: Data, settings: Settings, days: Days, jobs: int = 1) -> RunContext:
+    """What all origins on ``days`` share: parameters held since earlier days, and priors of effects."""
+    context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
+    return replace(context, expected=expected_effects(context, days, jobs)) if settings.learn else context
+
+
+def expected_effects(context: RunContext, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
     """What was expected of the effects of events on each day that a run looks at, by series."""
-    looked_at = sorted({day for of_product in days.values() for day in of_product} | set(job.estimated.values()))
-    found = dict(spread(expect, job, looked_at, jobs))
+    looked_at = sorted({day for of_product in days.values() for day in of_product} | set(context.estimated.values()))
+    found = dict(parallel_map(effect_expectations, context, looked_at, jobs))
     return {day: found[place] for place, day in enumerate(looked_at)}
 
 
-def _positive(name: str, number: int) -> int:
-    if number < 1:
-        raise ValueError(f"{name}: expected one or more, found {number}.")
-    return number
-
-
-def selected_series(
-    exports: pd.DataFrame, products: Sequence[str], destinations: Sequence[str] | None = None
-) -> list[SeriesKey]:
-    """The (product, destination) pairs of ``exports`` among ``products`` and ``destinations`` (None: all), sorted."""
-    rows = exports[exports["product"].isin(products)]
-    if destinations is not None:
-        rows = rows[rows["destination"].isin(destinations)]
-    return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
-
-
-def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE) -> list[Task]:
-    """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
-
-    The same for any number of processes, so that a run can be resumed with another number of them; how many series are
-    a handful is up to `forecast.backtest.costs`.
-    """
-    names = fitted_models(models)
-    panel = tuple(name for name in names if name in PANEL_MODELS)
-    single = tuple(name for name in names if name not in PANEL_MODELS)
-    tasks = [
-        Task(tuple(days[product]), handful, single)
-        for product, of_product in groupby(series, key=lambda key: key[0])
-        for handful in _handfuls(list(of_product), len(days[product]), single, engine)
-    ]
-    for day in sorted({day for of_product in days.values() for day in of_product}):
-        tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
-    return [task for task in tasks if task.origins and task.models]
-
-
-def fitted_models(models: Sequence[str]) -> list[str]:
-    """The models to fit where ``models`` are asked for: those, or all members of the combination where it stands alone.
-
-    Examples
-    --------
-    >>> fitted_models(["theta", "combination"]), fitted_models(["combination"])
-    (['theta'], ['theta', 'arima', 'prophet', 'pooled', 'naive'])
-    """
-    own = [name for name in models if name != "combination"]
-    return own or [*MEMBERS, STAND_IN]
-
-
-def _handfuls(
-    series: Sequence[SeriesKey], count: int, models: Sequence[str], engine: str
-) -> list[tuple[SeriesKey, ...]]:
-    size = series_a_task(len(series), count, models, engine)
-    return [tuple(series[start : start + size]) for start in range(0, len(series), size)]
-
-
 def run_tasks(
-    job: Job,
+    context: RunContext,
     tasks: Sequence[Task],
     jobs: int,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Forecasts]:
-    """The results of all tasks, `packed`, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
+    """The results of all tasks, packed, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
     done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
     left = [place for place in range(len(tasks)) if place not in done]
-    for turn, result in spread(run_task, job, [tasks[place] for place in left], jobs):
+    for turn, result in parallel_map(run_task, context, [tasks[place] for place in left], jobs):
         done[left[turn]] = result
         if checkpoint is not None:
             checkpoint.write(left[turn], result)
@@ -479,78 +297,49 @@ def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
     return {place: result for place, result in kept.items() if result is not None}
 
 
-def run_task(job: Job, task: Task) -> Forecasts:
-    """The forecasts of one task, `packed`: many of them travel, and wait for the others."""
-    found = forecast_origins(job, task.origins, task.series, task.models)
-    return replace(found, **{item.name: packed(getattr(found, item.name)) for item in fields(Forecasts)})
+def run_task(context: RunContext, task: Task) -> Forecasts:
+    """The forecasts of one task, packed: many of them travel, and wait for the others."""
+    return forecast_origins(context, task.origins, task.series, task.models).packed()
 
 
-def _fingerprint(
-    exports: pd.DataFrame, job: Job, asked: Asked, refit: int, learn: bool
-) -> tuple[dict[str, str], dict[str, object]]:
+def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict[str, str], dict[str, Any]]:
     """Digests of the tables by name, and the arguments that numbers depend on."""
-    groups = pd.DataFrame({"code": list(job.groups), "members": list(job.groups.values())})
-    tables = {"exports": table_digest(exports), "events": table_digest(job.events), "groups": table_digest(groups)}
-    if job.totals is not None:
-        tables["period_totals"] = table_digest(job.totals)
-    arguments: dict[str, object] = {"models": list(asked.models), "series": [" ".join(key) for key in asked.series]}
-    arguments |= {"horizon": job.horizon, "window": job.window, "refit": refit, "learn": learn, "seed": job.seed}
-    arguments |= {"engine": job.engine, "calibrate": asked.calibrate}
-    days = {product: [day.isoformat() for day in of_product] for product, of_product in asked.days.items()}
-    return tables, arguments | {"origins": days}
+    groups = pd.DataFrame({"code": list(data.groups), "members": list(data.groups.values())})
+    tables = {"exports": data.exports, "events": data.events, "groups": groups}
+    if data.totals is not None:
+        tables["period_totals"] = data.totals
+    digests = {name: table_digest(table) for name, table in tables.items()}
+    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down()}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
 
 
-def joined(parts: Sequence[Forecasts]) -> Forecasts:
-    """The tables of several parts, which are `packed`, one below the other."""
-    tables = {item.name: [getattr(part, item.name) for part in parts] for item in fields(Forecasts)}
-    del parts  # tables of many series are large: what is done with goes
-    return Forecasts(**{name: unpacked(tables.pop(name)) for name in [*tables]})
-
-
-def gather(job: Job, run: Forecasts, asked: Asked) -> Forecasts:
-    """The tables of a run in their final order, the combination added where it was asked for."""
-    models, combined, calibration = asked.models, run.forecasts.iloc[:0], run.calibration
-    if asked.learns:
-        combined, calibration = calibrated(run.forecasts, job.releases, job.events, job.groups, asked.days)
-    elif "combination" in models:
+def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
+    """The tables of a run in their final order, the combination added where it was requested."""
+    data, settings, models = context.data, context.settings, context.settings.models
+    combined, calibration = run.forecasts.iloc[:0], run.calibration
+    if settings.learns_from_errors:
+        combined, calibration = calibrated(run.forecasts, data.vintages, data.events, data.groups, request.days)
+    elif COMBINATION in models:
         combined = combination(run.forecasts)
-    tables = {item.name: getattr(run, item.name) for item in fields(Forecasts)}
-    tables["forecasts"] = stacked([run.forecasts, combined[run.forecasts.columns]])
-    del run
-    tables["calibration"] = calibration
-    tables = {name: asked.kept(table) for name, table in tables.items()}
-    if "combination" in models:
+    forecasts = stacked([run.forecasts, combined[run.forecasts.columns]])
+    run = run.replaced(forecasts=forecasts, calibration=calibration)
+    tables = {name: request.of(table) for name, table in run}
+    if COMBINATION in models:
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})
 
 
-ORDER = {
-    "forecasts": ["month"],
-    "effects": ["model", "regressor"],
-    "dropped": ["regressor"],
-    "failures": ["model"],
-    "correlations": ["model", "month", "other"],
-    "reference_fits": ["model"],
-    "calibration": ["month"],
-}
-"""What each table is sorted by after product, destination and issue day; forecasts by the models as asked for, last."""
-
-
 def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
-    if name in ("forecasts", "effects", "failures", "correlations"):
-        table = _chosen(table, table["model"].isin(models).to_numpy())
+    """The rows of the models requested, sorted as the schema says; forecasts in the order of the models."""
+    if "model" in table and name != "reference_fits":
+        requested = table["model"].isin(models).to_numpy()
+        table = table if requested.all() else table[requested]
     if name == "forecasts":
         table = table.iloc[np.argsort(table["model"].map(list(models).index).to_numpy(), kind="stable")]
-    return table.sort_values(["product", "destination", "issued", *ORDER[name]], kind="stable").reset_index(drop=True)
-
-
-def _chosen(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    """The rows of a table where ``rows`` says so; the table itself where it does throughout."""
-    return table if rows.all() else table[rows]
+    return table.sort_values(RUN_TABLES[name].sort, kind="stable").reset_index(drop=True)
 
 
 def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFrame:
@@ -558,4 +347,5 @@ def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFram
     cell = ["product", "destination", "issued"]
     failed = failures[cell].drop_duplicates()
     none = ~pd.MultiIndex.from_frame(failed).isin(pd.MultiIndex.from_frame(combined[cell]))
-    return failed[none].assign(model="combination", reason="No model could be fitted.")[FAILURE_COLUMNS]
+    rows = failed[none].assign(model=COMBINATION, reason="No model could be fitted.")
+    return rows[RUN_TABLES["failures"].columns]

@@ -42,12 +42,12 @@ from forecast.cli.options import (
 from forecast.cli.replay import Replay, made, past_days, redone_by_libraries, resumable
 from forecast.cli.selection import asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
-from forecast.models import DEFAULT_ENGINE
+from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.backtest.origin import Forecasts
+    from forecast.tables.run import Forecasts
 
 
 def past_months(

@@ -12,7 +12,7 @@ from forecast.cli.console import plain_refusals, progress_bar, screen, silent_li
 from forecast.cli.inputs import Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
 from forecast.cli.selection import Choice, asked
-from forecast.models import DEFAULT_ENGINE
+from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
         When no month had been forecast and come out by the day.
     """
     import forecast as fc
-    from forecast.backtest.run import backtest_origins
+    from forecast.backtest.plan import backtest_origins
 
     known = tables.exports[tables.exports["released"] <= choice.issued]
     try:
@@ -97,7 +97,7 @@ def _write(path: Path, proposed: pd.DataFrame) -> None:
     OutputError
         When the file cannot be written.
     """
-    from forecast.tables.read import as_text
+    from forecast.tables.frames import as_text
     from forecast.tables.run_folder import OutputError
 
     try:

@@ -32,13 +32,13 @@ from forecast.cli.options import (
 )
 from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
-from forecast.models import DEFAULT_ENGINE
+from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
-    from forecast.backtest.origin import Forecasts
     from forecast.backtest.run import Progress
     from forecast.ensemble.aggregates import Sums
     from forecast.report.outlook import Outlook
+    from forecast.tables.run import Forecasts
 
 
 def next_months(
@@ -161,7 +161,7 @@ def _write(
 
 def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
     """A picture of every series of which something was known, with its forecast where it has one."""
-    from forecast.backtest.run import selected_series
+    from forecast.backtest.plan import selected_series
     from forecast.report.plots import plot_forecast
 
     drawn = (tables.exports, tables.events, tables.groups, run.forecasts)

@@ -33,7 +33,7 @@ def _day(text: str) -> date:
 
 
 def _engine(text: str) -> str:
-    from forecast.models import check_engine
+    from forecast.registry import check_engine
 
     try:
         check_engine(text)

@@ -18,8 +18,8 @@ from forecast.cli.selection import Choice
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.backtest.origin import Forecasts
     from forecast.scoring.scores import Vintage
+    from forecast.tables.run import Forecasts
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def past_days(
     TableError
         When no product has one.
     """
-    from forecast.backtest.run import backtest_origins
+    from forecast.backtest.plan import backtest_origins
     from forecast.tables.read import TableError
 
     try:

@@ -32,7 +32,7 @@ from forecast.cli.options import (
 )
 from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import write_tables
-from forecast.models import DEFAULT_ENGINE
+from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd

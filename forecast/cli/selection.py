@@ -12,7 +12,7 @@ import typer
 
 from forecast.cli.inputs import Given, Tables, read
 from forecast.cli.options import SHIPPED_PRODUCT, words
-from forecast.models import DEFAULT_ENGINE
+from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def asked(
 
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:
     """What was asked for, checked against the tables; no products mean every one on file."""
-    from forecast.backtest.run import MODELS
+    from forecast.registry import MODELS
 
     on_file = sorted(tables.exports["product"].unique())
     products = known_words(products, on_file, "product") or on_file

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.backtest.origin import Forecasts
     from forecast.cli.inputs import Tables
     from forecast.ensemble.aggregates import Sums
+    from forecast.tables.run import Forecasts
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """A CSV file in ``folder`` for each table, by its name."""
-    from forecast.tables.read import as_text
+    from forecast.tables.frames import as_text
 
     for name, table in tables.items():
         as_text(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")

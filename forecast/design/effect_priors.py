@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.linalg import solve_triangular
 
 from forecast.design.regressors import (
-    FAINTEST,
+    MIN_EXPOSURE,
     Candidates,
     Design,
     bent_values,
@@ -27,10 +27,11 @@ from forecast.design.regressors import (
     series_scope,
     zero_offset,
 )
-from forecast.models.protocol import MEAN_AND_SD, SeriesKey
+from forecast.models.protocol import MEAN_AND_SD
 from forecast.realtime.events import ACTING_KINDS, SHAPES, TIGHTENING, Members, Scope
-from forecast.realtime.releases import Known
-from forecast.tables.read import records
+from forecast.realtime.releases import Snapshot
+from forecast.tables.frames import records
+from forecast.tables.schema import SeriesKey
 
 COLUMNS = tuple(f"{kind}_{shape}" for kind in ACTING_KINDS for shape in SHAPES)
 PLACES = {name: place for place, name in enumerate(COLUMNS)}
@@ -39,9 +40,9 @@ EXPORT_CONTROLS = ("licensing", "ban", "quota", "quota_removal", "suspension")
 MEAN_SD = {"step": 0.7, "temporary": 0.7, "anticipation": 0.3}
 SPREAD_SD = {"step": 0.5, "temporary": 0.7, "anticipation": 0.3}
 FIRST_SD = {shape: float(np.hypot(MEAN_SD[shape], SPREAD_SD[shape])) for shape in SHAPES}
-MILDER = 0.4
+NON_BORDER_SCALE = 0.4
 """Before any episode: standard deviations (logs) of the mean effect of a kind, which is zero on average, and of a
-product about that mean. For kinds that do not stop goods at the border both are `MILDER` times as large."""
+product about that mean. For kinds that do not stop goods at the border both are `NON_BORDER_SCALE` times as large."""
 
 SPREAD_WEIGHT = 4.0
 """Products that the stated spread is worth when known episodes revise it."""
@@ -55,7 +56,7 @@ FAMILIES = (("licensing", "ban", "quota"), ("scrutiny", "listing"), ("tariff", "
 DRIFT = 0.1
 """Variance of a month's change of level, as a share of the variance of a month about its level."""
 
-LUMPINESS = 2.0
+EARLY_SD_RATIO = 2.0
 """Standard deviation of a month early in an episode against that of a calm one: buyers come back in lumps."""
 
 NOISE_SD, NOISE_WEIGHT = 0.3, 6.0
@@ -113,7 +114,9 @@ def _sum(parts: Iterable[Evidence]) -> Evidence:
 def _stated(table: Mapping[str, float]) -> np.ndarray:
     """A stated standard deviation for each of `COLUMNS`."""
     kinds_and_shapes = [name.rsplit("_", 1) for name in COLUMNS]
-    return np.array([table[shape] * (1 if kind in EXPORT_CONTROLS else MILDER) for kind, shape in kinds_and_shapes])
+    return np.array(
+        [table[shape] * (1 if kind in EXPORT_CONTROLS else NON_BORDER_SCALE) for kind, shape in kinds_and_shapes]
+    )
 
 
 # What one series says.
@@ -200,7 +203,7 @@ def _covariance(shares: pd.DataFrame) -> np.ndarray:
     """Covariance of the months' errors, in units of the variance of a calm month."""
     step = np.arange(len(shares))
     early = [f"{kind}_temporary" for kind in TIGHTENING if f"{kind}_temporary" in shares]
-    lumps = (LUMPINESS**2 - 1) * shares[early].to_numpy().max(axis=1, initial=0.0)
+    lumps = (EARLY_SD_RATIO**2 - 1) * shares[early].to_numpy().max(axis=1, initial=0.0)
     return np.diag(1 + lumps) + DRIFT * np.minimum.outer(step, step)
 
 
@@ -337,7 +340,7 @@ def _mean_and_sd(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return np.stack([mean, np.sqrt(np.diag(covariance))])
 
 
-def experience(known: Known, groups: Members) -> Experience:
+def experience(known: Snapshot, groups: Members) -> Experience:
     """What was known on a day of the effects of events, from every series released by then."""
     sums = dict(list(known.totals.groupby(["product", "destination"])))
     none, series = known.totals.iloc[:0], {}
@@ -348,7 +351,7 @@ def experience(known: Known, groups: Members) -> Experience:
     return pooled(series, decisions(known))
 
 
-def decisions(known: Known) -> dict[str, str]:
+def decisions(known: Snapshot) -> dict[str, str]:
     """The event that acted first on each product by name: products under one decision count as one episode."""
     first: dict[str, str] = {}
     for event in sorted(known.acting, key=lambda event: event.effective):
@@ -439,12 +442,12 @@ def informed(series: Candidates, expected: Expectation, horizon: int) -> Design:
     shares, past = series.shares, len(series.y)
     values = shares.to_numpy()
     peak = dict(zip(map(str, shares), values[: past + horizon].max(axis=0), strict=True))
-    entering = np.array([peak[name] >= FAINTEST for name in peak])
-    names = [name for name in peak if peak[name] >= FAINTEST]
+    entering = np.array([peak[name] >= MIN_EXPOSURE for name in peak])
+    names = [name for name in peak if peak[name] >= MIN_EXPOSURE]
     places = [PLACES.get(name, HOLIDAY) for name in names]
     prior, belief = (np.hstack([found, ABOUT_HOLIDAYS])[:, places].T for found in (expected.prior, expected.belief))
     X = bent_values(values[:, entering], names, dict(zip(names, belief[:, 0].tolist(), strict=True)))
     table = pd.DataFrame(X, shares.index, index_of(tuple(names)))
-    dropped = tuple((name, FAINT) for name in peak if 0 < peak[name] < FAINTEST)
+    dropped = tuple((name, FAINT) for name in peak if 0 < peak[name] < MIN_EXPOSURE)
     tables = (pd.DataFrame(rows, table.columns, MEAN_AND_SD) for rows in (prior, belief))
     return Design(series, table.iloc[:past], table.iloc[past:], dropped, *tables)

@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from forecast.design.effect_priors import COLUMNS, FAMILIES, PLACES, Evidence, Experience, experience
 from forecast.design.regressors import bent, regressors, series_scope
-from forecast.models.protocol import SeriesKey
 from forecast.realtime.events import ACTING_KINDS, DECAY, SHAPES, Members, Scope, acting_events, events_by_kind
-from forecast.realtime.releases import Known, known_on
+from forecast.realtime.releases import Snapshot, as_of
+from forecast.tables.quantiles import HALF_WIDTH
+from forecast.tables.schema import SeriesKey
 
 SINCE = 6
 """Months since effect that a path reaches."""
 
 TELLING = 0.01
 """Evidence on an effect tells of it where it would narrow a prior as wide as the spread of products by a hundredth."""
-
-HALF_80 = float(ndtri(0.9))
 
 REGRESSOR_COLUMNS = [
     "product", "destination", "kind", "shape", "events", "prior", "prior_lower_80", "prior_upper_80", "learned_from",
@@ -116,7 +114,7 @@ def learned_effects(
     day = issued or released.max()
     if released.empty or day < released.min():
         raise ValueError(f"Nothing of {', '.join(selected)} was released by {day}: issue on a later day.")
-    known = known_on(exports, events, day, totals)
+    known = as_of(exports, events, day, totals)
     with threadpool_limits(1):  # so that sums are made in the same order as for a forecast
         learned = experience(known, groups)
     lessons = [
@@ -148,7 +146,7 @@ class _Lesson:
         return [kind for kind in ACTING_KINDS if kind in self.events or self.teachers[f"{kind}_step"]]
 
 
-def _lesson(learned: Experience, known: Known, groups: Members, key: SeriesKey) -> _Lesson:
+def _lesson(learned: Experience, known: Snapshot, groups: Members, key: SeriesKey) -> _Lesson:
     volumes = known.volumes[key[0]]
     scope = series_scope(*key, volumes, groups)
     acting = regressors(known.acting, scope, pd.PeriodIndex(volumes.index))
@@ -212,6 +210,6 @@ def _path_rows(lesson: _Lesson) -> Iterator[tuple[Any, ...]]:
 
 def _as_fractions(acting: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> tuple[float, float, float]:
     """Median and 80 % interval of a change of volume, of regressors at ``acting``."""
-    centre, half = acting @ mean, HALF_80 * np.sqrt(acting @ covariance @ acting)
+    centre, half = acting @ mean, HALF_WIDTH[80] * np.sqrt(acting @ covariance @ acting)
     change = np.expm1([centre, centre - half, centre + half])
     return float(change[0]), float(change[1]), float(change[2])

@@ -29,10 +29,10 @@ from forecast.realtime.events import (
 MONTHS_PER_COLUMN = 10
 """Observed months that one regressor needs while nothing is known about its effect beforehand."""
 
-FAINTEST = 0.1
+MIN_EXPOSURE = 0.1
 """A column that never reaches a tenth of a month in training says nothing about its effect."""
 
-ALIKE = 0.95
+MAX_R2 = 0.95
 """Columns whose shared variance in the observed months is above this cannot be told apart."""
 
 LEAST_BEND = 1e-4
@@ -210,7 +210,7 @@ def _rank(name: str, peak: float, peak_ahead: float) -> tuple[int, float, int, s
     Among equals: the larger share of the series, then tightenings, then the order of the vocabulary.
     """
     kind, _, shape = name.rpartition("_")
-    acting = peak_ahead > FAINTEST
+    acting = peak_ahead > MIN_EXPOSURE
     if name == NEW_YEAR:
         place = 0
     elif name.startswith("lunar_new_year"):
@@ -223,7 +223,7 @@ def _rank(name: str, peak: float, peak_ahead: float) -> tuple[int, float, int, s
 
 def _refusal(column: np.ndarray, chosen: dict[str, np.ndarray], limit: int) -> str | None:
     """Why a column stays out, given its values in the observed months and those of the columns chosen before it."""
-    if column.max(initial=0.0) < FAINTEST:
+    if column.max(initial=0.0) < MIN_EXPOSURE:
         return "no observed month on which it acted for a tenth of the days: nothing to learn its effect from"
     if len(chosen) >= limit:
         return f"one regressor too many: a series affords one per {MONTHS_PER_COLUMN} observed months"
@@ -238,7 +238,7 @@ def _twin(column: np.ndarray, chosen: dict[str, np.ndarray]) -> str | None:
     spread = column - column.mean()
     if spread @ spread < 1e-9:
         return "the level"
-    if rest @ rest > (1 - ALIKE) * (spread @ spread):
+    if rest @ rest > (1 - MAX_R2) * (spread @ spread):
         return None
     likeness = {name: abs(np.corrcoef(column, other)[0, 1]) for name, other in chosen.items()}
     return max(likeness, key=likeness.__getitem__)

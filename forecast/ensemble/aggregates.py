@@ -18,15 +18,12 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from forecast.backtest.origin import Forecasts
-from forecast.tables.read import OMITTED_COLUMNS, SUM_COLUMNS, records
+from forecast.tables.frames import records
+from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
 FORECAST = ["product", "destination", "model", "issued"]
-BOUNDS = ["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]
-LEVELS = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
-SCORES = ndtri(LEVELS)
-"""The bounds as quantiles of a standard normal distribution."""
-
 DOUBLINGS = 12
 """Paths are two to this power."""
 
@@ -93,7 +90,7 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
                 omitted.append((*key, start, end, _reason(missing)))
             else:
                 found.append((*key, cutoff, start, end, *joint.total(start, end)))
-    table = pd.DataFrame(found, columns=[*FORECAST, "cutoff", "start", "end", *BOUNDS])[SUM_COLUMNS]
+    table = pd.DataFrame(found, columns=[*FORECAST, "cutoff", "start", "end", *VOLUME_QUANTILES])[SUM_COLUMNS]
     if "actual_t" in run.forecasts:
         table = _with_actuals(table, exports)
     return Sums(table, pd.DataFrame(omitted, columns=OMITTED_COLUMNS))
@@ -129,7 +126,7 @@ class Joint:
     months
         The months forecast.
     bounds
-        An array (month, bound) in tonnes, columns `BOUNDS`.
+        An array (month, bound) in tonnes, columns `VOLUME_QUANTILES`.
     correlation
         That of the errors between the months; None where nothing is known of it.
     known
@@ -147,13 +144,13 @@ class Joint:
         return [month for month in _months(start, end) if month not in there]
 
     def total(self, start: pd.Period, end: pd.Period) -> np.ndarray:
-        """The bounds of the sum from ``start`` to ``end`` in tonnes, in the order of `BOUNDS`; no month is missing."""
+        """The bounds of the sum from ``start`` to ``end`` in tonnes, in the order of `VOLUME_QUANTILES`; no month is missing."""
         summed = (self.months >= start) & (self.months <= end)
         before = float(self.known.loc[start : min(end, self.months[0] - 1)].sum())
         if summed.sum() == 1:
             own: np.ndarray = before + self.bounds[summed][0]
             return own
-        total: np.ndarray = before + np.quantile(self.paths[:, summed].sum(axis=1), LEVELS, method="hazen")
+        total: np.ndarray = before + np.quantile(self.paths[:, summed].sum(axis=1), PROBABILITIES, method="hazen")
         return total
 
     @cached_property
@@ -167,7 +164,7 @@ class Joint:
 
 
 def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Volumes at normal ``scores`` of a month whose ``bounds`` (`BOUNDS`, tonnes) are known: the bounds at `SCORES`.
+    """Volumes at normal ``scores`` of a month whose ``bounds`` (`VOLUME_QUANTILES`, tonnes) are known: the bounds at `NORMAL_SCORES`.
 
     Between two bounds the log is linear in the score, and so it goes on beyond the outer ones. Where the lower of two
     is zero there is no log, and the volume is linear, never below zero.
@@ -175,13 +172,13 @@ def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> bounds = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    >>> volumes(SCORES, bounds).round(6).tolist()
+    >>> volumes(NORMAL_SCORES, bounds).round(6).tolist()
     [1.0, 2.0, 4.0, 8.0, 16.0]
-    >>> volumes(SCORES[3:4] / 2, bounds).round(6).tolist()  # half way from the median to upper_80, in logs
+    >>> volumes(NORMAL_SCORES[3:4] / 2, bounds).round(6).tolist()  # half way from the median to upper_80, in logs
     [5.656854]
     """
-    place = np.clip(np.searchsorted(SCORES, scores) - 1, 0, len(SCORES) - 2)
-    way = (scores - SCORES[place]) / (SCORES[place + 1] - SCORES[place])
+    place = np.clip(np.searchsorted(NORMAL_SCORES, scores) - 1, 0, len(NORMAL_SCORES) - 2)
+    way = (scores - NORMAL_SCORES[place]) / (NORMAL_SCORES[place + 1] - NORMAL_SCORES[place])
     low, high = bounds[place], bounds[place + 1]
     positive = low > 0
     logs = np.log(np.where(positive, high, 1) / np.where(positive, low, 1))
@@ -216,12 +213,12 @@ def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tup
         product, destination, _, issued = cast(tuple[str, str, str, date], key)
         own = own.sort_values("month")
         months = pd.PeriodIndex(own["month"])
-        correlation = _matrix(months, pairs[key]) if key in pairs else None
-        joint = Joint(months, own[BOUNDS].to_numpy(), correlation, known[issued][product, destination])
+        correlation = correlation_matrix(months, pairs[key]) if key in pairs else None
+        joint = Joint(months, own[list(VOLUME_QUANTILES)].to_numpy(), correlation, known[issued][product, destination])
         yield key, own["cutoff"].iloc[0], joint
 
 
-def _matrix(months: pd.PeriodIndex, pairs: pd.DataFrame) -> np.ndarray | None:
+def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame) -> np.ndarray | None:
     """The correlation matrix of ``months``; None where a pair of them is missing."""
     one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
     both = (one >= 0) & (other >= 0)

@@ -13,42 +13,35 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.combination import (
-    CELL,
-    MEMBERS,
-    VOLUMES,
-    Cells,
-    as_rows,
-    laid_out,
-    precision_weights,
-    weighted_median,
-)
+from forecast.ensemble.combination import CELL, Cells, as_rows, laid_out, precision_weights, weighted_median
 from forecast.ensemble.conformal import (
     ENOUGH,
-    carried,
+    bias_persistence,
     conformal_factors,
     log_errors,
-    repeated,
-    stretched,
+    persistent_error,
+    rescale_intervals,
 )
-from forecast.models.protocol import LEVELS
 from forecast.realtime.events import Members
-from forecast.realtime.releases import Archive, Releases
-from forecast.scoring.scores import PHASES, phases
-from forecast.tables.read import CALIBRATION_COLUMNS, stacked
+from forecast.realtime.phases import PHASES, phases
+from forecast.realtime.releases import Vintages, VintagesByProduct
+from forecast.registry import MEMBERS
+from forecast.tables.frames import stacked
+from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
+from forecast.tables.schema import RUN_TABLES
 
 EARLIER = 24
 """Origins before a day whose forecasts it learns from."""
 
 
-def earlier_days(releases: Releases, issued: date) -> list[date]:
+def earlier_days(releases: Vintages, issued: date) -> list[date]:
     """The last `EARLIER` origins of a product before a day, in order."""
     return [day for day in releases.cutoffs() if day < issued][-EARLIER:]
 
 
 def calibrated(
     forecasts: pd.DataFrame,
-    releases: Archive,
+    releases: VintagesByProduct,
     events: pd.DataFrame,
     groups: Members,
     days: Mapping[str, Sequence[date]],
@@ -56,7 +49,7 @@ def calibrated(
     """Rows of model ``combination`` on each of ``days`` (issue days by product), and how each came about.
 
     ``forecasts`` holds the members' rows of those days and of the `earlier_days` of each, of all series of the product.
-    The second table has the columns `forecast.tables.read.CALIBRATION_COLUMNS`.
+    The second table has the columns `forecast.tables.read.RUN_TABLES["calibration"].columns`.
     """
     parts = [
         _on_day(learned, issued)
@@ -73,17 +66,17 @@ def calibrated(
 
 def _nothing(keys: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both tables without rows."""
-    return as_rows(keys.iloc[:0], np.empty((0, len(VOLUMES)))), pd.DataFrame(columns=CALIBRATION_COLUMNS)
+    return as_rows(keys.iloc[:0], np.empty((0, len(VOLUME_QUANTILES)))), RUN_TABLES["calibration"].empty()
 
 
 @dataclass(frozen=True)
 class _Replay:
     """The members' forecasts of one product on all days at hand, a row a cell.
 
-    ``phase`` is that of the calendar (`forecast.scoring.scores.phases`), ``series`` is the place of its destination.
+    ``phase`` is that of the calendar (`forecast.realtime.phases.phases`), ``series`` is the place of its destination.
     """
 
-    releases: Releases
+    releases: Vintages
     cells: Cells
     phase: np.ndarray
     series: np.ndarray
@@ -94,7 +87,7 @@ class _Replay:
         return np.asarray(self.phase == "calm")
 
     @classmethod
-    def of(cls, forecasts: pd.DataFrame, releases: Releases, events: pd.DataFrame, groups: Members) -> _Replay:
+    def of(cls, forecasts: pd.DataFrame, releases: Vintages, events: pd.DataFrame, groups: Members) -> _Replay:
         cells = laid_out(forecasts)
         phase = phases(cells.keys, events, groups).astype(str).to_numpy(dtype=object)
         return cls(releases, cells, phase, pd.factorize(cells.keys["destination"])[0])
@@ -129,16 +122,16 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     volumes = volumes * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)
     keys = here.cells.keys[today].reset_index(drop=True)
-    rows = as_rows(keys, stretched(volumes[today], *factors[today].T))
+    rows = as_rows(keys, rescale_intervals(volumes[today], *factors[today].T))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
     learned |= {f"factor_{level}": factors[today, at] for at, level in enumerate(LEVELS)}
     notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
-    return rows, notes[CALIBRATION_COLUMNS]
+    return rows, notes[RUN_TABLES["calibration"].columns]
 
 
-def _actuals(keys: pd.DataFrame, releases: Releases, issued: date) -> np.ndarray:
+def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray:
     """What came of each cell, as known on a day; NaN where it was not out."""
-    known = releases.known_on(issued)
+    known = releases.as_of(issued)
     if known is None:
         return np.full(len(keys), np.nan)
     row = keys["month"].array.asi8 - known.index[0].ordinal
@@ -154,8 +147,8 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     A model without any forecast has none; cells that a model lacks teach nothing.
     """
     members = len(MEMBERS)
-    errors = log_errors(actual[:, None], here.cells.volumes[:, :members, 0])
-    there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, 0]).any(axis=0))
+    errors = log_errors(actual[:, None], here.cells.volumes[:, :members, MEDIAN])
+    there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
     for kind in (here.calm, ~here.calm):
@@ -172,14 +165,14 @@ def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.n
 
     Forecasts of one series on one day count as one, by their mean error; where an event explains one, none is repeated.
     """
-    error = np.where(here.calm, log_errors(actual, volumes[:, 0]), np.nan)
+    error = np.where(here.calm, log_errors(actual, volumes[:, MEDIAN]), np.nan)
     cell, shape = (here.series, origin), (int(here.series.max()) + 1, last + 1)
     total, count = np.zeros(shape), np.zeros(shape)
     np.add.at(total, cell, error)
     np.add.at(count, cell, 1.0)
     errors = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last]
-    before = repeated(errors)
-    shift = before * carried(errors, before[:, :last])
+    before = persistent_error(errors)
+    shift = before * bias_persistence(errors, before[:, :last])
     return np.asarray(np.where(here.calm, shift[cell], 0.0))
 
 

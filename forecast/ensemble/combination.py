@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from forecast.tables.read import CORRELATION_COLUMNS
+from forecast.registry import COMBINATION, MEMBERS, STAND_IN
+from forecast.tables.quantiles import MEDIAN, VOLUME_QUANTILES
+from forecast.tables.schema import RUN_TABLES
 
-MEMBERS = ("theta", "arima", "prophet", "pooled")
-STAND_IN = "naive"
-"""Used alone where no member could be fitted."""
-
-VOLUMES = ["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"]
 PAIR = ["product", "destination", "issued", "month", "other"]
 CELL = ["product", "destination", "issued", "cutoff", "month", "horizon", "last_known"]
 
@@ -27,8 +24,8 @@ SHRINKAGE = 24.0
 class Cells:
     """Forecasts of several models by cell.
 
-    ``keys`` has a row per cell (columns `CELL`), ``volumes`` tonnes of shape (cells, models, 5) in the order of
-    `VOLUMES`: the members, then the stand-in. NaN where a model has none, and for a stand-in that is not needed.
+    ``keys`` has a row per cell (columns `CELL`), ``volumes`` tonnes of shape (cells, models, quantiles) along
+    `VOLUME_QUANTILES`: the members, then the stand-in. NaN where a model has none, and for a stand-in that is not needed.
     """
 
     keys: pd.DataFrame
@@ -44,9 +41,9 @@ def laid_out(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> Cells
     rows = forecasts[forecasts["model"].isin(models)]
     cell = rows.groupby(CELL, sort=False).ngroup().to_numpy()
     keys = rows[CELL].iloc[np.unique(cell, return_index=True)[1]].reset_index(drop=True)
-    volumes = np.full((len(keys), len(models), len(VOLUMES)), np.nan)
-    volumes[cell, rows["model"].map(models).to_numpy(dtype=int)] = rows[VOLUMES].to_numpy(dtype=float)
-    volumes[np.isfinite(volumes[:, :-1, 0]).any(axis=1), -1] = np.nan
+    volumes = np.full((len(keys), len(models), len(VOLUME_QUANTILES)), np.nan)
+    volumes[cell, rows["model"].map(models).to_numpy(dtype=int)] = rows[list(VOLUME_QUANTILES)].to_numpy(dtype=float)
+    volumes[np.isfinite(volumes[:, :-1, MEDIAN]).any(axis=1), -1] = np.nan
     return Cells(keys, volumes)
 
 
@@ -74,12 +71,12 @@ def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd
 
 
 def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
-    """Rows of model ``combination`` in the forecasts format, of cells and their ``volumes`` (cells, 5)."""
-    return keys.assign(model="combination", **dict(zip(VOLUMES, volumes.T, strict=True)))
+    """Rows of model ``combination`` in the forecasts format, of cells and their ``volumes`` (cells, quantiles)."""
+    return keys.assign(model=COMBINATION, **dict(zip(VOLUME_QUANTILES, volumes.T, strict=True)))
 
 
 def weighted_median(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted median in logs over the models of each cell: tonnes of shape (cells, 5), zero allowed.
+    """The weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
     among the models that a cell has. Each model stands in the middle of its weight, and between two neighbours the
@@ -139,7 +136,7 @@ def precision_weights(errors: np.ndarray) -> np.ndarray:
 def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
     """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
 
-    ``correlations`` has the columns `forecast.tables.read.CORRELATION_COLUMNS`. The mean of correlation matrices is one. A
+    ``correlations`` has the columns `forecast.tables.read.RUN_TABLES["correlations"].columns`. The mean of correlation matrices is one. A
     pair without a member takes that of the naive model, as `combination` does. It is an approximation: a median of
     forecasts has no joint distribution of its own.
 
@@ -157,5 +154,5 @@ def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = M
     if rows.empty:
         return rows
     means = rows.groupby(PAIR, sort=False)["correlation"].mean()
-    combined: pd.DataFrame = means.reset_index().assign(model="combination")[CORRELATION_COLUMNS]
+    combined: pd.DataFrame = means.reset_index().assign(model=COMBINATION)[RUN_TABLES["correlations"].columns]
     return combined

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.models.protocol import LEVELS
+from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
 
 ENOUGH = 40
 """Earlier cells that a factor needs; with fewer the models' own interval stands."""
@@ -51,7 +51,7 @@ def log_errors(actual: np.ndarray, volume: np.ndarray, cap: float = CAP) -> np.n
 # Medians ------------------------------------------------------------------------------------------------------------
 
 
-def repeated(errors: np.ndarray) -> np.ndarray:
+def persistent_error(errors: np.ndarray) -> np.ndarray:
     """The mean error of the `REPEATS` forecasts before each one where all have one sign, else zero.
 
     ``errors`` has shape (series, origins), NaN where unknown or where an event explains it; the result has one origin
@@ -71,10 +71,10 @@ def repeated(errors: np.ndarray) -> np.ndarray:
     return mean
 
 
-def carried(errors: np.ndarray, before: np.ndarray) -> float:
+def bias_persistence(errors: np.ndarray, before: np.ndarray) -> float:
     """The share of repeated errors that the next forecast had too: least squares through zero, shrunk to none.
 
-    Both of shape (series, origins); where ``before``, of `repeated`, is zero, nothing is learned.
+    Both of shape (series, origins); where ``before``, of `persistent_error`, is zero, nothing is learned.
     """
     seen = np.isfinite(errors) & (before != 0)
     squares = float((before[seen] ** 2).sum())
@@ -103,7 +103,7 @@ class Factors:
 def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarray, count: int) -> Factors | None:
     """The factors by which earlier intervals would have held at their level; None with fewer than `ENOUGH` cells.
 
-    ``actual`` tonnes, ``volumes`` median and bounds (cells, 5), ``series`` the place of each cell's series among
+    ``actual`` tonnes, ``volumes`` median and bounds (cells, quantiles), ``series`` the place of each cell's series among
     ``count``. Cells are pooled over series, each series having a scale of its own, shrunk to one.
 
     References
@@ -114,17 +114,17 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarra
     --------
     Forecasts of 100 (80 to 125) of which half of the actuals fell on 156.25 ask for bounds twice as far away, in logs:
 
-    >>> cell = np.array([100.0, 80.0, 125.0, 64.0, 156.25])
+    >>> cell = np.array([64.0, 80.0, 100.0, 125.0, 156.25])
     >>> found = conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1)), np.zeros(60, dtype=int), 1)
     >>> round(found.by_level[80], 6), round(found.by_level[95], 6)
     (2.0, 1.0)
     """
-    known = np.isfinite(actual) & (volumes[:, 0] > 0)
+    known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
     if known.sum() < ENOUGH:
         return None
     by_level, scale = {}, {}
-    for place, level in enumerate(LEVELS):
-        distance = distances(actual[known], volumes[known], place)
+    for level in LEVELS:
+        distance = distances(actual[known], volumes[known], level)
         scale[level] = _scales(distance, series[known], count)
         by_level[level] = conformal_quantile(distance / scale[level][series[known]], level / 100)
     return Factors(by_level, scale)
@@ -133,16 +133,16 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarra
 def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:
     """How far each actual fell from the median, in logs, as a multiple of how far the bound on its side lies.
 
-    ``level`` is the place in `LEVELS`.
+    ``volumes`` along `forecast.tables.quantiles.VOLUME_QUANTILES`, ``level`` one of `LEVELS`.
 
     Examples
     --------
-    >>> distances(np.array([25.0]), np.array([[100.0, 50.0, 200.0]]), 0).round(6).tolist()
+    >>> distances(np.array([25.0]), np.array([[40.0, 50.0, 100.0, 200.0, 250.0]]), 80).round(6).tolist()
     [2.0]
     """
-    off = log_errors(actual, volumes[:, 0], FURTHEST)
-    bound = np.where(off < 0, volumes[:, 1 + 2 * level], volumes[:, 2 + 2 * level])
-    return np.asarray(np.abs(off) / np.maximum(np.abs(log_errors(bound, volumes[:, 0], FURTHEST)), 1e-6))
+    off = log_errors(actual, volumes[:, MEDIAN], FURTHEST)
+    bound = np.where(off < 0, volumes[:, LOWER[level]], volumes[:, UPPER[level]])
+    return np.asarray(np.abs(off) / np.maximum(np.abs(log_errors(bound, volumes[:, MEDIAN], FURTHEST)), 1e-6))
 
 
 def _scales(distance: np.ndarray, series: np.ndarray, count: int) -> np.ndarray:
@@ -167,20 +167,20 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[min(place, len(scores) - 1)])
 
 
-def stretched(volumes: np.ndarray, factor_80: np.ndarray, factor_95: np.ndarray) -> np.ndarray:
-    """``volumes`` (cells, 5) with the bounds so many times further from the median in logs; levels stay nested.
+def rescale_intervals(volumes: np.ndarray, factor_80: np.ndarray, factor_95: np.ndarray) -> np.ndarray:
+    """``volumes`` (cells, quantiles) with the bounds so many times further from the median in logs; levels stay nested.
 
     Examples
     --------
-    >>> cell = np.array([[100.0, 50.0, 200.0, 40.0, 300.0]])
-    >>> stretched(cell, np.array([2.0]), np.array([1.0])).round(6).tolist()
-    [[100.0, 25.0, 400.0, 25.0, 400.0]]
+    >>> cell = np.array([[40.0, 50.0, 100.0, 200.0, 300.0]])
+    >>> rescale_intervals(cell, np.array([2.0]), np.array([1.0])).round(6).tolist()
+    [[25.0, 25.0, 100.0, 400.0, 400.0]]
     """
-    found, median = volumes.copy(), volumes[:, 0]
-    for columns, factor in (((1, 2), factor_80), ((3, 4), factor_95)):
-        for column in columns:
-            ratio = np.divide(volumes[:, column], median, out=np.ones(len(median)), where=median > 0)
-            found[:, column] = np.where(median > 0, median * ratio**factor, volumes[:, column])
-    found[:, 3] = np.minimum(found[:, 3], found[:, 1])
-    found[:, 4] = np.maximum(found[:, 4], found[:, 2])
+    found, median = volumes.copy(), volumes[:, MEDIAN]
+    for level, factor in zip(LEVELS, (factor_80, factor_95), strict=True):
+        for place in (LOWER[level], UPPER[level]):
+            ratio = np.divide(volumes[:, place], median, out=np.ones(len(median)), where=median > 0)
+            found[:, place] = np.where(median > 0, median * ratio**factor, volumes[:, place])
+    found[:, LOWER[95]] = np.minimum(found[:, LOWER[95]], found[:, LOWER[80]])
+    found[:, UPPER[95]] = np.maximum(found[:, UPPER[95]], found[:, UPPER[80]])
     return found

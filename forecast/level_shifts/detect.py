@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtr
 
-from forecast.level_shifts.errors import MONTHS_COMPARED, Expected, Surprises
-from forecast.models.protocol import SeriesKey
-from forecast.scoring.scores import MONTHS_AFTER
+from forecast.level_shifts.errors import MONTHS_COMPARED, ForecastErrors, ForecastPath
+from forecast.realtime.phases import MONTHS_AFTER
+from forecast.tables.schema import SeriesKey
 
 MONTHS_A_YEAR = 12
 
@@ -32,7 +32,7 @@ Released = Mapping[tuple[str, str, pd.Period], date]
 
 
 @dataclass(frozen=True)
-class Rule:
+class DetectionRule:
     """What makes a change of level a finding.
 
     Attributes
@@ -67,7 +67,7 @@ class Rule:
         """
         return self.false_a_year / MONTHS_A_YEAR / max(series, self.series_a_false)
 
-    def length(self, path: Expected) -> int:
+    def length(self, path: ForecastPath) -> int:
         """Months that a change from the first month of ``path`` on has lasted, 0 where there is none.
 
         It ends before a month without a figure, or with an explanation.
@@ -79,7 +79,7 @@ class Rule:
             length += 1
         return length
 
-    def returns(self, path: Expected, former: Sequence[Expected]) -> bool:
+    def returns(self, path: ForecastPath, former: Sequence[ForecastPath]) -> bool:
         """Whether the first months of ``path`` only return to what was expected earlier, at any of the origins before.
 
         After an odd month all that is normal looks like a change.
@@ -117,7 +117,7 @@ class Rule:
         weighed = len(seen) * own**2 + self.prior_months * believed**2
         return float(np.sqrt(weighed / (len(seen) + self.prior_months)))
 
-    def p_value(self, path: Expected, count: int, scale: float) -> float:
+    def p_value(self, path: ForecastPath, count: int, scale: float) -> float:
         """Two-sided, of the sum of the first ``count`` logs, where intervals are off by the factor ``scale``."""
         statistic = path.logs[:count].sum() / (scale * path.spread(count))
         return float(2 * stdtr(self.prior_months, -abs(statistic)))
@@ -127,7 +127,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Onset:
+class CandidateShift:
     """A month in which a change may have begun.
 
     Attributes
@@ -144,7 +144,7 @@ class Onset:
         The p-value up to which the change is a finding.
     """
 
-    path: Expected
+    path: ForecastPath
     length: int
     scale: float
     p_values: Mapping[int, float]
@@ -161,7 +161,7 @@ class Onset:
         return min((count for count, p_value in self.p_values.items() if p_value <= self.limit), default=0)
 
 
-def onsets(series: Sequence[Surprises], rule: Rule) -> dict[SeriesKey, list[Onset]]:
+def onsets(series: Sequence[ForecastErrors], rule: DetectionRule) -> dict[SeriesKey, list[CandidateShift]]:
     """Every month of every series that came out, tested as the first of a change."""
     counts = Counter(path.first for one in series for path in one.expected if path.clear[0])
     limits = {month: rule.limit(count) for month, count in counts.items()}
@@ -171,13 +171,15 @@ def onsets(series: Sequence[Surprises], rule: Rule) -> dict[SeriesKey, list[Onse
     return {one.key: _onsets(one, panels[one.key[0]], limits, rule) for one in series}
 
 
-def _errors(series: Sequence[Surprises]) -> pd.DataFrame:
+def _errors(series: Sequence[ForecastErrors]) -> pd.DataFrame:
     """Standardised errors of all months of several series, by month."""
     rows = [(path.first.ordinal, path.surprise) for one in series for path in one.expected]
     return pd.DataFrame(rows, columns=["month", "error"]).sort_values("month", ignore_index=True)
 
 
-def _onsets(one: Surprises, panel: pd.DataFrame, limits: Mapping[pd.Period, float], rule: Rule) -> list[Onset]:
+def _onsets(
+    one: ForecastErrors, panel: pd.DataFrame, limits: Mapping[pd.Period, float], rule: DetectionRule
+) -> list[CandidateShift]:
     """The months of one series. Its spread before each is drawn to that of its product, and that to the intervals'."""
     own = np.array([path.surprise for path in one.expected])
     months, errors = panel["month"].to_numpy(), panel["error"].to_numpy()
@@ -188,7 +190,7 @@ def _onsets(one: Surprises, panel: pd.DataFrame, limits: Mapping[pd.Period, floa
         if length and rule.returns(path, one.expected[max(place - MONTHS_COMPARED, 0) : place]):
             length = 0
         p_values = {count: rule.p_value(path, count, scale) for count in rule.evidence if count <= length}
-        found.append(Onset(path, length, scale, p_values, limits.get(path.first, 0.0)))
+        found.append(CandidateShift(path, length, scale, p_values, limits.get(path.first, 0.0)))
     return found
 
 
@@ -241,7 +243,7 @@ class Change:
         return self.gap_t > 0
 
 
-def changes(key: SeriesKey, tested: Sequence[Onset], released: Released) -> list[Change]:
+def changes(key: SeriesKey, tested: Sequence[CandidateShift], released: Released) -> list[Change]:
     """The changes of a series in order of time, so that later figures do not take back what was found.
 
     While one lasts none begins, and its end explains what goes the other way in the three months after.
@@ -254,12 +256,12 @@ def changes(key: SeriesKey, tested: Sequence[Onset], released: Released) -> list
     return found
 
 
-def _returns(former: Change, path: Expected) -> bool:
+def _returns(former: Change, path: ForecastPath) -> bool:
     """Whether what begins with ``path`` is only the end of a change."""
     return path.first <= former.last + MONTHS_AFTER and (path.logs[0] > 0) != former.rises
 
 
-def _change(key: SeriesKey, onset: Onset, released: Released) -> Change:
+def _change(key: SeriesKey, onset: CandidateShift, released: Released) -> Change:
     path, count = onset.path, onset.length
     over = count < len(path.months) and bool(path.clear[count])
     return Change(

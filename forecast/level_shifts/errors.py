@@ -11,28 +11,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from forecast.backtest.origin import Forecasts
-from forecast.design.regressors import FAINTEST, series_scope, zero_offset
-from forecast.models.protocol import SeriesKey
+from forecast.design.regressors import MIN_EXPOSURE, series_scope, zero_offset
 from forecast.realtime.days import days_of
 from forecast.realtime.events import ACTING_KINDS, EASING, SHAPES, Members, Scope, acts_on, daily_shape
-from forecast.realtime.releases import Known
-from forecast.scoring.scores import MONTHS_AFTER
-from forecast.tables.read import records
+from forecast.realtime.phases import MONTHS_AFTER
+from forecast.realtime.releases import Snapshot
+from forecast.tables.frames import records
+from forecast.tables.quantiles import HALF_WIDTH
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import SeriesKey
 
 MONTHS_COMPARED = 6
 """Months ahead that an origin's forecasts are compared with what came."""
-
-HALF_80 = float(ndtri(0.9))
-"""Half the width of a normal 80 % interval in standard deviations."""
 
 LEAST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
-class Expected:
+class ForecastPath:
     """What one origin expected from a month on, of which it is the last to have been forecast before it came out.
 
     Attributes
@@ -92,7 +89,7 @@ class Expected:
         deviations = self.deviations[:count]
         return float(np.sqrt(deviations @ self.correlation[:count, :count] @ deviations))
 
-    def since(self, place: int) -> Expected:
+    def since(self, place: int) -> ForecastPath:
         """The same from a later month on."""
         names = ("months", "actual", "median", "logs", "above", "below", "less", "more")
         later = {name: getattr(self, name)[place:] for name in names}
@@ -100,14 +97,14 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Surprises:
+class ForecastErrors:
     """One series: what was expected from each month on that came out, in order."""
 
     key: SeriesKey
-    expected: tuple[Expected, ...]
+    expected: tuple[ForecastPath, ...]
 
 
-def surprises(run: Forecasts, known: Known, groups: Members, model: str) -> list[Surprises]:
+def surprises(run: Forecasts, known: Snapshot, groups: Members, model: str) -> list[ForecastErrors]:
     """Every series that ``model`` forecast in a backtest of `MONTHS_COMPARED` months, sorted.
 
     ``known`` is what was known on the day whose knowledge is used: its calendar explains, its zeros set the offset.
@@ -125,22 +122,24 @@ def surprises(run: Forecasts, known: Known, groups: Members, model: str) -> list
             _expected(of_day, offset, correlations.get((product, destination, issued)), acting)
             for issued, of_day in own.groupby("issued")
         ]
-        found.append(Surprises((product, destination), _from_each_month(origins)))
+        found.append(ForecastErrors((product, destination), _from_each_month(origins)))
     return found
 
 
-def _expected(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, acting: Acting) -> Expected:
+def _expected(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, acting: Acting) -> ForecastPath:
     """What one origin expected of all its months."""
     rows = rows.sort_values("month")
     months = pd.PeriodIndex(rows["month"])
     actual, median, lower, upper = rows[["actual_t", "volume_t", "lower_80", "upper_80"]].to_numpy(dtype=float).T
     came, middle, low, high = (np.log(volume_t + offset) for volume_t in (actual, median, lower, upper))
-    above, below = (np.maximum(half / HALF_80, LEAST_DEVIATION) for half in (high - middle, middle - low))
+    above, below = (np.maximum(half / HALF_WIDTH[80], LEAST_DEVIATION) for half in (high - middle, middle - low))
     explained = acting.explains(rows["last_known"].iloc[0], months)
-    return Expected(months, actual, median, came - middle, above, below, _matrix(months, pairs), *explained)
+    return ForecastPath(
+        months, actual, median, came - middle, above, below, correlation_matrix(months, pairs), *explained
+    )
 
 
-def _matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
+def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
     """The correlations of ``months``; none without rows for them."""
     matrix = np.eye(len(months))
     if pairs is not None:
@@ -150,9 +149,9 @@ def _matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
     return matrix
 
 
-def _from_each_month(origins: Iterable[Expected]) -> tuple[Expected, ...]:
+def _from_each_month(origins: Iterable[ForecastPath]) -> tuple[ForecastPath, ...]:
     """From every month on that came out: what the last of ``origins``, given in order, to forecast it expected."""
-    latest: dict[pd.Period, Expected] = {}
+    latest: dict[pd.Period, ForecastPath] = {}
     for origin in origins:
         for place, month in enumerate(origin.months):
             latest[month] = origin.since(place)
@@ -205,6 +204,6 @@ class Acting:
         pushes = [step[:, at] - step[:, at - lag] for lag in range(1, MONTHS_AFTER + 2)]
         pushes += [step[:, at] - step[:, start], passing[:, at] - passing[:, start]]
         push = self.direction * np.array(pushes)
-        noticed = (notice[:, at] >= FAINTEST).any(axis=0)
-        less, more = ((sign * push >= FAINTEST).any(axis=(0, 1)) for sign in (-1, 1))
+        noticed = (notice[:, at] >= MIN_EXPOSURE).any(axis=0)
+        less, more = ((sign * push >= MIN_EXPOSURE).any(axis=(0, 1)) for sign in (-1, 1))
         return less | noticed, more | noticed

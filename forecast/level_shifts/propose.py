@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts
-from forecast.backtest.run import ORIGINS, Progress, backtest_all
-from forecast.level_shifts.detect import Change, Onset, Rule, changes, first_releases, onsets
-from forecast.level_shifts.errors import HALF_80, MONTHS_COMPARED, surprises
-from forecast.models import DEFAULT_ENGINE
-from forecast.models.protocol import SeriesKey
+from forecast.backtest.plan import ORIGINS
+from forecast.backtest.run import Progress, backtest_all
+from forecast.level_shifts.detect import CandidateShift, Change, DetectionRule, changes, first_releases, onsets
+from forecast.level_shifts.errors import MONTHS_COMPARED, surprises
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on, parts_of
-from forecast.realtime.releases import Known, known_on
-from forecast.tables.read import EVENT_COLUMNS, records
+from forecast.realtime.releases import Snapshot, as_of
+from forecast.registry import DEFAULT_ENGINE
+from forecast.tables.frames import records
+from forecast.tables.quantiles import HALF_WIDTH
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import EVENT_COLUMNS, SeriesKey
 
 NEARLY_ALL = 0.8
 """Share of the destinations tested that must change together to be called all of them."""
@@ -29,7 +31,7 @@ FEWEST_FOR_ALL = 5
 MEASURED_COLUMNS = ["first", "last", "months", "size", "lower", "upper", "p_value", "shown", "without_effect"]
 TESTED_COLUMNS = ["product", "destination", "month", "p_value", "limit", "explained"]
 
-RULE = Rule()
+RULE = DetectionRule()
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,13 @@ def proposals_of(
     groups: Members,
     issued: date,
     model: str = "combination",
-    rule: Rule = RULE,
+    rule: DetectionRule = RULE,
 ) -> Proposals:
     """What a backtest of `MONTHS_COMPARED` months ahead shows of ``model``, with what was known on ``issued``.
 
     ``exports`` holds what was released by then, and ``run`` is the backtest of that.
     """
-    known = known_on(exports, events, issued)
+    known = as_of(exports, events, issued)
     tested = onsets(surprises(run, known, groups, model), rule)
     released = first_releases(exports)
     found = [change for key, months in tested.items() for change in changes(key, months, released)]
@@ -149,7 +151,7 @@ def proposals_of(
     return Proposals(table[new].reset_index(drop=True), _tested(tested), issued)
 
 
-def _tested(tested: Mapping[SeriesKey, Sequence[Onset]]) -> pd.DataFrame:
+def _tested(tested: Mapping[SeriesKey, Sequence[CandidateShift]]) -> pd.DataFrame:
     rows = [
         (*key, onset.path.first, onset.p_value, onset.limit, bool(onset.path.explained[0]))
         for key, months in tested.items()
@@ -185,7 +187,9 @@ class Joint:
         return None if None in days else max(day for day in days if day is not None)
 
 
-def _joined(found: Sequence[Change], tested: Mapping[SeriesKey, Sequence[Onset]], groups: Members) -> list[Joint]:
+def _joined(
+    found: Sequence[Change], tested: Mapping[SeriesKey, Sequence[CandidateShift]], groups: Members
+) -> list[Joint]:
     """Destinations together; then totals and groups, each alone, that their parts do not account for."""
     whole = {key: _is_whole(key, tested, groups) for key in tested}
     together: dict[tuple[bool, pd.Period, str, bool, str], list[Change]] = {}
@@ -214,7 +218,7 @@ def _accounted_for(whole: Change, found: Sequence[Change], groups: Members) -> b
     return bool(parts) and 2 * abs(sum(parts)) >= abs(whole.gap_t)
 
 
-def _codes(members: Sequence[Change], singles: Mapping[SeriesKey, Sequence[Onset]]) -> tuple[str, ...]:
+def _codes(members: Sequence[Change], singles: Mapping[SeriesKey, Sequence[CandidateShift]]) -> tuple[str, ...]:
     """The destinations of changes, or ``ALL`` where they are nearly all that were tested in the first month."""
     codes = sorted(change.key[1] for change in members)
     tested = [
@@ -228,7 +232,7 @@ def _codes(members: Sequence[Change], singles: Mapping[SeriesKey, Sequence[Onset
 # Entries --------------------------------------------------------------------------------------------------------------
 
 
-def _row(joint: Joint, known: Known, groups: Members) -> dict[str, Any]:
+def _row(joint: Joint, known: Snapshot, groups: Members) -> dict[str, Any]:
     """The entry of a calendar, and what was measured."""
     product = joint.changes[0].key[0]
     ends = _first_day(joint.last + 1) if joint.over_shown else None
@@ -263,14 +267,14 @@ def _measured(members: Sequence[Change]) -> dict[str, float]:
     """Size and its interval, as if the errors of destinations went together; the p-value of the clearest."""
     expected = np.array([change.expected_t for change in members])
     ratio = sum(change.actual_t for change in members) / float(expected.sum())
-    half = HALF_80 * float(expected @ [change.deviation for change in members] / expected.sum())
+    half = HALF_WIDTH[80] * float(expected @ [change.deviation for change in members] / expected.sum())
     bounds = {"size": ratio, "lower": ratio * np.exp(-half), "upper": ratio * np.exp(half)}
     return {name: float(bound) - 1 for name, bound in bounds.items()} | {
         "p_value": min(change.p_value for change in members)
     }
 
 
-def _without_effect(joint: Joint, known: Known, groups: Members) -> tuple[str, ...]:
+def _without_effect(joint: Joint, known: Snapshot, groups: Members) -> tuple[str, ...]:
     """Events on file that took effect in the months on one of the destinations, but whose kind has no regressor."""
     told = records(known.events[~known.events["kind"].isin(ACTING_KINDS)])
     start, after = _first_day(joint.first), _first_day(joint.last + 1)

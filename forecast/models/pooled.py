@@ -14,13 +14,13 @@ from sklearn.linear_model import Ridge
 
 from forecast.models.protocol import (
     Fitted,
-    SeriesKey,
     as_correlation,
     beliefs,
     gaussian_bounds,
     gaussian_effects,
     values_of,
 )
+from forecast.tables.schema import SeriesKey
 
 WORLD = "WLD"
 LEAST_OBSERVED = 12
@@ -197,7 +197,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Rule:
+class DetectionRule:
     """What the panel taught: coefficients with their covariance, and variances.
 
     ``by_distance`` belongs to `DISTANCES`, ``by_series`` to the series of the history; their product is the variance of
@@ -233,7 +233,7 @@ class PooledFit:
     """Series number ``at`` of ``history`` under the ``rule`` of the panel; ``prior`` is what it was told beforehand."""
 
     history: History
-    rule: Rule
+    rule: DetectionRule
     at: int
     prior: Told
 
@@ -302,7 +302,7 @@ class SparseFit:
     """
 
     world: PooledFit | None
-    rule: Rule
+    rule: DetectionRule
     months: np.ndarray
     levels: np.ndarray
     x: np.ndarray
@@ -457,7 +457,7 @@ def _waves(months: np.ndarray) -> np.ndarray:
     return np.asarray(year[months % SEASON])
 
 
-def _regress(history: History, coefficient_sd: float) -> Rule:
+def _regress(history: History, coefficient_sd: float) -> DetectionRule:
     """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
     pairs = _pairs(history)
     count, left = pairs.sum(axis=1), _changes(history, pairs)
@@ -471,7 +471,9 @@ def _regress(history: History, coefficient_sd: float) -> Rule:
         by_distance, by_series = _variances(_squares(left), count, by_series)
     own = _own(left, pairs, by_distance, by_series)
     unlike = _unlike(history, pairs, left, np.outer(by_series, by_distance))
-    return Rule(history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike)
+    return DetectionRule(
+        history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike
+    )
 
 
 def _pairs(history: History) -> np.ndarray:
@@ -671,7 +673,7 @@ def _share(key: SeriesKey, panel: Panel, prior: Told, world: PooledFit, drift: t
     return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
 
 
-def _level(key: SeriesKey, panel: Panel, prior: Told, rule: Rule, drift: tuple[float, float]) -> SparseFit:
+def _level(key: SeriesKey, panel: Panel, prior: Told, rule: DetectionRule, drift: tuple[float, float]) -> SparseFit:
     """The log volume in the months known, less what the regressors did to it."""
     y, X = panel[key][0].dropna(), panel[key][1]
     x = X.loc[y.index].to_numpy(dtype=float)

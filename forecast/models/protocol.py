@@ -10,20 +10,14 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-LEVELS = (80, 95)
-BOUNDS = ["median", "lower_80", "upper_80", "lower_95", "upper_95"]
-HALVES = np.array([0.0] + [side * float(ndtri(0.5 + level / 200)) for level in LEVELS for side in (-1, 1)])
-"""How many standard deviations each of `BOUNDS` lies above the median."""
+from forecast.tables.quantiles import HALF_WIDTH, NORMAL_SCORES, QUANTILES
+from forecast.tables.schema import SeriesKey
 
 MEAN_AND_SD = pd.Index(["mean", "sd"])
 """Columns of a prior."""
 
-_BOUNDS, _EFFECTS = pd.Index(BOUNDS), pd.Index(["estimate", "lower", "upper"])
-
-SeriesKey = tuple[str, str]
-"""(product, destination)"""
+_QUANTILES, _EFFECTS = pd.Index(QUANTILES), pd.Index(["estimate", "lower", "upper"])
 
 
 class FitError(ValueError):
@@ -34,7 +28,7 @@ class Fitted(Protocol):
     """A model fitted to one series."""
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Median and bounds in logs over ``X.index``, the months after the last row of ``y``: columns `BOUNDS`."""
+        """Median and bounds in logs over ``X.index``, the months after the last row of ``y``: columns `QUANTILES`."""
         ...
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
@@ -42,6 +36,28 @@ class Fitted(Protocol):
 
         What it says of two months depends on no later one.
         """
+        ...
+
+
+class FollowingFit(Fitted, Protocol):
+    """A fit whose parameters can be held on later figures (``follows`` in the registry)."""
+
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> Fitted:
+        """The same parameters on ``y`` and ``X``, without a search.
+
+        Raises
+        ------
+        FitError
+            When the figures cannot be followed with them.
+        """
+        ...
+
+
+class EffectsFit(Fitted, Protocol):
+    """A fit that reports the effects of regressors (``effects`` in the registry)."""
+
+    def effects(self) -> pd.DataFrame:
+        """Effects in logs with 95 % intervals: columns estimate, lower and upper, a row per regressor."""
         ...
 
 
@@ -78,19 +94,23 @@ class PanelModel(Protocol):
         """A fit for every series of ``panel`` that the model can say something about; the others are left out."""
         ...
 
+    def refusals(self, panel: dict[SeriesKey, tuple[pd.Series, pd.DataFrame]]) -> dict[SeriesKey, str]:
+        """Why the series that are left out have no fit, in one sentence each."""
+        ...
+
 
 def gaussian_bounds(mean: np.ndarray, sd: np.ndarray, index: pd.PeriodIndex) -> pd.DataFrame:
-    """Median and bounds of normal distributions in logs: one row per month of ``index``, columns `BOUNDS`.
+    """Median and bounds of normal distributions in logs: one row per month of ``index``, columns `QUANTILES`.
 
     Examples
     --------
     >>> import numpy as np, pandas as pd
     >>> month = pd.period_range("2025-05", periods=1, freq="M")
     >>> gaussian_bounds(np.array([0.0]), np.array([1.0]), month).round(2).loc["2025-05"].tolist()
-    [0.0, -1.28, 1.28, -1.96, 1.96]
+    [-1.96, -1.28, 0.0, 1.28, 1.96]
     """
-    bounds = mean[:, None] + sd[:, None] * HALVES
-    return pd.DataFrame(bounds, index=index, columns=_BOUNDS)
+    bounds = mean[:, None] + sd[:, None] * NORMAL_SCORES
+    return pd.DataFrame(bounds, index=index, columns=_QUANTILES)
 
 
 def gaussian_effects(estimate: np.ndarray, sd: np.ndarray, regressors: pd.Index) -> pd.DataFrame:
@@ -103,7 +123,7 @@ def gaussian_effects(estimate: np.ndarray, sd: np.ndarray, regressors: pd.Index)
     >>> effect.round(2).loc["licensing"].to_dict()
     {'estimate': -0.5, 'lower': -0.7, 'upper': -0.3}
     """
-    half = HALVES[-1] * sd
+    half = HALF_WIDTH[95] * sd
     return pd.DataFrame(
         np.column_stack([estimate, estimate - half, estimate + half]),
         index=regressors.rename("regressor"),

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.days import Days, days_of, months_of
-from forecast.tables.read import records
+from forecast.tables.frames import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
 EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.models.protocol import SeriesKey
 from forecast.realtime.days import months_of, release_day
 from forecast.realtime.events import acting_events, known_events
-from forecast.tables.read import PERIOD_TOTAL_COLUMNS
+from forecast.tables.schema import PERIOD_TOTAL_COLUMNS, SeriesKey
 
 
 @dataclass(frozen=True)
-class Known:
+class Snapshot:
     """What was known on the day ``issued``.
 
     Volumes in tonnes by product (month x destination), the calendar, and volumes of several months together.
@@ -34,6 +33,13 @@ class Known:
         last: pd.Period = self.volumes[product].index[-1]
         return last
 
+    def within(self, window: int) -> Snapshot:
+        """The same with volumes of the last ``window`` months up to each cutoff, and the totals that lie in them."""
+        recent = {name: wide.iloc[-window:].dropna(axis=1, how="all") for name, wide in self.volumes.items()}
+        starts = zip(self.totals["product"], self.totals["start"], strict=True)
+        inside = [name in recent and start >= recent[name].index[0] for name, start in starts]
+        return replace(self, volumes=recent, totals=self.totals[np.array(inside, dtype=bool)])
+
     @cached_property
     def acting(self) -> list[Any]:
         """The events that have a regressor, as rows."""
@@ -41,7 +47,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Releases:
+class Vintages:
     """Every volume of one product in the order in which they came out.
 
     ``released`` and ``month`` are ordinals (of days, of months), ``place`` the position in ``destinations``, sorted.
@@ -54,7 +60,7 @@ class Releases:
     volume_t: np.ndarray
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> Releases:
+    def of(cls, rows: pd.DataFrame) -> Vintages:
         """The releases of one product's rows of a table of exports."""
         released = np.array([day.toordinal() for day in rows["released"]], dtype=np.int64)
         order = np.argsort(released, kind="stable")
@@ -62,13 +68,13 @@ class Releases:
         month, volume_t = rows["month"].array.asi8, rows["volume_t"].to_numpy(dtype=float)
         return cls(destinations, released[order], month[order], place[order], volume_t[order])
 
-    def until(self, issued: date) -> Releases:
+    def until(self, issued: date) -> Vintages:
         """What was out by a day."""
         count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
         columns = (self.released, self.month, self.place, self.volume_t)
-        return Releases(self.destinations, *(column[:count] for column in columns))
+        return Vintages(self.destinations, *(column[:count] for column in columns))
 
-    def known_on(self, issued: date) -> pd.DataFrame | None:
+    def as_of(self, issued: date) -> pd.DataFrame | None:
         """Volumes (month x destination) released by a day, of several of a cell the latest; None where none were.
 
         Not to be written to: days on which nothing had been revised show the first months of one array.
@@ -131,18 +137,18 @@ class Releases:
         return [month, month + 1] if next_too else [month]
 
 
-Archive = Mapping[str, Releases]
+VintagesByProduct = Mapping[str, Vintages]
 """Every release by product."""
 
 
-def archive(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Releases]:
+def vintages_of(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Vintages]:
     """The releases of each of ``products`` (None: all, sorted) in a table of exports."""
     by_product = exports.groupby("product", sort=True).indices
     chosen = by_product if products is None else [product for product in products if product in by_product]
-    return {str(product): Releases.of(exports.iloc[by_product[product]]) for product in chosen}
+    return {str(product): Vintages.of(exports.iloc[by_product[product]]) for product in chosen}
 
 
-def all_series(releases: Archive, products: Iterable[str]) -> list[SeriesKey]:
+def all_series(releases: VintagesByProduct, products: Iterable[str]) -> list[SeriesKey]:
     """The (product, destination) pairs of ``products`` on file, sorted.
 
     Examples
@@ -155,20 +161,22 @@ def all_series(releases: Archive, products: Iterable[str]) -> list[SeriesKey]:
     return [(product, str(code)) for product in on_file for code in releases[product].destinations]
 
 
-def known_on(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
+def as_of(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Snapshot:
     """Volumes released and events announced by ``issued``; of several vintages of a cell the latest one by then.
 
-    ``totals`` are volumes of several months together, in the columns of `forecast.tables.read.PERIOD_TOTAL_COLUMNS`.
+    ``totals`` are volumes of several months together, in the columns of `forecast.tables.schema.PERIOD_TOTAL_COLUMNS`.
     """
-    return known_of(archive(exports), events, issued, totals)
+    return snapshot_of(vintages_of(exports), events, issued, totals)
 
 
-def known_of(releases: Archive, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None) -> Known:
-    """As `known_on`, from an `archive`, for whoever looks at many days."""
-    found = {product: of_product.known_on(issued) for product, of_product in releases.items()}
+def snapshot_of(
+    releases: VintagesByProduct, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None
+) -> Snapshot:
+    """As `as_of`, from `vintages_of`, for whoever looks at many days."""
+    found = {product: of_product.as_of(issued) for product, of_product in releases.items()}
     volumes = {product: wide for product, wide in found.items() if wide is not None}
     totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
-    return Known(issued, volumes, known_events(events, issued), totals)
+    return Snapshot(issued, volumes, known_events(events, issued), totals)
 
 
 def origins(exports: pd.DataFrame, product: str) -> list[date]:
@@ -185,11 +193,11 @@ def origins(exports: pd.DataFrame, product: str) -> list[date]:
 
 def cutoffs(exports: pd.DataFrame, product: str) -> dict[date, pd.Period]:
     """The cutoff of each origin of a product, by its day, in order."""
-    found = archive(exports, [product])
+    found = vintages_of(exports, [product])
     return found[product].cutoffs() if product in found else {}
 
 
-def months_ahead(releases: Releases, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
+def months_ahead(releases: Vintages, cutoff: pd.Period, horizon: int) -> pd.PeriodIndex:
     """The months that an origin reports: the ``horizon`` months after the cutoff, and all that come out with the first.
 
     Which months come out together is read off the release days on file; while the first month is not out, off the

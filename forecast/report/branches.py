@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.backtest.origin import Forecasts
 from forecast.report.outlook import records, spoken, whom
 from forecast.report.table import tonnes
-from forecast.scenario.events import Supposition
+from forecast.scenario.events import HypotheticalEvent
 from forecast.scenario.forecast import MIXTURE, Branch, Scenario
+from forecast.tables.run import Forecasts
 
 SHOWN_BRANCHES = 4
 """Branches in the table, likeliest first after the calendar as it stands; further ones are in branches.csv."""
@@ -125,7 +125,7 @@ def _lines(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str
     yield "Mixture", "quantiles of the branches together, each with its probability: not an average of them"
 
 
-def _said(one: Supposition, names: Mapping[str, str]) -> str:
+def _said(one: HypotheticalEvent, names: Mapping[str, str]) -> str:
     """What may happen, with its days and its probability."""
     probability = f"{100 * one.probability:g} %"
     if one.lapsed is not None:

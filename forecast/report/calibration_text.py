@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.combination import MEMBERS
 from forecast.ensemble.conformal import ENOUGH
+from forecast.registry import MEMBERS
 
 KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
@@ -19,7 +19,7 @@ LEAST_SHIFT = 0.005
 def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
     """Sentences on the weights, the intervals and the medians moved, of one product and day.
 
-    ``calibration`` has the columns `forecast.tables.read.CALIBRATION_COLUMNS`; without rows nothing is said.
+    ``calibration`` has the columns `forecast.tables.schema.CALIBRATION_COLUMNS`; without rows nothing is said.
 
     Examples
     --------

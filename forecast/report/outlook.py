@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts
-from forecast.ensemble.combination import STAND_IN
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
+from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
-from forecast.tables.read import OMITTED_COLUMNS, SUM_COLUMNS
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
 if TYPE_CHECKING:
     from forecast.ensemble.aggregates import Sums
@@ -97,7 +97,7 @@ def outlook(
     how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
     something must have been released by then.
     """
-    known = known_on(exports, events, issued)
+    known = as_of(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
     shown = forecasts[forecasts["model"] == model]

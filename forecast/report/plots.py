@@ -20,7 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
-from forecast.realtime.releases import known_on
+from forecast.realtime.releases import as_of
 from forecast.report.outlook import Calendar, records, since, spoken
 
 YEARS_SHOWN = 4
@@ -88,7 +88,7 @@ def plot_forecast(
     'tonnes a month'
     """
     issued, names = issued or forecasts["issued"].max(), names or {}
-    known = known_on(exports, events, issued)
+    known = as_of(exports, events, issued)
     volume = known.volumes[product].get(destination, pd.Series(dtype=float))
     rows = _rows(forecasts, product, destination, model, issued)
     first, last = first or _first(volume, known.cutoff(product)), max([known.cutoff(product) + 1, *rows["month"]])

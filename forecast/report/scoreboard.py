@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.backtest.origin import Forecasts
 from forecast.realtime.events import Members
+from forecast.realtime.phases import phases
 from forecast.report.outlook import spoken
 from forecast.report.table import percent, tonnes
-from forecast.scoring.scores import SIGNIFICANCE_COLUMNS, Measure, phases, scores, significance
+from forecast.scoring.scores import scores
+from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, Measure, significance
+from forecast.tables.run import Forecasts
 from forecast.verify.parity import FIT
 
 AGAINST = "naive"

@@ -11,9 +11,11 @@ from difflib import get_close_matches
 import pandas as pd
 
 from forecast.realtime.events import ACTING_KINDS, KINDS, WITHOUT_REGRESSOR, covers_product, known_events
-from forecast.realtime.releases import Known
+from forecast.realtime.releases import Snapshot
 from forecast.tables import cells as checks
-from forecast.tables.read import EVENT_COLUMNS, Files, TableError, events_table, records
+from forecast.tables.frames import records
+from forecast.tables.read import Files, TableError, events_table
+from forecast.tables.schema import EVENT_COLUMNS
 
 SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
 NEEDED = ("kind", "destinations", "announced", "effective", "probability")
@@ -128,7 +130,7 @@ def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date
 
 
 @dataclass(frozen=True)
-class Supposition:
+class HypotheticalEvent:
     """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
 
     name: str
@@ -138,7 +140,9 @@ class Supposition:
     lapsed: str | None = None
 
 
-def suppositions_of(known: Known, supposed: pd.DataFrame, lapses: Mapping[str, float]) -> list[Supposition]:
+def hypothetical_events(
+    known: Snapshot, supposed: pd.DataFrame, lapses: Mapping[str, float]
+) -> list[HypotheticalEvent]:
     """What may happen, in the order given: the events ``supposed``, then the ``lapses`` of scheduled ends.
 
     Raises
@@ -148,19 +152,19 @@ def suppositions_of(known: Known, supposed: pd.DataFrame, lapses: Mapping[str, f
     """
     added = known_events(supposed, date.max)
     found = [
-        Supposition(event.event, event.probability, event.effective, added.iloc[[place]])
+        HypotheticalEvent(event.event, event.probability, event.effective, added.iloc[[place]])
         for place, event in enumerate(records(added))
     ]
     scheduled = scheduled_ends(known.events, known.issued)
     for event, probability in lapses.items():
-        found.append(Supposition(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
+        found.append(HypotheticalEvent(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
     if not 0 < len(found) <= MOST:
         most = f"A scenario takes 1 to {MOST} events and lapses together, each of which doubles the branches"
         raise TableError(f"{most}, found {len(found)}.")
     return found
 
 
-def check_ahead(supposed: pd.DataFrame, known: Known, products: Sequence[str]) -> None:
+def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]) -> None:
     """Nothing where all events lie ahead of the figures of ``products``, and none is on file or stands twice.
 
     Raises
@@ -185,6 +189,6 @@ def check_ahead(supposed: pd.DataFrame, known: Known, products: Sequence[str]) -
         raise TableError(*problems)
 
 
-def known_products(known: Known, products: Sequence[str]) -> list[str]:
+def known_products(known: Snapshot, products: Sequence[str]) -> list[str]:
     """Those of ``products`` of which any figure was known."""
     return [product for product in products if product in known.volumes]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -17,18 +17,18 @@ import pandas as pd
 from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
-from forecast.backtest.origin import Forecasts
-from forecast.backtest.run import MODELS, Progress, forecast_all
+from forecast.backtest.run import Progress, forecast_all
 from forecast.design.effect_priors import Experience, experience
 from forecast.design.learned_effects import loadings
 from forecast.design.regressors import series_scope
-from forecast.ensemble.aggregates import BOUNDS, LEVELS, SCORES
-from forecast.models import DEFAULT_ENGINE
-from forecast.models.protocol import SeriesKey
 from forecast.realtime.events import Members
-from forecast.realtime.releases import Known, known_on
-from forecast.scenario.events import Supposition, check_ahead, check_lapses, known_products, suppositions_of
-from forecast.tables.read import FORECAST_COLUMNS, records
+from forecast.realtime.releases import Snapshot, as_of
+from forecast.registry import DEFAULT_ENGINE, MODELS
+from forecast.scenario.events import HypotheticalEvent, check_ahead, check_lapses, hypothetical_events, known_products
+from forecast.tables.frames import records
+from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import RUN_TABLES, SeriesKey
 
 FURTHEST = 12
 """Months ahead that a scenario reaches where no horizon is given."""
@@ -76,11 +76,11 @@ def branches(names: Sequence[str], probabilities: Sequence[float]) -> list[Branc
 
 
 def responses(
-    suppositions: Sequence[Supposition],
+    suppositions: Sequence[HypotheticalEvent],
     found: Sequence[Branch],
     key: SeriesKey,
     months: pd.PeriodIndex,
-    known: Known,
+    known: Snapshot,
     groups: Members,
     learned: Experience,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +114,7 @@ def _lapsed(events: pd.DataFrame, names: Sequence[str | None]) -> pd.DataFrame:
 
 
 def shifted(volumes: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Quantiles at `LEVELS` after a response of mean ``shift`` and ``variance`` in logs; zero stays zero.
+    """Quantiles at `PROBABILITIES` after a response of mean ``shift`` and ``variance`` in logs; zero stays zero.
 
     ``volumes`` (rows x 5) are quantiles in tonnes, ``shift`` and ``variance`` by branch and row. Each bound keeps its
     side: its squared distance from the median grows by that of a normal distribution with the variance.
@@ -130,8 +130,8 @@ def shifted(volumes: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> np.
     [[[10.9, 19.2, 50.0, 129.3, 229.8]]]
     """
     logs = np.log(_without_zeros(volumes))
-    spread = np.sqrt((logs - logs[:, 2:3]) ** 2 + SCORES**2 * variance[..., None])
-    moved = np.exp(logs[:, 2:3] + shift[..., None] + np.sign(SCORES) * spread)
+    spread = np.sqrt((logs - logs[:, MEDIAN, None]) ** 2 + NORMAL_SCORES**2 * variance[..., None])
+    moved = np.exp(logs[:, MEDIAN, None] + shift[..., None] + np.sign(NORMAL_SCORES) * spread)
     same = ((shift == 0) & (variance == 0))[..., None]
     return np.where(same | (volumes == 0), volumes, moved)
 
@@ -146,7 +146,7 @@ def _without_zeros(volumes: np.ndarray) -> np.ndarray:
 
 
 def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Quantiles at `LEVELS` of the mixture of distributions given by theirs: not the average of the quantiles.
+    """Quantiles at `PROBABILITIES` of the mixture of distributions given by theirs: not the average of the quantiles.
 
     ``volumes`` (rows x branches x 5) in tonnes; ``weights`` add up to one. Between its quantiles a distribution is
     linear in logs against normal scores, beyond them it goes on as a normal one. The weighted probabilities of a volume
@@ -157,7 +157,7 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Equal chances of 100 t and of 10 t, both almost certain: the 10 % quantile is in the lower branch, the 90 % in the
     upper, while averages of quantiles would be near 55 t.
 
-    >>> low = 10 * np.exp(0.01 * SCORES)
+    >>> low = 10 * np.exp(0.01 * NORMAL_SCORES)
     >>> mixture(np.array([[low, 10 * low]]), np.array([0.5, 0.5])).round(1)[0, [1, 3]].tolist()
     [9.9, 100.8]
     """
@@ -167,20 +167,20 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     low, high = logs.min(axis=1), logs.max(axis=1)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        below = np.einsum("rbl,b->rl", ndtr(_scores(middle[:, None, :], logs)), weights) < LEVELS
+        below = np.einsum("rbl,b->rl", ndtr(_scores(middle[:, None, :], logs)), weights) < PROBABILITIES
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    at_zero = np.where(volumes == 0, LEVELS, 0.0).max(axis=2) @ weights
-    quantiles = np.where(at_zero[:, None] >= LEVELS, 0.0, np.exp(high))
+    at_zero = np.where(volumes == 0, PROBABILITIES, 0.0).max(axis=2) @ weights
+    quantiles = np.where(at_zero[:, None] >= PROBABILITIES, 0.0, np.exp(high))
     return np.where((volumes == volumes[:, :1]).all(axis=1), volumes[:, 0], quantiles)
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Normal scores of ``logs`` (... x n) in distributions whose logs at `SCORES` are ``quantiles`` (... x 5)."""
-    slopes = np.diff(SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
+    """Normal scores of ``logs`` (... x n) in distributions whose logs at `NORMAL_SCORES` are ``quantiles`` (... x 5)."""
+    slopes = np.diff(NORMAL_SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
     left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
     left[..., 0], right[..., -1] = -np.inf, np.inf
     within = np.clip(logs[..., None, :], left[..., None], right[..., None]) - quantiles[..., :-1, None]
-    return np.asarray(SCORES[0] + (slopes[..., None] * within).sum(axis=-2))
+    return np.asarray(NORMAL_SCORES[0] + (slopes[..., None] * within).sum(axis=-2))
 
 
 # The whole -----------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Scenario:
         What `forecast_all` gives, with the rows of model ``mixture`` after its own.
     by_branch
         The forecasts of the model shown in every branch, the first of which are its own rows: columns
-        `FORECAST_COLUMNS`, ``branch`` and ``probability``.
+        `RUN_TABLES["forecasts"].columns`, ``branch`` and ``probability``.
     branches, suppositions
         Every way things may go, and what may happen.
     model, issued, horizon
@@ -208,7 +208,7 @@ class Scenario:
     run: Forecasts
     by_branch: pd.DataFrame
     branches: tuple[Branch, ...]
-    suppositions: tuple[Supposition, ...]
+    suppositions: tuple[HypotheticalEvent, ...]
     model: str
     issued: date
     horizon: int
@@ -267,8 +267,8 @@ def scenario_all(
     products = list(products or exports["product"].unique())
     issued = issued or exports.loc[exports["product"].isin(products), "released"].max()
     check_lapses(events, lapses or {}, issued)
-    known = known_on(exports, events, issued, totals)
-    suppositions = suppositions_of(known, supposed, lapses or {})
+    known = as_of(exports, events, issued, totals)
+    suppositions = hypothetical_events(known, supposed, lapses or {})
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
     run = forecast_all(
@@ -291,18 +291,23 @@ def scenario_all(
 
 
 def _branched(
-    run: Forecasts, model: str, horizon: int, suppositions: Sequence[Supposition], known: Known, groups: Members
+    run: Forecasts,
+    model: str,
+    horizon: int,
+    suppositions: Sequence[HypotheticalEvent],
+    known: Snapshot,
+    groups: Members,
 ) -> Scenario:
     """The forecasts of ``model`` in every branch, and their mixture."""
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     base = run.forecasts[run.forecasts["model"] == model].reset_index(drop=True)
     shift, variance = _all_responses(base, suppositions, found, known, groups)
-    volumes = shifted(base[BOUNDS].to_numpy(), shift, variance)
+    volumes = shifted(base[list(VOLUME_QUANTILES)].to_numpy(), shift, variance)
     weights = np.array([branch.probability for branch in found])
     mixed = _rows(base, mixture(volumes.swapaxes(0, 1), weights)).assign(model=MIXTURE)
     alone = [(branch.name, place) for place, branch in enumerate(found) if len(branch.happens) == 1]
     return Scenario(
-        replace(run, forecasts=pd.concat([run.forecasts, mixed], ignore_index=True)),
+        run.replaced(forecasts=pd.concat([run.forecasts, mixed], ignore_index=True)),
         _by_branch(base, found, volumes),
         tuple(found),
         tuple(suppositions),
@@ -313,7 +318,7 @@ def _branched(
     )
 
 
-def _reach(known: Known, products: Sequence[str], suppositions: Sequence[Supposition]) -> int:
+def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[HypotheticalEvent]) -> int:
     """Months from the earliest cutoff to the month after the last day supposed."""
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
@@ -321,7 +326,11 @@ def _reach(known: Known, products: Sequence[str], suppositions: Sequence[Supposi
 
 
 def _all_responses(
-    base: pd.DataFrame, suppositions: Sequence[Supposition], found: Sequence[Branch], known: Known, groups: Members
+    base: pd.DataFrame,
+    suppositions: Sequence[HypotheticalEvent],
+    found: Sequence[Branch],
+    known: Snapshot,
+    groups: Members,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (logs, branch x row) of the responses for the rows of ``base``."""
     with threadpool_limits(1):  # so that sums are made in the same order everywhere
@@ -337,7 +346,7 @@ def _all_responses(
 
 def _rows(base: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
     """The rows of ``base`` with other volumes."""
-    return base.assign(**dict(zip(BOUNDS, volumes.T, strict=True)))
+    return base.assign(**dict(zip(VOLUME_QUANTILES, volumes.T, strict=True)))
 
 
 def _by_branch(base: pd.DataFrame, found: Sequence[Branch], volumes: np.ndarray) -> pd.DataFrame:
@@ -345,4 +354,4 @@ def _by_branch(base: pd.DataFrame, found: Sequence[Branch], volumes: np.ndarray)
         _rows(base, volumes[place]).assign(branch=branch.name, probability=branch.probability)
         for place, branch in enumerate(found)
     ]
-    return pd.concat(parts, ignore_index=True)[[*FORECAST_COLUMNS, "branch", "probability"]]
+    return pd.concat(parts, ignore_index=True)[[*RUN_TABLES["forecasts"].columns, "branch", "probability"]]

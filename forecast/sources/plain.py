@@ -45,7 +45,7 @@ def shipped(name: str) -> Path:
 
 
 def read_destinations() -> pd.DataFrame:
-    """The shipped destinations and groups: columns `forecast.tables.read.DESTINATION_COLUMNS`, a row per code.
+    """The shipped destinations and groups: columns `forecast.tables.schema.DESTINATION_COLUMNS`, a row per code.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def read_groups() -> dict[str, tuple[str, ...]]:
 
 
 def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Monthly volumes of all ``paths`` joined: columns `forecast.tables.read.EXPORT_COLUMNS`.
+    """Monthly volumes of all ``paths`` joined: columns `forecast.tables.schema.EXPORT_COLUMNS`.
 
     Without paths, the shipped ones; ``"shipped"`` names the packaged file. A key that stands twice is an error, in two
     files as in one.
@@ -87,7 +87,7 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Volumes of several months together: columns `forecast.tables.read.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
+    """Volumes of several months together: columns `forecast.tables.schema.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.Data
 
 
 def read_events(*paths: str | Path) -> pd.DataFrame:
-    """Policy events: columns `forecast.tables.read.EVENT_COLUMNS`, a row each; paths as in `read_exports`.
+    """Policy events: columns `forecast.tables.schema.EVENT_COLUMNS`, a row each; paths as in `read_exports`.
 
     Raises
     ------

@@ -8,100 +8,20 @@ None, lists tuples; an unknown column is ignored unless it looks like a misspelt
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from textwrap import shorten
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import union_categoricals
 
 from forecast.tables import cells as checks
 from forecast.tables.cells import Problem, cell, cell_problems
-
-EXPORT_COLUMNS = ["product", "destination", "month", "volume_t", "released", "status", "precision_t", "source"]
-PERIOD_TOTAL_COLUMNS = [
-    "product", "destination", "start", "end", "volume_t", "released", "precision_t", "status", "source",
-]  # fmt: skip
-EVENT_COLUMNS = [
-    "event", "kind", "products", "destinations", "announced", "effective", "ends", "ends_announced", "source",
-    "description", "ends_status",
-]  # fmt: skip
-DESTINATION_COLUMNS = ["code", "name", "iso2", "numeric", "kind", "members"]
-FORECAST_COLUMNS = [
-    "product", "destination", "model", "issued", "cutoff", "month", "horizon", "volume_t", "lower_80", "upper_80",
-    "lower_95", "upper_95", "last_known",
-]  # fmt: skip
-SCORE_COLUMNS = [
-    "product", "model", "slice", "n", "mae_t", "wape", "mase", "rmsse", "bias", "wis", "coverage_80", "coverage_95",
-]  # fmt: skip
-DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
-FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
-CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
-CALIBRATION_COLUMNS = [
-    "product", "destination", "issued", "month", "horizon", "phase", "weight_theta", "weight_arima", "weight_prophet",
-    "weight_pooled", "shift", "cells", "factor_80", "factor_95",
-]  # fmt: skip
-SUM_COLUMNS = [
-    "product", "destination", "model", "issued", "cutoff", "start", "end", "volume_t", "lower_80", "upper_80",
-    "lower_95", "upper_95",
-]  # fmt: skip
-OMITTED_COLUMNS = ["product", "destination", "model", "issued", "start", "end", "reason"]
-EFFECT_COLUMNS = ["product", "destination", "model", "issued", "regressor", "estimate", "lower", "upper"]
+from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
 
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
 """What an absent or empty optional cell of exports and period totals means, as text."""
-
-
-def records(table: pd.DataFrame) -> list[Any]:
-    """The rows of a table as named tuples."""
-    return list(table.itertuples(index=False))
-
-
-def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tables of the same columns, at least one, one below the other; those without rows have no say in the types."""
-    filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
-
-
-LABELS = ("product", "destination", "model", "issued", "regressor")
-"""Columns of names and days that repeat from row to row."""
-
-
-def packed(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose `LABELS` are categories, in half the memory; one without rows as it is.
-
-    Examples
-    --------
-    >>> packed(pd.DataFrame({"model": ["arima", "arima"], "volume_t": [1.0, 2.0]})).dtypes.astype(str).tolist()
-    ['category', 'float64']
-    """
-    return table.astype({name: "category" for name in LABELS if name in table}) if len(table) else table
-
-
-def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tables that were `packed` one below the other, as `stacked` gives those that they were made of.
-
-    Examples
-    --------
-    >>> parts = [pd.DataFrame({"model": [name], "volume_t": [1.0]}) for name in ("arima", "theta")]
-    >>> unpacked([packed(part) for part in parts]).equals(stacked(parts))
-    True
-    """
-    filled = [table for table in tables if len(table)]
-    if not filled:
-        return tables[0]
-    return pd.DataFrame({name: _whole([table[name] for table in filled]) for name in filled[0]}, copy=False)
-
-
-def _whole(parts: list[pd.Series]) -> pd.Series:
-    """One column of `unpacked`."""
-    if parts[0].dtype != "category":
-        return pd.concat(parts, ignore_index=True)
-    labels = union_categoricals(parts)
-    return pd.Series(labels.astype(labels.categories.dtype))
 
 
 Files = Mapping[str, pd.DataFrame]
@@ -241,20 +161,6 @@ def destinations_table(files: Files) -> pd.DataFrame:
     return _table_or_error(table, problems, DESTINATION_COLUMNS)
 
 
-def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` as it stands in a CSV file, every cell a string: the inverse of the checks above.
-
-    Months are ``YYYY-MM``, days ``YYYY-MM-DD``, tuples joined by semicolons, numbers in the shortest form that reads
-    back as the same float; None and NaN are empty.
-
-    Examples
-    --------
-    >>> as_text(pd.DataFrame({"products": [("a", "b")], "ends": [None], "volume_t": [0.1]})).loc[0].tolist()
-    ['a;b', '', '0.1']
-    """
-    return pd.DataFrame({name: table[name].astype(object).map(_cell_text).astype(str) for name in table.columns})
-
-
 # Columns -------------------------------------------------------------------------------------------------------------
 
 
@@ -315,14 +221,6 @@ def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
     days = {column: checks.days(sound[column]) for column in ("announced", "effective", "ends", "ends_announced")}
     lists = {column: checks.lists(sound[column]) for column in ("products", "destinations")}
     return sound.assign(**days, **lists)
-
-
-def _cell_text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ";".join(value)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return repr(float(value)) if isinstance(value, float) else str(value)
 
 
 # Between cells and rows: the typed table is indexed by position in the raw one ----------------------------------------

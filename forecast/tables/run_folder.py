@@ -19,15 +19,9 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts
-from forecast.tables.read import (
-    CALIBRATION_COLUMNS,
-    DROPPED_COLUMNS,
-    EFFECT_COLUMNS,
-    FAILURE_COLUMNS,
-    FORECAST_COLUMNS,
-    as_text,
-)
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import RUN_TABLES
 
 PACKAGE = "export-forecast"
 ABOUT = "run.json"
@@ -35,21 +29,7 @@ ABOUT = "run.json"
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "numba", "scikit-learn", "holidays")
 """Those that a number can depend on: their versions stand in ``run.json`` beside Python's."""
 
-TABLES = {
-    "forecasts": FORECAST_COLUMNS,
-    "effects": EFFECT_COLUMNS,
-    "dropped": DROPPED_COLUMNS,
-    "failures": FAILURE_COLUMNS,
-    "reference_fits": FAILURE_COLUMNS,
-    "calibration": CALIBRATION_COLUMNS,
-}
-OPTIONAL = ("effects", "reference_fits", "calibration")
-"""Tables without a file where they have no rows."""
-
-_TEXTS = ("product", "destination", "model", "regressor", "reason", "phase")
-_DAYS = ("issued",)
-_MONTHS = ("cutoff", "month", "last_known")
-_COUNTS = ("horizon", "cells")
+_SAVED = {name: schema for name, schema in RUN_TABLES.items() if schema.saved}
 
 
 class OutputError(ValueError):
@@ -133,9 +113,9 @@ def write_run(folder: Path, run: Forecasts, about: Mapping[str, Any]) -> None:
     Numbers are written in the shortest form that reads back as the same float. ``about`` comes from `about_run`; for a
     run of the compiled engine, ``reference_fits`` is added, how many fits were left to the reference.
     """
-    for name in TABLES:
+    for name, schema in _SAVED.items():
         table = getattr(run, name)
-        if len(table) or name not in OPTIONAL:
+        if len(table) or not schema.optional:
             as_text(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
     if about["arguments"].get("engine") == "compiled":
         about = {**about, "reference_fits": len(run.reference_fits)}
@@ -202,26 +182,15 @@ def read_run(folder: str | Path) -> Forecasts:
     forecast.tables.run_folder.OutputError: nowhere: expected the folder of a run, found no run.json that can be read.
     """
     read_about(folder)
-    return Forecasts(**{name: _read_table(Path(folder), name) for name in TABLES})
+    return Forecasts(**{name: _read_table(Path(folder), name) for name in _SAVED})
 
 
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.csv"
-    if not path.exists() and name in OPTIONAL:
-        return pd.DataFrame(columns=TABLES[name])
+    schema = _SAVED[name]
+    if not path.exists() and schema.optional:
+        return schema.empty()
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        return schema.from_text(pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder}: expected {name}.csv of a run, found none that can be read.") from error
-    return raw.apply(_typed)
-
-
-def _typed(cells: pd.Series) -> pd.Series:
-    """A column of text as what its name says it holds; whatever has no other type is a number."""
-    if cells.name in _TEXTS:
-        return cells
-    if cells.name in _DAYS:
-        return cells.map(date.fromisoformat).astype(object)
-    if cells.name in _MONTHS:
-        return pd.Series(pd.PeriodIndex(cells, freq="M"), index=cells.index)
-    return cells.astype(int) if cells.name in _COUNTS else cells.replace("", "nan").astype(float)

@@ -13,25 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts
-from forecast.backtest.run import Days, Progress, forecast_all
+from forecast.backtest.plan import Days
+from forecast.backtest.run import Progress, forecast_all
 from forecast.realtime.events import ACTING_KINDS, Members
-from forecast.tables.read import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS, RUN_TABLES
 
 FINDING_COLUMNS = [
     *["corruption", "issued", "product", "destination", "model", "table", "row", "column"],
     *["before", "after", "difference"],
 ]
 TOGETHER = "all together"
-ROWS = {
-    "forecasts": ("month",),
-    "correlations": ("month", "other"),
-    "effects": ("regressor",),
-    "dropped": ("regressor",),
-    "failures": ("reason",),
-    "reference_fits": ("reason",),
-    "calibration": ("month",),
-}
+ROWS = {name: tuple(key for key in table.keys if key != "model") for name, table in RUN_TABLES.items()}
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")
 

@@ -8,26 +8,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.origin import Forecasts, Job, Origin, origin_on
-from forecast.backtest.parallel import spread
-from forecast.backtest.run import estimation_days, expected
+from forecast.backtest.origin import EstimationOrigins, OriginForecaster, RunContext
+from forecast.backtest.parallel import parallel_map
+from forecast.backtest.plan import Settings
+from forecast.backtest.run import run_context
 from forecast.design.regressors import Design
 from forecast.kernels.prophet import NOISE_SD
-from forecast.models import COMPILED, DEFAULT_ENGINE, ENGINES, check_engine, load
-from forecast.models.protocol import BOUNDS, Fitted, SeriesKey, beliefs
+from forecast.models.protocol import Fitted, beliefs
+from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.realtime.releases import archive
-from forecast.tables.read import stacked
+from forecast.registry import DEFAULT_ENGINE, ENGINES, REGISTRY, check_engine, load
+from forecast.tables.frames import stacked
+from forecast.tables.quantiles import QUANTILES
+from forecast.tables.run import Forecasts, RowBuffer
+from forecast.tables.schema import SeriesKey
 
 if TYPE_CHECKING:
     from forecast.models.arima import ArimaFit
     from forecast.models.compiled import CompiledArimaFit
     from forecast.models.prophet import ProphetFit
+
+_COMPILED = [name for name, entry in REGISTRY.items() if entry.compiled]
 
 FIT = ["model", "product", "destination", "issued"]
 """What tells one fit from another."""
@@ -48,7 +54,7 @@ class Drawn(NamedTuple):
 
 
 class Redone(NamedTuple):
-    """A fit by the library: `BOUNDS` in tonnes by month, or without rows and the ``reason``."""
+    """A fit by the library: `QUANTILES` in tonnes by month, or without rows and the ``reason``."""
 
     volumes: pd.DataFrame
     order: str = ""
@@ -106,18 +112,17 @@ def parity_sample(
     days: dict[str, list[date]] = {}
     for fit in drawn:
         days.setdefault(fit.product, []).append(fit.issued)
-    estimated = estimation_days(exports, days, refit)
-    job = Job(archive(exports), events, groups, horizon, seed, window, estimated, totals, engine=engine)
-    if learn:
-        job = replace(job, expected=expected(job, days, 1))
-    found = dict(spread(redone, job, drawn, 1))
+    data = Data(exports, events, groups, totals)
+    settings = Settings(horizon=horizon, window=window, refit=refit, learn=learn, seed=seed, engine=engine)
+    context = run_context(data, settings, days)
+    found = dict(parallel_map(redone, context, drawn, 1))
     nothing = pd.DataFrame(columns=PARITY_COLUMNS)
     return stacked([nothing, *(_compared(run, fit, found[place]) for place, fit in enumerate(drawn))])
 
 
 def _drawn(run: Forecasts, count: int, seed: int) -> list[Drawn]:
     """At most ``count`` fits of the kernels in the order of `FIT`: one of each model in turn, as long as there are."""
-    fits = run.forecasts.loc[run.forecasts["model"].isin(COMPILED), FIT].drop_duplicates()
+    fits = run.forecasts.loc[run.forecasts["model"].isin(_COMPILED), FIT].drop_duplicates()
     by_reference = pd.MultiIndex.from_frame(run.reference_fits[FIT])
     fits = fits[~pd.MultiIndex.from_frame(fits).isin(by_reference)].sort_values(FIT)
     fits = fits.sample(frac=1, random_state=np.random.default_rng(seed))
@@ -125,27 +130,29 @@ def _drawn(run: Forecasts, count: int, seed: int) -> list[Drawn]:
     return [Drawn(*fit) for fit in turns.head(count).sort_values(FIT)[FIT].itertuples(index=False)]
 
 
-def redone(job: Job, fit: Drawn) -> Redone:
+def redone(context: RunContext, fit: Drawn) -> Redone:
     """What the library forecasts of one series on one day."""
-    origin, key = origin_on(job, fit.issued, {}), (fit.product, fit.destination)
-    by_library = _arima if fit.model == "arima" else _prophet
+    estimation = EstimationOrigins(context)
+    forecaster = OriginForecaster(estimation.on(fit.issued), estimation, RowBuffer())
+    key, by_library = (fit.product, fit.destination), _arima if fit.model == "arima" else _prophet
+    design = forecaster.origin.design(key)
     try:
-        fitted, order, gain = by_library(origin, key)
-        ahead = fitted.predict(origin.design(key).X_future)
+        fitted, order, gain = by_library(forecaster, key)
+        ahead = fitted.predict(design.X_future)
     except ValueError as error:  # FitError, KernelError, and what statsmodels itself refuses
-        return Redone(pd.DataFrame(columns=BOUNDS, index=pd.PeriodIndex([], freq="M"), dtype=float), reason=str(error))
-    return Redone(pd.DataFrame(origin.design(key).to_volume(ahead.to_numpy()), ahead.index, BOUNDS), order, gain)
+        none = pd.DataFrame(columns=QUANTILES, index=pd.PeriodIndex([], freq="M"), dtype=float)
+        return Redone(none, reason=str(error))
+    return Redone(pd.DataFrame(design.to_volume(ahead.to_numpy()), ahead.index, pd.Index(QUANTILES)), order, gain)
 
 
 # By the libraries ----------------------------------------------------------------------------------------------------
 
 
-def _arima(origin: Origin, key: SeriesKey) -> tuple[Fitted, str, float]:
+def _arima(forecaster: OriginForecaster, key: SeriesKey) -> tuple[Fitted, str, float]:
     """Statsmodels' fit at the kernel's order, the order in words, and the gain."""
-    earlier, first = origin.earlier_fit("arima", key), origin
-    if earlier is not None:
-        first = origin_on(origin.job, origin.job.estimated[key[0], origin.known.issued], origin.held)
-    compiled = earlier or first.estimated("arima", key, "compiled")
+    origin, earlier = forecaster.origin, forecaster.followed("arima", key)
+    first = origin if earlier is None else forecaster.estimation.for_parameters(key[0], origin.issued)
+    compiled: Any = first.estimate_by("arima", key, "compiled") if earlier is None else earlier[0]
     model: Any = load("arima")
     model, design = replace(model, order=compiled.order, seasonal_order=compiled.seasonal_order), first.design(key)
     fitted = model.fit(design.y, design.X, design.prior)
@@ -165,9 +172,10 @@ def _arima_gain(compiled: CompiledArimaFit, reference: ArimaFit) -> float:
     return float(reference.results.model.loglike(params) - reference.results.llf)
 
 
-def _prophet(origin: Origin, key: SeriesKey) -> tuple[Fitted, str, float]:
+def _prophet(forecaster: OriginForecaster, key: SeriesKey) -> tuple[Fitted, str, float]:
     """Prophet's fit, no order, and the gain."""
-    compiled, reference = (origin.estimated("prophet", key, engine) for engine in ENGINES)
+    origin = forecaster.origin
+    compiled, reference = (cast(Any, origin.estimate_by("prophet", key, engine)) for engine in ENGINES)
     design = origin.design(key)
     return reference, "", _log_posterior(compiled, design) - _log_posterior(reference, design)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.models import load
 from forecast.models.protocol import FitError
+from forecast.registry import load
 
 MONTHS = 84
 KEY = ("product", "AAA")

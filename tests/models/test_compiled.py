@@ -13,15 +13,15 @@ import pytest
 
 import forecast as fc
 from forecast.backtest.origin import Origin, expect
-from forecast.backtest.run import Job
+from forecast.backtest.run import RunContext
 from forecast.kernels import KernelError
-from forecast.models import ENGINES, load
 from forecast.models.arima import Arima, ArimaFit, _sarimax
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.orders import trained_on
 from forecast.models.prophet import Prophet
 from forecast.models.protocol import FitError
-from forecast.realtime.releases import archive
+from forecast.realtime.releases import vintages_of
+from forecast.registry import ENGINES, load
 
 INDEX = pd.period_range("2018-01", periods=84, freq="M")
 AHEAD = pd.period_range(INDEX[-1] + 1, periods=4, freq="M")
@@ -136,9 +136,9 @@ def test_an_engine_that_is_not_there_is_named():
 
 def shipped(issued: date) -> list[tuple[pd.Series, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
     """The designs of all series of magnets as known on a day, with what was learned of events."""
-    job = Job(archive(fc.read_exports()), fc.read_events(), fc.read_groups(), 1, 0)
+    job = RunContext(vintages_of(fc.read_exports()), fc.read_events(), fc.read_groups(), 1, 0)
     job = replace(job, expected={issued: expect(job, issued)})
-    origin = Origin(job, job.known_on(issued))
+    origin = Origin(job, job.as_of(issued))
     designs = [origin.design(("rare_earth_magnets", code)) for code in origin.known.volumes["rare_earth_magnets"]]
     return [(design.y, design.X, design.X_future, design.prior) for design in designs]
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from laws import CASES, KEY, MONTHS, Case, fitted, series
 
-from forecast.models import load
 from forecast.models.protocol import BOUNDS, FitError
+from forecast.registry import load
 
 
 def each(cases: list[Case]) -> pytest.MarkDecorator:

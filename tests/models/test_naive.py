@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.models import MODELS, load
 from forecast.models.naive import Naive, SeasonalNaive, differences
 from forecast.models.protocol import BOUNDS, FitError
+from forecast.registry import MODELS, load
 
 NAN = float("nan")
 

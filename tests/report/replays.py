@@ -11,9 +11,11 @@ import pandas as pd
 from simulated import calendar
 
 import forecast as fc
-from forecast.backtest.origin import Forecasts
-from forecast.scoring.scores import add_actuals, phases, scores, significance
-from forecast.tables.read import as_text
+from forecast.realtime.phases import phases
+from forecast.scoring.scores import add_actuals, scores
+from forecast.scoring.significance import significance
+from forecast.tables.frames import as_text
+from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import about_run, write_run
 
 MONTHS = pd.period_range("2025-03", periods=4, freq="M")

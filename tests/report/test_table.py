@@ -10,11 +10,11 @@ import pytest
 import simulated
 from rich.console import Console
 
-from forecast.backtest.origin import Forecasts
 from forecast.report.agenda import agenda, print_agenda
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
-from forecast.tables.read import DROPPED_COLUMNS, EFFECT_COLUMNS, FAILURE_COLUMNS, FORECAST_COLUMNS
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import RUN_TABLES
 
 ISSUED = date(2026, 1, 20)
 NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
@@ -76,10 +76,10 @@ FAILURES = [
 
 def run(forecasts: list[list[object]] = FORECASTS) -> Forecasts:
     return Forecasts(
-        pd.DataFrame(forecasts, columns=FORECAST_COLUMNS),
-        pd.DataFrame(columns=EFFECT_COLUMNS),
-        pd.DataFrame(DROPPED, columns=DROPPED_COLUMNS),
-        pd.DataFrame(FAILURES, columns=FAILURE_COLUMNS),
+        pd.DataFrame(forecasts, columns=RUN_TABLES["forecasts"].columns),
+        RUN_TABLES["effects"].empty(),
+        pd.DataFrame(DROPPED, columns=RUN_TABLES["dropped"].columns),
+        pd.DataFrame(FAILURES, columns=RUN_TABLES["failures"].columns),
     )
 
 

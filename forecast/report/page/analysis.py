@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from forecast.ensemble.combination import MEMBERS
 from forecast.realtime.events import ACTING_KINDS, acts_on, known_events
+from forecast.realtime.phases import PHASES
+from forecast.registry import MEMBERS
 from forecast.report.outlook import records
 from forecast.report.page.run_tables import Replay, actuals_of
-from forecast.scoring.scores import PHASES, Measure, scores, significance
+from forecast.scoring.scores import scores
+from forecast.scoring.significance import Measure, significance
 from forecast.sources.plain import read_groups
 
 NEXT_MONTH = "horizon=1"
@@ -25,13 +27,13 @@ NEXT_MONTH = "horizon=1"
 
 BASELINE = "naive"
 WITHOUT = " without events"
+from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
+
 ADDED_COLUMNS = ["product", "model", "slice", "n", "months", "with", "without", "p_value", "verdict"]
 MONTHS_NEAR = 3
 """An event is near in the month of its announcement, in that of its effect, and in so many months after either."""
 
 _NO_EXPORTS = pd.DataFrame(columns=["product", "destination", "month", "volume_t", "released"])
-LEVELS = (80, 95)
-BINS = ["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]
 EXPECTED_SHARES = (0.025, 0.075, 0.40, 0.40, 0.075, 0.025)
 """What part of the actuals should fall below, between and above the five bounds."""
 
@@ -217,8 +219,8 @@ def where_actuals_fell(rows: pd.DataFrame) -> pd.DataFrame:
     An actual on a bound counts as inside of it.
     """
     y = rows["actual_t"].to_numpy()[:, None]
-    bounds = rows[BINS].to_numpy()
-    below = np.column_stack([y < bounds[:, :2], y <= bounds[:, 2:3], y <= bounds[:, 3:]])
+    bounds = rows[list(VOLUME_QUANTILES)].to_numpy()
+    below = np.column_stack([y < bounds[:, :MEDIAN], y <= bounds[:, MEDIAN:]])
     position = 5 - below.sum(axis=1)
     names = ["below 95 %", "80 to 95 %, low", "low half of 80 %", "high half of 80 %", "80 to 95 %, high", "above 95 %"]
     counts = np.bincount(position, minlength=6)

@@ -37,7 +37,7 @@ from forecast.report.page.analysis import (
 )
 from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.report.page.text import said, times
-from forecast.scoring.scores import Measure
+from forecast.scoring.significance import Measure
 
 INK, FAINT, BLUE, ORANGE, GREEN = "#222222", "#8a8a8a", "#0072b2", "#d55e00", "#009e73"
 BAND_95, BAND_80 = "#cfe3f1", "#8fbfe0"

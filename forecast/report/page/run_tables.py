@@ -11,33 +11,27 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.backtest.run import MODELS
+from forecast.realtime.phases import phases
+from forecast.registry import MODELS
 from forecast.report.outlook import records
-from forecast.scoring.scores import SIGNIFICANCE_COLUMNS, phases
+from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
 from forecast.sources.plain import SHIPPED, read_destinations, read_events, read_exports, read_groups, shipped
-from forecast.tables.read import (
-    CALIBRATION_COLUMNS,
-    DROPPED_COLUMNS,
-    EFFECT_COLUMNS,
-    FAILURE_COLUMNS,
-    FORECAST_COLUMNS,
-    SCORE_COLUMNS,
-)
 from forecast.tables.run_folder import OutputError, read_about
+from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS
 from forecast.verify.parity import PARITY_COLUMNS
 
 WITHOUT_EVENTS = "without_events"
 """The folder inside a run's folder that holds the same run without events."""
 
 TABLES = {
-    "forecasts": [*FORECAST_COLUMNS, "actual_t"],
+    "forecasts": [*RUN_TABLES["forecasts"].columns, "actual_t"],
     "scores": SCORE_COLUMNS,
     "significance": SIGNIFICANCE_COLUMNS,
-    "effects": EFFECT_COLUMNS,
-    "dropped": DROPPED_COLUMNS,
-    "failures": FAILURE_COLUMNS,
+    "effects": RUN_TABLES["effects"].columns,
+    "dropped": RUN_TABLES["dropped"].columns,
+    "failures": RUN_TABLES["failures"].columns,
     "parity": PARITY_COLUMNS,
-    "calibration": CALIBRATION_COLUMNS,
+    "calibration": RUN_TABLES["calibration"].columns,
 }
 NEEDED = ("forecasts", "scores")
 """Without these two a folder is no backtest; any other table may be missing and is then empty."""
@@ -59,7 +53,7 @@ class Replay:
         Where it is, and what its ``run.json`` says.
     forecasts, scores, significance, effects, dropped, failures, parity, calibration
         Its tables, typed. Volumes in tonnes, effects in logs. ``forecasts`` has ``actual_t`` (NaN where none is out)
-        and ``phase`` (`forecast.scoring.scores.phases`), which is missing where the calendar is not at hand.
+        and ``phase`` (`forecast.realtime.phases.phases`), which is missing where the calendar is not at hand.
     events, exports
         The calendar and the figures that it used, or None where a file is gone or is no longer the same.
     missing

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.ensemble.combination import MEMBERS
+from forecast.registry import MEMBERS
 from forecast.report.outlook import records
 from forecast.report.page import figures
 from forecast.report.page.analysis import (

@@ -20,7 +20,7 @@ from forecast.report.page.analysis import (
 )
 from forecast.report.page.run_tables import WITHOUT_EVENTS, Replay
 from forecast.report.scoreboard import parity_sentence
-from forecast.scoring.scores import Measure
+from forecast.scoring.significance import Measure
 
 
 def tonnes(volume_t: float) -> str:

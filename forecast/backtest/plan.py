@@ -1,0 +1,267 @@
+"""The plan of a run: its settings, issue days by product, what has to be fitted for what was requested, and its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.backtest.costs import series_a_task
+from forecast.ensemble.calibration import earlier_days
+from forecast.realtime.releases import VintagesByProduct, all_series, cutoffs
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MEMBERS, MODELS, REGISTRY, STAND_IN, check_engine
+from forecast.tables.schema import SeriesKey
+
+ORIGINS = 24
+"""How many origins a backtest has where nothing is said."""
+
+Days = Mapping[str, Sequence[date]]
+"""Issue days by product."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All arguments that numbers depend on, beside the tables; ``run.json`` and a checkpoint's fingerprint hold them.
+
+    Attributes
+    ----------
+    models
+        Names, in the order of the rows.
+    horizon
+        Months ahead.
+    window
+        Months up to the product's cutoff that models are shown; None shows all.
+    refit
+        Months after which parameters that can be held are estimated again.
+    learn
+        Whether effects of events have priors from all series.
+    calibrate
+        Whether the combination learns from the forecasts of earlier origins.
+    seed, engine
+        Of whatever draws at random; ``compiled`` or ``reference``.
+
+    Raises
+    ------
+    ValueError
+        When a number is below one, or there is no such engine.
+    """
+
+    models: tuple[str, ...] = MODELS
+    horizon: int = 1
+    window: int | None = None
+    refit: int = 1
+    learn: bool = True
+    calibrate: bool = True
+    seed: int = 0
+    engine: str = DEFAULT_ENGINE
+
+    def __post_init__(self) -> None:
+        check_engine(self.engine)
+        for name in ("window", "refit", "horizon"):
+            positive(name, getattr(self, name))
+
+    @property
+    def learns_from_errors(self) -> bool:
+        """Whether there is a combination that learns from earlier forecasts."""
+        return self.calibrate and COMBINATION in self.models
+
+
+def positive(name: str, number: int | None) -> int | None:
+    """The number, where it is one or more or there is none.
+
+    Raises
+    ------
+    ValueError
+        When it is below one.
+    """
+    if number is not None and number < 1:
+        raise ValueError(f"{name}: expected one or more, found {number}.")
+    return number
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is to give: the series, on issue days by product."""
+
+    days: Days
+    series: Sequence[SeriesKey]
+
+    def replayed(self, vintages: VintagesByProduct, settings: Settings) -> Request:
+        """The days and series that models are fitted on.
+
+        A combination that learns needs more than is given: the members on earlier days, for every series of a product.
+        """
+        if not settings.learns_from_errors:
+            return self
+        days = {
+            product: sorted({*of_product}.union(*(earlier_days(vintages[product], day) for day in of_product)))
+            for product, of_product in self.days.items()
+        }
+        return Request(days, all_series(vintages, self.days))
+
+    def of(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table that were requested."""
+        wanted = {(*key, day) for key in self.series for day in self.days[key[0]]}
+        rows = zip(table["product"], table["destination"], table["issued"], strict=True)
+        requested = np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table))
+        return table if requested.all() else table[requested]
+
+    def written_down(self) -> dict[str, Any]:
+        """Series and issue days as JSON holds them."""
+        days = {product: [day.isoformat() for day in of_product] for product, of_product in self.days.items()}
+        return {"series": [" ".join(key) for key in self.series], "origins": days}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work: some series at some origins with some models. Tasks share nothing, so any order will do."""
+
+    origins: tuple[date, ...]
+    series: tuple[SeriesKey, ...]
+    models: tuple[str, ...]
+
+
+# Days ----------------------------------------------------------------------------------------------------------------
+
+
+def issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | Sequence[date] | None) -> list[date]:
+    """The days on which a forecast is made: those given in order, or that of the latest release of ``products``.
+
+    Raises
+    ------
+    ValueError
+        When nothing was known of the products on the first of them.
+    """
+    first = exports.loc[exports["product"].isin(products), "released"]
+    days = [first.max()] if issued is None else [issued] if isinstance(issued, date) else sorted(set(issued))
+    if first.empty or days[0] < first.min():
+        raise ValueError(f"Nothing of {', '.join(products)} was released by {days[0]}: issue on a later day.")
+    return days
+
+
+def backtest_origins(
+    exports: pd.DataFrame,
+    products: Sequence[str],
+    destinations: Sequence[str] | None = None,
+    *,
+    last: int | None = None,
+    first: pd.Period | None = None,
+    to: pd.Period | None = None,
+) -> dict[str, list[date]]:
+    """Days by product on which its cutoff moved and the month after has an actual for one of ``destinations``.
+
+    ``first`` and ``to`` bound that month, both included, and ``last`` takes the last so many of what is left (None: 24,
+    or all where there is a bound). A product without such a day has an empty list.
+
+    Raises
+    ------
+    ValueError
+        When no product has such a day, or ``last`` is below one.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> days = backtest_origins(fc.read_exports(), ["rare_earth_magnets"], ["USA"], to=pd.Period("2025-05"))
+    >>> [str(day) for day in days["rare_earth_magnets"][-3:]]  # to forecast February and March, then April, then May
+    ['2025-03-20', '2025-04-20', '2025-05-20']
+    """
+    count = ORIGINS if last is None and first is None and to is None else last
+    if count is not None:
+        positive("last", count)
+    found = {}
+    for product in products:
+        series = selected_series(exports, [product], destinations)
+        rows = exports[exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])]
+        months = {month for month in rows["month"].unique() if (first or month) <= month <= (to or month)}
+        days = [day for day, cutoff in cutoffs(exports, product).items() if cutoff + 1 in months]
+        found[product] = days[-count:] if count else days
+    if not any(found.values()):
+        raise ValueError(f"{', '.join(products)}: expected a month with figures before it, found none to forecast.")
+    return found
+
+
+def estimation_days(exports: pd.DataFrame, days: Days, refit: int) -> dict[tuple[str, date], date]:
+    """The day on which parameters held on an issue day were estimated, by product and issue day; empty for refit 1.
+
+    It is the first origin of the block of ``refit`` months (counted from January 1970) that the cutoff of the issue day
+    lies in, and depends on no other issue day.
+
+    Raises
+    ------
+    ValueError
+        When ``refit`` is below one.
+    """
+    if positive("refit", refit) == 1:
+        return {}
+    estimated = {}
+    for product, issue_days in days.items():
+        starts = cutoffs(exports, product)
+        firsts: dict[int, date] = {}
+        for day, cutoff in starts.items():
+            firsts.setdefault(cutoff.ordinal // refit, day)
+        for issued in issue_days:
+            known = [cutoff for day, cutoff in starts.items() if day <= issued]
+            if known:
+                estimated[product, issued] = firsts[known[-1].ordinal // refit]
+    return estimated
+
+
+# Tasks ---------------------------------------------------------------------------------------------------------------
+
+
+def selected_series(
+    exports: pd.DataFrame, products: Sequence[str], destinations: Sequence[str] | None = None
+) -> list[SeriesKey]:
+    """The (product, destination) pairs of ``exports`` among ``products`` and ``destinations`` (None: all), sorted."""
+    rows = exports[exports["product"].isin(products)]
+    if destinations is not None:
+        rows = rows[rows["destination"].isin(destinations)]
+    return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
+
+
+def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE) -> list[Task]:
+    """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
+
+    The same for any number of processes, so that a run can be resumed with another number of them; how many series are
+    a handful is up to `forecast.backtest.costs`.
+    """
+    names = fitted_models(models)
+    panel = tuple(name for name in names if is_panel(name))
+    single = tuple(name for name in names if not is_panel(name))
+    tasks = [
+        Task(tuple(days[product]), handful, single)
+        for product, of_product in groupby(series, key=lambda key: key[0])
+        for handful in _handfuls(list(of_product), len(days[product]), single, engine)
+    ]
+    for day in sorted({day for of_product in days.values() for day in of_product}):
+        tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
+    return [task for task in tasks if task.origins and task.models]
+
+
+def is_panel(name: str) -> bool:
+    """Whether a model is fitted to all series at once."""
+    return name in REGISTRY and REGISTRY[name].panel
+
+
+def fitted_models(models: Sequence[str]) -> list[str]:
+    """The models to fit where ``models`` are asked for: those, or all members of the combination where it stands alone.
+
+    Examples
+    --------
+    >>> fitted_models(["theta", "combination"]), fitted_models(["combination"])
+    (['theta'], ['theta', 'arima', 'prophet', 'pooled', 'naive'])
+    """
+    own = [name for name in models if name != COMBINATION]
+    return own or [*MEMBERS, STAND_IN]
+
+
+def _handfuls(
+    series: Sequence[SeriesKey], count: int, models: Sequence[str], engine: str
+) -> list[tuple[SeriesKey, ...]]:
+    size = series_a_task(len(series), count, models, engine)
+    return [tuple(series[start : start + size]) for start in range(0, len(series), size)]

@@ -1,0 +1,41 @@
+"""The tables that a forecast is made from, carried as one, and the snapshot of any day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from forecast.realtime.events import Members
+from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages_of
+
+
+@dataclass(frozen=True)
+class Data:
+    """Exports, calendar, members by group, and totals of several months; vintages are built once.
+
+    To another process travel the vintages and not the table of exports, which takes several times their memory.
+    """
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Members
+    totals: pd.DataFrame | None = None
+
+    @cached_property
+    def vintages(self) -> Mapping[str, Vintages]:
+        """Every release by product."""
+        return vintages_of(self.exports)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process."""
+        return {**self.__dict__, "vintages": self.vintages, "exports": self.exports.iloc[:0]}
+
+    def as_of(self, issued: date, window: int | None = None) -> Snapshot:
+        """What was known on a day; with ``window`` volumes and totals of so many months up to the cutoff only."""
+        known = snapshot_of(self.vintages, self.events, issued, self.totals)
+        return known if window is None else known.within(window)

@@ -1,0 +1,87 @@
+"""The tables of a run by name, and the rows from which they are made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from forecast.tables.frames import packed, unpacked
+from forecast.tables.schema import RUN_TABLES
+
+
+class Forecasts:
+    """The tables of a run, each under its name in `forecast.tables.schema.RUN_TABLES`; one that is left out is empty.
+
+    Attributes
+    ----------
+    forecasts
+        Volumes in tonnes, medians with 80 and 95 % intervals, a row per series, model, issue day and month.
+    effects
+        What each regressor does to log volume, with its 95 % interval.
+    dropped, failures
+        Regressors left out, and series without a forecast, with the reason.
+    correlations
+        Correlation of the errors of two months of one forecast, for each pair of months of the horizon: what
+        `forecast.ensemble.aggregates` needs. With a horizon of one month it has no rows.
+    reference_fits
+        A row, with the reason, for each fit that the compiled engine left to the reference.
+    calibration
+        A row for each row of the combination: the weights of the members, the shift of the median in logs, and the
+        factors of the bounds' distance, with the number of earlier forecasts that they rest on.
+
+    Raises
+    ------
+    TypeError
+        When a table has another name.
+    """
+
+    def __init__(self, **tables: pd.DataFrame) -> None:
+        unknown = tables.keys() - RUN_TABLES.keys()
+        if unknown:
+            raise TypeError(f"a run has no table {min(unknown)!r}; it has {', '.join(RUN_TABLES)}.")
+        self._tables = {name: tables[name] if name in tables else own.empty() for name, own in RUN_TABLES.items()}
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name.startswith("_") or name not in self._tables:
+            raise AttributeError(f"a run has no table {name!r}; it has {', '.join(RUN_TABLES)}.")
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Names and tables."""
+        return iter(self._tables.items())
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {len(table):,}" for name, table in self if len(table))
+        models = ", ".join(dict.fromkeys(map(str, self.forecasts["model"])))
+        return f"Forecasts(rows: {rows or 'none'}; models: {models or 'none'})"
+
+    def replaced(self, **tables: pd.DataFrame) -> Forecasts:
+        """The run with some tables replaced."""
+        return Forecasts(**{**self._tables, **tables})
+
+    def packed(self) -> Forecasts:
+        """The run with labels as categories, in half the memory."""
+        return Forecasts(**{name: packed(table, RUN_TABLES[name]) for name, table in self})
+
+
+def joined(parts: Sequence[Forecasts]) -> Forecasts:
+    """The tables of several `Forecasts.packed` runs, one below the other."""
+    return Forecasts(**{name: unpacked([getattr(part, name) for part in parts]) for name in RUN_TABLES})
+
+
+class RowBuffer:
+    """Rows of a run's tables, noted one at a time: making a table of each would take longer."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+
+    def add(self, table: str, *rows: tuple[Any, ...]) -> None:
+        """Note rows of ``table``, cells in the order of its columns."""
+        self._rows[table].extend(rows)
+
+    def tables(self) -> Forecasts:
+        """All that was noted, as tables."""
+        return Forecasts(**{name: own.from_rows(self._rows[name]) for name, own in RUN_TABLES.items()})

@@ -1,0 +1,258 @@
+"""One schema of tables: name, columns with their types, what tells rows apart, sort order, and whether it may be absent.
+
+Writer, reader, audit, checkpoint, empty tables and the order of a run's rows derive from it. One more table of a run is
+one more entry of `RUN_TABLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+import pandas as pd
+
+from forecast.registry import MEMBERS
+
+
+class ColumnType(Enum):
+    """What the cells of a column are."""
+
+    TEXT = "text"
+    LABEL = "text that repeats from row to row: a category while it waits"
+    DAY = "datetime.date, None where open"
+    LABEL_DAY = "a day that repeats from row to row: a category while it waits"
+    MONTH = "pandas.Period of a month"
+    COUNT = "a whole number"
+    NUMBER = "a float, NaN where there is none"
+    CODES = "a tuple of codes"
+    FLAG = "true or false"
+
+
+T = ColumnType
+
+SeriesKey = tuple[str, str]
+"""(product, destination)"""
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table.
+
+    Attributes
+    ----------
+    name
+        Its name in a run, and that of its file without the ending.
+    types
+        Column names in order, with the type of each.
+    keys
+        Columns that tell rows of one series, model and issue day apart.
+    optional
+        Whether an empty table has no file.
+    saved
+        Whether the table is written into the folder of a run.
+    """
+
+    name: str
+    types: Mapping[str, ColumnType]
+    keys: tuple[str, ...] = ()
+    optional: bool = False
+    saved: bool = True
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names in order."""
+        return [*self.types]
+
+    @property
+    def sort(self) -> list[str]:
+        """What rows are sorted by: the series and the issue day, then the keys; the order of models is the run's."""
+        return ["product", "destination", "issued", *(key for key in self.keys if key != "reason")]
+
+    def of_type(self, *types: ColumnType) -> list[str]:
+        """Names of the columns that have one of ``types``."""
+        return [name for name, own in self.types.items() if own in types]
+
+    def empty(self) -> pd.DataFrame:
+        """The table without rows, with all its columns.
+
+        Examples
+        --------
+        >>> RUN_TABLES["dropped"].empty().columns.tolist()
+        ['product', 'destination', 'issued', 'regressor', 'reason']
+        """
+        return pd.DataFrame({name: pd.Series([], dtype=_DTYPES.get(own, object)) for name, own in self.types.items()})
+
+    def from_rows(self, rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+        """The table of ``rows``, tuples in the order of the columns; months may come as ordinals."""
+        table = pd.DataFrame(list(rows), columns=self.columns)
+        if table.empty:
+            return self.empty()
+        ordinals = [name for name in self.of_type(T.MONTH) if pd.api.types.is_integer_dtype(table[name])]
+        months = {
+            name: pd.PeriodIndex(pd.arrays.PeriodArray(table[name].to_numpy("int64"), dtype=pd.PeriodDtype("M")))
+            for name in ordinals
+        }
+        return table.assign(**months)
+
+    def from_text(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """The table of a file's cells: columns of `schema` typed, further ones numbers.
+
+        Raises
+        ------
+        ValueError
+            When a column is missing, or a cell is not of its type.
+        """
+        missing = [name for name in self.columns if name not in raw]
+        if missing:
+            raise ValueError(f"expected column {missing[0]}")
+        return pd.DataFrame({name: _typed(raw[name], self.types.get(str(name), T.NUMBER)) for name in raw})
+
+
+_DTYPES = {T.MONTH: "period[M]", T.COUNT: "int64", T.NUMBER: "float64", T.FLAG: "bool"}
+
+
+def _typed(cells: pd.Series, own: ColumnType) -> pd.Series:
+    """A column of text as its type says."""
+    if own in (T.TEXT, T.LABEL):
+        return cells
+    if own in (T.DAY, T.LABEL_DAY):
+        return cells.map(lambda cell: date.fromisoformat(cell) if cell else None).astype(object)
+    if own is T.MONTH:
+        return pd.Series(pd.PeriodIndex(cells, freq="M"), index=cells.index)
+    if own is T.CODES:
+        return cells.map(lambda cell: tuple(filter(None, cell.split(";"))))
+    if own is T.FLAG:
+        return cells.map({"True": True, "False": False}).astype(bool)
+    return cells.astype("int64") if own is T.COUNT else cells.replace("", "nan").astype(float)
+
+
+_SERIES = {"product": T.LABEL, "destination": T.LABEL}
+_FITTED = {**_SERIES, "model": T.LABEL, "issued": T.LABEL_DAY}
+_BOUNDS = dict.fromkeys(["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"], T.NUMBER)
+_INTERVAL = dict.fromkeys(["estimate", "lower", "upper"], T.NUMBER)
+
+# What enters ---------------------------------------------------------------------------------------------------------
+
+EXPORTS = TableSchema(
+    "exports",
+    {
+        "product": T.TEXT,
+        "destination": T.TEXT,
+        "month": T.MONTH,
+        "volume_t": T.NUMBER,
+        "released": T.DAY,
+        "status": T.TEXT,
+        "precision_t": T.NUMBER,
+        "source": T.TEXT,
+    },
+)
+PERIOD_TOTALS = TableSchema(
+    "period_totals",
+    {
+        "product": T.TEXT,
+        "destination": T.TEXT,
+        "start": T.MONTH,
+        "end": T.MONTH,
+        "volume_t": T.NUMBER,
+        "released": T.DAY,
+        "precision_t": T.NUMBER,
+        "status": T.TEXT,
+        "source": T.TEXT,
+    },
+)
+EVENTS = TableSchema(
+    "events",
+    {
+        "event": T.TEXT,
+        "kind": T.TEXT,
+        "products": T.CODES,
+        "destinations": T.CODES,
+        **dict.fromkeys(["announced", "effective", "ends", "ends_announced"], T.DAY),
+        "source": T.TEXT,
+        "description": T.TEXT,
+        "ends_status": T.TEXT,
+    },
+)
+DESTINATIONS = TableSchema(
+    "destinations",
+    {**dict.fromkeys(["code", "name", "iso2", "numeric", "kind"], T.TEXT), "members": T.CODES},
+)
+
+# What a run makes ----------------------------------------------------------------------------------------------------
+
+RUN_TABLES = {
+    table.name: table
+    for table in (
+        TableSchema(
+            "forecasts",
+            {
+                **_FITTED,
+                "cutoff": T.MONTH,
+                "month": T.MONTH,
+                "horizon": T.COUNT,
+                **_BOUNDS,
+                "last_known": T.MONTH,
+            },
+            keys=("month",),
+        ),
+        TableSchema(
+            "effects", {**_FITTED, "regressor": T.LABEL, **_INTERVAL}, keys=("model", "regressor"), optional=True
+        ),
+        TableSchema(
+            "dropped",
+            {**_SERIES, "issued": T.LABEL_DAY, "regressor": T.LABEL, "reason": T.TEXT},
+            keys=("regressor",),
+        ),
+        TableSchema("failures", {**_FITTED, "reason": T.TEXT}, keys=("model", "reason")),
+        TableSchema(
+            "correlations",
+            {**_FITTED, "month": T.MONTH, "other": T.MONTH, "correlation": T.NUMBER},
+            keys=("model", "month", "other"),
+            saved=False,
+        ),
+        TableSchema("reference_fits", {**_FITTED, "reason": T.TEXT}, keys=("model", "reason"), optional=True),
+        TableSchema(
+            "calibration",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                "horizon": T.COUNT,
+                "phase": T.LABEL,
+                **dict.fromkeys([f"weight_{name}" for name in MEMBERS], T.NUMBER),
+                "shift": T.NUMBER,
+                "cells": T.COUNT,
+                "factor_80": T.NUMBER,
+                "factor_95": T.NUMBER,
+            },
+            keys=("month",),
+            optional=True,
+        ),
+    )
+}
+"""The tables of a run, by name."""
+
+SCORES = TableSchema(
+    "scores",
+    {
+        "product": T.TEXT,
+        "model": T.TEXT,
+        "slice": T.TEXT,
+        "n": T.COUNT,
+        **dict.fromkeys(["mae_t", "wape", "mase", "rmsse", "bias", "wis", "coverage_80", "coverage_95"], T.NUMBER),
+    },
+)
+SUMS = TableSchema(
+    "sums", {**_FITTED, "cutoff": T.MONTH, "start": T.MONTH, "end": T.MONTH, **_BOUNDS}, keys=("start", "end")
+)
+OMITTED = TableSchema("omitted", {**_FITTED, "start": T.MONTH, "end": T.MONTH, "reason": T.TEXT}, keys=("start",))
+
+EXPORT_COLUMNS = EXPORTS.columns
+PERIOD_TOTAL_COLUMNS = PERIOD_TOTALS.columns
+EVENT_COLUMNS = EVENTS.columns
+DESTINATION_COLUMNS = DESTINATIONS.columns
+SCORE_COLUMNS = SCORES.columns
+SUM_COLUMNS = SUMS.columns
+OMITTED_COLUMNS = OMITTED.columns
