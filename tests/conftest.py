@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from forecast import models
+from forecast import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--engine reference` fits by statsmodels and Prophet whatever names no engine."""
-    parser.addoption("--engine", choices=models.ENGINES, default="compiled", help="engine of whatever names none")
+    parser.addoption("--engine", choices=registry.ENGINES, default="compiled", help="engine of whatever names none")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the default engine before any module that takes it as a default is imported."""
-    models.DEFAULT_ENGINE = config.getoption("--engine")
+    registry.DEFAULT_ENGINE = config.getoption("--engine")
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,7 @@ def leaky_weight(exports, events, groups, **options) -> Forecasts:
     weights = 1 / (1 + (rows["volume_t"] - rows["actual_t"].fillna(0.0)).abs())
     cell = rows["destination"]
     combined = (rows["volume_t"] * weights).groupby(cell).transform("sum") / weights.groupby(cell).transform("sum")
-    return replace(run, forecasts=run.forecasts.assign(volume_t=combined))
+    return run.replaced(forecasts=run.forecasts.assign(volume_t=combined))
 
 
 def leaky_vintage(exports, events, groups, **options) -> Forecasts:
@@ -77,18 +77,18 @@ def leaky_releases(exports, events, groups, **options) -> Forecasts:
     run = forecast_all(exports, events, groups, **options)
     later = exports.loc[exports["released"] > options["issued"], "released"]
     delay = (later.min() - options["issued"]).days if len(later) else 0
-    return replace(run, forecasts=run.forecasts.assign(upper_95=run.forecasts["upper_95"] * (1 + delay / 1000)))
+    return run.replaced(forecasts=run.forecasts.assign(upper_95=run.forecasts["upper_95"] * (1 + delay / 1000)))
 
 
 def leaky_newcomers(exports, events, groups, **options) -> Forecasts:
     """Forecasts shrunk by how many series the file will ever have."""
     run = forecast_all(exports, events, groups, **options)
     count = len(exports[["product", "destination"]].drop_duplicates())
-    return replace(run, forecasts=run.forecasts.assign(volume_t=run.forecasts["volume_t"] / count))
+    return run.replaced(forecasts=run.forecasts.assign(volume_t=run.forecasts["volume_t"] / count))
 
 
 def leaky_totals(exports, events, groups, **options) -> Forecasts:
     """Forecasts scaled by the largest sum of months on file, whenever it was or will be released."""
     run = forecast_all(exports, events, groups, **options)
     largest = options["totals"]["volume_t"].max() if len(options["totals"]) > 1 else 80.0
-    return replace(run, forecasts=run.forecasts.assign(volume_t=run.forecasts["volume_t"] * largest))
+    return run.replaced(forecasts=run.forecasts.assign(volume_t=run.forecasts["volume_t"] * largest))

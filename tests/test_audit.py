@@ -111,9 +111,9 @@ def test_a_leak_is_caught_by_the_corruption_of_what_it_reads(leak):
 def test_every_table_is_compared():
     """A run of several months is compared in all its tables but those without rows."""
     run = fc.forecast_all(world(), calendar(EPISODE), GROUPS, issued=ISSUED, models=["pooled"], horizon=2)
-    nothing = replace(run, **{table.name: getattr(run, table.name).iloc[:0] for table in fields(run)})
-    nudged = replace(run, correlations=run.correlations.assign(correlation=0.5))
-    assert set(ROWS) == {table.name for table in fields(run)}
+    nothing = run.replaced(**{name: table.iloc[:0] for name, table in run})
+    nudged = run.replaced(correlations=run.correlations.assign(correlation=0.5))
+    assert set(ROWS) == {name for name, _ in run}
     assert set(moved(run, nothing, world(), 2)["table"]) == {name for name in ("forecasts", "dropped", "effects")
                                                             if len(getattr(run, name))}  # fmt: skip
     assert moved(run, nudged, world(), 2)["column"].unique().tolist() == ["correlation"]

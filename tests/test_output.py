@@ -33,7 +33,7 @@ def run() -> Forecasts:
     key = {"product": "magnets", "destination": "USA", "model": "arima", "issued": date(2023, 5, 20)}
     effects = pd.DataFrame([{**key, "regressor": "ban_step", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}])
     left = pd.DataFrame([{**key, "reason": "arima: fit a simpler model."}])
-    return replace(made, effects=effects, reference_fits=left)
+    return made.replaced(effects=effects, reference_fits=left)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_run_is_read_back_as_it_was(tmp_path: Path, run: Forecasts, about: dic
 def test_a_backtest_keeps_its_actuals(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
     """A further column of numbers is read back too, empty cells as not known."""
     actual = [float("nan"), *[1 / 3] * (len(run.forecasts) - 1)]
-    known = Forecasts(run.forecasts.assign(actual_t=actual), run.effects, run.dropped, run.failures)
+    known = run.replaced(forecasts=run.forecasts.assign(actual_t=actual), calibration=RUN_TABLES["calibration"].empty())
     back = read_run(written(tmp_path / "run", known, about))
     pd.testing.assert_series_equal(back.forecasts["actual_t"], known.forecasts["actual_t"], check_exact=True)
 

@@ -88,7 +88,7 @@ def test_the_reference_is_the_library_on_the_design_of_the_day(parity: pd.DataFr
 
 def test_the_same_sample_twice_and_another_with_another_seed(run: Forecasts, parity: pd.DataFrame):
     """The draw hangs on the seed and on which fits there are, not on the order of their rows."""
-    shuffled = replace(run, forecasts=run.forecasts.sample(frac=1, random_state=1))
+    shuffled = run.replaced(forecasts=run.forecasts.sample(frac=1, random_state=1))
     pd.testing.assert_frame_equal(sample(shuffled), parity)
     drawn = [sample(run, seed=seed, count=2)[FIT].to_numpy().tolist() for seed in range(4)]
     assert any(fits != drawn[0] for fits in drawn)
@@ -187,7 +187,7 @@ def test_a_window_is_a_window_for_the_library():
 def test_fits_left_to_the_reference_are_not_among_them(run: Forecasts):
     """They are the library's already; nor is any fit of the reference engine."""
     left = run.forecasts.loc[run.forecasts["model"] == "arima", FIT].assign(reason="did not converge")
-    found = sample(replace(run, reference_fits=left), count=2)
+    found = sample(run.replaced(reference_fits=left), count=2)
     assert found["model"].unique().tolist() == ["prophet"]
     for nothing in (sample(run, engine="reference"), sample(run, count=0)):
         assert nothing.empty

@@ -235,7 +235,7 @@ def test_one_month_ahead_has_no_correlations() -> None:
 def test_a_run_without_its_correlations_is_refused() -> None:
     """Sums cannot be had from forecasts alone, and the message says what to do."""
     table = world()
-    made = replace(run(table), correlations=RUN_TABLES["correlations"].empty())
+    made = run(table).replaced(correlations=RUN_TABLES["correlations"].empty())
     message = "expected the correlations of a run of several months, found none: forecast it anew."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         sums(made, table, 3)

@@ -175,7 +175,7 @@ def test_figures_that_came_since() -> None:
 
 def test_nothing_could_be_forecast() -> None:
     """A product without any forecast still has a table that says why."""
-    failed = replace(run(), forecasts=run().forecasts.iloc[:0])
+    failed = run().replaced(forecasts=run().forecasts.iloc[:0])
     text = printed(found(failed), 140)
     assert text.startswith("Exports of magnets: forecast for 2026-01\n")
     assert "No model could be fitted" in text
