@@ -38,6 +38,8 @@ Members = Mapping[str, tuple[str, ...]]
 def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
 
+    Where there is a column ``known_from`` (branches of a scenario), that is the day from which an event is known.
+
     Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
     in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
 
@@ -49,7 +51,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
     [0, 1]
     """
-    known = events[events["announced"] <= issued].reset_index(drop=True)
+    known = events[events.get("known_from", events["announced"]) <= issued].reset_index(drop=True)
     ends = pd.Series([_known_end(event, issued) for event in records(known)], dtype=object)
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()

@@ -1,43 +1,41 @@
 """Forecasts under events that may happen: every branch beside the others, and their mixture.
 
-A branch is the forecast of `forecast.backtest.run.forecast_all` times the response to what happens in it, which is what was
-known of such events on the issue day (`forecast.design.effect_priors`). No model is fitted again, and no month with figures is
-touched. A supposed event is an episode of its own, also where its kind acts already: licences tighten a second time.
+A branch is a calendar: the one on file, with the events that happen in it and without the ends that do not come. Its
+forecast is the forecast of `forecast.backtest.run.forecast_all` under that calendar, so that a row of a scenario with
+probability 1 and the same row in the calendar give the same numbers.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
-from threadpoolctl import threadpool_limits
 
-from forecast.backtest.run import Progress, forecast_all
-from forecast.design.effect_priors import Experience, experience
-from forecast.design.learned_effects import loadings
-from forecast.design.regressors import series_scope
+from forecast.backtest.origin import RunContext
+from forecast.backtest.plan import Request, Settings, issue_days, plan, selected_series
+from forecast.backtest.run import Progress, gather, run_context, run_tasks
+from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.realtime.releases import Snapshot, as_of
-from forecast.registry import DEFAULT_ENGINE, MODELS
+from forecast.realtime.releases import Snapshot
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scenario.events import HypotheticalEvent, check_ahead, check_lapses, hypothetical_events, known_products
-from forecast.tables.frames import records
-from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.run import Forecasts
-from forecast.tables.schema import RUN_TABLES, SeriesKey
+from forecast.tables.frames import stacked
+from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
+from forecast.tables.run import Forecasts, joined
+from forecast.tables.schema import RUN_TABLES
 
 FURTHEST = 12
 """Months ahead that a scenario reaches where no horizon is given."""
 
-COMBINED = "combination"
 BASE, MIXTURE = "as the calendar stands", "mixture"
 
 ALMOST_ZERO = 1e-6
-"""What stands for zero where a logarithm is taken, as a share of the least positive bound of its row."""
+"""Taken for zero where a logarithm is needed, as a share of the least positive bound of its row."""
 
 LEAST_STEP = 1e-9
 """Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
@@ -75,65 +73,24 @@ def branches(names: Sequence[str], probabilities: Sequence[float]) -> list[Branc
     return found
 
 
-def responses(
-    suppositions: Sequence[HypotheticalEvent],
-    found: Sequence[Branch],
-    key: SeriesKey,
-    months: pd.PeriodIndex,
-    known: Snapshot,
-    groups: Members,
-    learned: Experience,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (logs, branch x month) of what happens in each branch to a series in consecutive ``months``.
+def branch_events(events: pd.DataFrame, found: Sequence[HypotheticalEvent], issued: date) -> pd.DataFrame:
+    """The calendar of a branch: the events that happen added, and ends that lapse confirmed, known by ``issued``.
 
-    Effects are those believed of the series on the issue day: learned from its own months where it has lived through
-    the kind, else from others. Within a branch they have one covariance, and a kind has one effect, so that a second
-    episode is taken to work like the first.
+    An event counts as known from its announcement, or from ``issued`` where that is still to come.
     """
-    mean, covariance = learned.belief(key)
-    scope = series_scope(*key, known.volumes[key[0]], groups)
-    added = [loadings(one.added, scope, months, mean) for one in suppositions]
-    acting = np.zeros((len(found), *added[0].shape))
-    for row, branch in enumerate(found):
-        lapsed = [suppositions[place].lapsed for place in branch.happens]
-        same_kind = known.events[known.events["kind"].isin(_kinds_of(known.events, lapsed))]
-        with_lapses = loadings(_lapsed(same_kind, lapsed), scope, months, mean)
-        acting[row] = with_lapses - loadings(same_kind, scope, months, mean)
-        acting[row] += sum((added[place] for place in branch.happens), np.zeros_like(added[0]))
-    return acting @ mean, np.einsum("bmi,ij,bmj->bm", acting, covariance, acting)
-
-
-def _kinds_of(events: pd.DataFrame, names: Sequence[str | None]) -> list[str]:
-    return events.loc[events["event"].isin(names), "kind"].tolist()
-
-
-def _lapsed(events: pd.DataFrame, names: Sequence[str | None]) -> pd.DataFrame:
-    """The calendar where the events of these names end on their scheduled day."""
-    ends = [event.scheduled if event.event in names else event.ends for event in records(events)]
-    return events.assign(ends=pd.Series(ends, events.index, dtype=object))
-
-
-def shifted(volumes: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Quantiles at `PROBABILITIES` after a response of mean ``shift`` and ``variance`` in logs; zero stays zero.
-
-    ``volumes`` (rows x 5) are quantiles in tonnes, ``shift`` and ``variance`` by branch and row. Each bound keeps its
-    side: its squared distance from the median grows by that of a normal distribution with the variance.
-
-    Examples
-    --------
-    Half the volume, and nothing else; then uncertain by a factor of two:
-
-    >>> volumes = np.array([[50.0, 70.0, 100.0, 140.0, 200.0]])
-    >>> shifted(volumes, np.log([[0.5]]), np.array([[0.0]])).round(1).tolist()
-    [[[25.0, 35.0, 50.0, 70.0, 100.0]]]
-    >>> shifted(volumes, np.log([[0.5]]), np.log([[2.0]]) ** 2).round(1).tolist()
-    [[[10.9, 19.2, 50.0, 129.3, 229.8]]]
-    """
-    logs = np.log(_without_zeros(volumes))
-    spread = np.sqrt((logs - logs[:, MEDIAN, None]) ** 2 + NORMAL_SCORES**2 * variance[..., None])
-    moved = np.exp(logs[:, MEDIAN, None] + shift[..., None] + np.sign(NORMAL_SCORES) * spread)
-    same = ((shift == 0) & (variance == 0))[..., None]
-    return np.where(same | (volumes == 0), volumes, moved)
+    calendar = events.assign(known_from=events["announced"])
+    lapsed = calendar["event"].isin([one.lapsed for one in found if one.lapsed])
+    none = pd.Series(issued, calendar.index, dtype=object)
+    calendar = calendar.assign(
+        ends_status=calendar["ends_status"].where(~lapsed, ""),
+        ends_announced=calendar["ends_announced"].where(~lapsed, none),
+    )
+    added = [
+        one.added.assign(known_from=[min(day, issued) for day in one.added["announced"]])
+        for one in found
+        if len(one.added)
+    ]
+    return pd.concat([calendar, *added], ignore_index=True)[[*calendar.columns]]
 
 
 def _without_zeros(volumes: np.ndarray) -> np.ndarray:
@@ -239,8 +196,8 @@ def scenario_all(
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
     issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    that branch are those of the combination, or of the first of ``models`` without it. All other arguments are those of
-    `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    shown by branch are those of the combination, or of the first of ``models`` without it. All other arguments are
+    those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
@@ -264,57 +221,87 @@ def scenario_all(
     >>> found.by_branch[["branch", "month", "probability"]].astype(str).values.tolist()[-1]
     ['ban-2026-02-01', '2026-03', '0.5']
     """
+    data = Data(exports, events, groups, totals)
     products = list(products or exports["product"].unique())
-    issued = issued or exports.loc[exports["product"].isin(products), "released"].max()
+    (issued,) = issue_days(exports, products, issued)
     check_lapses(events, lapses or {}, issued)
-    known = as_of(exports, events, issued, totals)
+    known = data.as_of(issued)
     suppositions = hypothetical_events(known, supposed, lapses or {})
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
-    run = forecast_all(
-        exports,
-        events,
-        groups,
-        issued=issued,
-        products=products,
-        destinations=destinations,
-        models=models,
-        horizon=horizon,
-        totals=totals,
-        seed=seed,
-        engine=engine,
-        calibrate=calibrate,
-        jobs=jobs,
-        progress=progress,
-    )
-    return _branched(run, COMBINED if COMBINED in models else models[0], horizon, suppositions, known, groups)
+    settings = Settings(tuple(models), horizon, calibrate=calibrate, seed=seed, engine=engine)
+    request = Request(dict.fromkeys(products, [issued]), selected_series(exports, products, destinations))
+    found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
+    runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
+    shown = COMBINATION if COMBINATION in models else models[0]
+    return _mixed(runs, shown, horizon, found, suppositions, issued)
 
 
-def _branched(
-    run: Forecasts,
+def _branch_runs(
+    data: Data,
+    settings: Settings,
+    request: Request,
+    found: Sequence[Branch],
+    suppositions: Sequence[HypotheticalEvent],
+    jobs: int,
+    progress: Progress | None,
+) -> list[Forecasts]:
+    """The run of every branch; earlier origins on which a branch's calendar is the one on file are fitted once."""
+    fitted = request.replayed(data.vintages, settings)
+    (issued,) = {day for of_product in request.days.values() for day in of_product}
+    base = _rows(data, settings, fitted, jobs, progress)
+    runs = []
+    for branch in found:
+        happens = [suppositions[place] for place in branch.happens]
+        calendar = branch_events(data.events, happens, issued) if happens else data.events
+        since = min([issued, *(day for one in happens for day in one.added["announced"])])
+        days = {product: [day for day in of_product if day >= since] for product, of_product in fitted.days.items()}
+        own = replace(data, events=calendar)
+        rows = base if not happens else _after(base, _rows(own, settings, replace(fitted, days=days), jobs), since)
+        runs.append(gather(RunContext(own, settings), rows, request))
+    return runs
+
+
+def _rows(data: Data, settings: Settings, fitted: Request, jobs: int, progress: Progress | None = None) -> Forecasts:
+    """The rows of all fitted models on the days of ``fitted``."""
+    context = run_context(data, settings, fitted.days, jobs)
+    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
+    return joined(run_tasks(context, tasks, jobs, progress))
+
+
+def _after(base: Forecasts, branch: Forecasts, since: date) -> Forecasts:
+    """The rows of ``base`` before a day, and those of ``branch`` from it on."""
+    earlier = {name: table[np.array([day < since for day in table["issued"]], dtype=bool)] for name, table in base}
+    return Forecasts(**{name: stacked([earlier[name], table]) for name, table in branch})
+
+
+def _mixed(
+    runs: Sequence[Forecasts],
     model: str,
     horizon: int,
+    found: Sequence[Branch],
     suppositions: Sequence[HypotheticalEvent],
-    known: Snapshot,
-    groups: Members,
+    issued: date,
 ) -> Scenario:
     """The forecasts of ``model`` in every branch, and their mixture."""
-    found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
-    base = run.forecasts[run.forecasts["model"] == model].reset_index(drop=True)
-    shift, variance = _all_responses(base, suppositions, found, known, groups)
-    volumes = shifted(base[list(VOLUME_QUANTILES)].to_numpy(), shift, variance)
+    rows = [run.forecasts[run.forecasts["model"] == model].reset_index(drop=True) for run in runs]
+    volumes = np.stack([own[list(VOLUME_QUANTILES)].to_numpy() for own in rows])
     weights = np.array([branch.probability for branch in found])
-    mixed = _rows(base, mixture(volumes.swapaxes(0, 1), weights)).assign(model=MIXTURE)
+    quantiles = dict(zip(VOLUME_QUANTILES, mixture(volumes.swapaxes(0, 1), weights).T, strict=True))
+    mixed = rows[0].assign(model=MIXTURE, **quantiles)
+    by_branch = [
+        own.assign(branch=branch.name, probability=branch.probability) for branch, own in zip(found, rows, strict=True)
+    ]
     alone = [(branch.name, place) for place, branch in enumerate(found) if len(branch.happens) == 1]
     return Scenario(
-        run.replaced(forecasts=pd.concat([run.forecasts, mixed], ignore_index=True)),
-        _by_branch(base, found, volumes),
+        runs[0].replaced(forecasts=pd.concat([runs[0].forecasts, mixed], ignore_index=True)),
+        pd.concat(by_branch, ignore_index=True)[[*RUN_TABLES["forecasts"].columns, "branch", "probability"]],
         tuple(found),
         tuple(suppositions),
         model,
-        known.issued,
+        issued,
         horizon,
-        tuple(name for name, place in alone if not (shift[place].any() or variance[place].any())),
+        tuple(name for name, place in alone if np.array_equal(volumes[place], volumes[0])),
     )
 
 
@@ -323,35 +310,3 @@ def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[Hypo
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
     return min(max(away, default=1), FURTHEST)
-
-
-def _all_responses(
-    base: pd.DataFrame,
-    suppositions: Sequence[HypotheticalEvent],
-    found: Sequence[Branch],
-    known: Snapshot,
-    groups: Members,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (logs, branch x row) of the responses for the rows of ``base``."""
-    with threadpool_limits(1):  # so that sums are made in the same order everywhere
-        learned = experience(known, groups)
-    shift, variance = np.zeros((len(found), len(base))), np.zeros((len(found), len(base)))
-    for key, rows in base.groupby(["product", "destination"], sort=False):
-        places = rows.index.to_numpy()
-        months = pd.PeriodIndex(rows["month"])
-        of_series = responses(suppositions, found, (str(key[0]), str(key[1])), months, known, groups, learned)
-        shift[:, places], variance[:, places] = of_series
-    return shift, variance
-
-
-def _rows(base: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
-    """The rows of ``base`` with other volumes."""
-    return base.assign(**dict(zip(VOLUME_QUANTILES, volumes.T, strict=True)))
-
-
-def _by_branch(base: pd.DataFrame, found: Sequence[Branch], volumes: np.ndarray) -> pd.DataFrame:
-    parts = [
-        _rows(base, volumes[place]).assign(branch=branch.name, probability=branch.probability)
-        for place, branch in enumerate(found)
-    ]
-    return pd.concat(parts, ignore_index=True)[[*RUN_TABLES["forecasts"].columns, "branch", "probability"]]
