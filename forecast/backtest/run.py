@@ -31,6 +31,7 @@ from forecast.backtest.plan import (
 from forecast.design.effect_priors import Expectation
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
+from forecast.ensemble.hierarchy import reconciled_forecasts
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.realtime.phases import phases
@@ -327,6 +328,8 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
     run = run.replaced(forecasts=forecasts, calibration=calibration)
     tables = {name: request.of(table) for name, table in run}
     if COMBINATION in models:
+        combined = tables["forecasts"][tables["forecasts"]["model"] == COMBINATION]
+        tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})

@@ -31,6 +31,9 @@ class Forecasts:
     calibration
         A row for each row of the combination: the weights of the members, the shift of the median in logs, and the
         factors of the bounds' distance, with the number of earlier forecasts that they rest on.
+    reconciled
+        Forecasts of the total, its parts and the rest of the world whose draws add up
+        (`forecast.ensemble.hierarchy`).
 
     Raises
     ------

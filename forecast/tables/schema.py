@@ -230,6 +230,17 @@ RUN_TABLES = {
             keys=("month",),
             optional=True,
         ),
+        TableSchema(
+            "reconciled",
+            {
+                **_FITTED,
+                **{"cutoff": T.MONTH, "month": T.MONTH, "horizon": T.COUNT},
+                **_BOUNDS,
+                "parts": T.COUNT,
+            },
+            keys=("month",),
+            optional=True,
+        ),
     )
 }
 """The tables of a run, by name."""
