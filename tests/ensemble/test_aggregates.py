@@ -15,14 +15,15 @@ from typer.testing import CliRunner, Result
 
 from forecast import cli
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.aggregates import BOUNDS, SCORES, Joint, spans, sums, volumes
-from forecast.ensemble.combination import VOLUMES
+from forecast.ensemble.aggregates import Joint, spans, sums, volumes
 from forecast.models.protocol import gaussian_bounds
 from forecast.tables.frames import as_text
+from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 MODELS = ("naive", "seasonal_naive", "theta", "pooled", "combination")
+VOLUMES = [*VOLUME_QUANTILES]
 ISSUED = date(2024, 5, 20)
 NONE = pd.Series(dtype=float, index=pd.PeriodIndex([], freq="M"))
 RUNS = 5_000
@@ -43,8 +44,8 @@ def run(table: pd.DataFrame, horizon: int = 3, **options: object) -> Forecasts:
 def joint(sd: np.ndarray, correlation: np.ndarray) -> Joint:
     """Months ahead about one tonne, normal in logs."""
     months = pd.period_range("2025-01", periods=len(sd), freq="M")
-    bounds = np.exp(gaussian_bounds(np.zeros(len(sd)), sd, months)).set_axis(VOLUMES, axis=1)
-    return Joint(months, bounds[BOUNDS].to_numpy(), correlation, NONE)
+    bounds = np.exp(gaussian_bounds(np.zeros(len(sd)), sd, months))
+    return Joint(months, bounds.to_numpy(), correlation, NONE)
 
 
 def random_walk(count: int, sd: float = 0.3) -> tuple[Joint, np.ndarray]:
@@ -86,7 +87,7 @@ def test_every_month_keeps_its_bounds_in_the_paths() -> None:
     """Quantiles of the paths of a month are the bounds that it is shown with, lopsided ones too."""
     months, _ = random_walk(3)
     lopsided = replace(months, bounds=np.array([[1, 5, 6, 9, 40], [0, 0, 2, 3, 4], [0, 1, 2, 3, 4]], dtype=float))
-    found = np.quantile(lopsided.paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=0, method="hazen").T
+    found = np.quantile(lopsided.paths, PROBABILITIES, axis=0, method="hazen").T
     np.testing.assert_allclose(found, lopsided.bounds, rtol=0.01, atol=0.01)
     assert lopsided.paths.min() >= 0
 
@@ -103,9 +104,9 @@ def test_every_month_keeps_its_bounds_in_the_paths() -> None:
 )
 def test_bounds_are_met_exactly_and_what_lies_beyond_goes_on(bounds: list[float], outside: list[float]) -> None:
     """At the scores of the bounds the volume is the bound; a step further out it is as far again."""
-    np.testing.assert_allclose(volumes(SCORES, np.array(bounds)), bounds, rtol=1e-15)
-    step = SCORES[4] - SCORES[3]
-    beyond = np.array([SCORES[0] - step, SCORES[4] + step])
+    np.testing.assert_allclose(volumes(NORMAL_SCORES, np.array(bounds)), bounds, rtol=1e-15)
+    step = NORMAL_SCORES[4] - NORMAL_SCORES[3]
+    beyond = np.array([NORMAL_SCORES[0] - step, NORMAL_SCORES[4] + step])
     np.testing.assert_allclose(volumes(beyond, np.array(bounds)), outside, rtol=1e-12)
     drawn = volumes(np.linspace(-4, 4, 201), np.array(bounds))
     assert (np.diff(drawn) >= 0).all()
@@ -141,7 +142,7 @@ def test_every_forecast_has_its_sums() -> None:
     assert found.omitted.columns.tolist() == OMITTED_COLUMNS
     assert len(found.omitted) == 0
     assert len(found.table) == 3 * len(MODELS) * 2  # May to July, and the second quarter
-    assert (np.diff(found.table[BOUNDS], axis=1) > 0).all()
+    assert (np.diff(found.table[VOLUMES], axis=1) > 0).all()
 
 
 def test_a_thousand_volumes_give_a_thousand_sums() -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from laws import CASES, KEY, MONTHS, Case, fitted, series
 
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.protocol import FitError
 from forecast.registry import load
+from forecast.tables.quantiles import QUANTILES
 
 
 def each(cases: list[Case]) -> pytest.MarkDecorator:
@@ -32,7 +33,7 @@ def test_a_forecast_has_a_row_a_month_and_the_columns_of_the_contract(case):
     y, X, ahead = series()
     found = fitted(case, y, X).predict(ahead)
     pd.testing.assert_index_equal(found.index, ahead.index)
-    assert found.columns.tolist() == BOUNDS
+    assert found.columns.tolist() == [*QUANTILES]
 
 
 @every_model

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from forecast.models import pooled
 from forecast.models.naive import Naive
 from forecast.models.pooled import DISTANCES, Pooled, PooledFit, SparseFit, krige
-from forecast.models.protocol import BOUNDS
+from forecast.tables.quantiles import QUANTILES
 
 MONTHS = 84
 AHEAD = 3
@@ -243,7 +243,7 @@ def test_products_differ_in_length_and_inputs_stay_as_they_are() -> None:
     assert list(fits) == list(panel)
     for key, fit in fits.items():
         bounds = fit.predict(next_months(panel[key][0], 70))
-        assert bounds.columns.tolist() == BOUNDS
+        assert bounds.columns.tolist() == [*QUANTILES]
         assert np.isfinite(bounds).all(axis=None)
         ordered = bounds[["lower_95", "lower_80", "median", "upper_80", "upper_95"]].diff(axis=1).iloc[:, 1:]
         assert (ordered > 0).all(axis=None)
