@@ -59,7 +59,7 @@ def persistent_error(errors: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> repeated(np.array([[0.2, 0.4, -0.1]])).round(3).tolist()
+    >>> persistent_error(np.array([[0.2, 0.4, -0.1]])).round(3).tolist()
     [[0.0, 0.0, 0.3, 0.0]]
     """
     series, origins = errors.shape

@@ -62,7 +62,7 @@ class DetectionRule:
 
         Examples
         --------
-        >>> [round(1 / Rule().limit(series)) for series in (3, 20, 100)]
+        >>> [round(1 / DetectionRule().limit(series)) for series in (3, 20, 100)]
         [240, 240, 1200]
         """
         return self.false_a_year / MONTHS_A_YEAR / max(series, self.series_a_false)
@@ -97,7 +97,7 @@ class DetectionRule:
 
         Examples
         --------
-        >>> [Rule().runs(np.array([-0.5, second])) for second in (-0.3, -0.1, 0.5)]
+        >>> [DetectionRule().runs(np.array([-0.5, second])) for second in (-0.3, -0.1, 0.5)]
         [True, False, False]
         """
         mean = logs.mean()
@@ -109,7 +109,7 @@ class DetectionRule:
 
         Examples
         --------
-        >>> round(Rule().scale(np.full(12, 0.6745), 2.0) ** 2, 3)  # half way between a variance of 1 and one of 4
+        >>> round(DetectionRule().scale(np.full(12, 0.6745), 2.0) ** 2, 3)  # half way between a variance of 1 and one of 4
         2.5
         """
         seen = np.abs(errors[np.isfinite(errors)])

@@ -154,7 +154,7 @@ def all_series(releases: VintagesByProduct, products: Iterable[str]) -> list[Ser
     Examples
     --------
     >>> import forecast as fc
-    >>> all_series(archive(fc.read_exports()), ["rare_earth_magnets"])[:2]
+    >>> all_series(vintages_of(fc.read_exports()), ["rare_earth_magnets"])[:2]
     [('rare_earth_magnets', 'DEU'), ('rare_earth_magnets', 'EU27')]
     """
     on_file = sorted(product for product in products if product in releases)
@@ -207,7 +207,7 @@ def months_ahead(releases: Vintages, cutoff: pd.Period, horizon: int) -> pd.Peri
     --------
     >>> import pandas as pd
     >>> import forecast as fc
-    >>> magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    >>> magnets = vintages_of(fc.read_exports())["rare_earth_magnets"]
     >>> months_ahead(magnets, pd.Period("2024-12"), 1).astype(str).tolist()  # January and February come on 20 March
     ['2025-01', '2025-02']
     """

@@ -26,7 +26,7 @@ from forecast.tables.schema import EVENT_COLUMNS
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with figures of which those to USA halve in August 2022, replayed by the naive model over a year."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 1, 25))
     quick = partial(proposals.proposed_events, model="naive", origins=12, learn=False)
     monkeypatch.setattr(proposals, "proposed_events", quick)
     fell = [*steady(31, 200.0, seed=1), *steady(3, 90.0, seed=2), *steady(2, 200.0, seed=3)]

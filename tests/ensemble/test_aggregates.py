@@ -246,7 +246,7 @@ def test_a_run_without_its_correlations_is_refused() -> None:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with exports.csv, figures up to December 2024; Japan's November is missing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2025, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2025, 1, 25))
     table = world()
     gap = (table["destination"] == "JPN") & (table["month"] == pd.Period("2024-11", "M"))
     columns = ["product", "destination", "month", "volume_t", "released"]
