@@ -8,11 +8,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from house import Sources, floors, module_graph, package_graph
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -24,45 +24,13 @@ NAMES = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yaml", ".html", ".svg", ""}
 
 
-def inventory() -> dict[str, int]:
-    """Floor of everything that the table of ARCHITECTURE.md names: files, and folders with a slash at the end."""
-    rows = re.findall(r"^\| *(\d) *\|(.*)\|$", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
-    return {name: int(floor) for floor, cells in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", cells)}
+SOURCES = Sources(PACKAGE)
 
 
-FLOORS = {name.split("/")[0].removesuffix(".py"): floor for name, floor in inventory().items() if name.count("/") < 2}
-
-
-def floor_of(module: str) -> int:
-    """Floor of ``forecast.room`` or of a module in that room."""
-    return FLOORS[module.split(".")[1]]
-
-
-def imported(tree: ast.Module) -> Iterator[str]:
-    """Dotted names of this package that a module imports, wherever in the file it does so."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name.name}" for name in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.startswith("forecast."))
-
-
-def dotted(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-@cache
-def graph() -> dict[str, set[str]]:
-    """The modules that each module imports."""
-    modules = {dotted(path): ast.parse(path.read_text("utf-8")) for path in MODULES}
-    edges = {}
-    for module, tree in modules.items():
-        names = {name if name in modules else name.rpartition(".")[0] for name in imported(tree)}
-        edges[module] = {name for name in names if name in modules}
-    return edges
+def stated_floors() -> dict[str, int]:
+    """Floor by package, as the table of ARCHITECTURE.md has it."""
+    rows = re.findall(r"^\| *(\d+) *\| *`(\w+)(?:/|\.py)` *\|", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
+    return {name: int(floor) for floor, name in rows}
 
 
 def text_files() -> Iterator[Path]:
@@ -76,32 +44,14 @@ def text_files() -> Iterator[Path]:
         )
 
 
-@pytest.mark.parametrize("module", sorted(graph()))
-def test_imports_go_down_only(module: str):
-    """A room uses rooms of its own floor and of those below, never of those above."""
-    assert not {name for name in graph()[module] if floor_of(name) > floor_of(module)}
+def test_the_floors_of_the_architecture_are_the_measured_ones():
+    """ARCHITECTURE.md has a row for each package, on the floor where its imports put it."""
+    assert stated_floors() == floors(package_graph(SOURCES))
 
 
 def test_imports_make_no_circle():
-    """Rooms of one floor may use each other in one direction only."""
-    assert set(TopologicalSorter(graph()).static_order()) == set(graph())
-
-
-def test_the_walk_sees_every_kind_of_import():
-    """An import is found whether it names a module, a member of one, or stands inside a function."""
-    source = "import forecast.cli\nfrom forecast import plots\ndef f():\n    from forecast.report.page import x\n"
-    assert list(imported(ast.parse(source))) == ["forecast.cli", "forecast.report.plots", "forecast.report.page.x"]
-    assert {"forecast.tables.cells", "forecast.tables.read"} & graph()["forecast.tables.read"] == {
-        "forecast.tables.cells"
-    }
-
-
-def test_the_inventory_of_the_architecture_is_the_code():
-    """The table of ARCHITECTURE.md names every module, and nothing that is not there."""
-    files = {name for name in inventory() if name.endswith(".py")}
-    folders = {name for name in inventory() if name.endswith("/")}
-    assert files == {name for name in NAMES if not name.endswith("__init__.py")}
-    assert folders == {f"{path.name}/" for path in PACKAGE.iterdir() if list(path.glob("*.py"))}
+    """Neither between packages, nor between the modules inside one."""
+    assert set(TopologicalSorter(module_graph(SOURCES)).static_order()) == set(SOURCES.trees)
 
 
 @pytest.mark.parametrize("path", [*MODULES, PACKAGE / "__init__.py"], ids=[*NAMES, "__init__.py"])
@@ -125,13 +75,13 @@ def test_no_module_is_a_drawer(path: Path):
 def test_the_default_engine_stands_in_one_place():
     """It is the compiled one, and no function names another but for models by name and what a task of them costs."""
     named = re.compile(r"\bengine: \w+ = ([\w\"]+)")
-    found = {dotted(path): set(named.findall(path.read_text("utf-8"))) for path in MODULES}
+    found = {name: set(named.findall(path.read_text("utf-8"))) for name, path in SOURCES.paths.items()}
     apart = {module: names for module, names in found.items() if names - {"DEFAULT_ENGINE"}}
-    assert apart == {"forecast.models": {'"reference"'}, "forecast.backtest.costs": {'"reference"'}}
-    assert {"forecast.backtest.run", "forecast.backtest.origin", "forecast.cli.next"} <= {
+    assert apart == {"forecast.registry": {'"reference"'}, "forecast.backtest.costs": {'"reference"'}}
+    assert {"forecast.backtest.run", "forecast.backtest.plan", "forecast.cli.next"} <= {
         name for name in found if found[name]
     }
-    assert '\nDEFAULT_ENGINE = "compiled"\n' in (PACKAGE / "models" / "__init__.py").read_text("utf-8")
+    assert '\nDEFAULT_ENGINE = "compiled"\n' in (PACKAGE / "registry.py").read_text("utf-8")
 
 
 def test_no_file_names_a_machine_or_a_registry():

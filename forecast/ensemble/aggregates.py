@@ -20,7 +20,7 @@ from scipy.stats import qmc
 
 from forecast.tables.frames import records
 from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
 FORECAST = ["product", "destination", "model", "issued"]
@@ -214,18 +214,10 @@ def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tup
         own = own.sort_values("month")
         months = pd.PeriodIndex(own["month"])
         correlation = correlation_matrix(months, pairs[key]) if key in pairs else None
+        if correlation is not None and np.isnan(correlation).any():
+            correlation = None
         joint = Joint(months, own[list(VOLUME_QUANTILES)].to_numpy(), correlation, known[issued][product, destination])
         yield key, own["cutoff"].iloc[0], joint
-
-
-def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame) -> np.ndarray | None:
-    """The correlation matrix of ``months``; None where a pair of them is missing."""
-    one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
-    both = (one >= 0) & (other >= 0)
-    matrix = np.full((len(months), len(months)), np.nan)
-    np.fill_diagonal(matrix, 1.0)
-    matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
-    return matrix if np.isfinite(matrix).all() else None
 
 
 def _known(exports: pd.DataFrame, issued: date) -> dict[Any, pd.Series]:

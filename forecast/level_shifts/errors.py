@@ -19,7 +19,7 @@ from forecast.realtime.phases import MONTHS_AFTER
 from forecast.realtime.releases import Snapshot
 from forecast.tables.frames import records
 from forecast.tables.quantiles import HALF_WIDTH
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import SeriesKey
 
 MONTHS_COMPARED = 6
@@ -133,20 +133,11 @@ def _expected(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, act
     actual, median, lower, upper = rows[["actual_t", "volume_t", "lower_80", "upper_80"]].to_numpy(dtype=float).T
     came, middle, low, high = (np.log(volume_t + offset) for volume_t in (actual, median, lower, upper))
     above, below = (np.maximum(half / HALF_WIDTH[80], LEAST_DEVIATION) for half in (high - middle, middle - low))
+    correlation = np.eye(len(months)) if pairs is None else correlation_matrix(months, pairs, missing=0.0)
     explained = acting.explains(rows["last_known"].iloc[0], months)
     return ForecastPath(
-        months, actual, median, came - middle, above, below, correlation_matrix(months, pairs), *explained
+        months, actual, median, came - middle, above, below, correlation, *explained
     )
-
-
-def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
-    """The correlations of ``months``; none without rows for them."""
-    matrix = np.eye(len(months))
-    if pairs is not None:
-        one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
-        both = (one >= 0) & (other >= 0)
-        matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
-    return matrix
 
 
 def _from_each_month(origins: Iterable[ForecastPath]) -> tuple[ForecastPath, ...]:

@@ -130,8 +130,15 @@ def _product_scales(
 
 
 def rows_with_actuals(forecasts: pd.DataFrame, phase: pd.Series | None) -> pd.DataFrame:
+    """The rows of ``forecasts`` that have an actual, with a column for each of `SLICES`.
+
+    Raises
+    ------
+    ValueError
+        When ``forecasts`` has no ``actual_t``.
+    """
     if "actual_t" not in forecasts:
-        raise ValueError("forecasts have no column actual_t; join what came with add_actuals first.")
+        raise ValueError("forecasts have no column actual_t; join the actuals with add_actuals first.")
     rows = forecasts if phase is None else forecasts.assign(phase=phase)
     return rows[rows["actual_t"].notna()].assign(all="")
 

@@ -357,7 +357,7 @@ def test_zero_actuals_leave_shares_undefined_and_the_rest_in_place(scored, expor
 
 def test_scores_want_actuals(forecasts, exports):
     """Forecasts that were never joined with what came are refused with the remedy."""
-    message = "forecasts have no column actual_t; join what came with add_actuals first."
+    message = "forecasts have no column actual_t; join the actuals with add_actuals first."
     for call in (lambda: scores(forecasts, exports), lambda: held(forecasts), lambda: significance(forecasts, exports)):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             call()
