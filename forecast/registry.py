@@ -40,7 +40,7 @@ class ModelEntry:
     follows
         Whether its fits can ``follow`` a series: the same parameters on later figures, without a search.
     effects
-        Whether its fits report the effects of regressors.
+        Whether its fits report the ``effects`` of regressors; a run notes those of models of one series.
     member
         Whether the combination is made of it.
     stand_in
@@ -84,7 +84,7 @@ BUILT_IN = (
         "prophet", "forecast.models.prophet:Prophet", "forecast.models.compiled:CompiledProphet",
         effects=True, member=True, cost_ms=(0.5, 17.0),
     ),
-    ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, member=True, cost_ms=(0.0, 0.0)),
+    ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, effects=True, member=True, cost_ms=(0.0, 0.0)),
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""Measures of the sources of a package, of which `test_house.py` makes the rules and ``benchmarks/house.py`` the counts.
+"""Measures of the sources of a package: `test_house.py` makes rules of them and ``benchmarks/house.py`` counts.
 
-Every function takes `Sources`, which are read from a folder, so that a rule can be tried on a small package with a fault.
+Every function takes `Sources`, read from a folder, so that a rule can be tried on a small package with a fault.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
@@ -97,8 +97,7 @@ def floors(graph: Mapping[str, set[str]]) -> dict[str, int]:
 def functions(sources: Sources) -> Iterator[tuple[str, Function]]:
     """Every function and method with its place, ``module.Class.function``."""
     for module, tree in sources.trees.items():
-        for place, node in _nested(tree, module):
-            yield place, node
+        yield from _nested(tree, module)
 
 
 def _nested(node: ast.AST, place: str) -> Iterator[tuple[str, Function]]:
@@ -116,7 +115,7 @@ def body_lines(function: Function) -> int:
 
 
 def nesting(node: ast.AST) -> int:
-    """How deep blocks stand in each other; an ``elif`` is no deeper than its ``if``, and a function inside starts anew."""
+    """How deep blocks stand in each other; an ``elif`` is as deep as its ``if``, a function inside starts anew."""
     return max((_depth(child, 0) for child in ast.iter_child_nodes(node)), default=0)
 
 
@@ -127,7 +126,9 @@ def _depth(node: ast.AST, outside: int) -> int:
     deepest = here
     for name, value in ast.iter_fields(node):
         children = value if isinstance(value, list) else [value]
-        chained = name == "orelse" and isinstance(node, ast.If) and len(children) == 1 and isinstance(children[0], ast.If)
+        chained = (
+            name == "orelse" and isinstance(node, ast.If) and len(children) == 1 and isinstance(children[0], ast.If)
+        )
         for child in (child for child in children if isinstance(child, ast.AST)):
             deepest = max(deepest, _depth(child, outside if chained else here))
     return deepest
@@ -162,7 +163,9 @@ def top_level_names(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, Function | ast.ClassDef):
             yield node.name
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         for target in targets:
             parts = target.elts if isinstance(target, ast.Tuple) else [target]
             yield from (part.id for part in parts if isinstance(part, ast.Name))
@@ -195,10 +198,109 @@ def _is_fixed_tuple(annotation: ast.expr | None) -> bool:
     return not any(isinstance(part, ast.Constant) and part.value is Ellipsis for part in parts)
 
 
-def found_words(text: str, words: tuple[str, ...]) -> list[str]:
-    """Which of ``words`` a text has, as whole words and also across a line's end, each as often as it stands there."""
-    return [word for word in words for _ in re.findall(_pattern(word), text, re.IGNORECASE)]
+def texts_equal_to(sources: Sources, names: Collection[str]) -> list[str]:
+    """Places, ``module:line``, of string constants that are one of ``names``."""
+    return [
+        f"{module}:{node.lineno}"
+        for module, tree in sources.trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names
+    ]
 
 
-def _pattern(word: str) -> str:
-    return r"\b" + r"[\s#]+".join(re.escape(part) for part in word.split()) + r"\b"
+def words_in(text: str, patterns: Mapping[str, str]) -> Counter[str]:
+    """How often each word stands in a text, by the pattern that finds it; a line's end counts as a space."""
+    joined = re.sub(r"\s*\n\s*(?:#\s*)?", " ", text)
+    return Counter({word: len(re.findall(pattern, joined)) for word, pattern in patterns.items()})
+
+
+# Rules ----------------------------------------------------------------------------------------------------------------
+
+
+def floor_faults(sources: Sources, stated: Mapping[str, int]) -> list[str]:
+    """Where a table of floors is not the measured one, and the circle that leaves none to measure."""
+    for graph in (module_graph(sources), package_graph(sources)):
+        try:
+            measured = floors(graph)
+        except CycleError as error:
+            return [f"imports in a circle: {' <- '.join(error.args[1])}"]
+    faults = [f"{name}: no row" for name in measured.keys() - stated.keys()]
+    faults += [f"{name}: a row and no package" for name in stated.keys() - measured.keys()]
+    faults += [
+        f"{name}: stated floor {stated[name]}, measured {measured[name]}"
+        for name in measured.keys() & stated.keys()
+        if stated[name] != measured[name]
+    ]
+    return sorted(faults)
+
+
+def count_faults(sources: Sources, most: int, allowed: Mapping[str, int]) -> list[str]:
+    """Folders with more modules than ``most``, or than they are ``allowed``."""
+    return [
+        f"{folder}: {count} modules"
+        for folder, count in modules_by_folder(sources).items()
+        if count > allowed.get(folder, most)
+    ]
+
+
+def length_faults(sources: Sources, most: int, allowed: Collection[str]) -> list[str]:
+    """Modules of more lines than ``most``, but for those ``allowed``."""
+    return [f"{name}: {count} lines" for name, count in lines(sources).items() if count > most and name not in allowed]
+
+
+def function_faults(
+    sources: Sources, body: int, depth: int, most: int, allowed: Collection[str], entry_points: Collection[str]
+) -> list[str]:
+    """Functions with a longer body, deeper nesting or more parameters, but for what is ``allowed`` in a place.
+
+    ``entry_points`` are names of functions that may have any number of parameters, as may the commands of ``cli``.
+    """
+    faults = []
+    for place, function in functions(sources):
+        open_to_all = function.name in entry_points or place.split(".")[1] == "cli"
+        found = {
+            "lines": (body_lines(function), body),
+            "blocks deep": (nesting(function), depth),
+            "parameters": (0 if open_to_all else parameters(function), most),
+        }
+        faults += [
+            f"{place}: {count} {what}"
+            for what, (count, limit) in found.items()
+            if count > limit and not {f"{place}: {what}", f"{place.split('.')[1]}: {what}"} & {*allowed}
+        ]
+    return faults
+
+
+def unpacked_entry_points(
+    sources: Sources, entry_points: Collection[str], packs: Collection[str], most: int
+) -> list[str]:
+    """Entry points of more than ``most`` parameters that forward them beyond their first statements.
+
+    Within the first eight statements one of ``packs`` must be called, or another entry point.
+    """
+    return [
+        place
+        for place, function in functions(sources)
+        if function.name in entry_points and parameters(function) > most and "engine" in _named(function)
+        and not _called(function.body[:9]) & {*packs, *entry_points}
+    ]  # fmt: skip
+
+
+def _named(function: Function) -> set[str]:
+    return {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
+
+
+def _called(statements: Sequence[ast.stmt]) -> set[str]:
+    calls = (node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+
+
+def twice_faults(sources: Sources, allowed: Collection[str]) -> list[str]:
+    """Public names that stand in several modules, but for those ``allowed``."""
+    return [f"{name}: {', '.join(where)}" for name, where in defined_twice(sources).items() if name not in allowed]
+
+
+def registry_faults(sources: Sources, entry: str) -> list[str]:
+    """Modules beside the first that make an ``entry`` of the registry."""
+    makers = [module for module, tree in sources.trees.items() if entry in _called(tree.body)]
+    return [f"{module}: a second registry" for module in makers[1:]]
