@@ -238,7 +238,15 @@ class OriginForecaster:
         return fitted
 
     def followed(self, name: str, key: SeriesKey) -> tuple[Fitted, str] | None:
-        """The fit of the day whose parameters hold on this one, on later figures; None where a new fit is needed."""
+        """The fit of the day whose parameters hold on this one, on later figures; None where a new fit is needed.
+
+        Where the kernel cannot follow with these parameters the reference estimates its own on this day.
+
+        Raises
+        ------
+        FitError
+            When the figures cannot be followed.
+        """
         if not (name in REGISTRY and REGISTRY[name].follows):
             return None
         earlier, design = self.estimation.for_parameters(key[0], self.origin.issued), self.origin.design(key)
@@ -248,9 +256,12 @@ class OriginForecaster:
             return None
         try:
             fitted, left_to_reference = earlier.estimate(name, key)
-            return cast(FollowingFit, fitted).follow(design.y, design.X), left_to_reference
         except FitError:
             return None
+        try:
+            return cast(FollowingFit, fitted).follow(design.y, design.X), left_to_reference
+        except KernelError as error:
+            return self.origin.estimate_by(name, key, "reference"), str(error)
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
         """Fit a model of all series known on this day and note its forecasts of ``series``."""
