@@ -23,7 +23,6 @@ from measures import (  # noqa: E402
     floors,
     functions,
     homes,
-    imported,
     lines,
     nesting,
     package_graph,
@@ -38,15 +37,15 @@ def constants_only(sources: Sources) -> int:
     """Imports across packages that take constants alone: names in capitals."""
     count = 0
     for module, tree in sources.trees.items():
-        for node in ast.walk(tree):
-            across = isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{sources.folder.name}.")
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+            across = (node.module or "").startswith(f"{sources.folder.name}.")
             if across and sources.package_of(node.module) != sources.package_of(module):
                 count += all(name.name.isupper() for name in node.names)
     return count
 
 
 def lists_of_tables(sources: Sources) -> list[str]:
-    """Places, ``module:line``, that list the tables of a run, three or more of them: one more table is one more there."""
+    """Places, ``module:line``, that list three or more tables of a run: one more table would be one more there."""
     return [
         f"{module}:{node.lineno}"
         for module, tree in sources.trees.items()

@@ -1,4 +1,4 @@
-"""What it costs to spread a backtest over processes and machines: the numbers of wider.md and of forecast/backtest/costs.py.
+"""What a parallel backtest costs on processes and machines: the numbers of wider.md and `forecast.backtest.costs`.
 
     python benchmarks/wider.py
     python benchmarks/wider.py --only parts
@@ -44,7 +44,9 @@ WHERE = ("this process", *BACKENDS)
 SECTIONS = ("parts", "tasks", "bytes", "runs")
 
 
-def context_of(series: int, origins: int, engine: str = ENGINE, learn: bool = True) -> tuple[RunContext, dict[str, list]]:
+def context_of(
+    series: int, origins: int, engine: str = ENGINE, learn: bool = True
+) -> tuple[RunContext, dict[str, list]]:
     """The context of a run on a simulated panel with its total, and its issue days."""
     exports, events = simulated(series - 1)
     days = backtest_origins(exports, [PRODUCT], last=origins)
@@ -110,7 +112,8 @@ def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float
 def tasks(rounds: int, jobs: int) -> None:
     """Print what a task costs that does nothing, and one that only answers with the tables of a usual one."""
     context, days = context_of(61, 4)
-    answer = run_task(context, Task(tuple(days[PRODUCT]), tuple(all_series(context.data.vintages, [PRODUCT])[:4]), (*MODELS,)))
+    series = tuple(all_series(context.data.vintages, [PRODUCT])[:4])
+    answer = run_task(context, Task(tuple(days[PRODUCT]), series, (*MODELS,)))
     size = len(pickle.dumps(answer))
     print(f"Milliseconds a task, 200 tasks on {jobs} processes, median (lowest to highest) of {rounds} rounds: that")
     print(f"passed, times {jobs}; CPU of all processes; CPU of the client. Tables are {size / 1e3:.0f} kB.\n")

@@ -285,7 +285,7 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     """One-step prediction errors over their standard deviations, shape (months,).
 
     NaN where a month is missing or goes into the start: the first d + 12 D, and later ones where those are missing.
-    Without a prior the coefficients are taken as known throughout; with one each error knows what came before it.
+    Without a prior the coefficients are taken as known throughout; with one each error knows the errors before it.
 
     Raises
     ------

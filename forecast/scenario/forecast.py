@@ -1,8 +1,9 @@
 """Forecasts under events that may happen: every branch beside the others, and their mixture.
 
-A branch is the forecast of `forecast.backtest.run.forecast_all` times the response to what happens in it, which is what was
-known of such events on the issue day (`forecast.design.effect_priors`). No model is fitted again, and no month with figures is
-touched. A supposed event is an episode of its own, also where its kind acts already: licences tighten a second time.
+A branch is the forecast of `forecast.backtest.run.forecast_all` times the response to what happens in it, which is the
+posterior of such events on the issue day (`forecast.design.effect_priors`). No model is fitted again, and no month with
+figures is touched. A hypothetical event is an episode of its own, also where its kind acts already: licences tighten a
+second time.
 """
 
 from __future__ import annotations
@@ -23,21 +24,20 @@ from forecast.design.learned_effects import loadings
 from forecast.design.regressors import series_scope
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, as_of
-from forecast.registry import DEFAULT_ENGINE, MODELS
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scenario.events import HypotheticalEvent, check_ahead, check_lapses, hypothetical_events, known_products
 from forecast.tables.frames import records
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES, SeriesKey
 
-FURTHEST = 12
+LONGEST_HORIZON = 12
 """Months ahead that a scenario reaches where no horizon is given."""
 
-COMBINED = "combination"
 BASE, MIXTURE = "as the calendar stands", "mixture"
 
 ALMOST_ZERO = 1e-6
-"""What stands for zero where a logarithm is taken, as a share of the least positive bound of its row."""
+"""What takes the place of zero where a logarithm is taken, as a share of the least positive bound of its row."""
 
 LEAST_STEP = 1e-9
 """Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
@@ -86,9 +86,9 @@ def responses(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (logs, branch x month) of what happens in each branch to a series in consecutive ``months``.
 
-    Effects are those believed of the series on the issue day: learned from its own months where it has lived through
-    the kind, else from others. Within a branch they have one covariance, and a kind has one effect, so that a second
-    episode is taken to work like the first.
+    Effects are the posterior of the series on the issue day: from its own months where these were under the kind, else
+    from others. Within a branch they have one covariance, and a kind has one effect, so that a second episode is taken
+    to work like the first.
     """
     mean, covariance = learned.belief(key)
     scope = series_scope(*key, known.volumes[key[0]], groups)
@@ -175,7 +175,7 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Normal scores of ``logs`` (... x n) in distributions whose logs at `NORMAL_SCORES` are ``quantiles`` (... x 5)."""
+    """Normal scores of ``logs`` (... x n) in distributions with log ``quantiles`` (... x 5) at `NORMAL_SCORES`."""
     slopes = np.diff(NORMAL_SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
     left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
     left[..., 0], right[..., -1] = -np.inf, np.inf
@@ -238,15 +238,15 @@ def scenario_all(
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
-    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    that branch are those of the combination, or of the first of ``models`` without it. All other arguments are those of
-    `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    issue day. ``horizon`` defaults to the month after the last of these days, at most `LONGEST_HORIZON` months. The
+    forecasts that branch are those of the combination, or of the first of ``models`` without it. All other arguments
+    are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
     TableError
         For an event that acts on months with figures, is in the calendar or stands twice, and for none or more than
-        `MOST` in all.
+        `MOST_EVENTS` in all.
     ValueError
         As `check_lapses` and `forecast_all`.
 
@@ -287,7 +287,7 @@ def scenario_all(
         jobs=jobs,
         progress=progress,
     )
-    return _branched(run, COMBINED if COMBINED in models else models[0], horizon, suppositions, known, groups)
+    return _branched(run, COMBINATION if COMBINATION in models else models[0], horizon, suppositions, known, groups)
 
 
 def _branched(
@@ -322,7 +322,7 @@ def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[Hypo
     """Months from the earliest cutoff to the month after the last day supposed."""
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
-    return min(max(away, default=1), FURTHEST)
+    return min(max(away, default=1), LONGEST_HORIZON)
 
 
 def _all_responses(

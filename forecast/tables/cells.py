@@ -1,4 +1,4 @@
-"""What a cell must be, the sentence where it is not, and the value that it stands for.
+"""Checks of single cells: what a cell must be, the sentence where it is not, and its value.
 
 A check carries the rest of its sentence, to follow ``file row: key: column``. A list in a cell is separated by
 semicolons. Each different string of a column is looked at once: a column of months has few.

@@ -1,4 +1,4 @@
-"""One schema of tables: name, columns with their types, what tells rows apart, sort order, and whether it may be absent.
+"""One schema of tables: name, columns with their types, keys, sort order, and whether a run may be without it.
 
 Writer, reader, audit, checkpoint, empty tables and the order of a run's rows derive from it. One more table of a run is
 one more entry of `RUN_TABLES`.
@@ -38,7 +38,7 @@ SeriesKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class TableSchema:
-    """One table.
+    """Name, columns and keys of one table.
 
     Attributes
     ----------

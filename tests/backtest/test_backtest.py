@@ -492,7 +492,7 @@ def test_parameters_that_no_kernel_can_follow_are_followed_by_nobody(monkeypatch
 
 
 def test_a_backtest_is_scored_against_the_vintage_asked_for():
-    """A month first published as 1 t and revised to 90 t: what came is either, and the forecasts are the same."""
+    """A month first published as 1 t and revised to 90 t: the actual is either, and the forecasts are the same."""
     table = exports({"USA": steady(30)})
     month = table["month"].max()
     late = table[table["month"] == month].assign(volume_t=90.0, released=date(2023, 1, 20))

@@ -438,8 +438,8 @@ def test_progress_only_on_a_terminal_and_only_when_slow(
     """The bar comes on stderr of a terminal, after a while, and not with --quiet."""
     monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
     monkeypatch.setattr(cli.console, "BAR_AFTER_SECONDS", after)
-    with cli.console.progress_bar("Forecasting", quiet) as told:
-        told(1, 2)
+    with cli.console.progress_bar("Forecasting", quiet) as report:
+        report(1, 2)
         time.sleep(0.3)
     output = capsys.readouterr()
     assert output.out == ""
@@ -479,8 +479,8 @@ def test_the_shipped_run(tmp_path: Path) -> None:
     """The shipped data are forecast in an empty folder; nothing is on stderr but that newer figures are out."""
     command = [sys.executable, "-m", "forecast", "next", "--engine", DEFAULT_ENGINE]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    told = ("rare_earth_magnets: your figures end in ", "Compiling the kernels, once on this machine: ")
-    assert all(line.startswith(told) for line in done.stderr.splitlines())
+    allowed = ("rare_earth_magnets: your figures end in ", "Compiling the kernels, once on this machine: ")
+    assert all(line.startswith(allowed) for line in done.stderr.splitlines())
     (folder,) = (tmp_path / "output").iterdir()
     rows = read_run(folder).forecasts
     shown = set(rows.loc[rows["model"] == "combination", "destination"])

@@ -188,10 +188,10 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
     scope = series_scope("magnets", "WLD", known.volumes["magnets"], GROUPS)
     series = candidates(known.volumes["magnets"]["WLD"], known.acting, scope, 2)
     assert "licensing_step" not in chosen_design(series, 2).X
-    told = informed(series, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
-    assert told.prior.loc["licensing_step", "mean"] < -0.2
-    assert told.prior.index.tolist() == list(told.X)
-    assert told.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
+    design = informed(series, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
+    assert design.prior.loc["licensing_step", "mean"] < -0.2
+    assert design.prior.index.tolist() == list(design.X)
+    assert design.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
 
 
 class Counted(dict):
@@ -223,8 +223,8 @@ def test_expectations_are_those_of_each_series_and_keep_only_what_differs():
     assert list(expected) == list(learned.series)
     assert len(expected) == 3
     for key, found in expected.items():
-        for told, (mean, covariance) in ((found.prior, learned.prior(key)), (found.belief, learned.belief(key))):
-            assert np.array_equal(told, [mean, np.sqrt(np.diag(covariance))])
+        for stated, (mean, covariance) in ((found.prior, learned.prior(key)), (found.belief, learned.belief(key))):
+            assert np.array_equal(stated, [mean, np.sqrt(np.diag(covariance))])
     kinds = {COLUMNS[place].rsplit("_", 1)[0] for place in expected.differing}
     assert "licensing" in kinds
     assert "tariff" not in kinds

@@ -110,7 +110,7 @@ def test_models_are_loaded_by_name_and_are_frozen():
 
 
 def test_an_unknown_name_is_answered_with_the_names():
-    """Who asks for a model that is not there is told which there are."""
+    """Who asks for a model that is not there reads which there are."""
     message = f"There is no model 'ets': choose among {', '.join(REGISTRY)}."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load("ets")

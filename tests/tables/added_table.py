@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from forecast.tables import schema
 from forecast.tables.schema import ColumnType as T
 
-schema.RUN_TABLES["notes"] = schema.TableSchema(
+NOTES = schema.TableSchema(
     "notes",
     {
         "product": T.LABEL,
@@ -34,6 +34,8 @@ schema.RUN_TABLES["notes"] = schema.TableSchema(
     keys=("model", "month"),
     optional=True,
 )
+if __name__ == "__main__":
+    schema.RUN_TABLES["notes"] = NOTES  # before anything that derives from it is imported
 
 import pandas as pd  # noqa: E402
 from simulated import GROUPS, calendar, exports, steady  # noqa: E402

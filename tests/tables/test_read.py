@@ -369,7 +369,7 @@ GOOD_EVENT = {
     ],
 )
 def test_a_wrong_event_is_one_sentence(cells: dict[str, str], sentence: str):
-    """One cell of a sound event is spoilt and is the one that is told."""
+    """One cell of a sound event is spoilt and is the one that is named."""
     with pytest.raises(TableError) as error:
         events("e1,truce,a,USA,2025-04-04,2025-05-04,,,page,words,", ",".join((GOOD_EVENT | cells).values()))
     assert problems(error) == [f"events.csv row 3: e2: {sentence}"]

@@ -20,7 +20,7 @@ from forecast.models.protocol import FitError
 from forecast.realtime.data import Data
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import PERIOD_TOTAL_COLUMNS
-from forecast.verify.look_ahead import CHANGES, Tables, no_future
+from forecast.verify.look_ahead import CHANGES, AuditTables, no_future
 from forecast.verify.parity import FIT, PARITY_COLUMNS, _log_posterior, parity_sample
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2023, 9, 10)})
@@ -98,7 +98,7 @@ def test_the_same_sample_twice_and_another_with_another_seed(run: Forecasts, par
 
 def test_the_future_does_not_move_a_sample_of_the_past(run: Forecasts, parity: pd.DataFrame):
     """Whatever came after the last day of the sample is changed, or gone, and no number is another."""
-    given = Tables(table(), EVENTS, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
+    given = AuditTables(table(), EVENTS, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
     for changes in (list(CHANGES.values()), [no_future]):
         other = given
         for change in changes:
