@@ -86,7 +86,7 @@ def positive(name: str, number: int | None) -> int | None:
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is to give: the series, on issue days by product."""
+    """Request of a run: the series that it is to forecast, on issue days by product."""
 
     days: IssueDays
     series: Sequence[SeriesKey]

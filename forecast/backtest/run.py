@@ -189,7 +189,7 @@ class EventsCompared:
 def compare_events(
     exports: pd.DataFrame, events: pd.DataFrame, groups: Members, *, measure: Measure = "mae_t", **options: Any
 ) -> EventsCompared:
-    """What the events added: `backtest_all` with ``options`` run twice, scored in the same slices and tested.
+    """Ablation of the events: `backtest_all` with and without them, scored in the same slices and tested.
 
     Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.significance.significance`.
     Models that take no regressors come out the same.
@@ -262,13 +262,13 @@ def _run(
 
 
 def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
-    """What all origins on ``days`` share: parameters held since earlier days, and priors of effects."""
+    """Context of the origins on ``days``: parameters held since earlier days, and effect priors."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
     return replace(context, expected=expected_effects(context, days, jobs)) if settings.learn else context
 
 
 def expected_effects(context: RunContext, days: IssueDays, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
-    """What was expected of the effects of events on each day that a run looks at, by series."""
+    """Effect priors on each day that a run looks at, by series."""
     looked_at = sorted({day for of_product in days.values() for day in of_product} | set(context.estimated.values()))
     found = dict(parallel_map(effect_expectations, context, looked_at, jobs))
     return {day: found[place] for place, day in enumerate(looked_at)}

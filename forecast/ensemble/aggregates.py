@@ -38,7 +38,7 @@ Months = tuple[pd.Period, pd.Period]
 
 @dataclass(frozen=True)
 class Sums:
-    """What is known of several months together: ``table`` with `SUM_COLUMNS`, and in ``omitted`` what is not, and why.
+    """Sums of several months: ``table`` with `SUM_COLUMNS`, and in ``omitted`` those that cannot be given, and why.
 
     ``volume_t`` is the median of the sum in tonnes, which is not the sum of the medians.
     """
@@ -119,7 +119,7 @@ def spans(cutoff: pd.Period, horizon: int) -> tuple[Months, ...]:
 
 @dataclass(frozen=True)
 class JointForecast:
-    """A forecast of several months as one distribution.
+    """Joint forecast of several months: one distribution, by a Gaussian copula.
 
     Attributes
     ----------

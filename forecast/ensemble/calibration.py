@@ -1,4 +1,4 @@
-"""The combination as earlier days teach it: weights, a correction of errors that repeat, and the width of intervals.
+"""Calibration of the forecast combination on earlier origins: weights, bias persistence, conformal intervals.
 
 What is learned on a day comes from the forecasts that the same models made on the `EARLIER` origins before, and from
 those actuals that were out on the day. So it is the same for a live forecast and for a day of a backtest.

@@ -1,4 +1,4 @@
-"""One forecast out of several: the weighted median in logs of the members, bound by bound."""
+"""Forecast combination: the weighted median in logs of the members, quantile by quantile."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
 
 
 def weighted_median(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
+    """Weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
     among the models that a cell has. Each model stands in the middle of its weight, and between two neighbours the

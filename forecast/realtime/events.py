@@ -36,7 +36,7 @@ Members = Mapping[str, tuple[str, ...]]
 
 
 def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
-    """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
+    """The calendar as of ``issued``: events announced by then, with the ends known by then (point-in-time).
 
     Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
     in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.

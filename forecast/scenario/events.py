@@ -86,7 +86,7 @@ def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame
 
 
 def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
-    """Events that may happen, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
+    """Hypothetical events, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date
 
 @dataclass(frozen=True)
 class HypotheticalEvent:
-    """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
+    """A hypothetical event on a day: one added (as `known_events` gives it), or one of the calendar that ends."""
 
     name: str
     probability: float
@@ -143,7 +143,7 @@ class HypotheticalEvent:
 def hypothetical_events(
     known: Snapshot, supposed: pd.DataFrame, lapses: Mapping[str, float]
 ) -> list[HypotheticalEvent]:
-    """What may happen, in the order given: the events ``supposed``, then the ``lapses`` of scheduled ends.
+    """Hypothetical events in the order given: those ``supposed``, then the ``lapses`` of scheduled ends.
 
     Raises
     ------

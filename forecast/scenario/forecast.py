@@ -1,4 +1,4 @@
-"""Forecasts under events that may happen: every branch beside the others, and their mixture.
+"""Scenario forecasts under hypothetical events: every branch beside the others, and their mixture.
 
 A branch is the forecast of `forecast.backtest.run.forecast_all` times the response to what happens in it, which is the
 posterior of such events on the issue day (`forecast.design.effect_priors`). No model is fitted again, and no month with
@@ -51,7 +51,7 @@ HALVINGS = 60
 
 @dataclass(frozen=True)
 class Branch:
-    """One way things may go: what happens in it (places in the list of suppositions), and how likely it is."""
+    """One branch of a scenario: what happens in it (places in the list of events), with its probability."""
 
     name: str
     probability: float
@@ -59,7 +59,7 @@ class Branch:
 
 
 def branches(names: Sequence[str], probabilities: Sequence[float]) -> list[Branch]:
-    """Every combination of independent suppositions, from none to all.
+    """Branches of a scenario: every combination of independent events, from none to all.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def responses(
     groups: Members,
     learned: Experience,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (logs, branch x month) of what happens in each branch to a series in consecutive ``months``.
+    """Mean and variance of the response of a series in each branch (logs, branch x month) in consecutive ``months``.
 
     Effects are the posterior of the series on the issue day: from its own months where these were under the kind, else
     from others. Within a branch they have one covariance, and a kind has one effect, so that a second episode is taken
@@ -146,7 +146,7 @@ def _without_zeros(volumes: np.ndarray) -> np.ndarray:
 
 
 def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Quantiles at `PROBABILITIES` of the mixture of distributions given by theirs: not the average of the quantiles.
+    """Quantiles at `PROBABILITIES` of a mixture distribution, given those of its components: not their average.
 
     ``volumes`` (rows x branches x 5) in tonnes; ``weights`` add up to one. Between its quantiles a distribution is
     linear in logs against normal scores, beyond them it goes on as a normal one. The weighted probabilities of a volume
@@ -188,7 +188,7 @@ def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The forecasts of a day under what may happen.
+    """Forecasts of a day under hypothetical events, by branch and mixed.
 
     Attributes
     ----------
@@ -234,7 +234,7 @@ def scenario_all(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Scenario:
-    """Forecasts of every series under events that may happen.
+    """Forecasts of every series under hypothetical events (scenario analysis).
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the

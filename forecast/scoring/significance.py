@@ -37,7 +37,7 @@ class DmResult:
 
 
 def diebold_mariano(loss_a: FloatArray, loss_b: FloatArray, horizon: int = 1) -> DmResult:
-    """Whether two forecasts of the same consecutive months lose alike, with small-sample correction.
+    """Diebold-Mariano test of equal losses of two forecasts of the same months, with small-sample correction.
 
     With ``d`` the difference of the losses, ``n`` months and ``h`` the horizon, ``S = c mean(d) / sqrt(V / n)``:
     ``V = g_0 + 2 (g_1 + ... + g_(h-1))`` sums the autocovariances of errors that overlap up to h - 1 months (the
@@ -106,7 +106,7 @@ def significance(
     measure: Measure = "mae_t",
     phase: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Every model tested against one of them, by slice: columns `SIGNIFICANCE_COLUMNS`.
+    """Diebold-Mariano tests of every model against one of them, by slice: columns `SIGNIFICANCE_COLUMNS`.
 
     Rows of both models with an actual are paired by series, origin and month: ``n`` pairs. A shock hits all series at
     once, so losses are first averaged over the pairs of each target month, and `diebold_mariano` runs on the

@@ -94,7 +94,7 @@ def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: flo
 
 
 class RowBuffer:
-    """Rows of a run's tables, noted one at a time: making a table of each would take longer."""
+    """Buffer of rows of a run's tables: making a table of each row would take longer."""
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -104,5 +104,5 @@ class RowBuffer:
         self._rows[table].extend(rows)
 
     def tables(self) -> Forecasts:
-        """All that was noted, as tables."""
+        """The tables of all rows noted so far."""
         return Forecasts(**{name: own.from_rows(self._rows[name]) for name, own in RUN_TABLES.items()})

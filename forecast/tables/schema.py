@@ -17,7 +17,7 @@ from forecast.registry import MEMBERS
 
 
 class ColumnType(Enum):
-    """What the cells of a column are."""
+    """Type of a column, by what its cells are."""
 
     TEXT = "text"
     LABEL = "text that repeats from row to row: a category while it waits"
@@ -67,7 +67,7 @@ class TableSchema:
 
     @property
     def sort(self) -> list[str]:
-        """What rows are sorted by: the series and the issue day, then the keys; the order of models is the run's."""
+        """Sort columns: the series and the issue day, then the keys; the order of models is the run's."""
         return ["product", "destination", "issued", *(key for key in self.keys if key != "reason")]
 
     def of_type(self, *types: ColumnType) -> list[str]:

@@ -30,7 +30,7 @@ SERIES_AND_MODEL = ("product", "destination", "model")
 
 
 class AuditTables(NamedTuple):
-    """What a forecast reads: volumes, the calendar, and volumes of several months together."""
+    """The tables that an audit corrupts: volumes, the calendar, and volumes of several months together."""
 
     exports: pd.DataFrame
     events: pd.DataFrame
@@ -55,7 +55,7 @@ def look_ahead_audit(
     progress: Progress | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Every number that moved when the future was changed: columns `FINDING_COLUMNS`, empty where none did.
+    """Leakage: every number that moved when the future was changed; columns `FINDING_COLUMNS`, empty where none did.
 
     ``days`` are issue days by product (see `sampled`), and ``forecast`` is called on each with ``options``. First all
     `CHANGES` at once and `no_future`; where a number moves, each of `CORRUPTIONS` alone, so that a finding names the

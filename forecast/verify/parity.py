@@ -131,7 +131,7 @@ def _drawn(run: Forecasts, count: int, seed: int) -> list[Drawn]:
 
 
 def redone(context: RunContext, fit: Drawn) -> Redone:
-    """What the library forecasts of one series on one day."""
+    """Refit of one series on one day by the library."""
     estimation = EstimationOrigins(context)
     forecaster = OriginForecaster(estimation.on(fit.issued), estimation, RowBuffer())
     key, by_library = (fit.product, fit.destination), _arima if fit.model == "arima" else _prophet
