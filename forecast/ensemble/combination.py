@@ -1,4 +1,4 @@
-"""One forecast out of several: the weighted median in logs of the members, bound by bound."""
+"""Forecast combination: the weighted median in logs of the members, quantile by quantile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cells:
     """Forecasts of several models by cell.
 
     ``keys`` has a row per cell (columns `CELL`), ``volumes`` tonnes of shape (cells, models, quantiles) along
-    `VOLUME_QUANTILES`: the members, then the stand-in. NaN where a model has none, and for a stand-in that is not needed.
+    `VOLUME_QUANTILES`: the members, then the stand-in. NaN where a model has none, and for a stand-in not needed.
     """
 
     keys: pd.DataFrame
@@ -76,7 +76,7 @@ def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
 
 
 def weighted_median(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
+    """Weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
     among the models that a cell has. Each model stands in the middle of its weight, and between two neighbours the
@@ -136,9 +136,9 @@ def precision_weights(errors: np.ndarray) -> np.ndarray:
 def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
     """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
 
-    ``correlations`` has the columns `forecast.tables.read.RUN_TABLES["correlations"].columns`. The mean of correlation matrices is one. A
-    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a median of
-    forecasts has no joint distribution of its own.
+    ``correlations`` is the table of a run. The mean of correlation matrices is one. A pair without a member takes that
+    of the naive model, as `combination` does. It is an approximation: a median of forecasts has no joint distribution
+    of its own.
 
     Examples
     --------

@@ -261,7 +261,7 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     >>> bool(np.allclose(ahead.mean, walk[-1])), (ahead.sd / ahead.sd[0]).round(2).tolist()
     (True, [1.0, 1.41, 1.73, 2.0])
     """
-    X, X_future = correlation_matrix(X, len(y), "X"), correlation_matrix(X_future, len(X_future), "X_future")
+    X, X_future = _matrix(X, len(y), "X"), _matrix(X_future, len(X_future), "X_future")
     _check_columns(fitted, X, X_future)
     design = _applied(fitted, y, X)
     future = np.vstack([X[design.stop :], X_future])
@@ -285,14 +285,14 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     """One-step prediction errors over their standard deviations, shape (months,).
 
     NaN where a month is missing or goes into the start: the first d + 12 D, and later ones where those are missing.
-    Without a prior the coefficients are taken as known throughout; with one each error knows what came before it.
+    Without a prior the coefficients are taken as known throughout; with one each error knows the errors before it.
 
     Raises
     ------
     KernelError
         When the regressors are not those of the fit, or the likelihood cannot be computed for this ``y``.
     """
-    X = correlation_matrix(X, len(y), "X")
+    X = _matrix(X, len(y), "X")
     _check_columns(fitted, X, X)
     design = _applied(fitted, y, X)
     errors, _, _ = _innovations(design.rows, _parts(fitted))
@@ -311,7 +311,7 @@ def _arma_order(order: Triple, seasonal_order: Triple) -> Order:
     return p, q, P, Q
 
 
-def correlation_matrix(X: Floats | None, months: int, name: str) -> Floats:
+def _matrix(X: Floats | None, months: int, name: str) -> Floats:
     X = np.empty((months, 0)) if X is None else np.asarray(X, dtype=float)
     if X.ndim != 2 or X.shape[0] != months:
         raise KernelError(f"arima: {name} has shape {X.shape}, one row for each of {months} months is needed.")
@@ -325,7 +325,7 @@ def _design(y: Floats, X: Floats | None, order: Triple, seasonal_order: Triple, 
     y = np.asarray(y, dtype=float)
     if y.ndim != 1 or np.isinf(y).any():
         raise KernelError("arima: y must be one column of finite numbers, with NaN where a month is missing.")
-    return arrange(y, correlation_matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
+    return arrange(y, _matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
 
 
 def _end(start: ArimaFit, order: Triple, seasonal_order: Triple) -> Floats:

@@ -29,7 +29,7 @@ class Naive:
     >>> y, ahead = pd.Series([5.0, 6.0, 5.0, np.nan], month), month[-1:] + 1
     >>> fit = Naive().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-05"].to_dict()
-    {'median': 5.0, 'lower_80': 3.19, 'upper_80': 6.81, 'lower_95': 2.23, 'upper_95': 7.77}
+    {'lower_95': 2.23, 'lower_80': 3.19, 'median': 5.0, 'upper_80': 6.81, 'upper_95': 7.77}
     """
 
     name: ClassVar[str] = "naive"
@@ -88,7 +88,7 @@ class SeasonalNaive:
     >>> y, ahead = pd.Series([float(m.month + (m.year == 2025)) for m in month], month), month[-1:] + 1
     >>> fit = SeasonalNaive().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-07"].to_dict()
-    {'median': 7.0, 'lower_80': 5.72, 'upper_80': 8.28, 'lower_95': 5.04, 'upper_95': 8.96}
+    {'lower_95': 5.04, 'lower_80': 5.72, 'median': 7.0, 'upper_80': 8.28, 'upper_95': 8.96}
     """
 
     name: ClassVar[str] = "seasonal_naive"

@@ -48,7 +48,7 @@ class Theta:
     >>> y, ahead = pd.Series([0.0, 1, 1, 0] * 3, month), month[-1:] + 1
     >>> fit = Theta().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-01"].to_dict()
-    {'median': 0.5, 'lower_80': -0.2, 'upper_80': 1.2, 'lower_95': -0.57, 'upper_95': 1.57}
+    {'lower_95': -0.57, 'lower_80': -0.2, 'median': 0.5, 'upper_80': 1.2, 'upper_95': 1.57}
     """
 
     name: ClassVar[str] = "theta"

@@ -36,7 +36,7 @@ Members = Mapping[str, tuple[str, ...]]
 
 
 def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
-    """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
+    """The calendar as of ``issued``: events announced by then, with the ends known by then (point-in-time).
 
     Where there is a column ``known_from`` (branches of a scenario), that is the day from which an event is known.
 

@@ -18,7 +18,7 @@ from forecast.tables.read import Files, TableError, events_table
 from forecast.tables.schema import EVENT_COLUMNS
 
 SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
-NEEDED = ("kind", "destinations", "announced", "effective", "probability")
+_NEEDED = ("kind", "destinations", "announced", "effective", "probability")
 """Fields without which an event cannot be supposed; products default to those asked for, and a name is made up."""
 
 PROBABILITY = checks.cell(
@@ -29,7 +29,7 @@ ACTING = checks.cell(
     f"must be one that changes forecasts, found {{found}}, which has no effect. Such are {', '.join(ACTING_KINDS)}.",
 )
 
-MOST = 6
+MOST_EVENTS = 6
 """Events and lapses in one scenario: each doubles the number of branches."""
 
 
@@ -62,9 +62,9 @@ def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
         if field in cells:
             raise ValueError(f"{field} stands twice: expected each field once, lists with semicolons.")
         cells[field] = value
-    missing = [field for field in NEEDED if not cells.get(field)]
+    missing = [field for field in _NEEDED if not cells.get(field)]
     if missing:
-        raise ValueError(f"expected {', '.join(NEEDED)}, found nothing for {', '.join(missing)}.")
+        raise ValueError(f"expected {', '.join(_NEEDED)}, found nothing for {', '.join(missing)}.")
     return {"products": ";".join(products)} | cells
 
 
@@ -86,7 +86,7 @@ def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame
 
 
 def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
-    """Events that may happen, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
+    """Hypothetical events, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def scheduled_ends(known: pd.DataFrame, issued: date) -> dict[str, date]:
 
 
 def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:
-    """Nothing where every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
+    """Check that every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date
 
 @dataclass(frozen=True)
 class HypotheticalEvent:
-    """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
+    """A hypothetical event on a day: one added (as `known_events` gives it), or one of the calendar that ends."""
 
     name: str
     probability: float
@@ -143,12 +143,12 @@ class HypotheticalEvent:
 def hypothetical_events(
     known: Snapshot, supposed: pd.DataFrame, lapses: Mapping[str, float]
 ) -> list[HypotheticalEvent]:
-    """What may happen, in the order given: the events ``supposed``, then the ``lapses`` of scheduled ends.
+    """Hypothetical events in the order given: those ``supposed``, then the ``lapses`` of scheduled ends.
 
     Raises
     ------
     TableError
-        When there is nothing, or more than `MOST`.
+        When there is nothing, or more than `MOST_EVENTS`.
     """
     added = known_events(supposed, date.max)
     found = [
@@ -158,14 +158,14 @@ def hypothetical_events(
     scheduled = scheduled_ends(known.events, known.issued)
     for event, probability in lapses.items():
         found.append(HypotheticalEvent(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
-    if not 0 < len(found) <= MOST:
-        most = f"A scenario takes 1 to {MOST} events and lapses together, each of which doubles the branches"
+    if not 0 < len(found) <= MOST_EVENTS:
+        most = f"A scenario takes 1 to {MOST_EVENTS} events and lapses together, each of which doubles the branches"
         raise TableError(f"{most}, found {len(found)}.")
     return found
 
 
 def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]) -> None:
-    """Nothing where all events lie ahead of the figures of ``products``, and none is on file or stands twice.
+    """Check that scenario events start after the last figures of ``products``, are new to the calendar and unique.
 
     Raises
     ------

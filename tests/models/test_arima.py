@@ -308,7 +308,7 @@ def test_parameters_without_a_likelihood_are_a_reason_not_a_crash(monkeypatch):
 
 
 def test_a_regressor_that_never_moves_is_refused_by_name():
-    """With a prior it could be told from the constant, but statsmodels does not take it."""
+    """With a prior it could be distinguished from the constant, but statsmodels does not take it."""
     y, X = noise(), regressors()[[]].assign(tax=1.0)
     prior = pd.DataFrame({"mean": [0.0], "sd": [0.5]}, index=["tax"])
     message = "arima: tax never moves, which statsmodels does not take beside a constant."

@@ -12,8 +12,9 @@ from scipy.special import ndtri
 
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.protocol import FitError
 from forecast.models.theta import Theta
+from forecast.tables.quantiles import QUANTILES
 
 with warnings.catch_warnings():
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -105,7 +106,7 @@ def test_a_fit_is_left_as_it_was_and_moves_with_the_unit(model):
     followed = fit.follow(y, none(INDEX)).predict(none(AHEAD))
     pd.testing.assert_frame_equal(fit.predict(none(INDEX[60:63])), before)
     shifted = model.fit(y[:60] + 7, none(INDEX[:60])).follow(y + 7, none(INDEX)).predict(none(AHEAD))
-    np.testing.assert_allclose(shifted[BOUNDS], followed[BOUNDS] + 7, atol=1e-4)
+    np.testing.assert_allclose(shifted[list(QUANTILES)], followed[list(QUANTILES)] + 7, atol=1e-4)
 
 
 def test_what_cannot_be_followed_says_why():

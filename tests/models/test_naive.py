@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from forecast.models.naive import Naive, SeasonalNaive, differences
-from forecast.models.protocol import BOUNDS, FitError
-from forecast.registry import MODELS, load
+from forecast.models.protocol import FitError
+from forecast.registry import REGISTRY, load
+from forecast.tables.quantiles import QUANTILES
 
 NAN = float("nan")
 
@@ -109,12 +110,12 @@ def test_models_are_loaded_by_name_and_are_frozen():
 
 
 def test_an_unknown_name_is_answered_with_the_names():
-    """Who asks for a model that is not there is told which there are."""
-    message = f"There is no model 'ets': choose among {', '.join(MODELS)}."
+    """Who asks for a model that is not there reads which there are."""
+    message = f"There is no model 'ets': choose among {', '.join(REGISTRY)}."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load("ets")
 
 
 def test_bounds_are_the_columns():
     """The columns are the contract's, in its order."""
-    assert forecast(Naive(), series([1, 2, 1]), horizon=1).columns.tolist() == BOUNDS
+    assert forecast(Naive(), series([1, 2, 1]), horizon=1).columns.tolist() == [*QUANTILES]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import simulated
 from forecast.backtest.run import forecast_all
 from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import (
-    TABLES,
     OutputError,
     about_run,
     check_place,
@@ -22,6 +20,9 @@ from forecast.tables.run_folder import (
     read_run,
     write_run,
 )
+from forecast.tables.schema import RUN_TABLES
+
+SAVED = [name for name, table in RUN_TABLES.items() if table.saved]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def written(folder: Path, run: Forecasts, about: dict[str, object]) -> Path:
 def test_a_run_is_read_back_as_it_was(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
     """Reading a folder gives the tables that were written: values, types and order, to the last digit."""
     back = read_run(written(tmp_path / "run", run, about))
-    for name in TABLES:
+    for name in SAVED:
         assert len(getattr(run, name)), name
         pd.testing.assert_frame_equal(getattr(back, name), getattr(run, name), check_exact=True)
 
@@ -70,15 +71,15 @@ def test_a_backtest_keeps_its_actuals(tmp_path: Path, run: Forecasts, about: dic
 
 def test_tables_without_rows(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
     """An empty table has a file with its header, except for those that a run may do without, and is read back empty."""
-    empty = Forecasts(**{name: getattr(run, name).iloc[:0] for name in TABLES})
+    empty = Forecasts(**{name: getattr(run, name).iloc[:0] for name in SAVED})
     folder = written(tmp_path / "run", empty, about)
     assert sorted(path.name for path in folder.iterdir()) == [
         "dropped.csv", "failures.csv", "forecasts.csv", "run.json",
     ]  # fmt: skip
     back = read_run(folder)
-    for name, columns in TABLES.items():
+    for name in SAVED:
         assert getattr(back, name).empty
-        assert list(getattr(back, name).columns) == columns
+        assert list(getattr(back, name).columns) == RUN_TABLES[name].columns
 
 
 def test_same_run_same_bytes(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_effects import drawn_effects
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
@@ -21,7 +22,6 @@ from forecast.design.effect_priors import (
     NOTHING,
     PLACES,
     WAVE_SD,
-    Evidence,
     evidence,
     experience,
     informed,
@@ -112,28 +112,13 @@ def test_known_months_are_taken_off_their_sum_and_overlaps_counted_once():
     assert remainders(volume, sums.iloc[:1])[0][1] == pytest.approx(370 / 5)
 
 
-def simulated(random, products, destinations, noise):
-    """Evidence of products whose step effects are drawn about -1 with sd 0.5, and the effects themselves."""
-    series, truth = {}, {}
-    for product in range(products):
-        of_product = random.normal(-1.0, 0.5)
-        for destination in range(destinations):
-            effect = random.normal(of_product, 0.25)
-            precision, shift = np.zeros_like(NOTHING.precision), np.zeros_like(NOTHING.shift)
-            precision[STEP, STEP] = 1 / noise**2
-            shift[STEP] = random.normal(effect, noise) / noise**2
-            key = f"p{product}", f"d{destination}"
-            series[key], truth[key] = Evidence(precision, shift), effect
-    return series, truth
-
-
 @pytest.mark.slow
 def test_intervals_of_effects_cover_the_truth_at_their_level():
     """Simulation-based calibration: effects drawn as the model says, of a series never seen and of one seen."""
     random = np.random.default_rng(11)
     hits = {"prior": [], "belief": []}
     for _ in range(400):
-        series, truth = simulated(random, products=6, destinations=3, noise=0.4)
+        series, truth = drawn_effects(random, products=6, destinations=3, noise=0.4)
         known = pooled(series, {f"p{place}": f"p{place}" for place in range(6)})
         for name in hits:
             mean, covariance = getattr(known, name)(("p0", "d0"))
@@ -147,7 +132,7 @@ def test_a_prior_narrows_with_episodes_and_moves_towards_them():
     random = np.random.default_rng(2)
     found = []
     for count in (0, 1, 5):
-        series, _ = simulated(random, products=count, destinations=2, noise=0.1)
+        series, _ = drawn_effects(random, products=count, destinations=2, noise=0.1)
         series |= {("new", "d0"): NOTHING}
         mean, covariance = pooled(series, {key[0]: key[0] for key in series}).prior(("new", "d0"))
         found.append((mean[STEP], np.sqrt(covariance[STEP, STEP])))
@@ -161,7 +146,7 @@ def test_a_prior_narrows_with_episodes_and_moves_towards_them():
 def test_products_under_one_decision_count_as_one():
     """Two products that always go together say as much of the mean as one."""
     random = np.random.default_rng(4)
-    series, _ = simulated(random, products=2, destinations=1, noise=0.05)
+    series, _ = drawn_effects(random, products=2, destinations=1, noise=0.05)
     twin = dict(zip(series, [series["p0", "d0"]] * 2, strict=True)) | {("new", "d0"): NOTHING}
     apart = pooled(twin, {"p0": "a", "p1": "b", "new": "new"}).prior(("new", "d0"))[1]
     together = pooled(twin, {"p0": "a", "p1": "a", "new": "new"}).prior(("new", "d0"))[1]
@@ -170,7 +155,7 @@ def test_products_under_one_decision_count_as_one():
 
 def test_a_kind_without_episode_borrows_from_its_family_with_a_wider_spread():
     """A ban is expected to work like licensing, less surely; a truce is not."""
-    series, _ = simulated(np.random.default_rng(6), products=4, destinations=1, noise=0.1)
+    series, _ = drawn_effects(np.random.default_rng(6), products=4, destinations=1, noise=0.1)
     known = pooled(series | {("new", "d0"): NOTHING}, {f"p{place}": f"p{place}" for place in range(4)} | {"new": "new"})
     mean, covariance = known.prior(("new", "d0"))
     ban, truce = PLACES["ban_step"], PLACES["truce_step"]
@@ -203,10 +188,10 @@ def test_a_design_is_informed_of_every_regressor_that_acts_even_before_its_first
     scope = series_scope("magnets", "WLD", known.volumes["magnets"], GROUPS)
     series = candidates(known.volumes["magnets"]["WLD"], known.acting, scope, 2)
     assert "licensing_step" not in chosen_design(series, 2).X
-    told = informed(series, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
-    assert told.prior.loc["licensing_step", "mean"] < -0.2
-    assert told.prior.index.tolist() == list(told.X)
-    assert told.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
+    design = informed(series, experience(known, GROUPS).expectations()["magnets", "WLD"], 2)
+    assert design.prior.loc["licensing_step", "mean"] < -0.2
+    assert design.prior.index.tolist() == list(design.X)
+    assert design.X_future["licensing_step"].tolist() == pytest.approx([0.0, 1.0])
 
 
 class Counted(dict):
@@ -238,8 +223,8 @@ def test_expectations_are_those_of_each_series_and_keep_only_what_differs():
     assert list(expected) == list(learned.series)
     assert len(expected) == 3
     for key, found in expected.items():
-        for told, (mean, covariance) in ((found.prior, learned.prior(key)), (found.belief, learned.belief(key))):
-            assert np.array_equal(told, [mean, np.sqrt(np.diag(covariance))])
+        for stated, (mean, covariance) in ((found.prior, learned.prior(key)), (found.belief, learned.belief(key))):
+            assert np.array_equal(stated, [mean, np.sqrt(np.diag(covariance))])
     kinds = {COLUMNS[place].rsplit("_", 1)[0] for place in expected.differing}
     assert "licensing" in kinds
     assert "tariff" not in kinds

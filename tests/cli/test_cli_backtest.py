@@ -37,7 +37,7 @@ PARTIAL = "output/backtest-2022-12-20.partial"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with exports.csv (WLD and USA to December 2022) and events.csv."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 1, 25))
     series = {"WLD": list(simulated.steady(36, 1000.0)), "USA": list(simulated.steady(36, 200.0, seed=1))}
     columns = ["product", "destination", "month", "volume_t", "released"]
     as_text(simulated.exports(series)[columns]).to_csv("exports.csv", index=False)

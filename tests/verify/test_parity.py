@@ -11,15 +11,16 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest.origin import Origin, RunContext
+from forecast.backtest.origin import Origin, RunContext, effect_expectations
+from forecast.backtest.plan import Settings
 from forecast.kernels import prophet as prophet_kernel
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.protocol import FitError
-from forecast.realtime.releases import vintages_of
+from forecast.realtime.data import Data
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import PERIOD_TOTAL_COLUMNS
-from forecast.verify.look_ahead import CHANGES, Tables, no_future
+from forecast.verify.look_ahead import CHANGES, AuditTables, no_future
 from forecast.verify.parity import FIT, PARITY_COLUMNS, _log_posterior, parity_sample
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2023, 9, 10)})
@@ -76,9 +77,10 @@ def test_medians_are_those_of_the_run_and_differences_logs_of_ratios(run: Foreca
 def test_the_reference_is_the_library_on_the_design_of_the_day(parity: pd.DataFrame):
     """The median of an arima is that of statsmodels at the order that the kernel chose, as the reference gives it."""
     first = parity.iloc[0]
-    job = RunContext(vintages_of(table()), EVENTS, GROUPS, 1, 0)
-    job = replace(job, expected={first["issued"]: fc.origin.expect(job, first["issued"])})
-    design = Origin(job, job.as_of(first["issued"])).design((first["product"], first["destination"]))
+    data = Data(table(), EVENTS, GROUPS)
+    unlearned = RunContext(data, Settings())
+    context = replace(unlearned, expected={first["issued"]: effect_expectations(unlearned, first["issued"])})
+    design = Origin(context, context.as_of(first["issued"])).design((first["product"], first["destination"]))
     chosen = CompiledArima().fit(design.y, design.X, design.prior)
     ahead = Arima(chosen.order, chosen.seasonal_order).fit(design.y, design.X, design.prior).predict(design.X_future)
     assert first["reference_t"] == pytest.approx(np.exp(ahead.loc[first["month"], "median"]))
@@ -96,7 +98,7 @@ def test_the_same_sample_twice_and_another_with_another_seed(run: Forecasts, par
 
 def test_the_future_does_not_move_a_sample_of_the_past(run: Forecasts, parity: pd.DataFrame):
     """Whatever came after the last day of the sample is changed, or gone, and no number is another."""
-    given = Tables(table(), EVENTS, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
+    given = AuditTables(table(), EVENTS, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
     for changes in (list(CHANGES.values()), [no_future]):
         other = given
         for change in changes:
@@ -156,10 +158,10 @@ def test_the_posterior_is_the_librarys(monkeypatch: pytest.MonkeyPatch):
         return honest(y, *terms)
 
     monkeypatch.setattr(prophet_kernel, "fit", noted)
-    job = RunContext(vintages_of(table()), EVENTS, GROUPS, 1, 0)
-    origin = Origin(job, job.as_of(date(2024, 8, 20)))
+    context = RunContext(Data(table(), EVENTS, GROUPS), Settings())
+    origin = Origin(context, context.as_of(date(2024, 8, 20)))
     design = origin.design(("magnets", "JPN"))
-    fit = origin.estimated("prophet", ("magnets", "JPN"), "compiled")
+    fit = origin.estimate_by("prophet", ("magnets", "JPN"), "compiled")
     (count, log_posterior), y = maxima[0], design.y.dropna()
     left = (y - fit.centre - design.X.loc[y.index].to_numpy() @ fit.prior_mean).abs().max()
     assert _log_posterior(fit, design) == pytest.approx(log_posterior - count * np.log(left), abs=1e-6)

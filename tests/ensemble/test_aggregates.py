@@ -15,14 +15,15 @@ from typer.testing import CliRunner, Result
 
 from forecast import cli
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.aggregates import BOUNDS, SCORES, Joint, spans, sums, volumes
-from forecast.ensemble.combination import VOLUMES
+from forecast.ensemble.aggregates import JointForecast, spans, sums, volumes
 from forecast.models.protocol import gaussian_bounds
 from forecast.tables.frames import as_text
+from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 MODELS = ("naive", "seasonal_naive", "theta", "pooled", "combination")
+VOLUMES = [*VOLUME_QUANTILES]
 ISSUED = date(2024, 5, 20)
 NONE = pd.Series(dtype=float, index=pd.PeriodIndex([], freq="M"))
 RUNS = 5_000
@@ -40,14 +41,14 @@ def run(table: pd.DataFrame, horizon: int = 3, **options: object) -> Forecasts:
     return forecast_all(table, calendar(), GROUPS, horizon=horizon, **plain | options)
 
 
-def joint(sd: np.ndarray, correlation: np.ndarray) -> Joint:
+def joint(sd: np.ndarray, correlation: np.ndarray) -> JointForecast:
     """Months ahead about one tonne, normal in logs."""
     months = pd.period_range("2025-01", periods=len(sd), freq="M")
-    bounds = np.exp(gaussian_bounds(np.zeros(len(sd)), sd, months)).set_axis(VOLUMES, axis=1)
-    return Joint(months, bounds[BOUNDS].to_numpy(), correlation, NONE)
+    bounds = np.exp(gaussian_bounds(np.zeros(len(sd)), sd, months))
+    return JointForecast(months, bounds.to_numpy(), correlation, NONE)
 
 
-def random_walk(count: int, sd: float = 0.3) -> tuple[Joint, np.ndarray]:
+def random_walk(count: int, sd: float = 0.3) -> tuple[JointForecast, np.ndarray]:
     """Months of a random walk, and its volumes in many worlds."""
     month = np.arange(1, count + 1)
     correlation = np.sqrt(np.minimum.outer(month, month) / np.maximum.outer(month, month))
@@ -55,7 +56,7 @@ def random_walk(count: int, sd: float = 0.3) -> tuple[Joint, np.ndarray]:
     return joint(sd * np.sqrt(month), correlation), np.exp(steps.cumsum(axis=1))
 
 
-def independent(count: int, sd: float = 0.5) -> tuple[Joint, np.ndarray]:
+def independent(count: int, sd: float = 0.5) -> tuple[JointForecast, np.ndarray]:
     """Months that have nothing to do with each other, and their volumes."""
     return joint(np.full(count, sd), np.eye(count)), np.exp(sd * np.random.default_rng(1).normal(size=(RUNS, count)))
 
@@ -86,7 +87,7 @@ def test_every_month_keeps_its_bounds_in_the_paths() -> None:
     """Quantiles of the paths of a month are the bounds that it is shown with, lopsided ones too."""
     months, _ = random_walk(3)
     lopsided = replace(months, bounds=np.array([[1, 5, 6, 9, 40], [0, 0, 2, 3, 4], [0, 1, 2, 3, 4]], dtype=float))
-    found = np.quantile(lopsided.paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=0, method="hazen").T
+    found = np.quantile(lopsided.paths, PROBABILITIES, axis=0, method="hazen").T
     np.testing.assert_allclose(found, lopsided.bounds, rtol=0.01, atol=0.01)
     assert lopsided.paths.min() >= 0
 
@@ -103,9 +104,9 @@ def test_every_month_keeps_its_bounds_in_the_paths() -> None:
 )
 def test_bounds_are_met_exactly_and_what_lies_beyond_goes_on(bounds: list[float], outside: list[float]) -> None:
     """At the scores of the bounds the volume is the bound; a step further out it is as far again."""
-    np.testing.assert_allclose(volumes(SCORES, np.array(bounds)), bounds, rtol=1e-15)
-    step = SCORES[4] - SCORES[3]
-    beyond = np.array([SCORES[0] - step, SCORES[4] + step])
+    np.testing.assert_allclose(volumes(NORMAL_SCORES, np.array(bounds)), bounds, rtol=1e-15)
+    step = NORMAL_SCORES[4] - NORMAL_SCORES[3]
+    beyond = np.array([NORMAL_SCORES[0] - step, NORMAL_SCORES[4] + step])
     np.testing.assert_allclose(volumes(beyond, np.array(bounds)), outside, rtol=1e-12)
     drawn = volumes(np.linspace(-4, 4, 201), np.array(bounds))
     assert (np.diff(drawn) >= 0).all()
@@ -125,9 +126,9 @@ def test_a_quarter_with_two_months_known_has_the_bounds_of_the_third() -> None:
 
 def test_spans_are_the_horizon_the_quarters_the_rest_of_the_year_and_the_year() -> None:
     """Each once, of at least two months, and only what the months forecast complete."""
-    told = {horizon: [f"{a} {b}" for a, b in spans(pd.Period("2024-10", "M"), horizon)] for horizon in (1, 2, 5)}
+    found = {horizon: [f"{a} {b}" for a, b in spans(pd.Period("2024-10", "M"), horizon)] for horizon in (1, 2, 5)}
     year = ["2024-10 2024-12", "2024-01 2024-12"]
-    assert told == {1: [], 2: ["2024-11 2024-12", *year], 5: ["2024-11 2025-03", "2024-11 2024-12", year[0],
+    assert found == {1: [], 2: ["2024-11 2024-12", *year], 5: ["2024-11 2025-03", "2024-11 2024-12", year[0],
                                                              "2025-01 2025-03", year[1]]}  # fmt: skip
     one_left = spans(pd.Period("2024-11", "M"), 1)
     assert [f"{a} {b}" for a, b in one_left] == ["2024-10 2024-12", "2024-01 2024-12"]
@@ -141,7 +142,7 @@ def test_every_forecast_has_its_sums() -> None:
     assert found.omitted.columns.tolist() == OMITTED_COLUMNS
     assert len(found.omitted) == 0
     assert len(found.table) == 3 * len(MODELS) * 2  # May to July, and the second quarter
-    assert (np.diff(found.table[BOUNDS], axis=1) > 0).all()
+    assert (np.diff(found.table[VOLUMES], axis=1) > 0).all()
 
 
 def test_a_thousand_volumes_give_a_thousand_sums() -> None:
@@ -218,11 +219,11 @@ def test_the_combination_goes_together_as_its_members_do_on_average() -> None:
     """Its correlation is the mean of theta's and arima's; where neither could be fitted it is that of naive."""
     table = exports({"USA": list(steady(60)), "JPN": [np.nan] * 47 + list(steady(13))})
     made = run(table, horizon=2, models=("naive", "theta", "arima", "combination"))
-    told = made.correlations.set_index(["destination", "model"])["correlation"]
-    assert told["USA", "theta"] != told["USA", "arima"]
-    assert told["USA", "combination"] == pytest.approx((told["USA", "theta"] + told["USA", "arima"]) / 2)
-    assert told["JPN"].index.tolist() == ["combination", "naive"]
-    assert told["JPN", "combination"] == told["JPN", "naive"]
+    found = made.correlations.set_index(["destination", "model"])["correlation"]
+    assert found["USA", "theta"] != found["USA", "arima"]
+    assert found["USA", "combination"] == pytest.approx((found["USA", "theta"] + found["USA", "arima"]) / 2)
+    assert found["JPN"].index.tolist() == ["combination", "naive"]
+    assert found["JPN", "combination"] == found["JPN", "naive"]
 
 
 def test_one_month_ahead_has_no_correlations() -> None:
@@ -245,7 +246,7 @@ def test_a_run_without_its_correlations_is_refused() -> None:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with exports.csv, figures up to December 2024; Japan's November is missing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2025, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2025, 1, 25))
     table = world()
     gap = (table["destination"] == "JPN") & (table["month"] == pd.Period("2024-11", "M"))
     columns = ["product", "destination", "month", "volume_t", "released"]
@@ -284,7 +285,7 @@ def test_next_of_one_month_has_no_sums(place: Path) -> None:
 
 
 def test_a_backtest_of_several_months_writes_sums_with_actuals(place: Path) -> None:
-    """Every origin's sums beside what came, as many as are out."""
+    """Every origin's sums beside its actual, as many as are out."""
     result = command("backtest", "--horizon", "3", "--origins", "4")
     assert result.exit_code == 0, result.output
     found = pd.read_csv("run/sums.csv")

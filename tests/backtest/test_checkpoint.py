@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import fields
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +18,17 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.backtest.checkpoint import Checkpoint, CheckpointError, table_digest
 from forecast.tables.frames import as_text
+from forecast.tables.schema import RUN_TABLES
 
 EVENTS = calendar({"kind": "licensing", "announced": date(2024, 1, 10)})
-TABLES = [table.name for table in fields(fc.Forecasts)]
+TABLES = [*RUN_TABLES]
 MODELS = ["naive", "theta", "pooled", "combination"]
 OPTIONS = {"models": MODELS, "last": 3, "horizon": 2, "calibrate": False, "engine": "compiled"}
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(os.pathsep)
 import forecast as fc
 from simulated import GROUPS
 from test_checkpoint import EVENTS, OPTIONS, world
@@ -63,7 +63,7 @@ def as_bytes(result: fc.Forecasts) -> list[bytes]:
 def killed(tmp_path_factory) -> Path:
     """A folder as SIGKILL left it, after four pieces of work."""
     folder = tmp_path_factory.mktemp("killed") / "run.partial"
-    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(folder)]
+    command = [sys.executable, "-c", CHILD, os.pathsep.join(map(str, Path(__file__).parents[:2])), str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     return folder

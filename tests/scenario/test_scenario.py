@@ -7,12 +7,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_effects import drawn_effects
 from simulated import GROUPS, calendar, exports, steady
-from test_effects import simulated
 
 import forecast as fc
 from forecast.design.effect_priors import PLACES, experience, pooled
-from forecast.ensemble.aggregates import BOUNDS, LEVELS, SCORES
 from forecast.realtime.events import known_events
 from forecast.realtime.releases import as_of
 from forecast.scenario.events import (
@@ -24,6 +23,7 @@ from forecast.scenario.events import (
     supposed_rows,
 )
 from forecast.scenario.forecast import BASE, MIXTURE, branches, mixture, responses, scenario_all, shifted
+from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 
 MAGNETS = ["rare_earth_magnets"]
 LICENSING = "kind=licensing,destinations=USA,announced=2022-12-15,effective=2023-02-01,probability=0.3"
@@ -66,14 +66,14 @@ def volumes_of(found, branch, destination="USA"):
         rows = found.run.forecasts[found.run.forecasts["model"] == MIXTURE]
     else:
         rows = found.by_branch[found.by_branch["branch"] == branch]
-    return rows[rows["destination"] == destination].set_index("month")[BOUNDS]
+    return rows[rows["destination"] == destination].set_index("month")[[*VOLUME_QUANTILES]]
 
 
 # Mixtures -------------------------------------------------------------------------------------------------------------
 
 
 def lognormal(median, sd):
-    return median * np.exp(sd * SCORES)
+    return median * np.exp(sd * NORMAL_SCORES)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_quantiles_of_a_mixture_are_those_of_a_large_sample(medians, sds, weight
     given = np.array([[lognormal(median, sd) for median, sd in zip(medians, sds, strict=True)]])
     quantiles = mixture(given, np.array(weights))[0]
     below = [(draws <= quantile).mean() for quantile in quantiles]
-    assert below == pytest.approx(LEVELS, abs=0.003)
+    assert below == pytest.approx(PROBABILITIES, abs=0.003)
 
 
 def test_a_skewed_branch_keeps_its_bounds_in_a_mixture():
@@ -100,14 +100,14 @@ def test_a_skewed_branch_keeps_its_bounds_in_a_mixture():
     skewed, other = np.array([40.0, 80.0, 100.0, 300.0, 350.0]), lognormal(50, 0.2)
     random = np.random.default_rng(8)
     scores = random.standard_normal(400_000)
-    inner = np.exp(np.interp(scores, SCORES, np.log(skewed)))
-    ends = np.diff(np.log(skewed))[[0, -1]] / np.diff(SCORES)[[0, -1]]
-    low = skewed[0] * np.exp(ends[0] * (scores - SCORES[0]))
-    high = skewed[-1] * np.exp(ends[1] * (scores - SCORES[-1]))
-    first = np.where(scores < SCORES[0], low, np.where(scores > SCORES[-1], high, inner))
+    inner = np.exp(np.interp(scores, NORMAL_SCORES, np.log(skewed)))
+    ends = np.diff(np.log(skewed))[[0, -1]] / np.diff(NORMAL_SCORES)[[0, -1]]
+    low = skewed[0] * np.exp(ends[0] * (scores - NORMAL_SCORES[0]))
+    high = skewed[-1] * np.exp(ends[1] * (scores - NORMAL_SCORES[-1]))
+    first = np.where(scores < NORMAL_SCORES[0], low, np.where(scores > NORMAL_SCORES[-1], high, inner))
     draws = np.where(random.random(len(scores)) < 0.4, first, 50 * np.exp(0.2 * random.standard_normal(len(scores))))
     quantiles = mixture(np.array([[skewed, other]]), np.array([0.4, 0.6]))[0]
-    assert [(draws <= quantile).mean() for quantile in quantiles] == pytest.approx(LEVELS, abs=0.003)
+    assert [(draws <= quantile).mean() for quantile in quantiles] == pytest.approx(PROBABILITIES, abs=0.003)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -178,7 +178,7 @@ def test_the_response_is_that_of_the_belief_month_by_month():
 
 
 def _learned():
-    series, _ = simulated(np.random.default_rng(6), products=4, destinations=1, noise=0.1)
+    series, _ = drawn_effects(np.random.default_rng(6), products=4, destinations=1, noise=0.1)
     none = next(iter(series.values())) * 0.0
     return series | {("new", "d0"): none}, {name: name for name in ("p0", "p1", "p2", "p3", "new")}
 

@@ -12,10 +12,13 @@ from simulated import GROUPS, calendar, exports
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
 from forecast.ensemble.calibration import EARLIER, earlier_days
-from forecast.ensemble.combination import VOLUMES, combination
+from forecast.ensemble.combination import combination
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
+from forecast.tables.quantiles import VOLUME_QUANTILES
 
+VOLUMES = [*VOLUME_QUANTILES]
+BOUNDS = [name for name in VOLUMES if name != "volume_t"]
 MODELS = ["naive", "theta", "combination"]
 EPISODE = {"kind": "licensing", "announced": date(2023, 3, 4), "effective": date(2023, 3, 4)}
 
@@ -71,7 +74,7 @@ def test_the_table_says_how_each_row_came_about(run):
     for code, note in notes.iterrows():
         median = members.loc[code, "volume_t"] * np.exp(note["shift"])
         assert combined.loc[code, "volume_t"] == pytest.approx(median)
-        for bound in VOLUMES[1:]:
+        for bound in BOUNDS:
             away = np.log(members.loc[code, bound] / members.loc[code, "volume_t"]) * note[f"factor_{bound[-2:]}"]
             assert combined.loc[code, bound] == pytest.approx(median * np.exp(away))
     assert (notes["cells"] == 5 * (EARLIER - 4)).all()  # the month of effect and the three after it are apart
@@ -92,8 +95,8 @@ def test_with_few_earlier_forecasts_the_models_own_stand():
     assert notes["cells"].tolist() == [0, 0]
     assert (notes[[f"weight_{name}" for name in MEMBERS]] == 0.25).all(axis=None)
     assert (notes[["factor_80", "factor_95"]] == 1).all(axis=None)
-    own = young.forecasts[young.forecasts["model"] == "theta"][VOLUMES[1:]].to_numpy()
-    np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][VOLUMES[1:]], own)
+    own = young.forecasts[young.forecasts["model"] == "theta"][BOUNDS].to_numpy()
+    np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][BOUNDS], own)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from forecast.tables.read import (
     period_totals_table,
     usual_release,
 )
-from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS
+from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS, RUN_TABLES
 
 TODAY = date(2026, 1, 15)
 KINDS = ("licensing", "truce", "ban")
@@ -369,7 +369,7 @@ GOOD_EVENT = {
     ],
 )
 def test_a_wrong_event_is_one_sentence(cells: dict[str, str], sentence: str):
-    """One cell of a sound event is spoilt and is the one that is told."""
+    """One cell of a sound event is spoilt and is the one that is named."""
     with pytest.raises(TableError) as error:
         events("e1,truce,a,USA,2025-04-04,2025-05-04,,,page,words,", ",".join((GOOD_EVENT | cells).values()))
     assert problems(error) == [f"events.csv row 3: e2: {sentence}"]
@@ -458,14 +458,16 @@ def test_packed_tables_come_back_as_if_they_had_been_joined_at_once():
         pd.DataFrame(rows[:3], columns=columns),
         pd.DataFrame([("gallium", "DEU", "a", date(2024, 6, 20), month + 1, np.nan), *rows[3:]], columns=columns),
     ]
-    together = unpacked([packed(part) for part in parts])
+    together = unpacked([packed(part, RUN_TABLES["forecasts"]) for part in parts])
     pd.testing.assert_frame_equal(together, stacked(parts))
     assert together["issued"].map(type).eq(date).all()
-    pd.testing.assert_frame_equal(unpacked([packed(parts[0])]), parts[0])
+    pd.testing.assert_frame_equal(unpacked([packed(parts[0], RUN_TABLES["forecasts"])]), parts[0])
 
 
 def test_a_packed_table_takes_less_than_half_of_the_memory():
     """As many results wait for each other as there are tasks."""
     rows = [("magnets", code, date(2025, 6, 20), f"{kind}_step", 0.1) for code in ("USA", "JPN") for kind in "abcd"]
     table = pd.DataFrame(100 * rows, columns=["product", "destination", "issued", "regressor", "estimate"])
-    assert packed(table).memory_usage(index=False).sum() < table.memory_usage(index=False).sum() / 2
+    assert (
+        packed(table, RUN_TABLES["effects"]).memory_usage(index=False).sum() < table.memory_usage(index=False).sum() / 2
+    )

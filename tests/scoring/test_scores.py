@@ -13,7 +13,7 @@ from scipy import stats
 
 from forecast.realtime.events import ACTING_KINDS, WITHOUT_REGRESSOR
 from forecast.realtime.phases import phases
-from forecast.scoring.scores import HELD_COLUMNS, add_actuals, held, scores, series_scales
+from forecast.scoring.scores import COVERAGE_COLUMNS, add_actuals, coverage_counts, scores, series_scales
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, DmResult, diebold_mariano, significance, verdict
 from forecast.tables.schema import SCORE_COLUMNS
 
@@ -356,18 +356,22 @@ def test_zero_actuals_leave_shares_undefined_and_the_rest_in_place(scored, expor
 
 
 def test_scores_want_actuals(forecasts, exports):
-    """Forecasts that were never joined with what came are refused with the remedy."""
-    message = "forecasts have no column actual_t; join what came with add_actuals first."
-    for call in (lambda: scores(forecasts, exports), lambda: held(forecasts), lambda: significance(forecasts, exports)):
+    """Forecasts that were never joined with actuals are refused with the remedy."""
+    message = "forecasts have no column actual_t; join the actuals with add_actuals first."
+    for call in (
+        lambda: scores(forecasts, exports),
+        lambda: coverage_counts(forecasts),
+        lambda: significance(forecasts, exports),
+    ):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             call()
 
 
 @pytest.mark.parametrize("level", [80, 95])
-def test_held_counts_how_often_the_interval_held(scored, level):
+def test_coverage_counts_say_how_often_the_interval_held(scored, level):
     """The k of n by series and model equals counting one by one."""
-    table = held(scored, level)
-    assert list(table.columns) == HELD_COLUMNS
+    table = coverage_counts(scored, level)
+    assert list(table.columns) == COVERAGE_COLUMNS
     expected: dict[tuple[str, str, str], list[int]] = {}
     for row in scored.to_dict("records"):
         if not math.isnan(row["actual_t"]):
@@ -613,7 +617,7 @@ def test_levels_and_measures_that_do_not_exist_are_refused(scored, exports):
     with pytest.raises(ValueError, match=r"^measure is 'rmse'; expected one of mae_t, mase, wis\.$"):
         significance(scored, exports, measure="rmse")
     with pytest.raises(ValueError, match=r"^level is 90; expected one of \(80, 95\)\.$"):
-        held(scored, level=90)
+        coverage_counts(scored, level=90)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from forecast.backtest.costs import (
     DAY_MS,
-    FIT_MS,
     LONGEST_MS,
     SERIES_MS,
     SHARE,
@@ -14,15 +13,15 @@ from forecast.backtest.costs import (
     TASKS,
     series_a_task,
 )
-from forecast.registry import MODELS, PANEL_MODELS
+from forecast.registry import ENGINES, REGISTRY
 
-SINGLE = [name for name in MODELS if name not in (*PANEL_MODELS, "combination")]
+SINGLE = [name for name, entry in REGISTRY.items() if not entry.panel]
 
 
 def shares(origins: int, models: list[str], size: int) -> float:
     """Overhead of a task of the reference engine over its work."""
     overhead = TASK_MS["dask"] + origins * DAY_MS
-    return overhead / (size * origins * (SERIES_MS + sum(FIT_MS["reference"][name] for name in models)))
+    return overhead / (size * origins * (SERIES_MS + sum(REGISTRY[name].cost("reference") for name in models)))
 
 
 @pytest.mark.parametrize("origins", [1, 4, 24])
@@ -31,7 +30,7 @@ def test_a_task_is_the_smallest_that_is_worth_its_overhead(models: list[str], or
     """With many series the share of overhead is at most what is stated, and one series fewer would be too few."""
     size = series_a_task(2000, origins, models)
     if (size + 1) * shares(origins, models, 1) > 0 and size < 2000 // TASKS:
-        work = origins * (SERIES_MS + sum(FIT_MS["reference"][name] for name in models))
+        work = origins * (SERIES_MS + sum(REGISTRY[name].cost("reference") for name in models))
         assert shares(origins, models, size) <= SHARE or (size + 1) * work > LONGEST_MS
     assert size == 1 or shares(origins, models, size - 1) > SHARE
 
@@ -44,7 +43,7 @@ def test_few_series_still_make_many_tasks(count: int, most: int) -> None:
 
 def test_no_task_is_long() -> None:
     """A panel of any size and length leaves tasks of some seconds, and one series is always a task."""
-    a_day = SERIES_MS + FIT_MS["reference"]["theta"]
+    a_day = SERIES_MS + REGISTRY["theta"].cost("reference")
     assert series_a_task(100_000, 1200, ["theta"]) == int(LONGEST_MS / (1200 * a_day))
     assert series_a_task(100_000, 240, ["arima"]) == 1
 
@@ -55,6 +54,6 @@ def test_the_compiled_engine_gets_larger_tasks() -> None:
 
 
 def test_every_model_of_one_series_has_a_cost() -> None:
-    """The table names each model that tasks of series fit, and no origins or models are no work."""
-    assert set(FIT_MS["reference"]) == set(SINGLE)
+    """The registry states what a fit of each costs, with either engine, and no origins or models are no work."""
+    assert all(REGISTRY[name].cost(engine) > 0 for name in SINGLE for engine in ENGINES)
     assert series_a_task(100, 0, SINGLE) == 1

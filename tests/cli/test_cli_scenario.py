@@ -25,7 +25,7 @@ LICENSING = "kind=licensing,destinations=USA,announced=2023-01-25,effective=2023
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with exports.csv (magnets and gallium to December 2022) and events.csv."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 1, 25))
     magnets = {"WLD": simulated.steady(36, 1000.0), "USA": simulated.steady(36, 200.0, seed=1)}
     gallium = {"USA": simulated.steady(36, 10.0, seed=2)}
     tables = [simulated.exports(magnets), simulated.exports(gallium, product="gallium")]

@@ -12,10 +12,12 @@ from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
 from forecast.backtest.origin import RunContext
-from forecast.backtest.run import backtest_all, backtest_origins, compare_events, estimation_days, forecast_all
+from forecast.backtest.plan import Settings, backtest_origins, estimation_days
+from forecast.backtest.run import backtest_all, compare_events, forecast_all
 from forecast.kernels import KernelError
 from forecast.models.theta import Theta
-from forecast.realtime.releases import as_of, vintages_of
+from forecast.realtime.data import Data
+from forecast.realtime.releases import as_of
 from forecast.registry import MODELS
 from forecast.tables.schema import RUN_TABLES
 
@@ -338,10 +340,8 @@ def test_a_window_hides_sums_that_begin_before_it():
     """A sum of months that reaches back beyond the window teaches nothing; inside it, it stays."""
     sums = {"product": "magnets", "destination": "WLD", "end": pd.Period("2024-01"), "volume_t": 900.0}
     starts = {"start": [pd.Period("2020-01"), pd.Period("2023-11")], "released": [date(2024, 2, 20)] * 2}
-    job = RunContext(
-        vintages_of(world()), calendar(), GROUPS, 1, 0, window=12, totals=pd.DataFrame(starts).assign(**sums)
-    )
-    assert job.as_of(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
+    data = Data(world(), calendar(), GROUPS, pd.DataFrame(starts).assign(**sums))
+    assert RunContext(data, Settings(window=12)).as_of(ISSUED).totals["start"].tolist() == [pd.Period("2023-11")]
 
 
 def test_a_series_that_ended_before_the_window_says_so():
@@ -492,7 +492,7 @@ def test_parameters_that_no_kernel_can_follow_are_followed_by_nobody(monkeypatch
 
 
 def test_a_backtest_is_scored_against_the_vintage_asked_for():
-    """A month first published as 1 t and revised to 90 t: what came is either, and the forecasts are the same."""
+    """A month first published as 1 t and revised to 90 t: the actual is either, and the forecasts are the same."""
     table = exports({"USA": steady(30)})
     month = table["month"].max()
     late = table[table["month"] == month].assign(volume_t=90.0, released=date(2023, 1, 20))

@@ -65,7 +65,7 @@ def test_months_that_come_out_together_are_forecast_together(cutoff, horizon, ex
 
 
 def test_releases_are_read_once_for_all_days():
-    """What came out together is looked up for every task and day, and not read off all releases again."""
+    """Months that came out together are looked up for every task and day, and not read off all releases again."""
     magnets = vintages_of(fc.read_exports())["rare_earth_magnets"]
     first = months_ahead(magnets, pd.Period("2024-12"), 1)
     magnets.month[:] = 0

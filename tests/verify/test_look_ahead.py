@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from datetime import date
 
 import leaky
@@ -19,8 +18,8 @@ from forecast.verify.look_ahead import (
     CHANGES,
     CORRUPTIONS,
     FINDING_COLUMNS,
-    ROWS,
-    Tables,
+    ROW_KEYS,
+    AuditTables,
     look_ahead_audit,
     moved,
     sampled,
@@ -57,7 +56,7 @@ def totals() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PERIOD_TOTAL_COLUMNS)
 
 
-def known_by(tables: Tables, day: date) -> Snapshot:
+def known_by(tables: AuditTables, day: date) -> Snapshot:
     return as_of(tables.exports, tables.events, day, tables.totals)
 
 
@@ -113,7 +112,7 @@ def test_every_table_is_compared():
     run = fc.forecast_all(world(), calendar(EPISODE), GROUPS, issued=ISSUED, models=["pooled"], horizon=2)
     nothing = run.replaced(**{name: table.iloc[:0] for name, table in run})
     nudged = run.replaced(correlations=run.correlations.assign(correlation=0.5))
-    assert set(ROWS) == {name for name, _ in run}
+    assert set(ROW_KEYS) == {name for name, _ in run}
     assert set(moved(run, nothing, world(), 2)["table"]) == {name for name in ("forecasts", "dropped", "effects")
                                                             if len(getattr(run, name))}  # fmt: skip
     assert moved(run, nudged, world(), 2)["column"].unique().tolist() == ["correlation"]
@@ -148,9 +147,9 @@ def test_a_leak_into_what_is_left_out_is_caught():
 def test_a_corruption_leaves_what_was_known(corruption):
     """Volumes and calendar as known on the day are the same before and after it, and the arguments are not touched."""
     table, events = world(), calendar(EPISODE, LATER, EPISODE | {"ends": date(2024, 2, 1), "ends_announced": None})
-    given = Tables(table, events, totals())
+    given = AuditTables(table, events, totals())
     copies = [part.copy(deep=True) for part in given]
-    before, after = known_by(Tables(table, events, totals()), ISSUED), known_by(corruption(given, ISSUED), ISSUED)
+    before, after = known_by(AuditTables(table, events, totals()), ISSUED), known_by(corruption(given, ISSUED), ISSUED)
     as_known = ["event", "kind", "announced", "effective", "ends", "scheduled"]
     pd.testing.assert_frame_equal(before.events[as_known], after.events[as_known])
     assert before.volumes.keys() == after.volumes.keys()
@@ -163,7 +162,7 @@ def test_a_corruption_leaves_what_was_known(corruption):
 @pytest.mark.parametrize("corruption", CHANGES.values(), ids=CHANGES)
 def test_a_corruption_changes_what_came_later(corruption):
     """A month after the day, volumes or calendar are not what they were."""
-    given, later = Tables(world(), calendar(EPISODE, LATER), totals()), date(2024, 12, 31)
+    given, later = AuditTables(world(), calendar(EPISODE, LATER), totals()), date(2024, 12, 31)
     before, after = known_by(given, later), known_by(corruption(given, ISSUED), later)
     same = before.volumes.keys() == after.volumes.keys() and all(
         [before.events.equals(after.events), before.totals.equals(after.totals),
@@ -174,7 +173,7 @@ def test_a_corruption_changes_what_came_later(corruption):
 
 def test_corrupted_tables_are_sound():
     """No volume is negative or missing, no end stands before its event, each event has a name of its own."""
-    tables = Tables(world(), calendar(EPISODE, LATER), totals())
+    tables = AuditTables(world(), calendar(EPISODE, LATER), totals())
     for corruption in CHANGES.values():
         tables = corruption(tables, ISSUED)
     events = tables.events

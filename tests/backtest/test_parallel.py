@@ -1,4 +1,4 @@
-"""Work spread over processes."""
+"""Parallel map over independent tasks: each once, shared once, on one thread."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import LokyBackend
 
-from forecast.backtest import parallel as work
-from forecast.backtest.parallel import Broadcast, ClusterError, spread
+from forecast.backtest import parallel
+from forecast.backtest.parallel import Broadcast, ClusterError, parallel_map
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_piece_is_done_once_whatever_the_number_of_processes(jobs: int) -> None:
     """Each place comes back once, with what the function makes of the shared thing and its piece."""
-    assert dict(spread(pow, 3, [4, 2, 0], jobs)) == {0: 81, 1: 9, 2: 1}
+    assert dict(parallel_map(pow, 3, [4, 2, 0], jobs)) == {0: 81, 1: 9, 2: 1}
 
 
 class Counted:
@@ -53,14 +53,14 @@ def seen(journal: Path, line: str) -> int:
 def test_one_job_pickles_nothing(tmp_path: Path) -> None:
     """In this process the function gets the shared thing itself."""
     journal = tmp_path / "journal"
-    assert dict(spread(doubled, Counted(journal), [1, 2], jobs=1)) == {0: 2, 1: 4}
+    assert dict(parallel_map(doubled, Counted(journal), [1, 2], jobs=1)) == {0: 2, 1: 4}
     assert not journal.exists()
 
 
 def test_the_shared_thing_is_pickled_once_and_unpickled_once_in_each_process(tmp_path: Path) -> None:
     """However many pieces there are, it is shipped once, and read once by each of two processes."""
     journal = tmp_path / "journal"
-    assert len(list(spread(doubled, Counted(journal), range(12), jobs=2))) == 12
+    assert len(list(parallel_map(doubled, Counted(journal), range(12), jobs=2))) == 12
     assert seen(journal, "pickled") == 1
     assert seen(journal, "unpickled") in (1, 2)
 
@@ -79,7 +79,7 @@ def test_processes_of_this_machine_read_one_file() -> None:
 
 def test_results_come_as_they_are_done() -> None:
     """A quick piece is handed over while a slow one before it still runs."""
-    assert [place for place, _ in spread(slept, 0.0, [1.0, 0.01, 0.01], jobs=2)][-1] == 0
+    assert [place for place, _ in parallel_map(slept, 0.0, [1.0, 0.01, 0.01], jobs=2)][-1] == 0
 
 
 def slept(extra: float, seconds: float) -> float:
@@ -110,7 +110,7 @@ def crowded(crowd: Crowd, piece: int) -> int:
 def test_threads_take_turns() -> None:
     """On a backend of threads one piece runs at a time: the limits on threads inside a piece are the process's."""
     with parallel_config("threading"):
-        assert {most for _, most in spread(crowded, Crowd(), range(6), jobs=3)} == {1}
+        assert {most for _, most in parallel_map(crowded, Crowd(), range(6), jobs=3)} == {1}
 
 
 class Silent(LokyBackend):
@@ -122,7 +122,7 @@ class Silent(LokyBackend):
 def test_a_backend_that_cannot_stream_gives_the_same() -> None:
     """Where joblib cannot hand results over one by one, they come at the end."""
     with parallel_config(Silent()):
-        assert dict(spread(pow, 3, [4, 2, 0], jobs=2)) == {0: 81, 1: 9, 2: 1}
+        assert dict(parallel_map(pow, 3, [4, 2, 0], jobs=2)) == {0: 81, 1: 9, 2: 1}
 
 
 def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) 
     parcel = Broadcast(pow, 3)
     parcel.versions = parcel.versions | {"scipy": "0.1"}
     parcel.content = np.frombuffer(b"not a pickle", np.uint8)
-    found = work._versions()["scipy"]
+    found = parallel._versions()["scipy"]
     message = (
         f"A worker has scipy {found} and this process 0.1: install the same versions on both, or the numbers would not "
         "be the same."
@@ -143,4 +143,4 @@ def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) 
 def test_a_failing_piece_fails_the_run() -> None:
     """The error of a piece is raised where the results are read."""
     with pytest.raises(ZeroDivisionError):
-        list(spread(divmod, 1, [1, 0, 2], jobs=2))
+        list(parallel_map(divmod, 1, [1, 0, 2], jobs=2))

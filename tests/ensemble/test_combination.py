@@ -7,7 +7,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.combination import CELL, VOLUMES, combination
+from forecast.ensemble.combination import CELL, combination
+from forecast.tables.quantiles import VOLUME_QUANTILES
+
+FACTORS = {"lower_95": 0.5, "lower_80": 0.8, "upper_80": 1.25, "upper_95": 2.0}
 
 
 def rows(*cells):
@@ -16,7 +19,7 @@ def rows(*cells):
     month = pd.Period("2025-05")
     origin = {"product": "magnets", "issued": date(2025, 5, 20), "horizon": 1}
     table = table.assign(**origin, cutoff=month - 1, month=month, last_known=month - 1)
-    bounds = {name: table["volume_t"] * factor for name, factor in zip(VOLUMES[1:], (0.8, 1.25, 0.5, 2.0), strict=True)}
+    bounds = {name: table["volume_t"] * factor for name, factor in FACTORS.items()}
     return table.assign(**bounds)
 
 
@@ -28,7 +31,7 @@ def test_the_combination_is_the_median_in_logs_of_its_members():
     )  # fmt: skip
     combined = combination(table).set_index("destination")
     assert combined.loc["USA", "volume_t"] == 200.0
-    assert np.allclose(combined.loc["JPN", VOLUMES].astype(float), [7.0, 5.6, 8.75, 3.5, 14.0])
+    assert np.allclose(combined.loc["JPN", [*VOLUME_QUANTILES]].astype(float), [3.5, 5.6, 7.0, 8.75, 14.0])
 
 
 def test_naive_stands_in_alone_where_no_member_could_be_fitted():
@@ -51,6 +54,6 @@ def test_many_cells_agree_with_numpy_one_by_one():
     table = rows(*cells)
     combined = combination(table).set_index("destination")
     for destination, members in table.groupby("destination"):
-        for name in VOLUMES:
+        for name in VOLUME_QUANTILES:
             assert np.isclose(combined.loc[destination, name], np.exp(np.median(np.log(members[name]))))
     assert set(CELL) <= set(combination(table))

@@ -26,14 +26,14 @@ from forecast.tables.schema import EVENT_COLUMNS
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with figures of which those to USA halve in August 2022, replayed by the naive model over a year."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 1, 25))
     quick = partial(proposals.proposed_events, model="naive", origins=12, learn=False)
     monkeypatch.setattr(proposals, "proposed_events", quick)
     fell = [*steady(31, 200.0, seed=1), *steady(3, 90.0, seed=2), *steady(2, 200.0, seed=3)]
     columns = ["product", "destination", "month", "volume_t", "released"]
     as_text(exports({"JPN": list(steady(36, 50.0)), "USA": fell})[columns]).to_csv("exports.csv", index=False)
     events = calendar(
-        {"event": "told", "kind": "threat", "announced": date(2022, 9, 5)},
+        {"event": "warned", "kind": "threat", "announced": date(2022, 9, 5)},
         {"kind": "tariff", "announced": date(2021, 3, 1), "destinations": ("JPN",)},
     )
     as_text(events).to_csv("events.csv", index=False)
@@ -51,7 +51,7 @@ def test_a_change_is_printed_and_written(place: Path):
     assert result.stderr == ""
     assert result.stdout.startswith("Exports of magnets: changes that no event on file explains\n")
     assert re.search(
-        r"^2022-08 to 2022-10 +United States +-[56]\d % +-\d\d % to -\d\d % +<0\.001 +2022-10-20 +told",
+        r"^2022-08 to 2022-10 +United States +-[56]\d % +-\d\d % to -\d\d % +<0\.001 +2022-10-20 +warned",
         result.stdout,
         re.M,
     )
@@ -62,7 +62,7 @@ def test_a_change_is_printed_and_written(place: Path):
     written = pd.read_csv("new/proposed.csv", dtype=str, keep_default_na=False)
     assert written.columns.tolist() == [*EVENT_COLUMNS, *MEASURED_COLUMNS]
     assert written[["event", "first", "last", "without_effect"]].to_numpy().tolist() == [
-        ["unlabelled-magnets-2022-08-USA", "2022-08", "2022-10", "told"]
+        ["unlabelled-magnets-2022-08-USA", "2022-08", "2022-10", "warned"]
     ]
     assert read_events("new/proposed.csv")["kind"].tolist() == ["other"]
 

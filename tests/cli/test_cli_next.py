@@ -29,7 +29,7 @@ QUICK = "naive,theta,combination"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with exports.csv and events.csv, on a day on which no later figures are out."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 1, 25))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 1, 25))
     series = {"WLD": list(simulated.steady(36, 1000.0)), "USA": list(simulated.steady(30, 200.0, seed=1)), "ITA": [1.0]}
     columns = ["product", "destination", "month", "volume_t", "released"]
     as_text(simulated.exports(series)[columns]).to_csv("exports.csv", index=False)
@@ -159,7 +159,7 @@ def test_every_product_of_given_files(place: Path) -> None:
 def test_newer_figures_are_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Today's date never changes the table: that later figures are out is a line on stderr, not with --issued."""
     before = forecast_next()
-    monkeypatch.setattr(cli.given, "today", lambda: date(2023, 3, 21))
+    monkeypatch.setattr(cli.inputs, "today", lambda: date(2023, 3, 21))
     after = forecast_next()
     assert (before.stdout, before.stderr) == (after.stdout, "")
     assert after.stderr == (
@@ -414,7 +414,7 @@ def test_help_names_every_model() -> None:
 
 def test_libraries_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     """Inside a command no warning and no log line comes through; afterwards both do again."""
-    with cli.speaking.silent_libraries():
+    with cli.console.silent_libraries():
         warnings.warn("a library's worry", RuntimeWarning, stacklevel=1)
         logging.getLogger("prophet").critical("a library's chatter")
     assert capsys.readouterr() == ("", "")
@@ -437,9 +437,9 @@ def test_progress_only_on_a_terminal_and_only_when_slow(
 ) -> None:
     """The bar comes on stderr of a terminal, after a while, and not with --quiet."""
     monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
-    monkeypatch.setattr(cli.speaking, "BAR_AFTER_SECONDS", after)
-    with cli.speaking.progress_bar("Forecasting", quiet) as told:
-        told(1, 2)
+    monkeypatch.setattr(cli.console, "BAR_AFTER_SECONDS", after)
+    with cli.console.progress_bar("Forecasting", quiet) as report:
+        report(1, 2)
         time.sleep(0.3)
     output = capsys.readouterr()
     assert output.out == ""
@@ -479,8 +479,8 @@ def test_the_shipped_run(tmp_path: Path) -> None:
     """The shipped data are forecast in an empty folder; nothing is on stderr but that newer figures are out."""
     command = [sys.executable, "-m", "forecast", "next", "--engine", DEFAULT_ENGINE]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    told = ("rare_earth_magnets: your figures end in ", "Compiling the kernels, once on this machine: ")
-    assert all(line.startswith(told) for line in done.stderr.splitlines())
+    allowed = ("rare_earth_magnets: your figures end in ", "Compiling the kernels, once on this machine: ")
+    assert all(line.startswith(allowed) for line in done.stderr.splitlines())
     (folder,) = (tmp_path / "output").iterdir()
     rows = read_run(folder).forecasts
     shown = set(rows.loc[rows["model"] == "combination", "destination"])

@@ -14,15 +14,15 @@ from scipy import stats
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.level_shifts.detect import Change, DetectionRule, changes, first_releases, onsets
-from forecast.level_shifts.errors import MONTHS_COMPARED, Acting, ForecastPath, surprises
+from forecast.level_shifts.detect import DetectionRule, LevelShift, candidate_shifts, detected_shifts, first_releases
+from forecast.level_shifts.errors import MONTHS_COMPARED, Acting, ForecastPath, forecast_errors
 from forecast.level_shifts.propose import MEASURED_COLUMNS, Proposals, proposals_of, proposed_events
 from forecast.realtime.events import Scope, known_events
 from forecast.realtime.releases import as_of
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import EVENT_COLUMNS, PERIOD_TOTAL_COLUMNS
-from forecast.verify.look_ahead import CORRUPTIONS, Tables
+from forecast.verify.look_ahead import CORRUPTIONS, AuditTables
 
 CODES = ("USA", "JPN", "DEU", "FRA", "KOR", "VNM")
 MONTHS = 60
@@ -117,8 +117,8 @@ def test_a_change_that_goes_on_has_no_end():
 def test_a_change_is_told_from_its_second_month_on():
     """On the day of April's figures it is proposed, on the day of March's it is not, and later it keeps its name."""
     days = [date(2024, 4, 20), date(2024, 5, 20), date(2024, 6, 20), date(2024, 12, 20)]
-    told = [list(proposed(FELL, issued=day).events["event"]) for day in days]
-    assert told == [[], *[["unlabelled-magnets-2024-03-USA"]] * 3]
+    found = [list(proposed(FELL, issued=day).events["event"]) for day in days]
+    assert found == [[], *[["unlabelled-magnets-2024-03-USA"]] * 3]
 
 
 def test_two_months_that_are_over_before_they_are_shown_give_a_valid_entry(tmp_path: Path):
@@ -171,7 +171,7 @@ def test_nothing_that_came_later_matters():
     issued = date(2024, 6, 20)
     episode = {"kind": "licensing", "announced": date(2023, 2, 1), "destinations": ("JPN",), "ends": date(2024, 7, 1)}
     later = {"kind": "ban", "announced": date(2024, 7, 1), "effective": date(2024, 3, 1)}
-    tables = Tables(FELL, calendar(episode, later), pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
+    tables = AuditTables(FELL, calendar(episode, later), pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
     before = proposed(*tables[:2], issued=issued)
     assert list(before.events["event"]) == ["unlabelled-magnets-2024-03-USA"]
     for name, corruption in CORRUPTIONS.items():
@@ -293,8 +293,8 @@ def test_a_tightening_explains_less_at_first_and_more_as_the_shock_wears_off():
 def test_an_event_on_a_part_explains_by_its_share():
     """A tenth of the total is enough, a twentieth is not."""
     months = pd.PeriodIndex([FIRST])
-    told = [acting(one("ban"), {"USA": share}, "WLD").explains(FIRST - 1, months)[0] for share in (0.2, 0.05)]
-    assert [bool(less[0]) for less in told] == [True, False]
+    explained = [acting(one("ban"), {"USA": share}, "WLD").explains(FIRST - 1, months)[0] for share in (0.2, 0.05)]
+    assert [bool(less[0]) for less in explained] == [True, False]
 
 
 # Several destinations -------------------------------------------------------------------------------------------------
@@ -338,14 +338,16 @@ def path(logs: list[float], correlation: float = 0.0) -> ForecastPath:
     months = pd.period_range("2024-01", periods=count, freq="M")
     volumes = np.full(count, 100.0)
     nothing = np.zeros(count, dtype=bool)
-    return ForecastPath(months, volumes * np.exp(logs), volumes, np.array(logs), np.full(count, 0.1), np.full(count, 0.2),
-                    matrix, nothing, nothing)  # fmt: skip
+    above, below = np.full(count, 0.1), np.full(count, 0.2)
+    return ForecastPath(
+        months, volumes * np.exp(logs), volumes, np.array(logs), above, below, matrix, nothing, nothing
+    )  # fmt: skip
 
 
 def test_the_side_gives_the_deviation():
     """A fall is measured by what the interval leaves below, a rise by what it leaves above."""
-    assert path([-0.4]).surprise == pytest.approx(-2.0)
-    assert path([0.4]).surprise == pytest.approx(4.0)
+    assert path([-0.4]).standardised_error == pytest.approx(-2.0)
+    assert path([0.4]).standardised_error == pytest.approx(4.0)
 
 
 def test_the_spread_of_a_sum_knows_the_correlation():
@@ -393,10 +395,12 @@ def test_more_series_make_the_limit_stricter():
 def test_later_figures_do_not_take_back_what_was_found():
     """In order of time: a change that is found stays, and what meets it is not another."""
     known = as_of(FELL, NONE, date(2025, 1, 20))
-    tested = onsets(surprises(fell(), known, GROUPS, "naive"), DetectionRule(series_a_false=1, false_a_year=3.0))
+    tested = candidate_shifts(
+        forecast_errors(fell(), known, GROUPS, "naive"), DetectionRule(series_a_false=1, false_a_year=3.0)
+    )
     key = ("magnets", "USA")
-    found = changes(key, tested[key], first_releases(FELL))
-    assert all(isinstance(change, Change) for change in found)
+    found = detected_shifts(key, tested[key], first_releases(FELL))
+    assert all(isinstance(change, LevelShift) for change in found)
     assert all(former.last < later.first for former, later in pairwise(found))
     assert FIRST in [change.first for change in found]
 
