@@ -39,7 +39,8 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
 
     Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
-    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
+    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it. A table without
+    ``continues`` gets it, empty.
 
     Examples
     --------
@@ -54,6 +55,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()
     return known.assign(
+        continues=known["continues"].fillna("") if "continues" in known else "",
         ends=ends.where(~scheduled, none),
         ends_announced=known["ends_announced"].where(ends.notna(), none),
         ends_status=known["ends_status"].where(ends.notna(), ""),
