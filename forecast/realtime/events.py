@@ -55,7 +55,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()
     return known.assign(
-        continues=known["continues"].fillna("") if "continues" in known else "",
+        continues=known["continues"].astype(object).fillna("") if "continues" in known else "",
         ends=ends.where(~scheduled, none),
         ends_announced=known["ends_announced"].where(ends.notna(), none),
         ends_status=known["ends_status"].where(ends.notna(), ""),

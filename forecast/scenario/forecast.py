@@ -24,7 +24,14 @@ from forecast.design.regressors import series_scope
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, as_of
 from forecast.registry import DEFAULT_ENGINE, MODELS
-from forecast.scenario.events import HypotheticalEvent, check_ahead, check_lapses, hypothetical_events, known_products
+from forecast.scenario.events import (
+    HypotheticalEvent,
+    check_ahead,
+    check_lapses,
+    hypothetical_events,
+    known_products,
+    split_lapses,
+)
 from forecast.tables.frames import records
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -108,9 +115,24 @@ def _kinds_of(events: pd.DataFrame, names: Sequence[str | None]) -> list[str]:
 
 
 def _lapsed(events: pd.DataFrame, names: Sequence[str | None]) -> pd.DataFrame:
-    """The calendar where the events of these names end on their scheduled day."""
-    ends = [event.scheduled if event.event in names else event.ends for event in records(events)]
+    """The calendar where events of these names end on their scheduled day, and nothing carries them on."""
+    lapsed = {event.event: event.scheduled for event in records(events) if event.event in names}
+    lapsed |= _carried_on(events, lapsed)
+    ends = [lapsed.get(event.event, event.ends) for event in records(events)]
     return events.assign(ends=pd.Series(ends, events.index, dtype=object))
+
+
+def _carried_on(events: pd.DataFrame, lapsed: Mapping[str, date]) -> dict[str, date]:
+    """Events that continue those ``lapsed`` from that day on, and what continues these, with the day of the lapse."""
+    gone: dict[str, date] = {}
+    for _ in range(len(events)):
+        ended = {**lapsed, **gone}
+        gone |= {
+            event.event: ended[event.continues]
+            for event in records(events)
+            if event.event not in ended and event.effective >= ended.get(event.continues, date.max)
+        }
+    return gone
 
 
 def shifted(volumes: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -237,10 +259,11 @@ def scenario_all(
     """Forecasts of every series under events that may happen.
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
-    a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
-    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    that branch are those of the combination, or of the first of ``models`` without it. All other arguments are those of
-    `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    a probability of ending on that day, as do rows of kind ``lapse`` in ``supposed``; what was announced to continue
+    such an event from that day on then never acts. All are taken to be independent, and as announced when they say,
+    also after the issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months.
+    The forecasts that branch are those of the combination, or of the first of ``models`` without it. All other
+    arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
@@ -268,7 +291,8 @@ def scenario_all(
     issued = issued or exports.loc[exports["product"].isin(products), "released"].max()
     check_lapses(events, lapses or {}, issued)
     known = as_of(exports, events, issued, totals)
-    suppositions = hypothetical_events(known, supposed, lapses or {})
+    supposed, lapses = split_lapses(supposed, lapses or {}, known)
+    suppositions = hypothetical_events(known, supposed, lapses)
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
     run = forecast_all(

@@ -59,11 +59,11 @@ def test_a_scheduled_end_stands_apart_and_stops_nothing():
     assert months_of_action(event)[-1] == "2025-12"
 
 
-@pytest.mark.parametrize("absent", ["continues", None])
+@pytest.mark.parametrize("absent", ["column", None, float("nan")])
 def test_a_table_from_before_continues_is_read_as_if_empty(absent):
     """A frame without the column, or with no value in it, gives events that name nothing."""
     table = calendar(SPRING)
-    table = table.drop(columns="continues") if absent else table.assign(continues=None)
+    table = table.drop(columns="continues") if absent == "column" else table.assign(continues=absent)
     assert Calendar.as_of(table, date(2026, 1, 1)).events[0].continues == ""
 
 
