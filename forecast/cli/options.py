@@ -170,7 +170,8 @@ Add = Annotated[
 ScenarioFile = Annotated[
     list[str] | None,
     typer.Option("--scenario-file", metavar="FILE", help="CSV file of events that may happen: the columns of an events "
-                 "file, and probability. May be repeated."),
+                 "file, and probability; kind lapse ends an event of the calendar on its scheduled day. The word "
+                 "shipped names the packaged file. May be repeated."),
 ]  # fmt: skip
 Lapse = Annotated[
     list[str] | None,

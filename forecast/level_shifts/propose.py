@@ -258,6 +258,7 @@ def _row(joint: JointShift, known: Snapshot, groups: Members) -> dict[str, Any]:
         "source": "",
         "description": _sentence(joint, measured, clues),
         "ends_status": "",
+        "continues": "",
         "first": joint.first,
         "last": joint.last,
         "months": (joint.last - joint.first).n + 1,

@@ -29,6 +29,9 @@ ACTING = checks.cell(
     f"must be one that changes forecasts, found {{found}}, which has no effect. Such are {', '.join(ACTING_KINDS)}.",
 )
 
+LAPSE = "lapse"
+"""The kind of a row that adds no event, but lets the scheduled end of the event it names come on its day of effect."""
+
 MOST_EVENTS = 6
 """Events and lapses in one scenario: each doubles the number of branches."""
 
@@ -88,6 +91,8 @@ def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame
 def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
     """Hypothetical events, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
 
+    A row of kind `LAPSE` is the lapse of an event of the calendar on its scheduled end, ``effective``.
+
     Raises
     ------
     TableError
@@ -98,7 +103,7 @@ def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
     found = checks.cell_problems(raw, raw["event"], {"probability": [PROBABILITY], "kind": [ACTING]}, {})
     problems = [sentence for _, sentence in found]
     try:
-        table = events_table(files, destinations, KINDS)
+        table = events_table(files, destinations, (*KINDS, LAPSE), elsewhere=True)
     except TableError as error:
         raise TableError(*error.problems, *problems) from error
     if problems:
@@ -110,6 +115,32 @@ def scheduled_ends(known: pd.DataFrame, issued: date) -> dict[str, date]:
     """The scheduled ends after ``issued``, by event, of the calendar ``known`` on that day."""
     days = dict(zip(known["event"], known["scheduled"], strict=True))
     return {event: day for event, day in days.items() if day is not None and day > issued}
+
+
+def split_lapses(
+    supposed: pd.DataFrame, lapses: Mapping[str, float], known: Snapshot
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The events of ``supposed`` without its rows of kind `LAPSE`, and ``lapses`` with these.
+
+    Raises
+    ------
+    TableError
+        For a row whose event does not have its scheduled end on the day in ``effective``, or lapses twice.
+    """
+    scheduled = scheduled_ends(known.events, known.issued)
+    found, problems = dict(lapses), []
+    for row in records(supposed[supposed["kind"] == LAPSE]):
+        if scheduled.get(row.event) != row.effective:
+            day = scheduled.get(row.event)
+            ends = f"found one on {day}" if day else "found none"
+            known_on = f"expected a scheduled end on {row.effective}, known on {known.issued} and still ahead"
+            problems.append(f"{row.event}: a lapse is given, {known_on}, {ends}.")
+        elif row.event in found:
+            problems.append(f"{row.event} lapses twice. One row or option for each.")
+        found[row.event] = row.probability
+    if problems:
+        raise TableError(*problems)
+    return supposed[supposed["kind"] != LAPSE].reset_index(drop=True), found
 
 
 def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:
@@ -165,7 +196,7 @@ def hypothetical_events(
 
 
 def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]) -> None:
-    """Check that scenario events start after the last figures of ``products``, are new to the calendar and unique.
+    """Check that scenario events start after the last figures, are new to the calendar, unique, and continue known ones.
 
     Raises
     ------
@@ -176,6 +207,12 @@ def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]
     problems = [f"{name}: the calendar has this event already." for name in supposed["event"] if name in on_file]
     twice = supposed.loc[supposed["event"].duplicated(), "event"].unique()
     problems += [f"{name} stands twice among the events that may happen. One row for each." for name in twice]
+    problems += [
+        f"{event.event}: continues must name an event that is known on {known.issued}, or may happen, "
+        f"found {event.continues!r}."
+        for event in records(supposed)
+        if event.continues and event.continues not in on_file.union(supposed["event"])
+    ]
     for event in records(supposed):
         for product in [name for name in known_products(known, products) if covers_product(event.products, name)]:
             cutoff = known.cutoff(product)

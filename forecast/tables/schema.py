@@ -173,6 +173,7 @@ EVENTS = TableSchema(
         "source": T.TEXT,
         "description": T.TEXT,
         "ends_status": T.TEXT,
+        "continues": T.TEXT,
     },
 )
 DESTINATIONS = TableSchema(

@@ -238,7 +238,14 @@ def later_events(tables: AuditTables, issued: date) -> AuditTables:
         for kind in ACTING_KINDS
         for days in (-400, -45, 15)
     ]
-    everyone = {"products": ("ALL",), "destinations": ("ALL",), "source": "", "description": "", "ends_status": ""}
+    everyone = {
+        "products": ("ALL",),
+        "destinations": ("ALL",),
+        "source": "",
+        "description": "",
+        "ends_status": "",
+        "continues": "",
+    }
     rows = pd.DataFrame([row | everyone | {"ends": None, "ends_announced": None} for row in new], columns=EVENT_COLUMNS)
     known = _announced(tables.events, issued).astype(object)
     return tables._replace(events=pd.concat([known, rows.astype(object)], ignore_index=True))

@@ -61,7 +61,7 @@ def totals(*rows: str) -> pd.DataFrame:
     return period_totals_table({"period_totals.csv": raw(header, *rows)}, PLACES, TODAY)
 
 
-def events(*rows: str, header: str = ",".join(EVENT_COLUMNS)) -> pd.DataFrame:
+def events(*rows: str, header: str = ",".join(EVENT_COLUMNS[:-1])) -> pd.DataFrame:
     return events_table({"events.csv": raw(header, *rows)}, PLACES, KINDS)
 
 
