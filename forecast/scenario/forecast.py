@@ -256,7 +256,7 @@ def scenario_all(
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
     settings = Settings(tuple(models), horizon, calibrate=calibrate, seed=seed, engine=engine)
-    request = Request(dict.fromkeys(products, [issued]), selected_series(exports, products, destinations))
+    request = Request({product: [issued] for product in products}, selected_series(exports, products, destinations))
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
     shown = COMBINATION if COMBINATION in models else models[0]
