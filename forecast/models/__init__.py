@@ -14,6 +14,8 @@ MODELS: dict[str, str] = {
     "seasonal_naive": "forecast.models.naive:SeasonalNaive",
     "theta": "forecast.models.theta:Theta",
     "arima": "forecast.models.arima:Arima",
+    "ets": "forecast.models.ets:Ets",
+    "ces": "forecast.models.ces:Ces",
     "prophet": "forecast.models.prophet:Prophet",
     "pooled": "forecast.models.pooled:Pooled",
 }

@@ -41,6 +41,8 @@ CASES = [
     Case("naive"),
     Case("seasonal_naive", widens=False),
     Case("theta"),
+    Case("ets", effects=True),
+    Case("ces", effects=True),
     Case("arima", tolerance=1e-5, effects=True),
     Case("arima", effects=True, engine="compiled"),
     Case("prophet", widens=False, effects=True),
