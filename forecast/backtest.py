@@ -29,7 +29,7 @@ from forecast.origin import PANEL_MODELS, Forecasts, Job, expect, forecast_origi
 from forecast.tables import FAILURE_COLUMNS, SCORE_COLUMNS, packed, stacked, unpacked
 from forecast.work import spread
 
-MODELS = ("naive", "seasonal_naive", "theta", "arima", "prophet", "pooled", "combination")
+MODELS = ("naive", "seasonal_naive", "theta", "arima", "ets", "ces", "prophet", "pooled", "combination")
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
 
@@ -111,7 +111,7 @@ def forecast_all(
     with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
     ``learn`` the effects of events have priors from all series known on the day (`forecast.effects`); without, a series
     learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier origins
-    (`forecast.calibration`), which are made for it; without, it is the plain median in logs of its members.
+    (`forecast.calibration`), which are made for it; without, it is the plain interquartile mean in logs of its members.
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done

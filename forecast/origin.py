@@ -31,7 +31,7 @@ from forecast.tables import (
 )
 
 PANEL_MODELS = ("pooled",)
-HOLDING_MODELS = ("theta", "arima")
+HOLDING_MODELS = ("theta", "arima", "ets", "ces")
 """Models whose fits can ``follow`` a series: the same parameters on later figures, without a search."""
 
 DAYS_KEPT = 64

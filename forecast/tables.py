@@ -41,8 +41,8 @@ DROPPED_COLUMNS = ["product", "destination", "issued", "regressor", "reason"]
 FAILURE_COLUMNS = ["product", "destination", "model", "issued", "reason"]
 CORRELATION_COLUMNS = ["product", "destination", "model", "issued", "month", "other", "correlation"]
 CALIBRATION_COLUMNS = [
-    "product", "destination", "issued", "month", "horizon", "phase", "weight_theta", "weight_arima", "weight_prophet",
-    "weight_pooled", "shift", "cells", "factor_80", "factor_95",
+    "product", "destination", "issued", "month", "horizon", "phase", "weight_theta", "weight_arima", "weight_ets",
+    "weight_ces", "weight_seasonal_naive", "weight_pooled", "shift", "cells", "factor_80", "factor_95",
 ]  # fmt: skip
 SUM_COLUMNS = [
     "product", "destination", "model", "issued", "cutoff", "start", "end", "volume_t", "lower_80", "upper_80",

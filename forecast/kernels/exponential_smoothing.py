@@ -14,7 +14,7 @@ from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, SEASON, SMOOTHED,
 FIRST = {LEVEL: (-0.5,), TREND: (-0.5, -2.0), DAMPED: (-0.5, -2.0, 1.0), COMPLEX: (1.0, 0.1)}
 FIRST_OF_SEASON = {LEVEL: -1.5, TREND: -1.5, DAMPED: -1.5, COMPLEX: -2.2}
 """Where descents begin, in angles."""
-SPAN, CLOSE, MOST = 0.8, 1e-3, 300
+SPAN, CLOSE, MOST = 0.8, 0.05, 300
 """Size of the first simplex, the differences of log-likelihood at which a descent ends, and most evaluations."""
 
 
@@ -59,12 +59,18 @@ class SmoothingFit:
 
 
 def search(
-    y: Floats, X: Floats, forms: Sequence[Form], prior: Prior | None = None, share: float = 1.0
+    y: Floats,
+    X: Floats,
+    kinds: Sequence[int],
+    seasons: Sequence[bool],
+    prior: Prior | None = None,
+    share: float = 1.0,
 ) -> SmoothingFit:
-    """The fit of lowest AICc among ``forms``, the first of equals, of ``y`` (months,) on ``X`` (months, regressors).
+    """The fit of lowest AICc, the first of equals, of ``y`` (months,) on ``X`` (months, regressors).
 
-    ``y`` begins and ends with a figure and has NaN for gaps. Without a ``prior`` coefficients are free. The complex form
-    begins with that ``share`` of the means of the calendar months, less a straight line, as its season.
+    Whether there is a season is settled with the first of ``kinds`` (LEVEL, TREND, DAMPED, COMPLEX), the others have
+    the same. ``y`` begins and ends with a figure and has NaN for gaps. Without a ``prior`` coefficients are free. The
+    complex form begins with that ``share`` of the means of the calendar months, less a straight line, as its season.
 
     Raises
     ------
@@ -74,16 +80,18 @@ def search(
     Examples
     --------
     >>> walk = np.cumsum(np.random.default_rng(0).standard_normal(60))
-    >>> found = search(walk, np.empty((60, 0)), [(LEVEL, False), (DAMPED, False)])
+    >>> found = search(walk, np.empty((60, 0)), [LEVEL, DAMPED], [False])
     >>> found.form, bool(found.moves[6] > 0.9)  # the level takes nearly all of an error
     ((0, False), True)
     """
-    fits = [fit(y, X, form, prior, share) for form in forms]
+    fits = [fit(y, X, (kinds[0], seasonal), prior, share) for seasonal in seasons]
+    seasonal = min(fits, key=lambda found: found.aicc).form[1]
+    fits += [fit(y, X, (kind, seasonal), prior, share) for kind in kinds[1:]]
     best = min(fits, key=lambda found: found.aicc)
     if not np.isfinite(best.aicc):
         raise KernelError(
-            f"exponential smoothing: no form can be fitted to {int(np.isfinite(y).sum())} months with {X.shape[1]} "
-            "regressors; leave some out or give a prior."
+            f"no form can be fitted to {int(np.isfinite(y).sum())} months with {X.shape[1]} regressors; "
+            "leave some out or give a prior."
         )
     return best
 

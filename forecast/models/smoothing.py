@@ -11,7 +11,6 @@ import pandas as pd
 from forecast.kernels import KernelError
 from forecast.kernels import exponential_smoothing as kernel
 from forecast.kernels.differenced import Prior
-from forecast.kernels.smoothing import Form
 from forecast.models.exact import LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
 from forecast.models.season import LEAST_OBSERVED_FOR_SEASON, SEASON, season_share
@@ -84,9 +83,9 @@ class Smoothed:
 
 
 def smoothed(
-    name: str, forms: Sequence[Form], y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None, unit: float
+    name: str, kinds: Sequence[int], y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None, unit: float
 ) -> Smoothed | Repetition:
-    """The form of lowest AICc of ``y`` about a mean of ``unit``; seasonal ones from 30 observed months on.
+    """The form of lowest AICc among ``kinds`` of ``y`` about a mean of ``unit``; seasonal ones from 30 observed months on.
 
     Raises
     ------
@@ -98,14 +97,14 @@ def smoothed(
     if again is not None:
         return again
     centre = float(np.nanmean(values)) - unit
-    told = _prior(prior, X.columns)
-    offered = [form for form in forms if not form[1] or np.isfinite(values).sum() >= LEAST_OBSERVED_FOR_SEASON]
+    given = _prior(prior, X.columns)
+    seasons = [False, True] if np.isfinite(values).sum() >= LEAST_OBSERVED_FOR_SEASON else [False]
     share = season_share(values, np.arange(len(values)) % SEASON, 1.0)
     try:
-        found = kernel.search(values - centre, columns, offered, told, share)
+        found = kernel.search(values - centre, columns, kinds, seasons, given, share)
     except KernelError as error:
         raise FitError(f"{name}: {error}") from error
-    return Smoothed(name, found, month, centre, X.columns, told)
+    return Smoothed(name, found, month, centre, X.columns, given)
 
 
 def span(name: str, y: pd.Series, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, pd.Period]:
