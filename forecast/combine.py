@@ -54,8 +54,8 @@ def laid_out(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> Cells
 def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
     """Rows of model ``combination``: the interquartile mean in logs of the members' rows of each cell, bound by bound.
 
-    ``forecasts`` holds rows of several models in the forecasts format. A cell without a member takes the naive row; a cell with neither
-    has no row.
+    ``forecasts`` holds rows of several models in the forecasts format. A cell without a member
+    takes the naive row; a cell with neither has no row.
 
     References
     ----------
@@ -143,8 +143,8 @@ def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = M
     """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
 
     ``correlations`` has the columns `forecast.tables.CORRELATION_COLUMNS`. The mean of correlation matrices is one. A
-    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a trimmed mean of
-    forecasts has no joint distribution of its own.
+    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a trimmed
+    mean of forecasts has no joint distribution of its own.
 
     Examples
     --------

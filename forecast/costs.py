@@ -31,8 +31,13 @@ SERIES_MS = 0.4
 
 FIT_MS = {
     "reference": {
-        "naive": 0.1, "seasonal_naive": 0.1, "theta": 0.3, "ets": 1.7, "ces": 0.8,
-        "arima": 250.0, "prophet": 17.0,
+        "naive": 0.1,
+        "seasonal_naive": 0.1,
+        "theta": 0.3,
+        "ets": 1.7,
+        "ces": 0.8,
+        "arima": 250.0,
+        "prophet": 17.0,
     },
     "compiled": {"arima": 4.0, "prophet": 0.5},
 }

@@ -6,7 +6,6 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +36,7 @@ def test_the_combination_is_the_mean_of_the_middle_half_in_logs():
 
 def test_naive_stands_in_alone_where_no_member_could_be_fitted():
     """And a cell without any row stays without."""
-    combined = combination(rows(("USA", "theta", 100.0), ("KOR", "naive", 3.0), ("KOR", "seasonal_naive", 8.0)))
+    combined = combination(rows(("USA", "theta", 100.0), ("KOR", "naive", 3.0), ("KOR", "prophet", 8.0)))
     assert dict(zip(combined["destination"], combined["volume_t"], strict=True)) == {"USA": 100.0, "KOR": 3.0}
 
 

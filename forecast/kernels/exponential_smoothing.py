@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast.kernels import KernelError, likelihood, smoothing
 from forecast.kernels.differenced import Prior
-from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, SEASON, SMOOTHED, TREND, Floats, Form, Series
+from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, SEASON, TREND, Floats, Form, Series
 
 FIRST = {LEVEL: (-0.5,), TREND: (-0.5, -2.0), DAMPED: (-0.5, -2.0, 1.0), COMPLEX: (1.0, 0.1)}
 FIRST_OF_SEASON = {LEVEL: -1.5, TREND: -1.5, DAMPED: -1.5, COMPLEX: -2.2}
@@ -99,7 +99,8 @@ def search(
 def fit(y: Floats, X: Floats, form: Form, prior: Prior | None = None, share: float = 1.0) -> SmoothingFit:
     """One form at the maximum of its likelihood; its AICc is infinite where months do not suffice.
 
-    With a prior the weight of the prior against the errors is that of their variance at the end of a first descent.
+    The weight of a prior against the errors is that of their variance at the end of a first descent, and in the end of
+    the second.
     """
     points = _simplex(form)
     variance = _rough_variance(y)
@@ -109,7 +110,10 @@ def fit(y: Floats, X: Floats, form: Form, prior: Prior | None = None, share: flo
         if not np.isfinite(value):
             break
         variance = float(np.exp(2 * value / series.known.sum() - 1) / (2 * np.pi))
-    return at_point(y, X, form, points[0].copy(), prior, variance, share)
+    found = at_point(y, X, form, points[0].copy(), prior, variance, share)
+    if prior is None or not np.isfinite(found.aicc):
+        return found
+    return at_point(y, X, form, found.point, prior, found.variance, share)
 
 
 def at_point(

@@ -113,15 +113,14 @@ def backcast(column: Floats, known: Flags, share: float, by: Floats, state: Floa
                 early += (column[t] - early) / count
     state[0], state[1] = early, early / 1.1
     if share > 0.0:
-        places(column, known, state)
-        state[2:] *= share
+        places(column, known, share, state)
     run(column, known, state, by, errors, False)
     run(column, known, state, by, errors, True)
 
 
 @part
-def places(column: Floats, known: Flags, state: Floats) -> None:
-    """Write the means of the places of the year less a straight line, adding to zero, into ``state``."""
+def places(column: Floats, known: Flags, share: float, state: Floats) -> None:
+    """Write the means of the places of the year less a straight line, times ``share``, into ``state``."""
     count, centre, mean, square, along = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(column.size):
         if known[t]:
@@ -139,7 +138,11 @@ def places(column: Floats, known: Flags, state: Floats) -> None:
             m = t % SEASON
             counts[m] += 1.0
             state[2 + m] += (column[t] - mean - along / square * (t - centre) - state[2 + m]) / counts[m]
-    state[2:] -= state[2:].mean()
+    middle = 0.0
+    for m in range(SEASON):
+        middle += state[2 + m] / SEASON
+    for m in range(SEASON):
+        state[2 + m] = share * (state[2 + m] - middle)
 
 
 @compiled
@@ -182,7 +185,9 @@ def objective(point: Floats, series: Series, form: int, seasonal: bool) -> float
     matrix, dependent = regression(errors, starts, series.means, series.weights, 1.0)
     if dependent >= 0:
         return np.inf
-    n = series.known.sum()
+    n = 0.0
+    for known in series.known:
+        n += 1.0 if known else 0.0
     return 0.5 * n * (math.log(2.0 * math.pi * matrix[-1, -1] ** 2 / n) + 1.0)
 
 
@@ -194,40 +199,66 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
     https://doi.org/10.1093/comjnl/7.4.308).
     """
     size = points.shape[1]
-    values = np.empty(size + 1)
+    values, centre, tried, further = np.empty(size + 1), np.empty(size), np.empty(size), np.empty(size)
     for i in range(size + 1):
         values[i] = objective(points[i], series, form, seasonal)
     count = size + 1
-    while count < most:
-        order = np.argsort(values)
-        points[:], values = points[order], values[order]
-        if values[size] - values[0] < close:
-            break
-        centre = points[:size].sum(axis=0) / size
-        tried = 2.0 * centre - points[size]
+    while True:
+        best, worst = settle(points, values)
+        if values[size] - values[0] < close or count >= most:
+            return values[0], count
+        for k in range(size):
+            centre[k] = 0.0
+            for i in range(size):
+                centre[k] += points[i, k] / size
+            tried[k] = 2.0 * centre[k] - points[size, k]
         value = objective(tried, series, form, seasonal)
-        if value < values[0]:
-            further = 3.0 * centre - 2.0 * points[size]
+        count += 1
+        if value < best or value >= worst:
+            share = 2.0 if value < best else 0.5 if value < values[size] else -0.5
+            for k in range(size):
+                further[k] = centre[k] + share * (centre[k] - points[size, k])
             found = objective(further, series, form, seasonal)
             count += 1
             if found < value:
-                tried, value = further, found
-        elif value >= values[size - 1]:
-            tried = 0.5 * (centre + (tried if value < values[size] else points[size]))
-            found = objective(tried, series, form, seasonal)
-            count += 1
-            value = found if found < min(value, values[size]) else np.inf
-        count += 1
+                value = found
+                tried[:] = further
         if value < values[size]:
-            points[size], values[size] = tried, value
+            values[size] = value
+            points[size] = tried
         else:
             for i in range(1, size + 1):
-                points[i] = 0.5 * (points[0] + points[i])
+                for k in range(size):
+                    points[i, k] = 0.5 * (points[0, k] + points[i, k])
                 values[i] = objective(points[i], series, form, seasonal)
             count += size
-    best = np.argmin(values)
-    points[0], points[best] = points[best].copy(), points[0].copy()
-    return values[best], count
+
+
+@part
+def settle(points: Floats, values: Floats) -> tuple[float, float]:
+    """Bring the best point to the front and the worst to the end; the best value, and the worst but one."""
+    last = values.size - 1
+    best, worst = 0, 0
+    for i in range(last + 1):
+        if values[i] < values[best]:
+            best = i
+    swap(points, values, 0, best)
+    for i in range(last + 1):
+        if values[i] >= values[worst]:
+            worst = i
+    swap(points, values, last, worst)
+    second = values[0]
+    for i in range(last):
+        second = max(second, values[i])
+    return values[0], second
+
+
+@part
+def swap(points: Floats, values: Floats, i: int, j: int) -> None:
+    """Exchange two points and their values."""
+    values[i], values[j] = values[j], values[i]
+    for k in range(points.shape[1]):
+        points[i, k], points[j, k] = points[j, k], points[i, k]
 
 
 @compiled

@@ -25,8 +25,8 @@ LEAST_SD = 1e-3
 class Repetition:
     """A random walk, or one for each calendar month, whose change has the standard deviation `LEAST_SD`.
 
-    ``lag`` is 1 or 12; ``last`` the latest figure less what the regressors did, of each of ``lag`` places, ``month`` the
-    last one observed; ``mean`` and ``covariance`` are of the coefficients.
+    ``lag`` is 1 or 12; ``last`` the latest figure of each of ``lag`` places and ``before`` the regressors in its month;
+    ``month`` is the last one observed; ``mean`` and ``covariance`` are of the coefficients.
     """
 
     lag: int
@@ -69,7 +69,8 @@ class Repetition:
         changes = -(-(months.asi8 - self.month.ordinal) // self.lag)
         same = np.equal.outer(self._place(months), self._place(months))
         covariance: np.ndarray = LEAST_SD**2 * same * np.minimum.outer(changes, changes)
-        return covariance + moved @ self.covariance @ moved.T
+        covariance += moved @ self.covariance @ moved.T
+        return covariance
 
 
 def repetition(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None, least: int) -> Repetition | None:

@@ -85,7 +85,7 @@ class Smoothed:
 def smoothed(
     name: str, kinds: Sequence[int], y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None, unit: float
 ) -> Smoothed | Repetition:
-    """The form of lowest AICc among ``kinds`` of ``y`` about a mean of ``unit``; seasonal ones from 30 observed months on.
+    """The form of lowest AICc among ``kinds`` of ``y`` about a mean of ``unit``, seasonal from 30 observed months on.
 
     Raises
     ------

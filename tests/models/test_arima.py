@@ -339,9 +339,7 @@ def test_parameters_without_a_likelihood_are_a_reason_not_a_crash(monkeypatch):
         raise np.linalg.LinAlgError("LU decomposition error")
 
     monkeypatch.setattr("forecast.models.arima._maximise", fails)
-    message = (
-        "arima found no likelihood for 96 observed months with 3 regressors: leave some out or give them a prior."
-    )
+    message = "arima found no likelihood for 96 observed months with 3 regressors: leave some out or give them a prior."
     with pytest.raises(FitError, match=f"^{re.escape(message)}$"):
         Arima().fit(airline(), regressors())
 

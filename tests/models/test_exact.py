@@ -12,7 +12,13 @@ from forecast.models.exact import LEAST_SD, repetition
 YEAR = np.array([3.0, 2.0, 4.0, 1.0, 3.5, 2.5, 3.0, 2.0, 4.5, 1.5, 3.0, 2.0])
 INDEX = pd.period_range("2020-01", periods=60, freq="M")
 AHEAD = pd.period_range("2025-01", periods=14, freq="M")
-ENGINES = [("theta", "compiled"), ("ets", "compiled"), ("ces", "compiled"), ("arima", "compiled"), ("arima", "reference")]
+ENGINES = [
+    ("theta", "compiled"),
+    ("ets", "compiled"),
+    ("ces", "compiled"),
+    ("arima", "compiled"),
+    ("arima", "reference"),
+]
 every_engine = pytest.mark.parametrize(("name", "engine"), ENGINES)
 
 
@@ -42,7 +48,9 @@ def test_a_constant_goes_on(name, engine):
     ahead = pd.period_range("2021-09", periods=2, freq="M")
     found = load(name, engine).fit(y, none(y.index)).predict(none(ahead))
     np.testing.assert_allclose(found["median"], 2)
-    np.testing.assert_allclose((found["upper_95"] - found["median"]) / (1.959964 * LEAST_SD), np.sqrt([2, 3]), rtol=1e-6)
+    np.testing.assert_allclose(
+        (found["upper_95"] - found["median"]) / (1.959964 * LEAST_SD), np.sqrt([2, 3]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("name", "engine"), ENGINES[1:])

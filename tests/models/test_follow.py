@@ -14,7 +14,7 @@ from forecast.models.arima import Arima
 from forecast.models.ces import Ces
 from forecast.models.compiled import CompiledArima
 from forecast.models.ets import Ets
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.protocol import BOUNDS
 from forecast.models.theta import Theta
 
 with warnings.catch_warnings():
