@@ -74,15 +74,17 @@ class ModelEntry:
 
 BUILT_IN = (
     ModelEntry("naive", "forecast.models.naive:Naive", stand_in=True, cost_ms=(0.1, 0.1)),
-    ModelEntry("seasonal_naive", "forecast.models.naive:SeasonalNaive", cost_ms=(0.1, 0.1)),
+    ModelEntry("seasonal_naive", "forecast.models.naive:SeasonalNaive", member=True, cost_ms=(0.1, 0.1)),
     ModelEntry("theta", "forecast.models.theta:Theta", follows=True, member=True, cost_ms=(0.3, 0.3)),
     ModelEntry(
         "arima", "forecast.models.arima:Arima", "forecast.models.compiled:CompiledArima",
         follows=True, effects=True, member=True, cost_ms=(4.0, 250.0),
     ),
+    ModelEntry("ets", "forecast.models.ets:Ets", follows=True, effects=True, member=True, cost_ms=(1.7, 1.7)),
+    ModelEntry("ces", "forecast.models.ces:Ces", follows=True, effects=True, member=True, cost_ms=(0.8, 0.8)),
     ModelEntry(
         "prophet", "forecast.models.prophet:Prophet", "forecast.models.compiled:CompiledProphet",
-        effects=True, member=True, cost_ms=(0.5, 17.0),
+        effects=True, cost_ms=(0.5, 17.0),
     ),
     ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, effects=True, member=True, cost_ms=(0.0, 0.0)),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.combination import CELL, Cells, as_rows, laid_out, precision_weights, weighted_median
+from forecast.ensemble.combination import CELL, Cells, as_rows, interquartile_mean, laid_out, precision_weights
 from forecast.ensemble.conformal import (
     ENOUGH,
     bias_persistence,
@@ -117,7 +117,7 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
         return _nothing(replay.cells.keys)
     actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
     weights = _weights(here, actual)
-    volumes = weighted_median(here.cells.volumes, weights)
+    volumes = interquartile_mean(here.cells.volumes, weights)
     shift = _shifts(here, volumes, actual, origin, len(days) - 1)
     volumes = volumes * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)

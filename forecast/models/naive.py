@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from forecast.models.exact import LEAST_SD
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 3
@@ -40,7 +41,7 @@ class Naive:
         Raises
         ------
         FitError
-            With fewer than three observed months, or when they are all the same, so that no interval can be given.
+            With fewer than three observed months.
         """
         observed = y.dropna()
         if len(observed) < LEAST_OBSERVED:
@@ -48,10 +49,7 @@ class Naive:
         changes = differences(y, 1)
         if len(changes) < ENOUGH_PAIRS:
             changes = np.diff(observed.to_numpy())
-        sd = _root_mean_square(changes)
-        if sd == 0:
-            raise FitError(f"naive found no change in {len(observed)} observed months, so it has no interval to give.")
-        return NaiveFit(float(observed.iloc[-1]), observed.index[-1], sd)
+        return NaiveFit(float(observed.iloc[-1]), observed.index[-1], _root_mean_square(changes))
 
 
 @dataclass(frozen=True)
@@ -99,20 +97,14 @@ class SeasonalNaive:
         Raises
         ------
         FitError
-            With fewer than six pairs of observed months a year apart, or when every pair is equal.
+            With fewer than six pairs of observed months a year apart.
         """
         changes = differences(y, SEASON)
         if len(changes) < ENOUGH_PAIRS:
             raise FitError(
                 f"seasonal_naive needs {ENOUGH_PAIRS} pairs of observed months a year apart and found {len(changes)}."
             )
-        sd = _root_mean_square(changes)
-        if sd == 0:
-            raise FitError(
-                f"seasonal_naive found no change in {len(changes)} pairs of months a year apart,"
-                " so it has no interval to give."
-            )
-        return SeasonalNaiveFit(y.dropna(), sd, _persistence(y))
+        return SeasonalNaiveFit(y.dropna(), _root_mean_square(changes), _persistence(y))
 
 
 @dataclass(frozen=True)
@@ -178,4 +170,5 @@ def _persistence(y: pd.Series) -> float:
 
 
 def _root_mean_square(changes: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(changes**2)))
+    """Of ``changes`` (logs), at least that of a figure of three digits."""
+    return max(float(np.sqrt(np.mean(changes**2))), LEAST_SD)

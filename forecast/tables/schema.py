@@ -235,7 +235,9 @@ RUN_TABLES = {
             "reconciled",
             {
                 **_FITTED,
-                **{"cutoff": T.MONTH, "month": T.MONTH, "horizon": T.COUNT},
+                "cutoff": T.MONTH,
+                "month": T.MONTH,
+                "horizon": T.COUNT,
                 **_BOUNDS,
                 "parts": T.COUNT,
             },
