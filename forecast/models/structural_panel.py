@@ -1,0 +1,157 @@
+"""The structural model on every series of a panel, with what siblings and earlier episodes say of each path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.design.episodes import Episode, acting_share, exposure
+from forecast.design.path_priors import PathEvidence, PathPrior, learned, stated
+from forecast.models.protocol import FitError
+from forecast.models.structural import LAGS, PathTerm, StructuralFit, fit_structural
+from forecast.realtime.events import DAYS_A_MONTH
+from forecast.realtime.days import months_of
+from forecast.tables.schema import SeriesKey
+
+FLOOR = 0.01
+FLOOR_MONTHS = 24
+LONGEST = 180
+"""Months of history that are used: longer ones change nothing but the time."""
+
+
+@dataclass(frozen=True)
+class SeriesFit:
+    """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month."""
+
+    fit: StructuralFit
+    floor: float
+    y: pd.Series
+
+    @property
+    def months(self) -> pd.PeriodIndex:
+        """The months ahead."""
+        return self.fit.months
+
+    def volumes(self) -> pd.DataFrame:
+        """Median and bounds in tonnes of the months ahead."""
+        logs = self.fit.predict()
+        lengths = month_lengths(self.fit.months)
+        return np.maximum(np.exp(logs) - self.floor, 0.0).mul(lengths, axis=0)
+
+    def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
+        """Logs less the believed effect of all episodes, the effect in the months ahead, and its covariance there.
+
+        For models without regressors: fit the first, add the second to their forecast and the third to its variance.
+        """
+        past, ahead, covariance = self.fit.believed()
+        return self.y - past, ahead, covariance
+
+
+def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
+    """Days of each month over those of a mean month."""
+    return np.asarray(months.days_in_month / DAYS_A_MONTH)
+
+
+def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
+    """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> floor_of(pd.Series([100.0, 300.0, 0.0, 200.0]))
+    2.0
+    """
+    positive = volume[volume > 0].to_numpy()[-FLOOR_MONTHS:]
+    return FLOOR * float(np.median(positive)) if len(positive) else otherwise
+
+
+def structural_forecasts(
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
+    months_ahead: int,
+    experience: Mapping[str, PathPrior] | None = None,
+) -> dict[SeriesKey, SeriesFit]:
+    """The model on every series of ``panel``: tonnes by consecutive month up to the same cutoff, gaps as NaN.
+
+    Every series with episodes is fitted twice: alone, and with the priors that the other series' evidence leaves.
+    Series without two observed months are left out.
+    """
+    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
+    logs = {key: found for key, found in logs.items() if found is not None}
+    beliefs = {key: _priors(episodes_by_series.get(key, ()), experience or {}) for key in logs}
+    alone = {key: _fit(key, y, episodes_by_series, beliefs[key], months_ahead, None) for key, (y, _) in logs.items()}
+    shared = _shared_priors(alone, episodes_by_series, beliefs)
+    fits = {}
+    for key, (y, floor) in logs.items():
+        fit = alone[key]
+        if key in shared:
+            priors, support = shared[key]
+            fit = _fit(key, y, episodes_by_series, priors, months_ahead, support)
+        fits[key] = SeriesFit(fit, floor, y)
+    return fits
+
+
+def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
+    own = [volume for (product, _), volume in panel.items() if product == key[0]]
+    positive = np.concatenate([volume[volume > 0].to_numpy() for volume in own])
+    return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
+
+
+def _logs(volume: pd.Series, otherwise: float) -> tuple[pd.Series, float] | None:
+    daily = volume / month_lengths(pd.PeriodIndex(volume.index))
+    observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
+    if len(observed) < 2:
+        return None
+    daily = daily.iloc[max(observed[0], len(daily) - LONGEST) :]
+    if np.isfinite(daily.to_numpy()).sum() < 2:
+        return None
+    floor = floor_of(daily, otherwise)
+    return np.log(daily + floor), floor
+
+
+def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:
+    return [experience.get(episode.kind) or stated(episode.kind) for episode in episodes]
+
+
+def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
+    episodes = episodes_by_series.get(key, ())
+    first = y.index[0].ordinal
+    months = months_of(np.arange(first, first + len(y) + ahead))
+    terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
+    return fit_structural(y, terms, ahead, support)
+
+
+def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
+    """An episode on consecutive ``months`` at every lag, with the prior of its path."""
+    shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
+    news = np.array([acting_share(episode, months, lag) for lag in LAGS])
+    return PathTerm(episode.name, shares, news, prior)
+
+
+def _shared_priors(alone, episodes_by_series, beliefs) -> dict:
+    """Priors and support for lags from the other series, for each series whose episodes have any."""
+    evidence: dict = {}
+    lags: dict = {}
+    for key, fit in alone.items():
+        for place, episode in enumerate(episodes_by_series.get(key, ())):
+            evidence.setdefault((key[0], episode.kind), {}).setdefault(episode.name, {})[key] = fit.evidence(place)
+            lags.setdefault(episode.name, {})[key] = fit.lag_likelihood - fit.lag_likelihood.max()
+    shared = {}
+    for key in alone:
+        episodes = episodes_by_series.get(key, ())
+        if not episodes:
+            continue
+        priors = [_learned(key, e, evidence[key[0], e.kind], p) for e, p in zip(episodes, beliefs[key], strict=True)]
+        latest = max(episodes, key=lambda episode: episode.effective)
+        others = [one for other, one in lags[latest.name].items() if other != key]
+        shared[key] = priors, (np.sum(others, axis=0) if others else None)
+    return shared
+
+
+def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior) -> PathPrior:
+    siblings = [one for other, one in kind[episode.name].items() if other != key]
+    elsewhere = {name: list(each.values()) for name, each in kind.items() if name != episode.name}
+    return learned(prior, elsewhere, siblings) if siblings or elsewhere else prior
