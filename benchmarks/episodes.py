@@ -37,28 +37,41 @@ def calendar(path: str) -> pd.DataFrame:
 
 
 def forecasts(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
-    """The cells with columns actual, with, lower, upper, without (tonnes) and what acted as known."""
+    """The cells with columns with, lower, upper, without (tonnes) and what acted as known."""
     rows = []
-    for (product, month), own in wanted.groupby(["product", "month"]):
+    for month, own in wanted.groupby("month"):
         target = pd.Period(month, "M")
-        history = volumes[(volumes["product"] == product) & (volumes["month"] < target)]
-        wide = history.pivot(index="month", columns="destination", values="volume_t")
-        wide = wide.reindex(pd.period_range(wide.index[0], target - 1, freq="M"))
-        issued = date(target.year, target.month, 20)
-        acting = acting_events(known_events(events, issued))
-        named = {code for event in acting for code in event.destinations}
-        codes = sorted({*own["destination"], *(named & set(wide))})
-        panel = {(product, code): wide[code] for code in codes}
-        episodes = {key: episodes_of(acting, *key, {}, wide) for key in panel}
+        acting = acting_events(known_events(events, date(target.year, target.month, 20)))
+        panel, episodes = as_known(volumes, acting, own, target)
         knowing = structural_forecasts(panel, episodes, 1)
-        blind = structural_forecasts({key: panel[key] for key in panel if key[1] in set(own["destination"])}, {}, 1)
-        for cell in own.itertuples(index=False):
-            key = (product, cell.destination)
+        asked = list(zip(own["product"], own["destination"], strict=True))
+        blind = structural_forecasts({key: panel[key] for key in asked}, {}, 1)
+        for key, cell in zip(asked, own.itertuples(index=False), strict=True):
             found, plain = knowing[key].volumes().iloc[0], blind[key].volumes().iloc[0]
             on = ";".join(episode.name for episode in episodes[key])
             rows.append((*cell, found["median"], found["lower_80"], found["upper_80"], plain["median"], on))
     names = ["product", "destination", "month", "window", "with", "lower", "upper", "without", "episodes"]
     return pd.DataFrame(rows, columns=names)
+
+
+def as_known(volumes, acting, own: pd.DataFrame, target: pd.Period) -> tuple[dict, dict]:
+    """Series before ``target`` and their episodes: those asked for, and those under any measure (all products)."""
+    panel, episodes = {}, {}
+    for product in sorted(set(wanted_products(volumes, own))):
+        history = volumes[(volumes["product"] == product) & (volumes["month"] < target)]
+        wide = history.pivot(index="month", columns="destination", values="volume_t")
+        wide = wide.reindex(pd.period_range(wide.index[0], target - 1, freq="M"))
+        asked = set(own.loc[own["product"] == product, "destination"])
+        named = {code for event in acting for code in event.destinations} & set(own["destination"])
+        for code in sorted(asked | (named & set(wide))):
+            panel[product, code] = wide[code]
+            episodes[product, code] = episodes_of(acting, product, code, {}, wide)
+    return panel, episodes
+
+
+def wanted_products(volumes: pd.DataFrame, own: pd.DataFrame) -> list[str]:
+    """The products asked for."""
+    return list(own["product"].unique())
 
 
 def scales(volumes: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:

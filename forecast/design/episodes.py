@@ -6,7 +6,7 @@ kind that abut on the same products and destinations. Rows that overlap are meas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -183,9 +183,9 @@ def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int
 
 
 def acting_share(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
-    """How much of each month a measure is news: its first year in force and the months after its end, by its share."""
+    """How much of each month a measure is news: its first year in force and two months from its end, by its share."""
     phases = exposure(episode, months, lag)
-    news = phases[:, 1 : len(IN_FORCE)].sum(axis=1) + phases[:, ENDED].sum(axis=1)
+    news = phases[:, 1 : len(IN_FORCE)].sum(axis=1) + phases[:, ENDED.start : ENDED.start + 2].sum(axis=1)
     return np.asarray(episode.share * np.minimum(news, 1.0))
 
 
@@ -207,5 +207,3 @@ def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.nda
     left = np.maximum(1.0 + shares @ (factors - 1.0), 1e-12)
     return np.log(left), shares * factors / left[:, None]
 
-
-ByKind = Mapping[str, np.ndarray]

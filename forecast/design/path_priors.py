@@ -7,7 +7,7 @@ an easing lowers nothing. They are weak against data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,15 @@ STATED: Mapping[str, tuple[float, ...]] = {
     "licensing": (0.2, -0.8, -1.2, -1.0, -0.7, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
     "quota": (0.1, -0.5, -0.7, -0.7, -0.6, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
     "scrutiny": (0.0, -0.4, -0.5, -0.4, -0.3, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0),
-    "tariff": (0.15, -0.2, -0.35, -0.35, -0.35, -0.3, -0.3, -0.2, -0.1, -0.05, 0.0),
+    "tariff": (0.1, -0.15, -0.25, -0.25, -0.25, -0.2, -0.2, -0.15, -0.1, -0.05, 0.0),
     "tax": (0.15, -0.15, -0.2, -0.2, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0, 0.0),
     "listing": (0.0, -0.2, -0.3, -0.3, -0.3, -0.3, -0.3, -0.1, -0.05, 0.0, 0.0),
-    "truce": (0.0, 0.1, 0.2, 0.2, 0.2, 0.15, 0.15, 0.05, 0.0, 0.0, 0.0),
-    "general_licence": (0.0, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0),
-    "approvals": (0.0, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0),
-    "suspension": (0.0, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0),
-    "quota_removal": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
-    "tariff_cut": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "truce": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "general_licence": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "approvals": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "suspension": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "quota_removal": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
+    "tariff_cut": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
 }
 """Mean path of each kind in logs, by `KNOTS`."""
 
@@ -47,8 +47,8 @@ NEIGHBOURS = 0.7
 EARLY = 0.4
 """Loading on the severity of the first month in force and of the first after the end."""
 
-PRODUCT, EPISODE, DESTINATION = 0.15, 0.45, 0.4
-"""How the variance between episodes divides: product, episode of the product, destination of the episode."""
+KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
+"""How the variance between episodes divides: the kind's own mean, product, episode of the product, destination of the episode."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +109,32 @@ def updated(prior: PathPrior, evidence: list[PathEvidence]) -> PathPrior:
     return PathPrior(covariance @ (before @ prior.mean + total.pull), covariance)
 
 
-def learned(
-    prior: PathPrior, elsewhere: Mapping[str, list[PathEvidence]], siblings: list[PathEvidence]
-) -> PathPrior:
+Episodes = Mapping[str, list[PathEvidence]]
+"""Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
+
+
+def learned(prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]) -> PathPrior:
     """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.
 
-    ``elsewhere`` has, for every other episode of the kind on the product, the evidence of its destinations;
-    ``siblings`` that of the other destinations of the same episode. A path is the kind's mean plus deviations of
-    product, episode and destination, which share the covariance of ``prior`` by `PRODUCT`, `EPISODE`, `DESTINATION`.
+    ``products`` has the evidence of other products, ``elsewhere`` that of the product's other episodes of the kind,
+    ``siblings`` that of the other destinations of the same episode. A path is the kind's mean plus deviations of kind,
+    product, episode and destination, which share the covariance of ``prior`` by `KIND`, `PRODUCT`, `EPISODE` and
+    `DESTINATION`; with no evidence at all the prior is as it was.
     """
-    own, between, within = (share * prior.covariance for share in (PRODUCT, EPISODE, DESTINATION))
-    others = [together([one.widened(within) for one in each]).widened(between) for each in elsewhere.values()]
-    product = updated(PathPrior(prior.mean, own), others)
-    around = PathPrior(product.mean, product.covariance + between)
-    episode = updated(around, [one.widened(within) for one in siblings])
-    return PathPrior(episode.mean, episode.covariance + within)
+    whole = prior.covariance
+    kind = updated(PathPrior(prior.mean, KIND * whole), [of_product(each, whole) for each in products])
+    product = PathPrior(kind.mean, kind.covariance + PRODUCT * whole)
+    product = updated(product, [of_episode(each, whole) for each in elsewhere.values()])
+    episode = PathPrior(product.mean, product.covariance + EPISODE * whole)
+    episode = updated(episode, [one.widened(DESTINATION * whole) for one in siblings])
+    return PathPrior(episode.mean, episode.covariance + DESTINATION * whole)
+
+
+def of_episode(destinations: list[PathEvidence], whole: np.ndarray) -> PathEvidence:
+    """What the destinations of one episode say of the product's mean path."""
+    return together([one.widened(DESTINATION * whole) for one in destinations]).widened(EPISODE * whole)
+
+
+def of_product(episodes: Episodes, whole: np.ndarray) -> PathEvidence:
+    """What the episodes of one product say of the kind's mean path."""
+    return together([of_episode(each, whole) for each in episodes.values()]).widened(PRODUCT * whole)

@@ -58,7 +58,7 @@ def whitened(columns: Floats, observed: NDArray[np.bool_], noise: Floats, steps:
 
 @compiled
 def posterior(
-    gram: Floats, count: int, logs: float, mean: Floats, precision: Floats, start: float, weak: Floats
+    gram: Floats, count: int, logs: float, mean: Floats, precision: Floats, start: float, weak: Floats, rounds: int
 ) -> tuple:
     """Coefficients, covariance, sigma squared and log marginal likelihood of a whitened regression.
 
@@ -72,7 +72,7 @@ def posterior(
     pull = precision @ mean
     sigma2 = start
     b, covariance, squares = mean, inner, 0.0
-    for _ in range(4):
+    for _ in range(rounds):
         covariance = np.linalg.inv(inner / sigma2 + precision)
         b = covariance @ (cross / sigma2 + pull)
         squares = max(gram[k, k] - 2.0 * (b @ cross) + b @ (inner @ b), 0.0)

@@ -41,6 +41,8 @@ LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 1e-3
 BISECTIONS = 50
+LARGE = 45
+"""Coefficients above which the coarse grid has to do, for time."""
 
 
 @dataclass(frozen=True)
@@ -319,12 +321,13 @@ class _Problem:
         rounds = LINEARISED if self.terms else 1
         for turn in range(rounds - 1):
             state = self.state(lag, coefficients, active)
-            cells = _all_cells() if turn == 0 else [cell]
+            cells = COARSE if turn == 0 else [cell]
             points, logs = self.points(state, mean, covariance, active, cells)
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
         state = self.state(lag, coefficients, active)
-        points, logs = self.points(state, mean, covariance, active, _all_cells())
+        cells = _all_cells() if len(active) <= LARGE else COARSE
+        points, logs = self.points(state, mean, covariance, active, cells)
         return {"points": points, "at": coefficients, "active": active}, logs
 
     def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray) -> list:
@@ -346,9 +349,10 @@ class _Problem:
         precision[SEASON:, SEASON:] = rest
         for at_q, at_season in cells:
             count, (gram, innovations, level, variance) = state[at_q]
+            rounds = 4 if not points else 2
             tight = SEASON_SD[at_season] ** -2.0
             precision[:SEASON, :SEASON] = tight * np.eye(SEASON)
-            b, spread, sigma2, log = posterior(gram, count, innovations, mean[active], precision, start, WEAK)
+            b, spread, sigma2, log = posterior(gram, count, innovations, mean[active], precision, start, WEAK, rounds)
             logs[at_q, at_season] = log + 0.5 * (size + SEASON * np.log(tight))
             points[at_q, at_season] = _Point(b, spread, sigma2, level, variance)
             start = sigma2
@@ -373,6 +377,10 @@ class _Problem:
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
         return Component(weight, lag, coefficients, spread, np.column_stack([parts, *effects]), errors)
+
+
+COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
+"""Points of the grid among which the first linearisation chooses."""
 
 
 def _all_cells() -> list[tuple[int, int]]:

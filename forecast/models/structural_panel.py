@@ -131,27 +131,57 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     return PathTerm(episode.name, shares, news, prior)
 
 
-def _shared_priors(alone, episodes_by_series, beliefs) -> dict:
+Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, PathEvidence]]]]
+"""By kind, product, episode and series."""
+
+
+def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
     """Priors and support for lags from the other series, for each series whose episodes have any."""
-    evidence: dict = {}
-    lags: dict = {}
-    for key, fit in alone.items():
-        for place, episode in enumerate(episodes_by_series.get(key, ())):
-            evidence.setdefault((key[0], episode.kind), {}).setdefault(episode.name, {})[key] = fit.evidence(place)
-            lags.setdefault(episode.name, {})[key] = fit.lag_likelihood - fit.lag_likelihood.max()
+    evidence, lags = _evidence(alone, episodes_by_series)
     shared = {}
     for key in alone:
         episodes = episodes_by_series.get(key, ())
-        if not episodes:
+        if not episodes or not _has_company(key, episodes, evidence):
             continue
-        priors = [_learned(key, e, evidence[key[0], e.kind], p) for e, p in zip(episodes, beliefs[key], strict=True)]
+        priors = [_learned(key, one, evidence[one.kind], prior) for one, prior in zip(episodes, beliefs[key], strict=True)]
         latest = max(episodes, key=lambda episode: episode.effective)
         others = [one for other, one in lags[latest.name].items() if other != key]
         shared[key] = priors, (np.sum(others, axis=0) if others else None)
     return shared
 
 
+def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
+    """What each series says of its paths, totals left out since their members say it already, and of the lags."""
+    evidence: Evidence = {}
+    lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
+    for key, fit in alone.items():
+        for place, episode in enumerate(episodes_by_series.get(key, ())):
+            own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
+            support = lags.setdefault(episode.name, {})
+            if key[1] != "WLD" and episode.share == 1.0:
+                own[key] = fit.evidence(place)
+                support[key] = fit.lag_likelihood - fit.lag_likelihood.max()
+    return evidence, lags
+
+
+def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence) -> bool:
+    others = (
+        other
+        for one in episodes
+        for products in evidence[one.kind].values()
+        for each in products.values()
+        for other in each
+    )
+    return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
+
+
 def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior) -> PathPrior:
-    siblings = [one for other, one in kind[episode.name].items() if other != key]
-    elsewhere = {name: list(each.values()) for name, each in kind.items() if name != episode.name}
-    return learned(prior, elsewhere, siblings) if siblings or elsewhere else prior
+    own = kind[key[0]]
+    siblings = [one for other, one in own[episode.name].items() if other != key]
+    elsewhere = {name: list(each.values()) for name, each in own.items() if name != episode.name and each}
+    products = [
+        {name: list(each.values()) for name, each in episodes.items() if each}
+        for product, episodes in kind.items()
+        if product != key[0]
+    ]
+    return learned(prior, [each for each in products if each], elsewhere, siblings)
