@@ -18,6 +18,9 @@ from forecast.tables.schema import SeriesKey
 
 FLOOR = 0.01
 FLOOR_MONTHS = 24
+ON_TOP = 2.0
+"""A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
+
 LONGEST = 180
 """Months of history that are used: longer ones change nothing but the time."""
 
@@ -113,7 +116,26 @@ def _logs(volume: pd.Series, otherwise: float) -> tuple[pd.Series, float] | None
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:
-    return [experience.get(episode.kind) or stated(episode.kind) for episode in episodes]
+    found = []
+    for episode in episodes:
+        prior = experience.get(episode.kind) or stated(episode.kind)
+        below = 1.0 + ON_TOP * stacked(episode, episodes)
+        found.append(PathPrior(prior.mean / below, prior.covariance / below))
+    return found
+
+
+def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
+    """How many measures of its kind an episode found in force on its series: it strikes what those have left.
+
+    Of measures that take effect on one day those count that come first by name.
+    """
+    own = (episode.effective, episode.name)
+    return sum(
+        other.kind == episode.kind
+        and (other.effective, other.name) < own
+        and (other.ends is None or other.ends > episode.effective)
+        for other in episodes
+    )
 
 
 def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
@@ -125,14 +147,18 @@ def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
 
 
 def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
-    """An episode on consecutive ``months`` at every lag, with the prior of its path."""
+    """An episode on consecutive ``months`` at every lag, with the prior of its path.
+
+    It is news in so far as its effect is unknown: a kind that moves little holds the level little.
+    """
     shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
-    news = np.array([acting_share(episode, months, lag) for lag in LAGS])
+    weight = min(float(np.sqrt(prior.covariance[2, 2])), 1.0)
+    news = weight * np.array([acting_share(episode, months, lag) for lag in LAGS])
     return PathTerm(episode.name, shares, news, prior)
 
 
-Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, PathEvidence]]]]
-"""By kind, product, episode and series."""
+Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, tuple[PathEvidence, bool]]]]]
+"""By kind, product, episode and series; with whether the episode was the first of its kind there."""
 
 
 def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
@@ -143,7 +169,10 @@ def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[
         episodes = episodes_by_series.get(key, ())
         if not episodes or not _has_company(key, episodes, evidence):
             continue
-        priors = [_learned(key, one, evidence[one.kind], prior) for one, prior in zip(episodes, beliefs[key], strict=True)]
+        priors = [
+            _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
+            for one, prior in zip(episodes, beliefs[key], strict=True)
+        ]
         latest = max(episodes, key=lambda episode: episode.effective)
         others = [one for other, one in lags[latest.name].items() if other != key]
         shared[key] = priors, (np.sum(others, axis=0) if others else None)
@@ -159,7 +188,7 @@ def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[Serie
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault(episode.name, {})
             if key[1] != "WLD" and episode.share == 1.0:
-                own[key] = fit.evidence(place)
+                own[key] = fit.evidence(place), not stacked(episode, episodes_by_series[key])
                 support[key] = fit.lag_likelihood - fit.lag_likelihood.max()
     return evidence, lags
 
@@ -175,13 +204,23 @@ def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence
     return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
 
 
-def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior) -> PathPrior:
+def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_top: bool) -> PathPrior:
+    """The prior with the others' evidence; a measure on top of others learns from its siblings alone."""
     own = kind[key[0]]
-    siblings = [one for other, one in own[episode.name].items() if other != key]
-    elsewhere = {name: list(each.values()) for name, each in own.items() if name != episode.name and each}
+    siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
+    if on_top:
+        return learned(prior, [], {}, siblings)
+    elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [
-        {name: list(each.values()) for name, each in episodes.items() if each}
-        for product, episodes in kind.items()
-        if product != key[0]
+        {name: _first(each) for name, each in episodes.items()} for product, episodes in kind.items() if product != key[0]
     ]
-    return learned(prior, [each for each in products if each], elsewhere, siblings)
+    return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
+
+
+def _first(destinations: dict) -> list[PathEvidence]:
+    """Evidence of the destinations where the episode was not on top of others of its kind."""
+    return [one for one, alone in destinations.values() if alone]
+
+
+def _filled(episodes: dict[str, list[PathEvidence]]) -> dict[str, list[PathEvidence]]:
+    return {name: each for name, each in episodes.items() if each}
