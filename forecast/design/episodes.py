@@ -150,7 +150,7 @@ def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarr
     >>> import pandas as pd
     >>> ban = Episode("b", "ban", date(2025, 4, 1), date(2025, 4, 1), None, 1.0, ("b",))
     >>> exposure(ban, pd.period_range("2025-04", periods=2, freq="M"), lag=15).round(2)[:, 1:3].tolist()
-    [[0.5, 0.0], [0.5, 0.5]]
+    [[0.5, 0.0], [0.52, 0.48]]
     """
     span = (episode.announced, episode.effective, episode.ends)
     return _exposure(span, months[0].ordinal, len(months), lag)

@@ -122,12 +122,24 @@ def learned(prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes,
     `DESTINATION`; with no evidence at all the prior is as it was.
     """
     whole = prior.covariance
-    kind = updated(PathPrior(prior.mean, KIND * whole), [of_product(each, whole) for each in products])
+    kind = of_kind(prior, products)
     product = PathPrior(kind.mean, kind.covariance + PRODUCT * whole)
     product = updated(product, [of_episode(each, whole) for each in elsewhere.values()])
     episode = PathPrior(product.mean, product.covariance + EPISODE * whole)
     episode = updated(episode, [one.widened(DESTINATION * whole) for one in siblings])
     return PathPrior(episode.mean, episode.covariance + DESTINATION * whole)
+
+
+def of_kind(prior: PathPrior, products: Sequence[Episodes]) -> PathPrior:
+    """Mean path of a kind over its ``products``, with what is not known of it."""
+    whole = prior.covariance
+    return updated(PathPrior(prior.mean, KIND * whole), [of_product(each, whole) for each in products])
+
+
+def of_another_product(prior: PathPrior, products: Sequence[Episodes]) -> PathPrior:
+    """The prior of a path on a product never seen before: the kind's mean, with every deviation still to come."""
+    kind = of_kind(prior, products)
+    return PathPrior(kind.mean, kind.covariance + (PRODUCT + EPISODE + DESTINATION) * prior.covariance)
 
 
 def of_episode(destinations: list[PathEvidence], whole: np.ndarray) -> PathEvidence:

@@ -82,10 +82,7 @@ def structural_forecasts(
     Every series with episodes is fitted twice: alone, and with the priors that the other series' evidence leaves.
     Series without two observed months are left out.
     """
-    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
-    logs = {key: found for key, found in logs.items() if found is not None}
-    beliefs = {key: _priors(episodes_by_series.get(key, ()), experience or {}) for key in logs}
-    alone = {key: _fit(key, y, episodes_by_series, beliefs[key], months_ahead, None) for key, (y, _) in logs.items()}
+    logs, beliefs, alone = _alone(panel, episodes_by_series, months_ahead, experience or {})
     shared = _shared_priors(alone, episodes_by_series, beliefs)
     fits = {}
     for key, (y, floor) in logs.items():
@@ -95,6 +92,28 @@ def structural_forecasts(
             fit = _fit(key, y, episodes_by_series, priors, months_ahead, support)
         fits[key] = SeriesFit(fit, floor, y)
     return fits
+
+
+def _alone(panel, episodes_by_series, ahead: int, experience: Mapping[str, PathPrior]) -> tuple[dict, dict, dict]:
+    """Logs with floors, priors, and the fit of every series by itself."""
+    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
+    logs = {key: found for key, found in logs.items() if found is not None}
+    beliefs = {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
+    fits = {key: _fit(key, y, episodes_by_series, beliefs[key], ahead, None) for key, (y, _) in logs.items()}
+    return logs, beliefs, fits
+
+
+def path_evidence(
+    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
+) -> dict[str, list[dict[str, list[PathEvidence]]]]:
+    """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
+    _, _, fits = _alone(panel, episodes_by_series, 1, {})
+    evidence, _ = _evidence(fits, episodes_by_series)
+    found = {}
+    for kind, products in evidence.items():
+        each = [_filled({name: _first(own) for name, own in episodes.items()}) for episodes in products.values()]
+        found[kind] = [episodes for episodes in each if episodes]
+    return {kind: products for kind, products in found.items() if products}
 
 
 def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:

@@ -1,0 +1,88 @@
+"""Make ``data/experience.csv`` from open panels: the prior of each kind's path by year, as known at its end.
+
+    python benchmarks/experience.py data/experience.csv EIA=exports.csv,events.csv Census=exports.csv,events.csv
+
+Each panel is named by its source. A year stands only where episodes or their months changed what is known by more than
+a hundredth; for a day within a year the year before counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from episodes import calendar
+
+from forecast.design.episodes import episodes_of
+from forecast.design.experience import COLUMNS, experience_rows
+from forecast.design.path_priors import of_another_product, stated
+from forecast.models.structural_panel import path_evidence
+from forecast.realtime.events import acting_events, known_events
+
+LEAST_HISTORY = 24
+
+
+def main() -> None:
+    """Read the panels, learn at the end of each year, write the rows that changed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output")
+    parser.add_argument("panels", nargs="+", metavar="SOURCE=EXPORTS,EVENTS")
+    parser.add_argument("--from", dest="start", type=int, default=1990)
+    parser.add_argument("--to", type=int, default=2025)
+    arguments = parser.parse_args()
+    panels = dict(read(argument) for argument in arguments.panels)
+    last, rows = {}, []
+    for year in range(arguments.start, arguments.to + 1):
+        for kind, (prior, count, sources) in learned_by(panels, year).items():
+            if kind in last and np.abs(prior.mean - last[kind]).max() < 0.01:
+                continue
+            last[kind] = prior.mean
+            rows += experience_rows(kind, year, count, sources, prior)
+        print(year, len(rows), flush=True)
+    pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["kind", "known"], kind="stable").to_csv(
+        arguments.output, index=False
+    )
+
+
+def read(argument: str) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Name, volumes and calendar of one panel."""
+    source, _, files = argument.partition("=")
+    exports, events = files.split(",")
+    volumes = pd.read_csv(exports)
+    return source, (volumes.assign(month=pd.PeriodIndex(volumes["month"], freq="M")), calendar(events))
+
+
+def learned_by(panels: dict, year: int) -> dict:
+    """Prior, number of episodes and sources of each kind, as known on the last day of ``year``."""
+    products: dict = {}
+    sources: dict = {}
+    for source, (volumes, events) in panels.items():
+        for kind, found in path_evidence(*as_known(volumes, events, year)).items():
+            products.setdefault(kind, []).extend(found)
+            sources.setdefault(kind, []).append(source)
+    return {
+        kind: (of_another_product(stated(kind), found), sum(map(len, found)), "; ".join(sources[kind]))
+        for kind, found in products.items()
+    }
+
+
+def as_known(volumes: pd.DataFrame, events: pd.DataFrame, year: int) -> tuple[dict, dict]:
+    """Series under a measure up to November (December is out in January), and their episodes."""
+    target = pd.Period(f"{year}-12", "M")
+    acting = acting_events(known_events(events, date(year, 12, 31)))
+    known = volumes[volumes["month"] < target]
+    panel, episodes = {}, {}
+    for product, own in known.groupby("product"):
+        wide = own.pivot(index="month", columns="destination", values="volume_t")
+        wide = wide.reindex(pd.period_range(wide.index[0], target - 1, freq="M"))
+        for code in wide.columns.drop("WLD", errors="ignore"):
+            found = episodes_of(acting, product, code, {}, wide)
+            if found and (wide[code] > 0).sum() >= LEAST_HISTORY:
+                panel[product, code], episodes[product, code] = wide[code], found
+    return panel, episodes
+
+
+if __name__ == "__main__":
+    main()

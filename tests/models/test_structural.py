@@ -1,0 +1,230 @@
+"""Laws of the structural model: what is planted is recovered, what is known is kept, nothing is absolute."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.design.episodes import FORCE, Episode, exposure, log_effect
+from forecast.design.path_priors import STATED, PathPrior, stated
+from forecast.kernels.structural import posterior, whitened
+from forecast.models.structural import fit_structural
+from forecast.models.structural_panel import floor_of, path_term, structural_forecasts
+
+KEY = ("w", "USA")
+MONTHS = pd.period_range("2019-01", periods=84, freq="M")
+
+
+def noisy(count=72, sd=0.1, seed=0, level=100.0):
+    rng = np.random.default_rng(seed)
+    return pd.Series(level * np.exp(rng.normal(0, sd, count)), MONTHS[:count])
+
+
+def ban(start, ends=None, name="b", kind="ban", announced=None):
+    return Episode(name, kind, announced or start, start, ends, 1.0, (name,))
+
+
+def under(volume, episode, path, lag):
+    effect, _ = log_effect(np.asarray(path), exposure(episode, pd.PeriodIndex(volume.index), lag))
+    return volume * np.exp(effect)
+
+
+def forecast(volume, episodes=(), ahead=1):
+    return structural_forecasts({KEY: volume}, {KEY: tuple(episodes)}, ahead)[KEY]
+
+
+def median(volume, episodes=(), ahead=1):
+    return forecast(volume, episodes, ahead).volumes()["median"].to_numpy()
+
+
+def test_kernel_is_the_dense_gaussian_conditioning():
+    """Posterior of the coefficients as by the full covariance of the months, the first level nearly diffuse."""
+    rng = np.random.default_rng(3)
+    n, q, sigma2 = 40, 0.3, 0.04
+    X, y, seen = rng.normal(size=(n, 3)), rng.normal(size=n), np.ones(n, bool)
+    seen[[4, 17]] = False
+    noise, steps = 1 + rng.random(n), q * rng.random(n)
+    gram, logs, _, _ = whitened(np.column_stack([X, y]), seen, noise, steps)
+    prior, mean = np.diag([0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3])
+    tight = np.array([1e12, sigma2])
+    b, covariance, found, _ = posterior(gram, 37, logs, mean, np.linalg.inv(prior), sigma2, tight, 4)
+    walk = np.cumsum(np.append(0.0, steps[1:]))
+    dense = sigma2 * (np.minimum.outer(walk, walk) + np.diag(noise) + 1e7)
+    K = X @ prior @ X.T + dense
+    gain = prior @ X[seen].T @ np.linalg.inv(K[np.ix_(seen, seen)])
+    assert found == pytest.approx(sigma2, rel=1e-6)
+    assert b == pytest.approx(mean + gain @ (y - X @ mean)[seen], abs=1e-4)
+    assert np.diag(covariance) == pytest.approx(np.diag(prior - gain @ X[seen] @ prior), abs=1e-4)
+
+
+def test_goods_in_transit_are_recognised():
+    """Two bans whose ends act 30 days late: the lag is found, and a third's first and second month are right."""
+    first, second = ban(date(2020, 3, 1), date(2020, 9, 1), "a"), ban(date(2022, 3, 1), date(2022, 9, 1), "b")
+    volume = under(under(noisy(), first, STATED["ban"], 30), second, STATED["ban"], 30)
+    third = ban(date(2025, 1, 1), None, "c")
+    fit = forecast(volume, (first, second, third), 3)
+    assert max(fit.fit.lags(), key=fit.fit.lags().get) == 30
+    volumes = fit.volumes()["median"]
+    assert volumes["2025-01"] > 75
+    assert volumes["2025-02"] < 40
+
+
+def test_the_planted_effect_is_recovered():
+    """A ban of ten months: the posterior of the months in force holds the planted path within two sds."""
+    episode = ban(date(2023, 6, 1))
+    fit = forecast(under(noisy(), episode, STATED["ban"], 0), [episode])
+    path = fit.fit.path(0)
+    apart = (path.mean - np.array(STATED["ban"]))[FORCE][:5] / np.sqrt(np.diag(path.covariance))[FORCE][:5]
+    assert np.abs(apart).max() < 2.5
+
+
+@pytest.mark.parametrize("kind", sorted(STATED))
+def test_a_measure_never_raises_and_an_easing_never_lowers(kind):
+    """Where nothing is known but the kind, months in force move the way the kind says, at every month ahead."""
+    episode = ban(date(2025, 1, 1), kind=kind)
+    moved, plain = median(noisy(), [episode], 6), median(noisy(), [], 6)
+    tightening = STATED[kind][2] < 0
+    assert (moved <= plain * 1.001).all() if tightening else (moved >= plain * 0.999).all()
+
+
+@pytest.mark.parametrize("kind", ["licensing", "tariff", "ban"])
+def test_a_second_measure_on_top_of_the_first_lowers_the_forecast(kind):
+    """A new row of a kind that is already in force moves the forecast, and down."""
+    first, second = ban(date(2023, 1, 1), None, "a", kind), ban(date(2024, 12, 20), None, "b", kind)
+    volume = under(noisy(), first, STATED[kind], 0)
+    assert median(volume, [first, second], 2)[1] < 0.97 * median(volume, [first], 2)[1]
+
+
+def test_a_mild_first_and_a_complete_second_episode_are_both_recovered():
+    """Two episodes of one kind differ: each path in its interval, and the next month of the second is near zero."""
+    mild, whole = np.array(STATED["ban"]) * 0.1, np.where(np.array(STATED["ban"]) < -1, -5.0, 0.0)
+    first, second = ban(date(2021, 3, 1), date(2021, 12, 1), "a"), ban(date(2024, 10, 1), None, "b")
+    volume = under(under(noisy(), first, mild, 0), second, whole, 0)
+    fit = forecast(volume, [first, second])
+    held = [abs(fit.fit.path(0).mean[k] - mild[k]) < 2.5 * np.sqrt(fit.fit.path(0).covariance[k, k]) for k in (1, 2, 3)]
+    assert all(held)
+    assert fit.volumes()["median"].iloc[0] < 6
+
+
+def test_four_siblings_that_stopped_make_the_fifth_stop():
+    """The destinations of one episode share it; a stop is the same news whether nothing or a hundredth is left."""
+    episode = ban(date(2024, 7, 1), date(2025, 2, 1), "a")
+    coming = ban(date(2025, 1, 1), None, "b")
+    for left in (0.0, 0.1, 1.0):
+        panel = {("w", code): noisy(seed=at) for at, code in enumerate(("USA", "DEU", "JPN", "KOR", "VNM"))}
+        for code in ("USA", "DEU", "JPN", "KOR"):
+            panel["w", code].loc["2024-07":] = left
+        episodes = {key: (episode,) for key in panel} | {("w", "VNM"): (coming,)}
+        found = structural_forecasts(panel, episodes, 2)["w", "VNM"].volumes()["median"].iloc[1]
+        assert found < 12
+
+
+def test_a_figure_that_goes_to_zero_moves_the_forecast_without_a_jump():
+    """Forecasts fall with the last figure and are all but equal below what the floor can tell."""
+    found = []
+    for last in (0.0, 0.001, 0.008, 0.1, 1.0, 10.0):
+        volume = noisy(60, level=1000.0)
+        volume.iloc[-1] = last
+        found.append(median(volume)[0])
+    assert found == sorted(found)
+    assert found[2] / found[0] < 1.01
+
+
+@pytest.mark.parametrize("zeros", [0, 5])
+def test_a_thousand_times_the_volume_is_a_thousand_times_the_forecast(zeros):
+    """Nothing is absolute in tonnes: bounds scale too, exactly but for rounding."""
+    volume = noisy()
+    volume.iloc[20 : 20 + zeros] = 0.0
+    episode = ban(date(2024, 10, 1))
+    small, large = forecast(volume, [episode], 3).volumes(), forecast(volume * 1000, [episode], 3).volumes()
+    assert large.to_numpy() == pytest.approx(1000 * small.to_numpy(), rel=1e-7, abs=1e-9)
+
+
+def test_a_series_of_zeros_scales_with_its_product():
+    """Where every figure is zero the bounds are those of the product's scale."""
+    zero = pd.Series(0.0, MONTHS[:72])
+    bounds = [
+        structural_forecasts({KEY: zero, ("w", "DEU"): scale * noisy()}, {}, 1)[KEY].volumes()["upper_95"].iloc[0]
+        for scale in (1, 1000)
+    ]
+    assert bounds[1] == pytest.approx(1000 * bounds[0], rel=1e-6)
+
+
+def test_equal_years_give_the_same_year_again():
+    """Five equal years: the sixth is the same to a percent, and inside its interval."""
+    year = np.array([100, 80, 120, 90, 110, 105, 95, 130, 70, 100, 85, 115.0])
+    volume = pd.Series(np.tile(year, 5), MONTHS[12:72])
+    found = forecast(volume, [], 12).volumes()
+    assert found["median"].to_numpy() == pytest.approx(year, rel=0.02)
+    assert ((found["lower_80"] <= year) & (year <= found["upper_80"])).all()
+
+
+def test_ten_tonnes_a_day_are_280_in_february():
+    """Months have lengths; a constant per day stays one."""
+    volume = pd.Series(10.0 * MONTHS[:73].days_in_month, MONTHS[:73])
+    assert median(volume)[0] == pytest.approx(280.0, rel=1e-6)
+
+
+def test_what_is_on_throughout_keeps_its_prior_spread():
+    """An episode in force in every month is not told from the level: the release at its end is as unsure as before."""
+    episode = ban(date(2015, 1, 1), date(2024, 12, 1))
+    found = forecast(noisy(), [episode], 3)
+    prior = stated("ban")
+    path = found.fit.path(0)
+    assert np.sqrt(path.covariance[6, 6]) == pytest.approx(np.sqrt(prior.covariance[6, 6]), rel=0.15)
+    wide = found.volumes().iloc[-1]
+    assert wide["upper_80"] / wide["median"] > 2.5
+
+
+def test_parts_add_up_to_the_log_median():
+    """Level, season and episodes are the whole forecast, whatever the mixture."""
+    episode = ban(date(2024, 11, 20), announced=date(2024, 11, 1))
+    fit = forecast(under(noisy(), episode, STATED["ban"], 15), [episode], 3).fit
+    assert fit.parts().sum(axis=1).to_numpy() == pytest.approx(fit.predict()["median"].to_numpy(), abs=1e-12)
+
+
+def test_gaps_are_months_without_news():
+    """A missing month moves nothing but what it would have said; a month more of gap widens the interval."""
+    volume = noisy()
+    gap = volume.copy()
+    gap.iloc[-1] = np.nan
+    narrow, wide = forecast(volume).fit.predict().iloc[0], forecast(gap).fit.predict().iloc[0]
+    assert wide["upper_80"] - wide["lower_80"] > 0.99 * (narrow["upper_80"] - narrow["lower_80"])
+
+
+def test_adjusted_logs_are_the_series_without_the_measure():
+    """Logs less the believed effect are near the level before; what is added back ahead is near the planted effect."""
+    episode = ban(date(2024, 6, 1))
+    found = forecast(under(noisy(sd=0.05), episode, STATED["ban"], 0), [episode])
+    adjusted, ahead, covariance = found.adjusted()
+    assert adjusted.iloc[-5:].mean() == pytest.approx(np.log(100), abs=0.5)
+    assert ahead.iloc[0] == pytest.approx(-3.0, abs=0.6)
+    assert covariance[0, 0] > 0
+
+
+def test_the_floor_follows_the_scale():
+    """One hundredth of the median positive month; zeros and gaps do not count."""
+    assert floor_of(pd.Series([100.0, 0.0, np.nan, 300.0, 200.0])) == pytest.approx(2.0)
+
+
+def test_a_wider_horizon_changes_no_nearer_month():
+    """What is said of next month does not depend on how far ahead is asked."""
+    episode = ban(date(2025, 1, 10))
+    assert median(noisy(), [episode], 1)[0] == pytest.approx(median(noisy(), [episode], 6)[0], rel=1e-9)
+
+
+def test_a_prior_of_another_kind_is_used_as_given():
+    """Experience replaces the stated prior of its kind."""
+    experience = {"ban": PathPrior(np.zeros(11), 1e-6 * np.eye(11))}
+    episode = ban(date(2025, 1, 1))
+    found = structural_forecasts({KEY: noisy()}, {KEY: (episode,)}, 1, experience)[KEY]
+    assert found.volumes()["median"].iloc[0] == pytest.approx(median(noisy())[0], rel=0.02)
+
+
+def test_too_short_is_refused_in_one_sentence():
+    """One month is no series."""
+    from forecast.models.protocol import FitError
+
+    with pytest.raises(FitError, match=r"needs 2 observed months and found 1\."):
+        fit_structural(pd.Series([1.0], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
