@@ -344,6 +344,13 @@ def test_every_chore_of_the_makefile_is_explained():
     assert sorted(chores) == sorted(explained)
 
 
+def test_the_tests_mirror_the_packages():
+    """Every folder of tests is that of a package, and no two files of them have one name."""
+    files = [path for path in (ROOT / "tests").rglob("*.py") if path.parent != ROOT / "tests"]
+    assert {path.parent.name for path in files} <= {SOURCES.package_of(module) for module in SOURCES.trees}
+    assert len({path.name for path in files}) == len(files)
+
+
 def test_public_names_are_where_they_are_said_to_be():
     """Every public name is found, the version included, and a wrong one is refused with those that there are."""
     assert all(getattr(forecast, name).__module__ == forecast._HOMES[name] for name in forecast.__all__)

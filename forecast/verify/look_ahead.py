@@ -38,7 +38,7 @@ class AuditTables(NamedTuple):
 
 
 Corruption = Callable[[AuditTables, date], AuditTables]
-"""AuditTables in which whatever came out after a day is another, and everything known on that day as it was."""
+"""Tables in which whatever came out after a day is another, and everything known on that day as it was."""
 
 Forecaster = Callable[..., Forecasts]
 """Whatever is called as `forecast.backtest.run.forecast_all` is: what is audited."""
