@@ -53,8 +53,8 @@ def equal(errors: np.ndarray) -> np.ndarray:
 
 FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
-    "shapes that pass or come before": ({}, {"forecast.design.regressors.SHAPES": ("step",)}),
-    "Lunar New Year": ({}, {"forecast.design.regressors.lunar_new_year_shares": no_new_year}),
+    "shapes that pass or come before": ({}, {"forecast.episodes.design.SHAPES": ("step",)}),
+    "Lunar New Year": ({}, {"forecast.episodes.design.lunar_new_year_shares": no_new_year}),
     "effects learned from other series": ({"learn": False}, {}),
     "the pooled model": ({"models": ("theta", "arima", "prophet", "naive", "combination")}, {}),
     "Prophet": ({"models": ("theta", "arima", "pooled", "naive", "combination")}, {}),
@@ -141,7 +141,7 @@ def print_episodes() -> None:
     settings = tomllib.loads((folder / "04-episodes" / "experiment.toml").read_text(encoding="utf-8"))
     print("| shapes | miss | of the base carried forward | 80 % held | 95 % held |\n|---|---:|---:|---:|---:|")
     for shapes in SHAPE_SETS:
-        with patch("forecast.design.regressors.SHAPES", shapes):
+        with patch("forecast.episodes.design.SHAPES", shapes):
             found = cells(settings)
         miss, base = found["error"].mean(), found["error_base"].mean()
         held = [found["actual_t"].between(found[f"lower_{level}"], found[f"upper_{level}"]).sum() for level in (80, 95)]
@@ -157,7 +157,7 @@ def print_earlier() -> None:
         panel = Panel(fc.read_exports(), fc.read_events(), fc.read_period_totals(), [product], None, LONGEST, None)
         full = None
         for shapes in SHAPE_SETS:
-            with patch("forecast.design.regressors.SHAPES", shapes):
+            with patch("forecast.episodes.design.SHAPES", shapes):
                 found = in_tonnes(panel.replayed().forecasts)
             full = found if full is None else full
             difference, low, high, p = compared(full["wis"], found["wis"])

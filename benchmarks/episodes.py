@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from episode_cells import Choice, cells
 
-from forecast.design.episodes import episodes_of
-from forecast.models.structural_panel import structural_forecasts
+from forecast.episodes.course import episodes_of
+from forecast.episodes.panel import structural_forecasts
 from forecast.realtime.events import acting_events, known_events
 
 TEXT = ("ends_status", "continues", "source", "description")

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from episodes import calendar
 
-from forecast.design.episodes import episodes_of
-from forecast.design.experience import COLUMNS, experience_rows
-from forecast.design.path_priors import of_another_product, stated
-from forecast.models.structural_panel import path_evidence
+from forecast.episodes.course import episodes_of
+from forecast.episodes.experience import COLUMNS, experience_rows
+from forecast.episodes.path_priors import of_another_product, stated
+from forecast.episodes.panel import path_evidence
 from forecast.realtime.events import acting_events, known_events
 
 LEAST_HISTORY = 24

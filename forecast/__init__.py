@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forecast.backtest.checkpoint import Checkpoint
     from forecast.backtest.run import backtest_all, compare_events, forecast_all
-    from forecast.design.learned_effects import learned_effects
     from forecast.ensemble.aggregates import sums
+    from forecast.episodes.effects import episode_effects
     from forecast.level_shifts.propose import proposed_events
     from forecast.realtime.events import known_events
     from forecast.registry import load
@@ -36,7 +36,7 @@ _HOMES = {
     "compare_events": "forecast.backtest.run",
     "forecast_all": "forecast.backtest.run",
     "known_events": "forecast.realtime.events",
-    "learned_effects": "forecast.design.learned_effects",
+    "episode_effects": "forecast.episodes.effects",
     "load": "forecast.registry",
     "look_ahead_audit": "forecast.verify.look_ahead",
     "parity_sample": "forecast.verify.parity",
@@ -61,9 +61,9 @@ __all__ = [
     "TableError",
     "backtest_all",
     "compare_events",
+    "episode_effects",
     "forecast_all",
     "known_events",
-    "learned_effects",
     "load",
     "look_ahead_audit",
     "parity_sample",

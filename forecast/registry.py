@@ -45,6 +45,10 @@ class ModelEntry:
         Whether the combination is made of it.
     stand_in
         Whether it takes the place of the combination where no member has a forecast.
+    stage
+        Whether it is fitted before all others, which see what it leaves: the structural model.
+    benchmark
+        Whether it knows no events: fitted to the volumes as they are.
     cost_ms
         Milliseconds of one fit with its forecast and rows, by engine; the sizes of tasks go by their ratios.
     colour, marker
@@ -59,6 +63,8 @@ class ModelEntry:
     effects: bool = False
     member: bool = False
     stand_in: bool = False
+    stage: bool = False
+    benchmark: bool = False
     cost_ms: tuple[float, float] = (1.0, 1.0)
     colour: str = "0.4"
     marker: str = "o"
@@ -73,7 +79,7 @@ class ModelEntry:
 
 
 BUILT_IN = (
-    ModelEntry("naive", "forecast.models.naive:Naive", stand_in=True, cost_ms=(0.1, 0.1)),
+    ModelEntry("naive", "forecast.models.naive:Naive", stand_in=True, benchmark=True, cost_ms=(0.1, 0.1)),
     ModelEntry("seasonal_naive", "forecast.models.naive:SeasonalNaive", member=True, cost_ms=(0.1, 0.1)),
     ModelEntry("theta", "forecast.models.theta:Theta", follows=True, member=True, cost_ms=(0.3, 0.3)),
     ModelEntry(
@@ -86,6 +92,7 @@ BUILT_IN = (
         "prophet", "forecast.models.prophet:Prophet", "forecast.models.compiled:CompiledProphet",
         effects=True, cost_ms=(0.5, 17.0),
     ),
+    ModelEntry("structural", "forecast.episodes.structural:Structural", member=True, stage=True, cost_ms=(0.1, 0.1)),
     ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, effects=True, member=True, cost_ms=(0.0, 0.0)),
 )  # fmt: skip
 

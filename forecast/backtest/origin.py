@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest.plan import Settings
-from forecast.design.effect_priors import Expectation, experience, informed
-from forecast.design.regressors import Design, candidates, chosen_design, series_scope
+from forecast.episodes.design import Design
+from forecast.episodes.stage import StageResult, structural_stage
 from forecast.kernels import KernelError
-from forecast.models.protocol import EffectsFit, FitError, Fitted, FollowingFit
+from forecast.models.protocol import FitError, Fitted, FollowingFit
 from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import REGISTRY, load
@@ -44,15 +44,14 @@ class RunContext:
         The tables, and the arguments that numbers depend on.
     estimated
         By product and issue day, the earlier day whose parameters are held on it; without one, the same day.
-    expected
-        Priors of the effects of events on a day, by series; on a day that is not there nothing was learned, and each
-        series affords its few regressors without a prior.
+    stages
+        What the structural model says of each series on a day.
     """
 
     data: Data
     settings: Settings
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
-    expected: Mapping[date, Mapping[SeriesKey, Expectation]] = field(default_factory=dict)
+    stages: Mapping[date, Mapping[SeriesKey, StageResult]] = field(default_factory=dict)
 
     @cached_property
     def _snapshots(self) -> dict[date, Snapshot]:
@@ -71,9 +70,25 @@ class RunContext:
         return self._snapshots[issued]
 
 
-def effect_expectations(context: RunContext, issued: date) -> Mapping[SeriesKey, Expectation]:
-    """Effect priors of every series as of a day."""
-    return experience(context.as_of(issued), context.data.groups).expectations()
+def stage_on(context: RunContext, day: StageDay) -> dict[SeriesKey, StageResult]:
+    """What the structural model says on a day of the series of some products."""
+    settings = context.settings
+    return structural_stage(
+        context.as_of(day.issued),
+        context.data.groups,
+        settings.horizon + REACH,
+        products=day.products,
+        learn=settings.learn,
+        experience=context.data.experience,
+    )
+
+
+@dataclass(frozen=True)
+class StageDay:
+    """A day on which the structural model is fitted, and the products whose series are forecast on it."""
+
+    issued: date
+    products: tuple[str, ...]
 
 
 def forecast_origins(
@@ -92,7 +107,6 @@ class Origin:
 
     context: RunContext
     snapshot: Snapshot
-    _designs: dict[SeriesKey, Design] = field(default_factory=dict)
     _fits: dict[tuple[str, SeriesKey], tuple[Fitted, str]] = field(default_factory=dict)
     _months: dict[str, pd.PeriodIndex] = field(default_factory=dict)
 
@@ -101,19 +115,28 @@ class Origin:
         """The issue day."""
         return self.snapshot.issued
 
-    def design(self, key: SeriesKey) -> Design:
-        """The design of a series on this day."""
-        if key not in self._designs:
-            self._designs[key] = self._design(key)
-        return self._designs[key]
+    def stage(self, key: SeriesKey) -> StageResult:
+        """What the structural model says of a series on this day.
 
-    def _design(self, key: SeriesKey) -> Design:
-        product, destination = key
-        volumes, horizon = self.snapshot.volumes[product], self.context.settings.horizon
-        scope = series_scope(product, destination, volumes, self.context.data.groups)
-        series = candidates(volumes[destination], self.snapshot.acting, scope, horizon + REACH)
-        expected = self.context.expected.get(self.issued)
-        return informed(series, expected[key], horizon) if expected else chosen_design(series, horizon)
+        Raises
+        ------
+        FitError
+            When the series has too few figures for it.
+        """
+        stages = self.context.stages.get(self.issued, {})
+        if key not in stages:
+            raise FitError(f"a forecast needs two observed months of {key[1]} and found fewer.")
+        return stages[key]
+
+    def design(self, key: SeriesKey) -> Design:
+        """What models are fitted to for a series on this day.
+
+        Raises
+        ------
+        FitError
+            When the series has too few figures.
+        """
+        return self.stage(key).design
 
     def months(self, product: str) -> pd.PeriodIndex:
         """The months reported of a product."""
@@ -149,7 +172,8 @@ class Origin:
         """
         design = self.design(key)
         model: Any = seeded(load(name, engine), self.context.settings.seed, key, self.issued)
-        fitted: Fitted = model.fit(design.y, design.X, design.prior)
+        y = design.raw if REGISTRY[name].benchmark else design.y
+        fitted: Fitted = model.fit(y, design.X, design.prior)
         return fitted
 
 
@@ -183,18 +207,22 @@ class OriginForecaster:
     rows: RowBuffer
 
     def forecast(self, series: Sequence[SeriesKey], models: Sequence[str]) -> None:
-        """Note the forecasts that ``models`` make of ``series``, and once for all models what designs leave out."""
+        """Note the forecasts that ``models`` make of ``series``, and once for all models what their episodes do."""
         single = False
         for name in models:
             known = [key for key in series if self.is_known(key, name)]
-            if name in REGISTRY and REGISTRY[name].panel:
+            entry = REGISTRY[name] if name in REGISTRY else None
+            if entry is not None and entry.panel:
                 self.add_panel(name, known)
                 continue
             single = True
             for key in known:
-                self.add_single(name, key)
+                if entry is not None and entry.stage:
+                    self.add_stage(name, key)
+                else:
+                    self.add_single(name, key)
         if single:
-            self.add_dropped(series)
+            self.add_episodes(series)
 
     def is_known(self, key: SeriesKey, name: str) -> bool:
         """Whether any figure of the series was out; if not, that is the failure of model ``name``."""
@@ -210,19 +238,37 @@ class OriginForecaster:
         """Note why ``name`` has no forecast of a series."""
         self.rows.add("failures", (*key, name, self.origin.issued, reason))
 
-    def add_single(self, name: str, key: SeriesKey) -> None:
-        """Fit a model of one series and note its forecast and its effects."""
-        design = self.origin.design(key)
+    def add_stage(self, name: str, key: SeriesKey) -> None:
+        """Note the structural model's own forecast, and what its episodes do."""
         try:
-            fitted = self.fit(name, key)
-            quantiles = fitted.predict(design.X_future)
+            found = self.origin.stage(key)
         except FitError as error:
             self.fail(key, name, str(error))
             return
-        self.add_rows(name, key, quantiles)
-        self.add_correlations(name, key, fitted, design.X_future)
-        if REGISTRY[name].effects:
-            self.add_effects(name, key, cast(EffectsFit, fitted).effects())
+        self.add_rows(name, key, found.quantiles)
+        self.add_correlations(name, key, found.correlation)
+
+    def add_single(self, name: str, key: SeriesKey) -> None:
+        """Fit a model of one series and note its forecast."""
+        try:
+            design = self.origin.design(key)
+            fitted = self.fit(name, key)
+            own = fitted.predict(design.X_future)[list(QUANTILES)].to_numpy()
+        except FitError as error:
+            self.fail(key, name, str(error))
+            return
+        self.add_forecast(name, key, fitted, own)
+
+    def add_forecast(self, name: str, key: SeriesKey, fitted: Fitted, own: np.ndarray) -> None:
+        """Note a model's forecast ``own`` (months x quantile, logs), the effects of episodes added unless it has none."""
+        design, horizon = self.origin.design(key), self.origin.context.settings.horizon
+        knows = not REGISTRY[name].benchmark
+        self.add_rows(name, key, design.with_effects(own) if knows else own)
+        if horizon > 1:
+            correlation = fitted.correlation(design.X_future.iloc[:horizon])
+            self.add_correlations(
+                name, key, design.correlation_with_effects(correlation, own) if knows else correlation
+            )
 
     def fit(self, name: str, key: SeriesKey) -> Fitted:
         """A model of one series fitted to what was known on this day, with earlier parameters where they hold.
@@ -264,27 +310,22 @@ class OriginForecaster:
             return self.origin.estimate_by(name, key, "reference"), str(error)
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
-        """Fit a model of all series known on this day and note its forecasts of ``series``."""
-        snapshot = self.origin.snapshot
-        everything = [(product, str(code)) for product, wide in snapshot.volumes.items() for code in wide]
-        designs = {key: self.origin.design(key) for key in everything}
-        panel = {key: (design.y, design.panel_X) for key, design in designs.items()}
-        beliefs = {key: design.belief for key, design in designs.items() if design.belief is not None}
+        """Fit a model of all series forecast on this day and note its forecasts of ``series``."""
+        stages = self.origin.context.stages.get(self.origin.issued, {})
+        panel = {key: (found.design.y, found.design.X) for key, found in stages.items()}
         model: Any = load(name)
-        fits, refused = model.fit(panel, beliefs), model.refusals(panel)
+        fits, refused = model.fit(panel, {}), model.refusals(panel)
         for key in series:
             if key in fits:
-                X_future = designs[key].panel_X_future
-                self.add_rows(name, key, fits[key].predict(X_future))
-                self.add_correlations(name, key, fits[key], X_future)
+                own = fits[key].predict(stages[key].design.X_future)[list(QUANTILES)].to_numpy()
+                self.add_forecast(name, key, fits[key], own)
             else:
-                self.fail(key, name, refused[key])
+                self.fail(key, name, refused.get(key, f"{name} needs two observed months and found fewer."))
 
-    def add_rows(self, name: str, key: SeriesKey, quantiles: pd.DataFrame) -> None:
-        """Note a forecast given in logs over the months from the one after the cutoff on."""
+    def add_rows(self, name: str, key: SeriesKey, logs: np.ndarray) -> None:
+        """Note a forecast, quantiles in logs (months x quantile) from the month after the cutoff on."""
         design, months, issued = self.origin.design(key), self.origin.months(key[0]), self.origin.issued
-        logs = quantiles[list(QUANTILES)].to_numpy()[: len(months)]
-        volumes = design.to_volume(logs)[:, _AS_IN_TABLE]
+        volumes = design.to_volume(logs[: len(months)])[:, _AS_IN_TABLE]
         finite = np.isfinite(volumes).all(axis=1)
         if len(volumes) < len(months) or not finite.all():
             missing = ", ".join(str(month) for month in months if month not in months[: len(volumes)][finite])
@@ -294,29 +335,24 @@ class OriginForecaster:
             cell = (*key, name, issued, cutoff, month, month - cutoff)
             self.rows.add("forecasts", (*cell, *row, last_known))
 
-    def add_correlations(self, name: str, key: SeriesKey, fitted: Fitted, X_future: pd.DataFrame) -> None:
-        """Note the correlation of the errors of each two months of the horizon."""
+    def add_correlations(self, name: str, key: SeriesKey, correlation: np.ndarray) -> None:
+        """Note how the errors of each two months of the horizon go together."""
         horizon = self.origin.context.settings.horizon
         if horizon == 1:
             return
-        X = X_future.iloc[:horizon]
-        month, other = np.triu_indices(len(X), 1)
-        pairs = X.index[month], X.index[other], fitted.correlation(X)[month, other]
+        ahead = self.origin.design(key).X_future.index[:horizon]
+        month, other = np.triu_indices(horizon, 1)
+        pairs = ahead[month], ahead[other], correlation[month, other]
         series = (*key, name, self.origin.issued)
         self.rows.add("correlations", *[(*series, *pair) for pair in zip(*pairs, strict=True)])
 
-    def add_effects(self, name: str, key: SeriesKey, effects: pd.DataFrame) -> None:
-        """Note the effect of each regressor on log volume."""
-        series = (*key, name, self.origin.issued)
-        found = zip(effects.index, effects.to_numpy().tolist(), strict=True)
-        self.rows.add("effects", *[(*series, regressor, *row) for regressor, row in found])
-
-    def add_dropped(self, series: Sequence[SeriesKey]) -> None:
-        """Note what was left out of the designs of ``series``."""
-        volumes = self.origin.snapshot.volumes
-        for key in (key for key in series if key[0] in volumes and key[1] in volumes[key[0]]):
-            dropped = self.origin.design(key).dropped
-            self.rows.add("dropped", *[(*key, self.origin.issued, *column) for column in dropped])
+    def add_episodes(self, series: Sequence[SeriesKey]) -> None:
+        """Note what the episodes of ``series`` do by phase, the parts of the forecast, and events left out."""
+        stages, issued = self.origin.context.stages.get(self.origin.issued, {}), self.origin.issued
+        for key in (key for key in series if key in stages):
+            found = stages[key]
+            self.rows.add("effects", *[(*key, issued, *row) for row in found.effects()])
+            self.rows.add("dropped", *[(*key, issued, *column) for column in found.dropped])
 
 
 def seeded(model: Any, seed: int, key: SeriesKey, issued: date) -> Any:

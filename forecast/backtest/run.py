@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest.checkpoint import Checkpoint, table_digest
-from forecast.backtest.origin import RunContext, effect_expectations, forecast_origins
+from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
     IssueDays,
@@ -28,7 +28,6 @@ from forecast.backtest.plan import (
     plan,
     selected_series,
 )
-from forecast.design.effect_priors import Expectation
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
 from forecast.ensemble.hierarchy import reconciled_forecasts
@@ -40,7 +39,7 @@ from forecast.scoring.scores import Vintage, add_actuals, scores
 from forecast.scoring.significance import Measure, significance
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts, joined
-from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS, SeriesKey
+from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS
 
 Progress = Callable[[int, int], None]
 
@@ -72,7 +71,7 @@ def forecast_all(
     ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
     with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
-    ``learn`` the effects of events have priors from all series known on the day (`forecast.design.effect_priors`);
+    ``learn`` the effects of events have priors from all series known on the day (`forecast.episodes`);
     without, a series learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier
     origins (`forecast.ensemble.calibration`), which are made for it; without, it is the plain median in logs of its
     members.
@@ -263,16 +262,17 @@ def _run(
 
 
 def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
-    """Context of the origins on ``days``: parameters held since earlier days, and effect priors."""
+    """What all origins on ``days`` share: parameters held since earlier days, and the structural model of each day."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
-    return replace(context, expected=expected_effects(context, days, jobs)) if settings.learn else context
-
-
-def expected_effects(context: RunContext, days: IssueDays, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
-    """Effect priors on each day that a run looks at, by series."""
-    looked_at = sorted({day for of_product in days.values() for day in of_product} | set(context.estimated.values()))
-    found = dict(parallel_map(effect_expectations, context, looked_at, jobs))
-    return {day: found[place] for place, day in enumerate(looked_at)}
+    products: dict[date, set[str]] = {}
+    for product, of_product in days.items():
+        for day in of_product:
+            products.setdefault(day, set()).add(product)
+    for (product, _), day in context.estimated.items():
+        products.setdefault(day, set()).add(product)
+    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]
+    found = dict(parallel_map(stage_on, context, looked_at, jobs))
+    return replace(context, stages={day.issued: found[place] for place, day in enumerate(looked_at)})
 
 
 def run_tasks(

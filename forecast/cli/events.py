@@ -50,12 +50,12 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
 def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
     """What was learned of events; of the total of a product, if it has one, where no destination is asked for."""
     import forecast as fc
-    from forecast.report.agenda import of_totals, print_effects
+    from forecast.report.effects import of_totals, print_effects
 
     tables = read(given)
     products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
     choice = chosen(tables, products, codes, [], issued)
-    found = fc.learned_effects(
+    found = fc.episode_effects(
         tables.exports,
         tables.events,
         tables.groups,
@@ -64,4 +64,4 @@ def _print_effects(given: Given, products: list[str], codes: list[str], issued: 
         destinations=choice.destinations,
         totals=tables.totals,
     )
-    print_effects(found if codes else of_totals(found), names(tables.places), screen())
+    print_effects(found if codes else of_totals(found), choice.issued, names(tables.places), screen())

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.design.regressors import MIN_EXPOSURE, series_scope, zero_offset
+from forecast.episodes.panel import floor_of
 from forecast.realtime.days import days_of
-from forecast.realtime.events import ACTING_KINDS, EASING, SHAPES, Members, Scope, acts_on, daily_shape
+from forecast.realtime.events import ACTING_KINDS, EASING, SHAPES, Members, Scope, acts_on, daily_shape, parts_of
 from forecast.realtime.phases import MONTHS_AFTER
 from forecast.realtime.releases import Snapshot
 from forecast.tables.frames import records
@@ -26,6 +26,9 @@ MONTHS_COMPARED = 6
 """Months ahead that an origin's forecasts are compared with actuals."""
 
 LEAST_DEVIATION = 1e-6
+
+MIN_EXPOSURE = 0.1
+"""Share of a month, or of an effect, from which the calendar explains anything."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class ForecastErrors:
 def forecast_errors(run: Forecasts, known: Snapshot, groups: Members, model: str) -> list[ForecastErrors]:
     """Forecast errors of every series that ``model`` forecast in a backtest of `MONTHS_COMPARED` months, sorted.
 
-    ``known`` is what was known on the day whose knowledge is used: its calendar explains, its zeros set the offset.
+    ``known`` is what was known on the day whose knowledge is used: its calendar explains, and its volumes set the floor.
     """
     rows = run.forecasts[(run.forecasts["model"] == model) & (run.forecasts["horizon"] <= MONTHS_COMPARED)]
     pairs = run.correlations[run.correlations["model"] == model]
@@ -116,7 +119,7 @@ def forecast_errors(run: Forecasts, known: Snapshot, groups: Members, model: str
     for key, own in rows.groupby(["product", "destination"]):
         product, destination = map(str, key)
         volumes = known.volumes[product]
-        offset = zero_offset(volumes[destination].to_numpy(dtype=float))
+        offset = floor_of(volumes[destination])
         acting = Acting.on(series_scope(product, destination, volumes, groups), known.events, own)
         origins = [
             _forecast_path(of_day, offset, correlations.get((product, destination, issued)), acting)
@@ -196,3 +199,25 @@ class Acting:
         noticed = (notice[:, at] >= MIN_EXPOSURE).any(axis=0)
         less, more = ((sign * push >= MIN_EXPOSURE).any(axis=(0, 1)) for sign in (-1, 1))
         return less | noticed, more | noticed
+
+
+def volume_shares(volumes: pd.DataFrame, destination: str, members: Members) -> dict[str, float]:
+    """The part of a destination's volume that goes to each of its parts, over the months known for both.
+
+    ``volumes`` holds tonnes by month, one column per destination of the product. Empty for a single country.
+    """
+    parts = parts_of(map(str, volumes), destination, members)
+    if not parts:
+        return {}
+    whole = volumes[destination].to_numpy(dtype=float)[:, None]
+    part = volumes[parts].to_numpy(dtype=float)
+    both = np.isfinite(part) & np.isfinite(whole)
+    totals = np.where(both, whole, 0.0).sum(axis=0)
+    shares = np.divide(np.where(both, part, 0.0).sum(axis=0), totals, out=np.zeros(len(parts)), where=totals > 0)
+    return {code: float(share) for code, share in zip(parts, shares, strict=True) if share > 0}
+
+
+def series_scope(product: str, destination: str, volumes: pd.DataFrame, members: Members) -> Scope:
+    """How events see a series: its groups, and the shares of its parts in ``volumes`` (see `volume_shares`)."""
+    shares: Mapping[str, float] = volume_shares(volumes, destination, members)
+    return Scope(product, destination, members, shares)

@@ -25,6 +25,7 @@ class Data:
     events: pd.DataFrame
     groups: Members
     totals: pd.DataFrame | None = None
+    experience: pd.DataFrame | None = None
 
     @cached_property
     def vintages(self) -> Mapping[str, Vintages]:

@@ -199,7 +199,17 @@ RUN_TABLES = {
             keys=("month",),
         ),
         TableSchema(
-            "effects", {**_FITTED, "regressor": T.LABEL, **_INTERVAL}, keys=("model", "regressor"), optional=True
+            "effects",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "episode": T.LABEL,
+                "kind": T.LABEL,
+                "phase": T.LABEL,
+                **_INTERVAL,
+            },
+            keys=("episode", "phase"),
+            optional=True,
         ),
         TableSchema(
             "dropped",

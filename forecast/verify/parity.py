@@ -17,7 +17,7 @@ from forecast.backtest.origin import EstimationOrigins, OriginForecaster, RunCon
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import Settings
 from forecast.backtest.run import run_context
-from forecast.design.regressors import Design
+from forecast.episodes.design import Design
 from forecast.kernels.prophet import NOISE_SD
 from forecast.models.protocol import Fitted, beliefs
 from forecast.realtime.data import Data

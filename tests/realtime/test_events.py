@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.design.regressors import regressors
+from forecast.episodes.design import regressors
 from forecast.realtime.days import days_of
 from forecast.realtime.events import (
     DECAY,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.design.episodes import Episode, episodes_of, exposure, log_effect
+from forecast.episodes.course import Episode, episodes_of, exposure, log_effect
 
 Row = namedtuple("Row", "event kind products destinations announced effective ends continues")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.design.episodes import KNOTS
-from forecast.design.path_priors import PathPrior
+from forecast.episodes.course import KNOTS
+from forecast.episodes.path_priors import PathPrior
 
 COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
 """A row per knot: its mean (logs), and its covariance with every knot; ``known`` is the year at whose end it was."""

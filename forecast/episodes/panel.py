@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from forecast.design.episodes import Episode, acting_share, exposure
-from forecast.design.path_priors import PathEvidence, PathPrior, learned, stated
-from forecast.models.protocol import FitError
-from forecast.models.structural import LAGS, PathTerm, StructuralFit, fit_structural
-from forecast.realtime.events import DAYS_A_MONTH
+from forecast.episodes.course import Episode, acting_share, exposure
+from forecast.episodes.path_priors import PathEvidence, PathPrior, learned, stated
+from forecast.episodes.structural import LAGS, PathTerm, StructuralFit, fit_structural
 from forecast.realtime.days import months_of
+from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import SeriesKey
 
+WORLD = "WLD"
 FLOOR = 0.01
 FLOOR_MONTHS = 24
 ON_TOP = 2.0
@@ -71,44 +71,82 @@ def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
     return FLOOR * float(np.median(positive)) if len(positive) else otherwise
 
 
+@dataclass(frozen=True)
+class Alone:
+    """What a series says by itself: evidence on the path of each of its episodes, and log likelihoods of the lags."""
+
+    evidence: tuple[PathEvidence, ...]
+    lag_likelihood: np.ndarray
+
+
 def structural_forecasts(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
     months_ahead: int,
     experience: Mapping[str, PathPrior] | None = None,
+    wanted: Collection[SeriesKey] | None = None,
+    learn: bool = True,
 ) -> dict[SeriesKey, SeriesFit]:
-    """The model on every series of ``panel``: tonnes by consecutive month up to the same cutoff, gaps as NaN.
+    """The model on every series of ``panel``: tonnes by consecutive month up to a cutoff, gaps as NaN.
 
-    Every series with episodes is fitted twice: alone, and with the priors that the other series' evidence leaves.
-    Series without two observed months are left out.
+    Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
+    that the others leave, or without ``learn`` with the stated ones. Series without two observed months are left out.
     """
-    logs, beliefs, alone = _alone(panel, episodes_by_series, months_ahead, experience or {})
-    shared = _shared_priors(alone, episodes_by_series, beliefs)
+    logs, beliefs = _described(panel, episodes_by_series, experience or {})
+    asked = [key for key in logs if wanted is None or key in wanted]
+    shared = {}
+    if learn:
+        alone = _alone(logs, episodes_by_series, beliefs)
+        shared = _shared_priors(alone, episodes_by_series, beliefs, asked)
     fits = {}
-    for key, (y, floor) in logs.items():
-        fit = alone[key]
-        if key in shared:
-            priors, support = shared[key]
-            fit = _fit(key, y, episodes_by_series, priors, months_ahead, support)
-        fits[key] = SeriesFit(fit, floor, y)
+    for key in asked:
+        y, floor = logs[key]
+        priors, support = shared.get(key, (beliefs[key], None))
+        fits[key] = SeriesFit(_fit(key, y, episodes_by_series, priors, months_ahead, support), floor, y)
     return fits
 
 
-def _alone(panel, episodes_by_series, ahead: int, experience: Mapping[str, PathPrior]) -> tuple[dict, dict, dict]:
-    """Logs with floors, priors, and the fit of every series by itself."""
+def _described(panel, episodes_by_series, experience: Mapping[str, PathPrior]) -> tuple[dict, dict]:
+    """Logs with floors, and the priors of the episodes, of every series."""
     logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
     logs = {key: found for key, found in logs.items() if found is not None}
-    beliefs = {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
-    fits = {key: _fit(key, y, episodes_by_series, beliefs[key], ahead, None) for key, (y, _) in logs.items()}
-    return logs, beliefs, fits
+    return logs, {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
+
+
+def _alone(logs, episodes_by_series, beliefs) -> dict[SeriesKey, Alone]:
+    """What every series with episodes says by itself."""
+    return {
+        key: _seen_alone(y, tuple(episodes_by_series[key]), tuple(beliefs[key]))
+        for key, (y, _) in logs.items()
+        if episodes_by_series.get(key)
+    }
+
+
+KEPT = 4096
+"""Series seen by themselves that a process keeps: between two days most of them have no new figure."""
+
+_KEPT: dict[tuple[object, ...], Alone] = {}
+
+
+def _seen_alone(y: pd.Series, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
+    stated_as = b"".join(prior.mean.tobytes() + prior.covariance.tobytes() for prior in priors)
+    key = (y.index[0].ordinal, y.to_numpy().tobytes(), episodes, stated_as)
+    if key not in _KEPT:
+        if len(_KEPT) >= KEPT:
+            del _KEPT[next(iter(_KEPT))]
+        months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
+        terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
+        fit = fit_structural(y, terms, 1)
+        _KEPT[key] = Alone(tuple(fit.evidence(place) for place in range(len(episodes))), fit.lag_likelihood)
+    return _KEPT[key]
 
 
 def path_evidence(
     panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
-    _, _, fits = _alone(panel, episodes_by_series, 1, {})
-    evidence, _ = _evidence(fits, episodes_by_series)
+    logs, beliefs = _described(panel, episodes_by_series, {})
+    evidence, _ = _evidence(_alone(logs, episodes_by_series, beliefs), episodes_by_series)
     found = {}
     for kind, products in evidence.items():
         each = [_filled({name: _first(own) for name, own in episodes.items()}) for episodes in products.values()]
@@ -180,13 +218,15 @@ Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, tuple[PathEvidence, boo
 """By kind, product, episode and series; with whether the episode was the first of its kind there."""
 
 
-def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
+def _shared_priors(
+    alone, episodes_by_series, beliefs, asked
+) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
     """Priors and support for lags from the other series, for each series whose episodes have any."""
     evidence, lags = _evidence(alone, episodes_by_series)
     shared = {}
-    for key in alone:
-        episodes = episodes_by_series.get(key, ())
-        if not episodes or not _has_company(key, episodes, evidence):
+    for key in (key for key in asked if key in alone):
+        episodes = episodes_by_series[key]
+        if not _has_company(key, episodes, evidence):
             continue
         priors = [
             _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
@@ -202,13 +242,17 @@ def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[Serie
     """What each series says of its paths, totals left out since their members say it already, and of the lags."""
     evidence: Evidence = {}
     lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
-    for key, fit in alone.items():
-        for place, episode in enumerate(episodes_by_series.get(key, ())):
+    parts = {
+        (key[0], one.name) for key in alone if key[1] != WORLD for one in episodes_by_series[key] if one.share == 1.0
+    }
+    for key, found in alone.items():
+        for place, episode in enumerate(episodes_by_series[key]):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault(episode.name, {})
-            if key[1] != "WLD" and episode.share == 1.0:
-                own[key] = fit.evidence(place), not stacked(episode, episodes_by_series[key])
-                support[key] = fit.lag_likelihood - fit.lag_likelihood.max()
+            teaches = key[1] != WORLD or (key[0], episode.name) not in parts
+            if teaches and episode.share == 1.0:
+                own[key] = found.evidence[place], not stacked(episode, episodes_by_series[key])
+                support[key] = found.lag_likelihood - found.lag_likelihood.max()
     return evidence, lags
 
 
@@ -231,7 +275,9 @@ def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_
         return learned(prior, [], {}, siblings)
     elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [
-        {name: _first(each) for name, each in episodes.items()} for product, episodes in kind.items() if product != key[0]
+        {name: _first(each) for name, each in episodes.items()}
+        for product, episodes in kind.items()
+        if product != key[0]
     ]
     return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
 

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from forecast.design.episodes import log_effect
-from forecast.design.path_priors import PathEvidence, PathPrior
+from forecast.episodes.course import log_effect
+from forecast.episodes.path_priors import PathEvidence, PathPrior
 from forecast.kernels.structural import posterior, whitened
 from forecast.models.protocol import FitError, as_correlation
 from forecast.realtime.days import lunar_new_year_shares, months_of
@@ -238,7 +239,9 @@ def fit_structural(
         likelihood[:] = likelihood[0]
     prior = np.log(LAG_PRIOR) if len(lags) > 1 else np.zeros(1)
     support = np.zeros(len(LAGS)) if lag_support is None else lag_support
-    total = np.array([logs + prior[at] + support[lag] for at, (lag, (_, logs)) in enumerate(zip(lags, found, strict=True))])
+    total = np.array(
+        [logs + prior[at] + support[lag] for at, (lag, (_, logs)) in enumerate(zip(lags, found, strict=True))]
+    )
     weights = np.exp(total - total.max())
     weights = np.where(weights > LEAST_WEIGHT, weights, 0.0)
     weights /= weights.sum()
@@ -404,3 +407,39 @@ def _covariance_given(spread: np.ndarray, active: np.ndarray, covariance: np.nda
     left = covariance - gain @ covariance[active]
     found: np.ndarray = left + gain @ spread @ gain.T
     return found
+
+
+@dataclass(frozen=True)
+class Structural:
+    """The structural model of one series without episodes; with them it is fitted by `structural_panel`."""
+
+    name: ClassVar[str] = "structural"
+
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> StructuralSeries:
+        """The model of ``y``, log volume by month with gaps as NaN; it has its own Lunar New Year and no other regressor.
+
+        Raises
+        ------
+        FitError
+            Without two observed months.
+        """
+        fit_structural(y, (), 1)
+        return StructuralSeries(y)
+
+
+@dataclass(frozen=True)
+class StructuralSeries:
+    """A series fitted by `Structural`: the posterior is worked out for the months asked for."""
+
+    y: pd.Series
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Median and bounds in logs over ``X.index``, the months after the last row of ``y``: columns `QUANTILES`."""
+        return fit_structural(self.y, (), self._ahead(X)).predict(pd.PeriodIndex(X.index))
+
+    def correlation(self, X: pd.DataFrame) -> np.ndarray:
+        """Correlation of the errors in logs between the months of ``X.index``."""
+        return fit_structural(self.y, (), self._ahead(X)).correlation(pd.PeriodIndex(X.index))
+
+    def _ahead(self, X: pd.DataFrame) -> int:
+        return int(X.index[-1].ordinal - self.y.index[-1].ordinal)

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.design.episodes import FORCE, Episode, exposure, log_effect
-from forecast.design.path_priors import STATED, PathPrior, stated
+from forecast.episodes.course import FORCE, Episode, exposure, log_effect
+from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.kernels.structural import posterior, whitened
-from forecast.models.structural import fit_structural
-from forecast.models.structural_panel import floor_of, path_term, structural_forecasts
+from forecast.episodes.structural import fit_structural
+from forecast.episodes.panel import floor_of, path_term, structural_forecasts
 
 KEY = ("w", "USA")
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.design.episodes import ENDED, FORCE, KNOTS
+from forecast.episodes.course import ENDED, FORCE, KNOTS
 
 STATED: Mapping[str, tuple[float, ...]] = {
     "ban": (0.05, -1.8, -2.8, -3.1, -3.1, -3.1, -3.1, -0.8, -0.3, -0.05, 0.0),
@@ -113,7 +113,9 @@ Episodes = Mapping[str, list[PathEvidence]]
 """Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
 
 
-def learned(prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]) -> PathPrior:
+def learned(
+    prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]
+) -> PathPrior:
     """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.
 
     ``products`` has the evidence of other products, ``elsewhere`` that of the product's other episodes of the kind,

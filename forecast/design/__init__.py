@@ -1,1 +1,0 @@
-"""From a calendar to regressors, and the priors of their effects."""

@@ -1,0 +1,119 @@
+"""What models see of one series at one origin: log volumes less what its episodes did, and Lunar New Year.
+
+A regressor depends on the month alone, so training months and forecast months are two slices of one frame. Episodes are
+no regressors: their paths are believed by the structural model (`forecast.episodes.stage`), taken off the logs before any
+other model sees them, and added back to its forecasts with their uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from forecast.episodes.panel import month_lengths
+from forecast.models.protocol import MEAN_AND_SD
+from forecast.realtime.days import lunar_new_year_shares, months_of
+from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES
+
+HOLIDAY_SD = 0.3
+"""Prior standard deviation of the effects of Lunar New Year (logs)."""
+
+
+@dataclass(frozen=True)
+class EpisodeEffects:
+    """What the episodes of a series do to its log volume in the months ahead: mean (months,) and covariance."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+@dataclass(frozen=True)
+class Design:
+    """What models see of one series at one origin.
+
+    Attributes
+    ----------
+    y
+        Log of tonnes in a month of mean length plus ``floor``, less the believed effect of episodes, by consecutive
+        month up to the cutoff; gaps as NaN.
+    raw
+        The same with the effect of episodes in it: for benchmarks, which know no events.
+    floor
+        Tonnes added before the log; it grows with the series.
+    X, X_future
+        Lunar New Year by share of days, on the months of ``y`` and on those after the cutoff.
+    effects
+        What episodes do to the months after the cutoff.
+    """
+
+    y: pd.Series
+    raw: pd.Series
+    floor: float
+    X: pd.DataFrame
+    X_future: pd.DataFrame
+    effects: EpisodeEffects
+
+    @classmethod
+    def of(cls, raw: pd.Series, floor: float, effect: np.ndarray, ahead: EpisodeEffects) -> Design:
+        """The design of logs ``raw`` on whose months episodes did ``effect``, and in those ahead do ``ahead``."""
+        X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
+        return cls(raw - effect, raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+
+    @property
+    def prior(self) -> pd.DataFrame:
+        """Mean and standard deviation (logs) of the effect of each column of ``X``."""
+        return holiday_prior(tuple(self.X))
+
+    @property
+    def last_known(self) -> pd.Period:
+        """The last observed month."""
+        last: pd.Period = self.y.index[np.flatnonzero(np.isfinite(self.y.to_numpy()))[-1]]
+        return last
+
+    def with_effects(self, quantiles: np.ndarray) -> np.ndarray:
+        """Quantiles in logs (months x quantile) of a forecast of ``y`` with the effects of episodes added.
+
+        Medians move by the mean effect; each bound's squared distance from the median grows by that of a normal
+        distribution with the variance of the effect.
+        """
+        count = len(quantiles)
+        mean, variance = self.effects.mean[:count], np.diag(self.effects.covariance)[:count]
+        median = quantiles[:, [MEDIAN]]
+        distance = np.sqrt((quantiles - median) ** 2 + NORMAL_SCORES**2 * variance[:, None])
+        return np.asarray(median + mean[:, None] + np.sign(NORMAL_SCORES) * distance)
+
+    def correlation_with_effects(self, correlation: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+        """Correlation of the errors of such a forecast: its own, whose ``quantiles`` are given, and the effects'."""
+        count = len(correlation)
+        sd = (quantiles[:count, -1] - quantiles[:count, 0]) / (NORMAL_SCORES[-1] - NORMAL_SCORES[0])
+        covariance = correlation * np.outer(sd, sd) + self.effects.covariance[:count, :count]
+        size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+        found = covariance / np.outer(size, size)
+        np.fill_diagonal(found, 1.0)
+        return np.asarray(found)
+
+    def to_volume(self, logs: np.ndarray) -> np.ndarray:
+        """Tonnes from logs (months after the cutoff x quantile); never negative."""
+        lengths = month_lengths(pd.PeriodIndex(self.X_future.index[: len(logs)]))
+        return np.asarray(np.maximum(np.exp(logs) - self.floor, 0.0) * lengths[:, None])
+
+
+@lru_cache(maxsize=1024)
+def holidays(first: int, count: int) -> pd.DataFrame:
+    """Lunar New Year by share of the days of ``count`` months from an ordinal on: columns before, during and after."""
+    months = months_of(np.arange(first, first + count))
+    shares: Mapping[str, np.ndarray] = lunar_new_year_shares(months)
+    return pd.DataFrame(
+        np.column_stack(list(shares.values())), months, pd.Index([*shares], name="regressor", dtype=str)
+    )
+
+
+@lru_cache(maxsize=8)
+def holiday_prior(names: tuple[str, ...]) -> pd.DataFrame:
+    """The prior of Lunar New Year's effects: columns mean and sd, a row a column of ``X``."""
+    values = np.tile([0.0, HOLIDAY_SD], (len(names), 1))
+    return pd.DataFrame(values, pd.Index(names, name="regressor", dtype=str), MEAN_AND_SD)

@@ -1,0 +1,113 @@
+"""The structural model of all series known on a day, put as what the other models and the tables need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.episodes.course import KNOTS, Episode, episodes_of
+from forecast.episodes.design import Design, EpisodeEffects
+from forecast.episodes.experience import experience_known
+from forecast.episodes.panel import SeriesFit, structural_forecasts
+from forecast.episodes.path_priors import PathPrior
+from forecast.realtime.events import Members, acts_on
+from forecast.realtime.releases import Snapshot
+from forecast.tables.quantiles import HALF_WIDTH
+from forecast.tables.schema import SeriesKey
+
+UNKNOWN_SHARE = "the part of the volume under it is not known"
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What the structural model says of one series on a day.
+
+    Attributes
+    ----------
+    design
+        What the other models are fitted to.
+    quantiles, correlation
+        Its own forecast: quantiles in logs (months x quantile), and the correlation of its errors.
+    parts
+        Additive parts of its log median (months x parts): level, season, and each episode by its name.
+    episodes, paths
+        The episodes of the series, and the posterior of the path of each.
+    dropped
+        Events without a part in the model, with the reason.
+    """
+
+    design: Design
+    quantiles: np.ndarray
+    correlation: np.ndarray
+    parts: pd.DataFrame
+    episodes: tuple[Episode, ...]
+    paths: tuple[PathPrior, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+    def effects(self) -> Iterator[tuple[str, str, str, float, float, float]]:
+        """Episode, kind, phase, and estimate with 95 % interval in logs, for each phase of each path."""
+        for episode, path in zip(self.episodes, self.paths, strict=True):
+            half = HALF_WIDTH[95] * np.sqrt(np.diag(path.covariance))
+            for place, phase in enumerate(KNOTS):
+                middle = float(path.mean[place])
+                yield (
+                    episode.name,
+                    episode.kind,
+                    phase,
+                    middle,
+                    middle - float(half[place]),
+                    middle + float(half[place]),
+                )
+
+
+def structural_stage(
+    snapshot: Snapshot,
+    groups: Members,
+    ahead: int,
+    *,
+    products: Collection[str] | None = None,
+    learn: bool = True,
+    experience: pd.DataFrame | None = None,
+) -> dict[SeriesKey, StageResult]:
+    """The structural model of every series of ``products`` (None: all) with at least two figures, by series.
+
+    Series of other products are experience to learn from. ``experience`` is the table of `forecast.episodes.experience`.
+    """
+    panel = {(product, str(code)): wide[code] for product, wide in snapshot.volumes.items() for code in wide}
+    episodes = {
+        key: episodes_of(snapshot.acting, *key, groups, snapshot.volumes[key[0]]) if len(snapshot.acting) else ()
+        for key in panel
+    }
+    taught = {} if experience is None else experience_known(experience, snapshot.issued)
+    wanted = [key for key in panel if products is None or key[0] in products]
+    fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
+    return {
+        key: _result(fit, episodes[key], _without_share(snapshot, key, groups, episodes[key]))
+        for key, fit in fits.items()
+    }
+
+
+def _result(fit: SeriesFit, episodes: tuple[Episode, ...], dropped: tuple[tuple[str, str], ...]) -> StageResult:
+    past, mean, covariance = fit.fit.believed()
+    effects = EpisodeEffects(mean.to_numpy(), covariance)
+    design = Design.of(fit.y, fit.floor, past.to_numpy(), effects)
+    paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
+    quantiles = fit.fit.predict().to_numpy()
+    return StageResult(design, quantiles, fit.fit.correlation(), fit.fit.parts(), episodes, paths, dropped)
+
+
+def _without_share(
+    snapshot: Snapshot, key: SeriesKey, groups: Members, episodes: tuple[Episode, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Events that touch a series and are in none of its episodes."""
+    there = {name for episode in episodes for name in episode.events}
+    touching = [event for event in snapshot.acting if acts_on(event, *key, groups) and _ever_acts(event)]
+    return tuple((event.event, UNKNOWN_SHARE) for event in touching if event.event not in there)
+
+
+def _ever_acts(event: Any) -> bool:
+    return event.ends is None or bool(event.ends > event.effective)

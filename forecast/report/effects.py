@@ -1,0 +1,86 @@
+"""What episodes did to exports, as people read it: a row an episode, percent of volume by phase, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forecast.report.outlook import spoken
+from forecast.tables.frames import records
+
+SHOWN_PHASES = {"notice": "notice", "force_0": "month 0", "force_1": "month 1", "force_3-5": "months 3-5",
+                "force_12+": "month 12 on", "after_1": "1 after end"}  # fmt: skip
+"""Phases in the table, with their headings."""
+
+
+def of_totals(found: pd.DataFrame) -> pd.DataFrame:
+    """Of the effects those on the total alone for each product that has one."""
+    with_total = found.loc[found["destination"] == "WLD", "product"].unique()
+    return found[(found["destination"] == "WLD") | ~found["product"].isin(with_total)]
+
+
+def print_effects(found: pd.DataFrame, issued: date, names: Mapping[str, str], console: Console) -> None:
+    """Print the effects of episodes on each series; ``names`` gives destinations by their codes."""
+    for (product, destination), rows in found.groupby(["product", "destination"], sort=False):
+        place = names.get(str(destination), str(destination))
+        console.print(Text(f"What episodes do to exports of {spoken(str(product))}, {place}", style="bold"))
+        about = "percent of volume against no such measure, median and 80 % interval; association, not cause"
+        console.print(Text(f"known on {issued}; {about}", style="dim"))
+        console.print()
+        console.print(_table(rows))
+        console.print()
+        for line in remarks(rows):
+            console.print(Text(line, style="dim"))
+        console.print()
+
+
+def _table(rows: pd.DataFrame) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    table.add_column("episode", overflow="fold")
+    table.add_column("share", justify="right")
+    for heading in SHOWN_PHASES.values():
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column("rests on", justify="right")
+    for texts in effect_cells(rows):
+        table.add_row(*map(Text, texts))
+    return table
+
+
+def effect_cells(rows: pd.DataFrame) -> Iterator[list[str]]:
+    """The text of every row of the table of one series, in the order of effect."""
+    for name, own in rows.groupby("episode", sort=False):
+        by_phase = {row.phase: row for row in records(own)}
+        first = own.iloc[0]
+        changes = [_change(by_phase[phase]) for phase in SHOWN_PHASES]
+        count = int(first["episodes"])
+        rests = f"{count} {spoken(str(first['kind']))}{'s' if count != 1 else ''}"
+        yield [str(name), f"{100 * first['share']:.0f} %", *changes, rests]
+
+
+def _change(row: object) -> str:
+    """A median change and its bounds in whole percent; a dot where no month of the phase was observed."""
+    values = (getattr(row, name) for name in ("estimate", "lower_80", "upper_80"))
+    median, lower, upper = (f"{round(100 * value):+,}".replace("+0", "0") for value in values)
+    seen = "" if getattr(row, "months") else "·"  # noqa: B009
+    return f"{seen}{median} ({lower} to {upper})"
+
+
+def remarks(rows: pd.DataFrame) -> list[str]:
+    """Sentences below the table: what coincides with what, and signs against the kind."""
+    found = ["· no month of this phase was observed here: what other episodes and the kind say."]
+    for name, own in rows.groupby("episode", sort=False):
+        first = own.iloc[0]
+        if first["coincides"]:
+            others = ", ".join(first["coincides"])
+            found.append(f"{name} coincides with {others}: their effects cannot be told apart by these months.")
+        if first["against_kind"]:
+            found.append(
+                f"{name} works against its kind ({spoken(str(first['kind']))}) by its interval; see what coincides."
+            )
+    return found
