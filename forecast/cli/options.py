@@ -83,7 +83,8 @@ Issued = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option("--models", metavar="NAME", help="Models to fit, separated by commas or repeated: naive, "
-                 "seasonal_naive, theta, arima, prophet, pooled, combination. The table shows the combination where it "
+                 "seasonal_naive, theta, arima, ets, ces, prophet, pooled, combination. "
+                "The table shows the combination where it "
                  "is among them, else the first. Default: all."),
 ]  # fmt: skip
 Horizon = Annotated[
