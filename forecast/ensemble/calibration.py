@@ -30,6 +30,9 @@ from forecast.tables.frames import stacked
 from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
 from forecast.tables.schema import RUN_TABLES
 
+SHRUNK = ("after",)
+"""Phases whose factors are shrunk by months: those of few months. In event months shrinkage cost interval score."""
+
 EARLIER = 24
 """Origins before a day whose forecasts it learns from."""
 
@@ -185,10 +188,12 @@ def _factors(
     fewer than `ENOUGH` of its cells factors are one and the count is zero.
     """
     factors, cells = np.ones((len(today), len(LEVELS))), np.zeros(len(today), dtype=int)
-    for kind in (here.phase == name for name in PHASES):
+    for name in PHASES:
+        kind = here.phase == name
         seen = kind & np.isfinite(actual)
         found = conformal_factors(actual[seen], volumes[seen], here.series[seen], int(here.series.max()) + 1)
         if found is not None:
+            found = found.shrunk(here.cells.keys["month"][seen].nunique()) if name in SHRUNK else found
             cells[kind] = seen.sum()
             factors[kind] = np.column_stack([found.of(level, here.series[kind]) for level in LEVELS])
     return factors, cells

@@ -411,8 +411,8 @@ def test_progress_counts_to_the_end():
         ({"window": 0}, "window: expected one or more, found 0."),
         ({"horizon": 0}, "horizon: expected one or more, found 0."),
         ({"first": pd.Period("2031-01")}, "magnets: expected a month with figures before it, found none to forecast."),
-        ({"models": ["nave"]}, "There is no model 'nave': choose among naive, seasonal_naive, theta, arima, prophet,"
-                               " pooled."),
+        ({"models": ["nave"]}, "There is no model 'nave': choose among naive, seasonal_naive, theta, arima, ets, ces,"
+                               " prophet, pooled."),
     ],
 )  # fmt: skip
 def test_a_backtest_that_cannot_be_says_why(options, message):

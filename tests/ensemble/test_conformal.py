@@ -11,9 +11,11 @@ from forecast.ensemble.conformal import (
     ENOUGH,
     LARGEST,
     MOST_CARRIED,
+    SERIES_WEIGHT,
     bias_persistence,
     conformal_factors,
     conformal_quantile,
+    distances,
     log_errors,
     persistent_error,
     rescale_intervals,
@@ -62,6 +64,28 @@ def test_a_series_of_its_own_spread_gets_a_scale_of_its_own():
     assert quiet == pytest.approx(other, rel=0.1)
     assert loud / quiet == pytest.approx(2, rel=0.1)
     assert quiet < unseen < loud
+
+
+def test_a_cell_is_scored_without_itself():
+    """The jackknife by a plain loop: the factor is the quantile of distances over scales that leave their cell out."""
+    actual, volumes, series = cells(90, 0.3, 0.4, series=3)
+    distance = np.minimum(distances(actual, volumes, 80), LARGEST)
+    everybody = distance.mean()
+    scores = []
+    for cell in range(90):
+        others = (series == series[cell]) & (np.arange(90) != cell)
+        scale = (distance[others].sum() + SERIES_WEIGHT * everybody) / (others.sum() + SERIES_WEIGHT) / everybody
+        scores.append(distances(actual, volumes, 80)[cell] / scale)
+    found = conformal_factors(actual, volumes, series, 3)
+    assert found.by_level[80] == pytest.approx(conformal_quantile(np.array(scores), 0.8))
+
+
+def test_factors_of_few_months_are_shrunk_to_one():
+    """No month leaves one, many leave what was found; on the way the log moves with the months."""
+    found = conformal_factors(*cells(200, 0.1, 0.3), count=1)
+    assert found.shrunk(0).by_level == {80: 1.0, 95: 1.0}
+    assert found.shrunk(10_000).by_level[80] == pytest.approx(found.by_level[80], rel=1e-2)
+    assert np.log(found.shrunk(6).by_level[95]) == pytest.approx(np.log(found.by_level[95]) / 2)
 
 
 def test_few_earlier_cells_say_nothing():

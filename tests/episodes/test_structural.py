@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from forecast.episodes.course import FORCE, Episode, exposure, log_effect
-from forecast.episodes.path_priors import STATED, PathPrior, stated
-from forecast.kernels.structural import posterior, whitened
-from forecast.episodes.structural import fit_structural
 from forecast.episodes.panel import floor_of, path_term, structural_forecasts
+from forecast.episodes.path_priors import STATED, PathPrior, stated
+from forecast.episodes.structural import fit_structural
+from forecast.kernels.structural import posterior, whitened
 
 KEY = ("w", "USA")
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
@@ -115,7 +115,7 @@ def test_four_siblings_that_stopped_make_the_fifth_stop():
         panel = {("w", code): noisy(seed=at) for at, code in enumerate(("USA", "DEU", "JPN", "KOR", "VNM"))}
         for code in ("USA", "DEU", "JPN", "KOR"):
             panel["w", code].loc["2024-07":] = left
-        episodes = {key: (episode,) for key in panel} | {("w", "VNM"): (coming,)}
+        episodes = dict.fromkeys(panel, (episode,)) | {("w", "VNM"): (coming,)}
         found = structural_forecasts(panel, episodes, 2)["w", "VNM"].volumes()["median"].iloc[1]
         assert found < 12
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from forecast.models.season import FADING, season_doubt, season_factors, season_share
+from forecast.models import load
+from forecast.models.season import FADING, log_days, season_doubt, season_factors, season_share
 
 MONTHS = 96
 CALENDAR = np.arange(MONTHS) % 12
@@ -70,3 +72,14 @@ def test_a_straight_line_has_no_season(missing):
     values = 0.05 * np.arange(MONTHS)
     values[missing] = np.nan
     np.testing.assert_allclose(season_factors(values, CALENDAR), 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["theta", "arima", "ets", "ces"])
+def test_ten_a_day_are_280_in_february(name):
+    """Per day the series is a constant: 310 in January, 280 in February, 290 in a leap year's."""
+    months = pd.period_range("2020-01", periods=60, freq="M")
+    ahead = pd.period_range("2025-01", periods=38, freq="M")
+    y = pd.Series(np.log(10.0 * months.days_in_month) - log_days(months), months)
+    found = load(name, "compiled").fit(y, pd.DataFrame(index=months)).predict(pd.DataFrame(index=ahead))
+    volumes = np.exp(found["median"] + log_days(ahead))
+    np.testing.assert_allclose(volumes, 10 * ahead.days_in_month, rtol=1e-9)

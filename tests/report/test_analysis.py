@@ -287,7 +287,9 @@ def test_parity_is_read_from_its_folder_and_shown(tmp_path: Path):
 
 def test_what_the_combination_learned_is_counted_by_phase(replay: Replay):
     """Two calm months and one of an event: means of weights, medians of factors, and nothing where nothing is kept."""
-    weights = {"weight_theta": 0.4, "weight_arima": 0.6, "weight_prophet": 0.0, "weight_pooled": 0.0}
+    weights = {"weight_theta": 0.4, "weight_arima": 0.6} | {
+        f"weight_{name}": 0.0 for name in ("ets", "ces", "seasonal_naive", "pooled")
+    }
     rows = pd.DataFrame([
         {"product": "magnets", "phase": phase, "cells": cells, "shift": shift, "factor_80": factor, "factor_95": 1.0}
         | weights
