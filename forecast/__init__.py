@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from forecast.proposals import proposed_events
     from forecast.responses import learned_effects
     from forecast.scenario import scenario_all
+    from forecast.sources.frames import check_events, check_exports
+    from forecast.sources.importing import import_exports
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
+    from forecast.sources.validation import validate_exports
     from forecast.tables import TableError
 
 _HOMES = {
@@ -30,8 +33,11 @@ _HOMES = {
     "Forecasts": "forecast.origin",
     "TableError": "forecast.tables",
     "backtest_all": "forecast.backtest",
+    "check_events": "forecast.sources.frames",
+    "check_exports": "forecast.sources.frames",
     "compare_events": "forecast.backtest",
     "forecast_all": "forecast.backtest",
+    "import_exports": "forecast.sources.importing",
     "known_events": "forecast.events",
     "learned_effects": "forecast.responses",
     "load": "forecast.models",
@@ -47,6 +53,7 @@ _HOMES = {
     "read_run": "forecast.output",
     "read_scenario": "forecast.sources.scenario",
     "scenario_all": "forecast.scenario",
+    "validate_exports": "forecast.sources.validation",
 }
 
 __all__ = [
@@ -54,8 +61,11 @@ __all__ = [
     "Forecasts",
     "TableError",
     "backtest_all",
+    "check_events",
+    "check_exports",
     "compare_events",
     "forecast_all",
+    "import_exports",
     "known_events",
     "learned_effects",
     "load",
@@ -71,6 +81,7 @@ __all__ = [
     "read_run",
     "read_scenario",
     "scenario_all",
+    "validate_exports",
 ]
 
 

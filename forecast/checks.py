@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from forecast.vocabulary.countries import group_named, nearest
+
 LARGEST_VOLUME_T = 1e9
 """More tonnes a month than of any traded good: a larger volume is a slip of the unit."""
 
@@ -161,7 +163,9 @@ def destination_hint(destinations: pd.DataFrame) -> Callable[[str], str]:
         unknown = [item for item in items(text) if item not in codes]
         named = f" Not known: {', '.join(map(repr, unknown))}." if ";" in text else ""
         near = [place for item in unknown for place in nearest_destinations(item, destinations)]
-        return named + (_did_you_mean(near) or every)
+        several = [f" {item!r} is no destination ({group_named(item)}): leave its rows out." for item in unknown
+                   if group_named(item)]  # fmt: skip
+        return named + (_did_you_mean(near) or "".join(several) or every)
 
     return hint
 
@@ -184,6 +188,9 @@ def nearest_destinations(word: str, destinations: pd.DataFrame) -> list[str]:
     sought = word.strip().lower()
     if not sought:
         return []
+    named = nearest(word, destinations)
+    if named or group_named(word):
+        return named
     said = [f"{code} ({name})" for code, name in zip(destinations["code"], destinations["name"], strict=True)]
     spellings = [
         dict(zip(destinations[column].str.lower(), said, strict=True)) for column in ("code", "name", "iso2", "numeric")

@@ -16,7 +16,7 @@ from forecast.evaluate import SIGNIFICANCE_COLUMNS, phases
 from forecast.output import OutputError, read_about
 from forecast.parity import PARITY_COLUMNS
 from forecast.report.outlook import records
-from forecast.sources.plain import SHIPPED, read_destinations, read_events, read_exports, read_groups, shipped
+from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
 from forecast.tables import (
     CALIBRATION_COLUMNS,
     DROPPED_COLUMNS,
@@ -25,6 +25,7 @@ from forecast.tables import (
     FORECAST_COLUMNS,
     SCORE_COLUMNS,
 )
+from forecast.vocabulary.shipped import SHIPPED, shipped
 
 WITHOUT_EVENTS = "without_events"
 """The folder inside a run's folder that holds the same run without events."""

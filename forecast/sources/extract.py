@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from forecast.checks import LARGEST_VOLUME_T
-from forecast.sources.vocabulary.countries import memberships, places
-from forecast.sources.vocabulary.months import is_buddhist, months, why_no_month
-from forecast.sources.vocabulary.numbers import is_gap, numbers
-from forecast.sources.vocabulary.text import of_each, shown, slug
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import usual_release
+from forecast.vocabulary.countries import memberships, places
+from forecast.vocabulary.months import is_buddhist, months, why_no_month
+from forecast.vocabulary.numbers import is_gap, numbers
+from forecast.vocabulary.text import of_each, shown, slug
+from forecast.vocabulary.units import unit_of
 
 SMALLEST_VOLUME_T = 1e-9
 """Less than this is no quantity that customs weigh: a milligram."""
@@ -124,7 +124,9 @@ def reading(extract: Extract, settings: Settings) -> Reading:
     )
 
 
-def directed(reporter: pd.Series, partner: pd.Series, imports: pd.Series, authority: str) -> tuple[pd.Series, pd.Series]:
+def directed(
+    reporter: pd.Series, partner: pd.Series, imports: pd.Series, authority: str
+) -> tuple[pd.Series, pd.Series]:
     """Exporter (a code, or the word where it is not known) and destination of flows that ``reporter`` declared.
 
     What a reporter imports is what its partner exports to it.
@@ -178,7 +180,7 @@ def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Set
     number = numbers(cells, settings.decimal, extract.comma_separated)
     different = {id(unit): unit for unit in units}
     factor = units.map({unit: unit.factor for unit in different.values()}).astype(float)
-    volume = number * factor
+    volume = _in_tonnes(number, factor)
     refusal = units.map({unit: unit.refusal for unit in different.values()})
     gaps = of_each(cells.where(number.isna(), "0"), is_gap).astype(bool)
     reasons = [
@@ -195,6 +197,13 @@ def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Set
     return volume, reason
 
 
+def _in_tonnes(number: pd.Series, factor: pd.Series) -> pd.Series:
+    """The product, by division where a tonne has a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
+    in_a_tonne = 1 / factor
+    whole = in_a_tonne.round()
+    return (number / whole).where((in_a_tonne - whole).abs() < 1e-6 * whole, number * factor)
+
+
 def _rows(
     extract: Extract, settings: Settings, codes: pd.Series, period: pd.Series, volume: pd.Series, units: pd.Series
 ) -> pd.DataFrame:
@@ -204,7 +213,9 @@ def _rows(
     if settings.released:
         stated = stated.where(stated != "", str(settings.released))
     usual = of_each(period.astype(str), lambda text: _day(text, extract.release))
-    money = units.map({unit: f"{unit.money.lower()}_million" if unit.money else "" for unit in set(units)}).astype(object)
+    money = units.map({unit: f"{unit.money.lower()}_million" if unit.money else "" for unit in set(units)}).astype(
+        object
+    )
     status = cells.get("status", empty).replace("", "reported")
     return pd.DataFrame(
         {
@@ -232,12 +243,14 @@ def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one key as one, in the order of their first; estimated where a part is."""
     if rows.empty:
         return rows
-    ways = {name: "first" for name in ROW_COLUMNS} | {"volume_t": "sum", "status": _worst}
+    ways = dict.fromkeys(ROW_COLUMNS, "first") | {"volume_t": "sum", "status": _worst}
     keys = ["exporter", *KEY]
     repeated = rows.duplicated(keys, keep=False)
     if not repeated.any():
         return rows
-    summed = rows[repeated].groupby(keys, sort=False, as_index=False).agg({n: w for n, w in ways.items() if n not in keys})
+    summed = (
+        rows[repeated].groupby(keys, sort=False, as_index=False).agg({n: w for n, w in ways.items() if n not in keys})
+    )
     return pd.concat([rows[~repeated], summed[ROW_COLUMNS]]).sort_values("row", kind="stable", ignore_index=True)
 
 
@@ -250,4 +263,3 @@ def _unused(extract: Extract, cells: pd.DataFrame, reason: pd.Series) -> pd.Data
     seen = {name: of_each(cells[name], shown).to_numpy() for name in ("product", "destination", "month", "volume")}
     head = {"file": extract.file, "row": cells.index, "reason": reason.to_numpy()}
     return pd.DataFrame({**head, **seen}, columns=UNUSED_COLUMNS)
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,11 +16,11 @@ from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import READERS
 from forecast.sources.formats.tables import headless
 from forecast.sources.overlaps import joined
-from forecast.sources.vocabulary.countries import listed, places
-from forecast.sources.vocabulary.products import renamed
-from forecast.sources.vocabulary.text import of_each, shown, slug
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import EXPORT_COLUMNS, TableError
+from forecast.vocabulary.countries import listed, places
+from forecast.vocabulary.products import renamed
+from forecast.vocabulary.text import of_each, shown, slug
+from forecast.vocabulary.units import unit_of
 
 FIRST_ROWS = 3
 """Rows of each cause that a summary names."""
@@ -91,7 +91,7 @@ def import_exports(
     >>> got.exports[["destination", "month", "volume_t"]].values.tolist()
     [['GBR', Period('2025-05', 'M'), 1.2345]]
     >>> got.unused["reason"].tolist()
-    ['no single destination (rest of the world)']
+    ['no single destination: a group, a rest, or none stated']
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     settings = Settings(
@@ -120,10 +120,11 @@ def import_exports(
 def causes(unused: pd.DataFrame) -> pd.DataFrame:
     """A row per cause in ``unused``: ``reason``, ``rows``, and the ``first`` of them in words, the most frequent first."""
     rows = []
+    one_file = unused["file"].nunique() == 1
     for reason, group in unused.groupby("reason", sort=False):
-        words = [_in_words(row, str(reason)) for row in group.head(FIRST_ROWS).to_dict("records")]
+        words = [_in_words(row, one_file) for row in group.head(FIRST_ROWS).to_dict("records")]
         if str(reason).startswith(("a destination", "no single")):
-            words = [f"{name}" for name in [listed(list(dict.fromkeys(group["destination"])))]]
+            words = [listed(list(dict.fromkeys(group["destination"])))]
         rows.append({"reason": reason, "rows": len(group), "first": "; ".join(words)})
     table = pd.DataFrame(rows, columns=["reason", "rows", "first"])
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
@@ -164,7 +165,9 @@ def _check_settings(settings: Settings, source: str | None) -> None:
         if not places().find(word)[0]:
             raise TableError(f"--destination: expected a code such as USA or WLD, found {shown(word)!r}.")
     if settings.decimal not in (None, ",", "."):
-        raise TableError(f"--decimal: expected , or . as the mark before fractions, found {shown(settings.decimal or '')!r}.")
+        raise TableError(
+            f"--decimal: expected , or . as the mark before fractions, found {shown(settings.decimal or '')!r}."
+        )
 
 
 def _readings(path: Path, source: str | None, settings: Settings) -> list[Reading]:
@@ -272,7 +275,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
         month=checks.months(rows["month"]), released=checks.days(rows["released"]), precision_t=float("nan")
     )
     for name in ("product", "destination", "status", "source"):
-        table[name] = table[name].astype(object)
+        table[name] = table[name].astype("str")
     return table[EXPORT_COLUMNS].reset_index(drop=True)
 
 
@@ -293,8 +296,7 @@ def _way_out(reason: str) -> str:
     return " Give the file figures by month." if "not a month" in reason else ""
 
 
-def _in_words(row: Mapping[str, object], reason: str) -> str:
-    cells = [str(row[name]) for name in ("destination", "month", "volume") if row[name]]
-    return f"{row['file']} row {row['row']}: {' '.join(cells)}".rstrip(": ")
-
-
+def _in_words(row: Mapping[Hashable, object], one_file: bool) -> str:
+    cells = " ".join(str(row[name]) for name in ("destination", "month", "volume") if row[name])
+    place = f"row {row['row']}" if one_file else f"{row['file']} row {row['row']}"
+    return f"{place}: {cells}" if cells else place

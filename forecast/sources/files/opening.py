@@ -8,8 +8,8 @@ from forecast.sources.files.delimited import delimited_sheet
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.files.structured import json_sheet, parquet_sheet
 from forecast.sources.files.workbook import old_workbook_sheets, workbook_sheets
-from forecast.sources.vocabulary.text import shown
 from forecast.tables import TableError
+from forecast.vocabulary.text import shown
 
 _REFUSED = {
     b"\x1f\x8b": "a gzip archive. Unpack it first",
@@ -35,7 +35,9 @@ def sheets_of(path: Path) -> list[Sheet]:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise TableError(f"{file}: expected a file of export figures, found none that can be read ({reason}).") from error
+        raise TableError(
+            f"{file}: expected a file of export figures, found none that can be read ({reason})."
+        ) from error
     sheets = sheets_in(file, content)
     if not any(len(sheet.grid) for sheet in sheets):
         raise TableError(f"{file}: expected a header and rows, found an empty file.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.sources.vocabulary.text import folded, shown
+from forecast.vocabulary.text import folded, shown
 
 HEADER_WITHIN = 40
 """Rows from the top among which a header is sought."""

@@ -11,8 +11,8 @@ import pandas as pd
 from forecast.sources.files.delimited import decoded
 from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
 from forecast.sources.files.workbook import cell_text
-from forecast.sources.vocabulary.text import shown
 from forecast.tables import TableError
+from forecast.vocabulary.text import shown
 
 _LISTS = ("data", "dataset", "results", "value", "items", "rows", "records")
 """Names under which services put the list of rows."""

@@ -101,7 +101,7 @@ def cell_text(value: object) -> str:
     >>> cell_text(202505.0), cell_text(datetime(2025, 5, 1)), cell_text(None)
     ('202505', '2025-05-01', '')
     """
-    if value is None or value != value:  # noqa: PLR0124, not a number is unlike itself
+    if value is None or value != value:
         return ""
     if isinstance(value, datetime | date):
         return f"{value:%Y-%m-%d}"

@@ -12,11 +12,11 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, directed, repeated_rows, united_states_release
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.countries import places
-from forecast.sources.vocabulary.months import from_parts
-from forecast.sources.vocabulary.text import of_each
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.countries import places
+from forecast.vocabulary.months import from_parts
+from forecast.vocabulary.text import of_each
+from forecast.vocabulary.units import unit_of
 
 IMPORTED = ("i commodity",)
 EXPORTED = ("e commodity",)
@@ -25,7 +25,11 @@ QUANTITIES = (
     (("gen qy2 mo", "con qy2 mo", "qty 2 mo"), "unit qy2", ("gen qy2 mo flag", "con qy2 mo flag", "qty 2 mo flag")),
 )
 VALUE = ("gen val mo", "con val mo", "all val mo")
-FLAGS = {"A": "suppressed by the Census (flag A)", "N": "not available (flag N)", "S": "suppressed by the Census (flag S)"}
+FLAGS = {
+    "A": "suppressed by the Census (flag A)",
+    "N": "not available (flag N)",
+    "S": "suppressed by the Census (flag S)",
+}
 """What a flag beside a quantity says; the figure is then no zero."""
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, china_release, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.months import from_parts
-from forecast.sources.vocabulary.text import of_each
-from forecast.sources.vocabulary.units import unit_in, unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.months import from_parts
+from forecast.vocabulary.text import of_each
+from forecast.vocabulary.units import unit_in, unit_of
 
 MONTH = ("数据年月", "统计年月", "年月", "统计月份", "数据月份", "日期", "数据日期")
 YEAR = ("统计年份", "年份", "数据年份", "年")
@@ -25,7 +25,15 @@ PARTNER = (
     "贸易伙伴名称", "最终目的国 地区 名称", "最终目的国 地区", "国家 地区 名称", "目的国名称", "产终国名称", "国家名称", "贸易伙伴", "国别", "国家",
     "国家 地区", "目的地", "最终目的国",
 )  # fmt: skip
-PARTNER_CODE = ("贸易伙伴编码", "最终目的国 地区 代码", "最终目的国 地区 编码", "国家代码", "国别代码", "产终国代码", "国家编码")
+PARTNER_CODE = (
+    "贸易伙伴编码",
+    "最终目的国 地区 代码",
+    "最终目的国 地区 编码",
+    "国家代码",
+    "国别代码",
+    "产终国代码",
+    "国家编码",
+)
 QUANTITIES = (
     (("第一数量", "第一法定数量", "法定第一数量", "统计数量", "数量"),
      ("第一计量单位", "第一法定计量单位", "第一法定单位", "统计数量单位", "统计单位", "计量单位", "单位", "数量单位")),

@@ -14,10 +14,10 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.months import from_parts
-from forecast.sources.vocabulary.text import folded
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.months import from_parts
+from forecast.vocabulary.text import folded
+from forecast.vocabulary.units import unit_of
 
 PARTNER = ("paises", "pais", "countries", "country")
 YEAR = ("ano", "year")

@@ -12,10 +12,10 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.countries import places
-from forecast.sources.vocabulary.numbers import numbers
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.countries import places
+from forecast.vocabulary.numbers import numbers
+from forecast.vocabulary.units import unit_of
 
 PRODUCT = ("cmdcode", "commodity code", "cmd code")
 PARTNER = ("partnercode", "partner code")

@@ -14,9 +14,9 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.text import of_each
-from forecast.sources.vocabulary.units import unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.text import of_each
+from forecast.vocabulary.units import unit_of
 
 WEIGHTS = {"QUANTITY_IN_100KG": "100 kg", "QUANTITY_KG": "kg", "QUANTITY_IN_KG": "kg", "QUANTITY_TONNES": "t"}
 """Unit of each indicator that is a weight, the one preferred first."""
@@ -42,7 +42,9 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
     indicator, unit, left_out = _indicators(table, settings)
     frequency = _codes(table, "freq").str.upper()
     if len(frequency) and (frequency == "A").all():
-        raise TableError(f"{table.file}: is a download of Eurostat by year. Ask for the frequency M and download again.")
+        raise TableError(
+            f"{table.file}: is a download of Eurostat by year. Ask for the frequency M and download again."
+        )
     flow = _codes(table, "flow")
     exporter, destination = directed(
         _codes(table, "reporter"), _codes(table, "partner"), flow.isin({"1", "IMPORT"}), "european_union"

@@ -14,10 +14,10 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, united_states_release
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
-from forecast.sources.vocabulary.months import MONTH_NAMES
-from forecast.sources.vocabulary.text import folded
-from forecast.sources.vocabulary.units import unit_in
 from forecast.tables import TableError, usual_release
+from forecast.vocabulary.months import MONTH_NAMES
+from forecast.vocabulary.text import folded
+from forecast.vocabulary.units import unit_in
 
 YEAR = ("year", "years", "ano", "年份", "年")
 PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")

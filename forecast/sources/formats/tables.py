@@ -12,12 +12,12 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, Settings, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.vocabulary.countries import Places, listed, places
-from forecast.sources.vocabulary.months import from_parts, month_of, months
-from forecast.sources.vocabulary.numbers import is_gap, numbers
-from forecast.sources.vocabulary.text import folded, shown, slug
-from forecast.sources.vocabulary.units import is_money, unit_in, unit_of
 from forecast.tables import TableError
+from forecast.vocabulary.countries import Places, listed, places
+from forecast.vocabulary.months import from_parts, month_of, months
+from forecast.vocabulary.numbers import is_gap, numbers
+from forecast.vocabulary.text import folded, shown, slug
+from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 ROLES = {
     "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode produto "
@@ -96,7 +96,9 @@ def _table(sheet: Sheet, settings: Settings) -> Table | None:
         names = [str(number + 1) for number in range(sheet.grid.shape[1])]
         return Table(sheet.file, sheet.grid.set_axis(names, axis=1), sheet.delimiter).filled()
     wanted = {folded(word) for word in settings.columns.values()}
-    best = max(range(min(40, len(sheet.grid))), key=lambda position: _header_score(sheet.row(position), wanted), default=0)
+    best = max(
+        range(min(40, len(sheet.grid))), key=lambda position: _header_score(sheet.row(position), wanted), default=0
+    )
     if _header_score(sheet.row(best), wanted) < 1:
         return None
     table = sheet.below(best).filled()
@@ -145,7 +147,9 @@ def _said(table: Table, role: str, word: str) -> str:
 def _volume(table: Table, settings: Settings) -> str:
     """The only column that can be the volume, one whose heading states a weight before the others; else empty."""
     money = bool(settings.unit) and bool(unit_of(settings.unit).money)
-    open_to = [heading for heading in table.headings if is_money(heading) == money or (money and heading in ("value", "y"))]
+    open_to = [
+        heading for heading in table.headings if is_money(heading) == money or (money and heading in ("value", "y"))
+    ]
     weights = [heading for heading in open_to if unit_in(heading) and _are_numbers(table.cells[heading])]
     usual = [heading for heading in table.headings if folded(heading) in _ALIASES["volume"] and heading in open_to]
     plain = [heading for heading in usual if unit_in(heading)] or usual
@@ -252,7 +256,10 @@ def _parted(text: str, known: Places, settings: Settings) -> tuple[str, str]:
     if settings.destination or known.find(text)[0]:
         return ("", text) if not settings.destination else (text, settings.destination)
     for mark in "/|:;_-. ,":
-        for left, right in ((text.rpartition(mark)[0], text.rpartition(mark)[2]), text.split(mark, 1) if mark in text else ("", "")):
+        for left, right in (
+            (text.rpartition(mark)[0], text.rpartition(mark)[2]),
+            text.split(mark, 1) if mark in text else ("", ""),
+        ):
             if left and right and known.find(right)[0]:
                 return left, right
             if left and right and known.find(left)[0]:
@@ -323,7 +330,9 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
 
 
-def _melted_destinations(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings) -> Extract:
+def _melted_destinations(
+    sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings
+) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": _text(table, columns.product), "month": _month_text(table, columns), "unit": unit})
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
@@ -349,7 +358,9 @@ def _extract(
         name = settings.product or slug(table.file.rpartition(".")[0] or table.file) or "product"
         cells = cells.assign(product=name)
         if not settings.product:
-            said.append(f"No column names the product: it is called {name} after the file (--product NAME changes that).")
+            said.append(
+                f"No column names the product: it is called {name} after the file (--product NAME changes that)."
+            )
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
     return Extract(
         table.file,
@@ -368,7 +379,9 @@ def _extract(
 def _check_month(table: Table, columns: Columns) -> None:
     if columns.month:
         return
-    years = [name for name in table.headings if _most(table.cells[name], lambda text: text.isdigit() and len(text) == 4)]
+    years = [
+        name for name in table.headings if _most(table.cells[name], lambda text: text.isdigit() and len(text) == 4)
+    ]
     if (columns.year or years) and len(table.cells):
         raise TableError(
             f"{table.file}: expected a month for every row, found years alone (column {shown(columns.year or years[0])}). Export "
@@ -408,5 +421,3 @@ def headless(sheet: Sheet) -> str:
         f"{sheet.file}: expected a header, found none (first row: {first}). Number the columns: forecast import FILE --column "
         "year=1 --column month=2 --column destination=3 --column volume=4 --unit kg."
     )
-
-

@@ -10,15 +10,14 @@ from functools import cache
 
 import pandas as pd
 
+from forecast.vocabulary.shipped import shipped_rows
+
 
 @cache
 def _codes() -> dict[str, tuple[str, str, str]]:
     """(slug, extent, description) of each HS code on file."""
-    from forecast.sources.plain import SHIPPED, raw_files
-
-    listed = raw_files([SHIPPED], "products.csv")["products.csv"]
-    rows = zip(listed["product"], listed["extent"], listed["description"], strict=True)
-    return dict(zip(listed["hs"], rows, strict=True))
+    rows = shipped_rows("products.csv")
+    return {row["hs"]: (row["product"], row["extent"], row["description"]) for row in rows}
 
 
 def product_of(word: str) -> str:

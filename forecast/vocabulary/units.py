@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from forecast.sources.vocabulary.text import folded
+from forecast.vocabulary.text import folded
 
 POUND_T = 0.45359237e-3
 """Tonnes in a pound."""
@@ -42,10 +42,60 @@ _MONEY = {
     "THB": "thb baht",
 }  # fmt: skip
 _PIECES = set(
-    "pieces piece pcs u no nr number numbers item items units unit unidade unidades pr pairs doz dozen 个 台 件 辆 只 套 支 双 架 块"
-    .split()
+    [
+        "pieces",
+        "piece",
+        "pcs",
+        "u",
+        "no",
+        "nr",
+        "number",
+        "numbers",
+        "item",
+        "items",
+        "units",
+        "unit",
+        "unidade",
+        "unidades",
+        "pr",
+        "pairs",
+        "doz",
+        "dozen",
+        "个",
+        "台",
+        "件",
+        "辆",
+        "只",
+        "套",
+        "支",
+        "双",
+        "架",
+        "块",
+    ]
 )
-_LENGTHS = set("m m2 m3 l litre litres liter liters bbl barrel barrels cbm 米 升 平方米 立方米 kwh ct carat".split())
+_LENGTHS = set(
+    [
+        "m",
+        "m2",
+        "m3",
+        "l",
+        "litre",
+        "litres",
+        "liter",
+        "liters",
+        "bbl",
+        "barrel",
+        "barrels",
+        "cbm",
+        "米",
+        "升",
+        "平方米",
+        "立方米",
+        "kwh",
+        "ct",
+        "carat",
+    ]
+)
 _BUSHELS = {"bu": 1.0, "bushel": 1.0, "bushels": 1.0, "1000 bushels": 1e3, "1 000 bushels": 1e3,
             "thousand bushels": 1e3, "million bushels": 1e6}  # fmt: skip
 _MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
@@ -127,8 +177,10 @@ def unit_in(heading: str) -> str:
 def is_money(heading: str) -> bool:
     """Whether a heading names money, as ``Value (USD)`` does."""
     words = set(folded(heading).split())
-    return bool(words & (set(MONEY) | {"value", "valor", "fob", "cif", "price", "金额"})) or "美元" in heading or (
-        "人民币" in heading or "$" in heading
+    return (
+        bool(words & (set(MONEY) | {"value", "valor", "fob", "cif", "price", "金额"}))
+        or "美元" in heading
+        or ("人民币" in heading or "$" in heading)
     )
 
 

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 
-from forecast.sources.vocabulary.text import folded, of_each, shown
+from forecast.vocabulary.shipped import shipped_rows
+from forecast.vocabulary.text import folded, of_each, shown
 
 EUROPEAN_UNION = "EU"
 """The Union in whatever membership it had in the month."""
+
+GROUP = "no single destination: a group, a rest, or none stated"
+"""Why a name that stands for several destinations is not used."""
 
 _MEMBERSHIPS = (("EU27", "2020-02", "2099-12"), ("EU28", "2013-07", "2020-01"))
 
@@ -39,7 +44,7 @@ class Places:
             if name in self.codes:
                 return self.codes[name], ""
             if name in self.groups:
-                return "", f"no single destination ({self.groups[name]})"
+                return "", GROUP
         return "", "a destination that is not known"
 
     def each(self, cells: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -49,7 +54,7 @@ class Places:
 
     def knows(self, word: str) -> bool:
         """Whether ``word`` is the name of a destination or of a group of them."""
-        return self.find(word)[1] in ("",) or self.find(word)[1].startswith("no single")
+        return self.find(word)[1] in ("", GROUP)
 
 
 def places(authority: str = "", own: Mapping[str, str] | None = None) -> Places:
@@ -61,7 +66,7 @@ def places(authority: str = "", own: Mapping[str, str] | None = None) -> Places:
     >>> [known.find(word)[0] for word in ("UK", "Korea, South", "Viet Nam", "德国", "276", "EU27_2020", "全球")]
     ['GBR', 'KOR', 'VNM', 'DEU', 'DEU', 'EU27', 'WLD']
     >>> known.find("ROW")
-    ('', 'no single destination (rest of the world)')
+    ('', 'no single destination: a group, a rest, or none stated')
     """
     names, groups = _shipped_names()
     mine = {folded(word): code.strip().upper() for word, code in (own or {}).items()}
@@ -98,10 +103,16 @@ def nearest(word: str, known: pd.DataFrame) -> list[str]:
     return [f"{code} ({names[code]})"] if code in names else []
 
 
-def is_group(word: str) -> str:
-    """What ``word`` stands for where it names no single destination, else empty."""
-    reason = places().find(word)[1]
-    return reason if reason.startswith("no single") else ""
+def group_named(word: str) -> str:
+    """What ``word`` stands for where it names no single destination, else empty.
+
+    Examples
+    --------
+    >>> group_named("ROW"), group_named("Rwanda")
+    ('rest of the world', '')
+    """
+    groups = places().groups
+    return next((groups[name] for name in _spellings(word) if name in groups), "")
 
 
 def _members_in(month: str) -> str:
@@ -123,30 +134,22 @@ def _spellings(text: str) -> list[str]:
 _EMPTY_BRACKETS = {"the", "total", "country"}
 
 
+@cache
 def _shipped_names() -> tuple[dict[str, str], dict[str, str]]:
-    from forecast.sources.plain import SHIPPED, raw_files, read_destinations
-
-    listed = raw_files([SHIPPED], "country_names.csv")["country_names.csv"]
     codes: dict[str, str] = {}
     groups: dict[str, str] = {}
-    for code, group, names in zip(listed["code"], listed["group"], listed["names"], strict=True):
-        table, value = (codes, code) if code else (groups, group)
-        table.update({folded(name): value for name in names.split(";")})
-    known = read_destinations()
-    for column in ("numeric", "iso2", "code"):
-        codes.update({folded(text): code for text, code in zip(known[column], known["code"], strict=True) if text})
-    codes.update({text.lstrip("0"): code for text, code in zip(known["numeric"], known["code"], strict=True) if text})
+    for row in shipped_rows("country_names.csv"):
+        table, value = (codes, row["code"]) if row["code"] else (groups, row["group"])
+        table.update({folded(name): value for name in row["names"].split(";")})
+    for row in shipped_rows("destinations.csv"):
+        words = [row["numeric"], row["numeric"].lstrip("0"), row["iso2"], row["code"]]
+        codes.update({folded(word): row["code"] for word in words if word})
     return codes, groups
 
 
 def _authority_codes(authority: str) -> dict[str, str]:
-    from forecast.sources.plain import SHIPPED, raw_files
-
-    if not authority:
-        return {}
-    listed = raw_files([SHIPPED], "partner_codes.csv")["partner_codes.csv"]
-    mine = listed[listed["authority"] == authority]
-    codes = dict(zip(mine["code"], mine["destination"], strict=True))
+    mine = [row for row in shipped_rows("partner_codes.csv") if row["authority"] == authority]
+    codes = {row["code"]: row["destination"] for row in mine}
     return {**codes, **{code.lstrip("0") or "0": destination for code, destination in codes.items()}}
 
 

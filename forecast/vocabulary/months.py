@@ -12,7 +12,7 @@ from datetime import date
 
 import pandas as pd
 
-from forecast.sources.vocabulary.text import folded, of_each, shown
+from forecast.vocabulary.text import folded, of_each, shown
 
 FIRST, LAST = 1951, 2099
 """Years that a month may have."""
