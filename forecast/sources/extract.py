@@ -9,16 +9,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.checks import LARGEST_VOLUME_T
+from forecast.checks import LARGEST_VOLUME_T, SMALLEST_VOLUME_T
 from forecast.tables import usual_release
 from forecast.vocabulary.countries import memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import of_each, shown, slug
 from forecast.vocabulary.units import unit_of
-
-SMALLEST_VOLUME_T = 1e-9
-"""Less than this is no quantity that customs weigh: a milligram."""
 
 KEY = ["product", "destination", "month", "released"]
 UNUSED_COLUMNS = ["file", "row", "reason", "product", "destination", "month", "volume"]

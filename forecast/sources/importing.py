@@ -67,7 +67,7 @@ def import_exports(
     decimal: str | None = None,
     today: date | None = None,
 ) -> Imported:
-    """The export figures in downloaded files: each is known by its content, or read as ``source`` says.
+    r"""The export figures in downloaded files: each is known by its content, or read as ``source`` says.
 
     ``columns`` names columns by role (``destination``, ``month``, ``year``, ``volume``, ``unit``, ``product``),
     ``unit`` the unit where no column or heading does, or a currency to take values for volumes (in millions).

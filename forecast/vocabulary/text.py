@@ -16,7 +16,7 @@ _UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
 def shown(text: str, longest: int = 60) -> str:
-    """``text`` on one line without control and direction characters, cut at ``longest`` characters.
+    r"""``text`` on one line without control and direction characters, cut at ``longest`` characters.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def slug(text: str) -> str:
 
 def of_each(cells: pd.Series, read: Callable[[str], Any]) -> pd.Series:
     """``read`` of every cell as objects, called once for each different cell."""
-    codes, different = pd.factorize(cells)
+    codes, different = pd.factorize(cells, use_na_sentinel=False)
     values = np.empty(len(different), dtype=object)
     values[:] = [read(str(text)) for text in different]
     return pd.Series(values[codes], index=cells.index, dtype=object)

@@ -211,7 +211,7 @@ def _are_places(cells: pd.Series, known: Places) -> bool:
 
 def _are_numbers(cells: pd.Series) -> bool:
     sample = pd.Series(_sample(cells), dtype=object)
-    return bool(len(sample)) and bool(numbers(sample).notna().mean() >= 0.8)
+    return bool(len(sample)) and bool(numbers(sample).notna().mean() >= 0.6)
 
 
 # Long tables ----------------------------------------------------------------------------------------------------------

@@ -43,7 +43,11 @@ def test_imports_of_one_origin_are_its_exports_to_the_united_states(tmp_path: Pa
         ["5700", "CHINA", "8505110070", "0", "0", "KG", "", "0", "-", "2025-10", "2025-09"],
     ]
     got = import_exports(write(tmp_path, rows, suffix), today=DAY)
-    assert got.exports[["destination", "volume_t"]].to_numpy().tolist() == [["USA", 300.0], ["USA", 250.0], ["USA", 0.0]]
+    assert got.exports[["destination", "volume_t"]].to_numpy().tolist() == [
+        ["USA", 300.0],
+        ["USA", 250.0],
+        ["USA", 0.0],
+    ]
     assert got.exports["released"].iloc[0] == date(2025, 7, 9)
     assert got.unused["reason"].tolist() == ["suppressed by the Census (flag A)", "not available (flag N)"]
     assert "US Census, imports" in got.files[0].what
@@ -70,7 +74,10 @@ def test_exports_by_country_and_groups(tmp_path: Path):
 
 def test_a_value_without_a_weight_is_refused_and_taken_where_asked(tmp_path: Path):
     """Dollars are not tonnes: what to ask for is said; `--unit usd` takes them, in millions."""
-    rows = [["CTY_NAME", "ALL_VAL_MO", "E_COMMODITY", "time", "CTY_CODE"], ["CHINA", "7136452", "01", "2013-01", "5700"]]
+    rows = [
+        ["CTY_NAME", "ALL_VAL_MO", "E_COMMODITY", "time", "CTY_CODE"],
+        ["CHINA", "7136452", "01", "2013-01", "5700"],
+    ]
     path = write(tmp_path, rows, "parquet")
     with pytest.raises(TableError, match=r"a value in dollars and no weight. Ask for QTY_1_MO, UNIT_QY1"):
         import_exports(path, today=DAY)

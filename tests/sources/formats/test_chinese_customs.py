@@ -16,7 +16,9 @@ HEADER = (
 DAY = date(2026, 1, 1)
 
 
-def row(month: str, partner: str, first: str, unit: str = "千克", second: str = "0", other: str = "无", mode: str = "10"):
+def row(
+    month: str, partner: str, first: str, unit: str = "千克", second: str = "0", other: str = "无", mode: str = "10"
+):
     name = '"稀土永磁铁\n及其制品"' if partner == "越南" else '"稀土永磁铁"'
     head = f'"{month}","85051110",{name},"141","{partner}","{mode}","一般贸易","33","浙江省"'
     return f'{head},"{first}","{unit}","{second}","{other}","3,210,987",'
@@ -32,9 +34,7 @@ def download(folder: Path, *rows: str, header: str = HEADER, encoding: str = "gb
 @pytest.mark.parametrize("encoding", ["gb18030", "gbk", "utf-8", "utf-8-sig", "utf-16"])
 def test_a_download_is_read_right_in_every_encoding(tmp_path: Path, encoding: str):
     """Thousands in quotes, kilograms, line breaks in names, the trailing empty column; HS 85051110 is the magnets."""
-    path = download(
-        tmp_path, row("202505", "越南", "123,456"), row("202506", "美国", "46,400.5"), encoding=encoding
-    )
+    path = download(tmp_path, row("202505", "越南", "123,456"), row("202506", "美国", "46,400.5"), encoding=encoding)
     got = import_exports(path, today=DAY)
     rows = got.exports[["product", "destination", "volume_t"]].to_numpy().tolist()
     assert rows == [["rare_earth_magnets", "VNM", 123.456], ["rare_earth_magnets", "USA", 46.4005]]
@@ -110,7 +110,9 @@ def test_names_of_vendors_and_several_years_joined(tmp_path: Path):
 
 def test_what_is_no_country_is_listed_with_its_volume(tmp_path: Path):
     """A place that is not known and one that is none are rows of `unused`, with cell and row."""
-    path = download(tmp_path, row("202505", "日本", "1"), row("202505", "国(地)别不详", "7"), row("202505", "某国", "8"))
+    path = download(
+        tmp_path, row("202505", "日本", "1"), row("202505", "国(地)别不详", "7"), row("202505", "某国", "8")
+    )
     unused = import_exports(path, today=DAY).unused
     assert unused[["row", "destination", "volume"]].to_numpy().tolist() == [[3, "国(地)别不详", "7"], [4, "某国", "8"]]
     assert unused["reason"].iloc[1] == "a destination that is not known"

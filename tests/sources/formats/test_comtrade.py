@@ -88,14 +88,12 @@ def test_codes_of_comtrade_for_partners(tmp_path: Path):
 
 def test_groups_are_listed(tmp_path: Path):
     """Other Asia, not elsewhere specified, is no single destination."""
-    got = import_exports(
-        answer(tmp_path, record(), record(partnerCode=490, partnerDesc="Other Asia, nes")), today=DAY
-    )
+    got = import_exports(answer(tmp_path, record(), record(partnerCode=490, partnerDesc="Other Asia, nes")), today=DAY)
     assert got.unused["destination"].tolist() == ["Other Asia, nes"]
 
 
 def test_years_are_refused(tmp_path: Path):
-    """refMonth 52 is a year: an annual answer is refused; a year among months is listed."""
+    """RefMonth 52 is a year: an annual answer is refused; a year among months is listed."""
     year = record(freqCode="A", refMonth=52, period="2024")
     with pytest.raises(TableError, match="by year, found no month in its 1 rows. Ask for freqCode M"):
         import_exports(answer(tmp_path, year), today=DAY)

@@ -61,7 +61,9 @@ def test_imports_of_the_union_from_one_partner(tmp_path: Path):
 
 def test_a_later_download_revises_an_earlier_one(tmp_path: Path):
     """LAST UPDATE is the release: both figures are kept; a figure that did not move is said once."""
-    older = write(tmp_path, "M,DE,US,2709,2,QUANTITY_IN_100KG,2026-03,10,", "M,DE,US,2709,2,QUANTITY_IN_100KG,2026-04,20,")
+    older = write(
+        tmp_path, "M,DE,US,2709,2,QUANTITY_IN_100KG,2026-03,10,", "M,DE,US,2709,2,QUANTITY_IN_100KG,2026-04,20,"
+    )
     head = "ESTAT:DS-045409(1.0),16/08/26 11:00:00,M,DE,US,2709,2,QUANTITY_IN_100KG"
     newer = write(tmp_path, f"{head},2026-03,10,\n", f"{head},2026-04,25,\n", name="newer.csv")
     got = import_exports([older, newer], today=DAY)

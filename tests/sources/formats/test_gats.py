@@ -10,7 +10,20 @@ import pytest
 from forecast import TableError, import_exports
 
 DAY = date(2026, 2, 1)
-MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December".split(",")
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def report(folder: Path, *rows: str, what: str = "Qty") -> Path:
