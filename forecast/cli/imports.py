@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Files = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...", help="Downloads of Chinese customs, UN Comtrade, the US Census, Eurostat, ComexStat "
+    typer.Argument(metavar="FILE...", help="Downloads of Chinese customs, UN Comtrade, the US Census, Eurostat, "
+                   "ComexStat "
                    "or USDA GATS, or tables of your own: CSV, Excel, JSON or Parquet."),
 ]  # fmt: skip
 Source = Annotated[
@@ -30,32 +31,38 @@ Source = Annotated[
 ]  # fmt: skip
 Column = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="ROLE=HEADING", help="The column of a role: destination, month, year, volume, unit or "
+    typer.Option("--column", metavar="ROLE=HEADING", help="The column of a role: destination, month, year, volume, "
+                 "unit or "
                  "product, such as destination=Country. A number counts columns of a file without header. May be "
                  "repeated."),
 ]  # fmt: skip
 UnitWord = Annotated[
     str | None,
-    typer.Option("--unit", metavar="UNIT", help="The unit of the volumes where the file does not say it: t, kg, '100 kg', "
+    typer.Option("--unit", metavar="UNIT", help="The unit of the volumes where the file does not say it: t, kg, '100 "
+                 "kg', "
                  "lb, 'short tons', kt, bushels; or usd, eur, cny to take values, in millions, and call them so."),
 ]  # fmt: skip
 ProductName = Annotated[
     str | None,
-    typer.Option("--product", metavar="NAME", help="The product, where the file does not name it; the one to take, where "
+    typer.Option("--product", metavar="NAME", help="The product, where the file does not name it; the one to take, "
+                 "where "
                  "it has several."),
 ]  # fmt: skip
 To = Annotated[
     str | None,
-    typer.Option("--destination", metavar="CODE", help="The destination of every row, where no column says it: WLD for a "
+    typer.Option("--destination", metavar="CODE", help="The destination of every row, where no column says it: WLD "
+                 "for a "
                  "total."),
 ]  # fmt: skip
 Exporter = Annotated[
     str | None,
-    typer.Option("--exporter", metavar="CODE", help="The country whose exports are taken, where the files have several."),
+    typer.Option("--exporter", metavar="CODE", help="The country whose exports are taken, where the files have "
+        "several."),
 ]  # fmt: skip
 Released = Annotated[
     str | None,
-    typer.Option("--released", metavar="YYYY-MM-DD", help="The day from which the figures count as known, where the file "
+    typer.Option("--released", metavar="YYYY-MM-DD", help="The day from which the figures count as known, where the "
+                 "file "
                  "does not say it. Default: the day on which its source usually publishes the month."),
 ]  # fmt: skip
 Name = Annotated[

@@ -195,7 +195,7 @@ def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Set
 
 
 def _in_tonnes(number: pd.Series, factor: pd.Series) -> pd.Series:
-    """The product, by division where a tonne has a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
+    """Tonnes, by division where a tonne is a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
     in_a_tonne = 1 / factor
     whole = in_a_tonne.round()
     return (number / whole).where((in_a_tonne - whole).abs() < 1e-6 * whole, number * factor)

@@ -86,7 +86,7 @@ def import_exports(
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "mine.csv"
-    ...     _ = path.write_text("Country;Period;NetWeight (kg)\\nUK;May-25;1.234,5\\nROW;May-25;10\\n")
+    ...     _ = path.write_text("Country;Period;NetWeight (kg)\nUK;May-25;1.234,5\nROW;May-25;10\n")
     ...     got = import_exports(path, product="widget", today=date(2026, 1, 1))
     >>> got.exports[["destination", "month", "volume_t"]].values.tolist()
     [['GBR', Period('2025-05', 'M'), 1.2345]]
@@ -118,7 +118,7 @@ def import_exports(
 
 
 def causes(unused: pd.DataFrame) -> pd.DataFrame:
-    """A row per cause in ``unused``: ``reason``, ``rows``, and the ``first`` of them in words, the most frequent first."""
+    """A row per cause in ``unused``: ``reason``, ``rows``, the ``first`` of them in words; the most frequent first."""
     rows = []
     one_file = unused["file"].nunique() == 1
     for reason, group in unused.groupby("reason", sort=False):
@@ -240,7 +240,8 @@ def _of_one_exporter(rows: pd.DataFrame, settings: Settings) -> tuple[pd.DataFra
     chosen = settings.exporter
     if not chosen and len(several) > 1:
         raise TableError(
-            f"{listed(sorted(rows['file'].unique()), 2)}: holds the exports of {listed(several)}. Choose one: forecast import FILE "
+            f"{listed(sorted(rows['file'].unique()), 2)}: holds the exports of {listed(several)}. Choose one: "
+            "forecast import FILE "
             f"--exporter {several[0]}."
         )
     if not chosen or set(several) <= {chosen}:

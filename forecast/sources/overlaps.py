@@ -73,13 +73,15 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
         same = rows[(rows[KEY] == one[KEY]).all(axis=1)].iloc[0]
         where = f"{same['file']} row {same['row']}" if same["file"] != one["file"] else f"row {same['row']}"
         said.append(
-            f"{one['file']} row {one['row']}: {one['product']} {one['destination']} {one['month']} is {one['volume_t']:g} t here "
+            f"{one['file']} row {one['row']}: {one['product']} {one['destination']} {one['month']} is "
+            f"{one['volume_t']:g} t here "
             f"and {same['volume_t']:g} t in {where}. Which holds?"
         )
     count = int(differ.sum())
     more = f" ({count:,} such figures)" if count > MOST_QUESTIONS else ""
     said.append(
-        f"Figures of one month differ{more}: leave out one file, import the newer with --released YYYY-MM-DD so that it revises "
+        f"Figures of one month differ{more}: leave out one file, import the newer with --released YYYY-MM-DD so that "
+        "it revises "
         "the older, or download without the breakdown that makes several rows of one month."
     )
     return said

@@ -120,7 +120,7 @@ def _members_in(month: str) -> str:
 
 
 def _spellings(text: str) -> list[str]:
-    """Ways to look up one name: as it stands, without an article, in the order of speech, without brackets at the end."""
+    """Ways to look up one name: as it stands, in the order of speech, without empty brackets or an article."""
     forms = [text]
     if "," in text:
         head, _, tail = text.partition(",")

@@ -20,7 +20,7 @@ def shown(text: str, longest: int = 60) -> str:
 
     Examples
     --------
-    >>> shown("Viet\\u202e Nam\\n(South)")
+    >>> shown("Viet\u202e Nam\n(South)")
     'Viet Nam (South)'
     """
     seen = "".join(" " if mark in "\r\n\t" else "" if unicodedata.category(mark) in _UNSEEN else mark for mark in text)

@@ -55,7 +55,7 @@ def test_what_is_wrong_is_said_as_of_a_file(said: dict[str, object], sentence: s
 
 def test_no_frame_is_a_sentence():
     """A list is no table."""
-    with pytest.raises(TableError, match="exports: expected a pandas DataFrame, found list"):
+    with pytest.raises(TableError, match=r"exports: expected a pandas DataFrame, found list"):
         check_exports([1])  # type: ignore[arg-type]
 
 
@@ -69,5 +69,5 @@ def test_events_from_python():
     table = check_events(pd.DataFrame(row))
     assert table["destinations"].tolist() == [("USA", "DEU")]
     assert table[["effective", "ends"]].to_numpy().tolist() == [[date(2025, 2, 1), None]]
-    with pytest.raises(TableError, match="found 'bann'. Did you mean ban"):
+    with pytest.raises(TableError, match=r"found 'bann'. Did you mean ban"):
         check_events(pd.DataFrame({**row, "kind": "bann"}))

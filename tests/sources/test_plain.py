@@ -98,7 +98,7 @@ def test_a_file_that_is_no_table_is_one_sentence(tmp_path: Path, content: str | 
     ],
 )
 def test_a_file_without_figures_is_one_sentence(tmp_path: Path, content: str | bytes, sentence: str):
-    """Files in our own columns are read strictly, the others are imported; either says in one sentence what is wrong."""
+    """Files in our own columns are read strictly, others are imported; either says in one sentence what is wrong."""
     with pytest.raises(TableError) as error:
         read_exports(write(tmp_path, content))
     assert len(error.value.problems) == 1

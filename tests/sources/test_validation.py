@@ -46,7 +46,7 @@ def test_a_slip_of_the_unit(volume: float, suggestion: str):
 @pytest.mark.parametrize(
     ("table", "check"),
     [
-        (exports(USA=changed(5, STEADY[4])), "repeated month"),
+        (exports(USA=changed(6, STEADY[5])), "repeated month"),
         (exports(USA=STEADY * 2), "repeated year"),
         (exports(USA=STEADY, WLD=[volume / 2 for volume in STEADY]), "parts above the whole"),
         (exports(USA=STEADY, DEU=[*(2 * np.array(STEADY[:9])), np.nan, np.nan, np.nan]), "vanished destination"),

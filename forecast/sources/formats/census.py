@@ -91,7 +91,8 @@ def _weights(table: Table) -> tuple[pd.Series, pd.Series, pd.Series]:
     if not found:
         asked = "GEN_QY1_MO, UNIT_QY1" if table.heading(*IMPORTED) else "QTY_1_MO, UNIT_QY1"
         raise TableError(
-            f"{table.file}: is an answer of the US Census with a value in dollars and no weight. Ask for {asked} as well "
+            f"{table.file}: is an answer of the US Census with a value in dollars and no weight. Ask for {asked} as "
+            "well "
             "(and _FLAG), of ten-digit codes; or --unit usd takes the value instead, and calls it so."
         )
     if len(found) == 1:

@@ -22,7 +22,8 @@ YEAR = ("统计年份", "年份", "数据年份", "年")
 MONTH_NUMBER = ("统计月份", "月份", "月", "数据月份")
 PRODUCT = ("商品编码", "商品代码", "hs编码", "税号", "海关编码", "产品编码", "hs code")
 PARTNER = (
-    "贸易伙伴名称", "最终目的国 地区 名称", "最终目的国 地区", "国家 地区 名称", "目的国名称", "产终国名称", "国家名称", "贸易伙伴", "国别", "国家",
+    "贸易伙伴名称", "最终目的国 地区 名称", "最终目的国 地区", "国家 地区 名称", "目的国名称", "产终国名称",
+    "国家名称", "贸易伙伴", "国别", "国家",
     "国家 地区", "目的地", "最终目的国",
 )  # fmt: skip
 PARTNER_CODE = (
@@ -83,8 +84,10 @@ def _months(table: Table) -> pd.Series:
         return from_parts(table.column(*YEAR), table.column(*MONTH_NUMBER))
     if month is None:
         raise TableError(
-            f"{table.file}: is a download of the Chinese customs' query without months (no 数据年月): each row is the sum "
-            "over the whole range. Ask the query for month-by-month display (分月展示), at most one year at a time, and "
+            f"{table.file}: is a download of the Chinese customs' query without months (no 数据年月): each row is "
+            "the sum "
+            "over the whole range. Ask the query for month-by-month display (分月展示), at most one year at a time, "
+            "and "
             "download again."
         )
     return table.column(month.casefold(), *MONTH)
@@ -124,7 +127,8 @@ def _quantity(
     stated = unit_in(heading) or settings.unit
     if table.heading(*units) is None and not stated:
         raise TableError(
-            f"{table.file}: is a download of the Chinese customs' query whose quantity has no unit (第一计量单位). Say it: "
+            f"{table.file}: is a download of the Chinese customs' query whose quantity has no unit (第一计量单位). "
+            "Say it: "
             "--unit kg, or ask the query for units."
         )
     unit = table.column(*units)

@@ -2,8 +2,8 @@
 
 References
 ----------
-ComexStat, MDIC: ``CO_PAIS`` is Brazil's own code of a country; ``QT_ESTAT`` is in the unit of the product, ``KG_LIQUIDO``
-in kilograms.
+ComexStat, MDIC: ``CO_PAIS`` is Brazil's own code of a country; ``QT_ESTAT`` is in the unit of the product,
+``KG_LIQUIDO`` in kilograms.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ PARTNER = ("paises", "pais", "countries", "country")
 YEAR = ("ano", "year")
 MONTH = ("mes", "month")
 PRODUCT = (
-    "codigo ncm", "ncm code", "codigo sh6", "hs6 code", "codigo sh4", "hs4 code", "codigo sh2", "hs2 code", "codigo cuci",
+    "codigo ncm", "ncm code", "codigo sh6", "hs6 code", "codigo sh4", "hs4 code", "codigo sh2", "hs2 code", "codigo "
+    "cuci",
 )  # fmt: skip
 WEIGHT = ("quilograma liquido", "net weight", "quilogramas liquidos", "net kilogram", "kilogram net")
 VALUE = ("valor us fob", "valor fob us", "us fob value", "fob value us")
@@ -65,7 +66,8 @@ def _bulk(table: Table, sheet: Sheet, settings: Settings) -> Extract:
 def _web(table: Table, sheet: Sheet, settings: Settings) -> Extract:
     if table.heading(*MONTH) is None:
         raise TableError(
-            f"{table.file}: is an export of ComexStat by year (no column Mês). Tick the monthly detail (Detalhar por mês) "
+            f"{table.file}: is an export of ComexStat by year (no column Mês). Tick the monthly detail (Detalhar por "
+            "mês) "
             "and export again."
         )
     month = from_parts(table.column(*YEAR), table.column(*MONTH).str.extract(r"^(\d{1,2}|[^\W\d_]+)")[0].fillna(""))

@@ -20,15 +20,19 @@ from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 ROLES = {
-    "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode produto "
+    "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
+    "produto "
     "series_product 商品 商品编码 产品",
-    "destination": "destination destinations country countries partner country_name partner_name partner_country importer "
+    "destination": "destination destinations country countries partner country_name partner_name partner_country "
+    "importer "
     "importing_country destination_country to market iso3 iso_code country_code pais paises land pays 国家 国别 目的地 "
     "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region",
-    "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data datum "
+    "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
+    "datum "
     "mois monat 月份 年月 日期 月 时间 yyyymm",
     "year": "year ano anno jahr annee 年 年份",
-    "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y value "
+    "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
+    "value "
     "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
@@ -91,7 +95,7 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
 
 
 def _table(sheet: Sheet, settings: Settings) -> Table | None:
-    """The table below the first row that can be a header; numbered columns where there is none and the caller numbers."""
+    """The table below the first row that can be a header; all rows, columns numbered, where the caller numbers them."""
     if any(word.isdigit() for word in settings.columns.values()):
         names = [str(number + 1) for number in range(sheet.grid.shape[1])]
         return Table(sheet.file, sheet.grid.set_axis(names, axis=1), sheet.delimiter).filled()
@@ -291,7 +295,8 @@ def _units(table: Table, columns: Columns, settings: Settings, frame: bool = Fal
         said = [f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."]
     if not stated:
         raise TableError(
-            f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a column "
+            f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
+            "column "
             "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
         )
     return pd.Series(stated, index=table.cells.index, dtype=object), said
@@ -352,7 +357,7 @@ def _extract(
     settings: Settings,
     notes: list[str] | None = None,
 ) -> Extract:
-    """The extract of a plain table; a file without a column of products is one product, named by the caller or the file."""
+    """The extract of a plain table; one without a column of products is one product, named by the caller or the file."""
     said = list(notes or [])
     if (cells["product"] == "").all():
         name = settings.product or slug(table.file.rpartition(".")[0] or table.file) or "product"
@@ -384,7 +389,8 @@ def _check_month(table: Table, columns: Columns) -> None:
     ]
     if (columns.year or years) and len(table.cells):
         raise TableError(
-            f"{table.file}: expected a month for every row, found years alone (column {shown(columns.year or years[0])}). Export "
+            f"{table.file}: expected a month for every row, found years alone (column "
+            f"{shown(columns.year or years[0])}). Export "
             "it by month, or name the column of months: --column year=NAME --column month=NAME."
         )
     raise TableError(_missing(table, "month", "--column month=NAME"))
@@ -405,7 +411,8 @@ def _no_volume(table: Table, columns: Columns, settings: Settings) -> str:
 
 
 def _missing(table: Table, role: str, hint: str) -> str:
-    return f"{table.file}: cannot tell which column is the {role}; found {_headings(table)}. Say it: forecast import FILE {hint}."
+    return f"{table.file}: cannot tell which column is the {role}; found {_headings(table)}. Say it: forecast import "
+        f"FILE {hint}."
 
 
 def _headings(table: Table) -> str:
@@ -418,6 +425,7 @@ def headless(sheet: Sheet) -> str:
     if sheet.grid.shape[1] < 2:
         return f"{sheet.file}: expected a table of export figures, found text in one column ({first})."
     return (
-        f"{sheet.file}: expected a header, found none (first row: {first}). Number the columns: forecast import FILE --column "
+        f"{sheet.file}: expected a header, found none (first row: {first}). Number the columns: forecast import FILE "
+        "--column "
         "year=1 --column month=2 --column destination=3 --column volume=4 --unit kg."
     )

@@ -95,7 +95,7 @@ def test_groups_are_listed(tmp_path: Path):
 def test_years_are_refused(tmp_path: Path):
     """RefMonth 52 is a year: an annual answer is refused; a year among months is listed."""
     year = record(freqCode="A", refMonth=52, period="2024")
-    with pytest.raises(TableError, match="by year, found no month in its 1 rows. Ask for freqCode M"):
+    with pytest.raises(TableError, match=r"by year, found no month in its 1 rows. Ask for freqCode M"):
         import_exports(answer(tmp_path, year), today=DAY)
     got = import_exports(answer(tmp_path, year, record()), today=DAY)
     assert got.unused["reason"].tolist() == ["a year, not a month"]
@@ -110,7 +110,7 @@ def test_imports_are_exports_of_the_partner(tmp_path: Path):
 def test_several_exporters_are_a_question(tmp_path: Path):
     """Two reporters in one file: one is chosen, the other listed."""
     path = answer(tmp_path, record(), record(reporterCode=392, netWgt=1000.0))
-    with pytest.raises(TableError, match="holds the exports of CHN, JPN. Choose one: .*--exporter CHN"):
+    with pytest.raises(TableError, match=r"holds the exports of CHN, JPN. Choose one: .*--exporter CHN"):
         import_exports(path, today=DAY)
     got = import_exports(path, exporter="JPN", today=DAY)
     assert got.exports["volume_t"].tolist() == [1.0]
@@ -120,8 +120,8 @@ def test_several_exporters_are_a_question(tmp_path: Path):
 def test_an_empty_answer_and_an_error_are_sentences(tmp_path: Path):
     """No rows: what the service said instead."""
     path = answer(tmp_path)
-    with pytest.raises(TableError, match="expected JSON with a list of rows, found an empty list"):
+    with pytest.raises(TableError, match=r"expected JSON with a list of rows, found an empty list"):
         import_exports(path, today=DAY)
     path.write_text(json.dumps({"statusCode": 401, "message": "Access denied due to missing subscription key"}))
-    with pytest.raises(TableError, match="found the answer 'Access denied due to missing subscription key'"):
+    with pytest.raises(TableError, match=r"found the answer 'Access denied due to missing subscription key'"):
         import_exports(path, today=DAY)

@@ -73,5 +73,5 @@ def test_several_years_together_are_listed(tmp_path: Path):
 def test_a_report_of_values_is_refused(tmp_path: Path):
     """Quantities are to be asked for."""
     path = report(tmp_path, year("Japan", "MT", "2025", "1"), what="Value")
-    with pytest.raises(TableError, match="is a report of values. Ask for quantities"):
+    with pytest.raises(TableError, match=r"is a report of values. Ask for quantities"):
         import_exports(path, today=DAY)

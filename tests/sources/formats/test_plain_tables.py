@@ -85,7 +85,7 @@ def test_a_sktime_panel_with_unnamed_levels(tmp_path: Path):
 def test_columns_by_number_where_there_is_no_header(tmp_path: Path):
     """Year and month apart, Buddhist years, positions counted from 1."""
     path = write(tmp_path, "2568,5,ข้าว,Germany,1500,99\n2568,6,ข้าว,UK,2500,98\n")
-    with pytest.raises(TableError, match="expected a header, found none .*--column year=1 --column month=2"):
+    with pytest.raises(TableError, match=r"expected a header, found none .*--column year=1 --column month=2"):
         import_exports(path, today=DAY)
     columns = {"year": "1", "month": "2", "destination": "4", "volume": "5"}
     assert figures(path, columns=columns, unit="kg", product="rice") == RIGHT
