@@ -108,7 +108,8 @@ def test_a_hostile_file_is_a_sentence(tmp_path: Path, content: bytes | str, sent
         st.lists(
             st.lists(
                 st.sampled_from(
-                    ["Country", "Month", "kg", "UK", "2025-05", "1,5", "数据年月", "商品编码", "贸易伙伴名称", "第一数量",
+                    ["Country", "Month", "kg", "UK", "2025-05", "1,5", "数据年月", "商品编码",
+                     "贸易伙伴名称", "第一数量",
                      "千克",
                      "cmdCode", "partnerCode", "period", "netWgt", "TIME_PERIOD", "OBS_VALUE", "reporter", "partner",
                      "",

@@ -357,7 +357,7 @@ def _extract(
     settings: Settings,
     notes: list[str] | None = None,
 ) -> Extract:
-    """The extract of a plain table; one without a column of products is one product, named by the caller or the file."""
+    """The extract of a plain table; one without a column of products is one, named by the caller or the file."""
     said = list(notes or [])
     if (cells["product"] == "").all():
         name = settings.product or slug(table.file.rpartition(".")[0] or table.file) or "product"
@@ -411,8 +411,8 @@ def _no_volume(table: Table, columns: Columns, settings: Settings) -> str:
 
 
 def _missing(table: Table, role: str, hint: str) -> str:
-    return f"{table.file}: cannot tell which column is the {role}; found {_headings(table)}. Say it: forecast import "
-        f"FILE {hint}."
+    there = f"{table.file}: cannot tell which column is the {role}; found {_headings(table)}."
+    return f"{there} Say it: forecast import FILE {hint}."
 
 
 def _headings(table: Table) -> str:
