@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,7 +181,7 @@ def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Set
     volume = _in_tonnes(number, factor)
     refusal = units.map({unit: unit.refusal for unit in different.values()})
     gaps = of_each(cells.where(number.isna(), "0"), is_gap).astype(bool)
-    reasons = [
+    reasons: list[tuple[pd.Series, Any]] = [
         (gaps, "no figure (an empty cell)"),
         (~np.isfinite(number.fillna(0)) | (number.isna() & ~gaps), "a volume that is no number"),
         (refusal != "", refusal),
@@ -190,7 +191,7 @@ def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Set
     ]
     reason = pd.Series("", index=cells.index, dtype=object)
     for where, why in reasons:
-        reason = reason.where(~(where & (reason == "")), why)
+        reason = reason.mask((where & (reason == "")).to_numpy(dtype=bool), why)
     return volume, reason
 
 
@@ -240,7 +241,7 @@ def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one key as one, in the order of their first; estimated where a part is."""
     if rows.empty:
         return rows
-    ways = dict.fromkeys(ROW_COLUMNS, "first") | {"volume_t": "sum", "status": _worst}
+    ways: dict[str, Any] = dict.fromkeys(ROW_COLUMNS, "first") | {"volume_t": "sum", "status": _worst}
     keys = ["exporter", *KEY]
     repeated = rows.duplicated(keys, keep=False)
     if not repeated.any():

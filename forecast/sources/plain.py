@@ -206,7 +206,7 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
         A sentence for everything that is wrong in the files.
     """
     table = events_table(raw_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
-    return table.assign(products=[tuple(map(product_of, products)) for products in table["products"]])
+    return table.assign(products=table["products"].map(lambda products: tuple(map(product_of, products))))
 
 
 def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,8 @@ def _slips(series: pd.Series) -> Rows:
 def _repeats(series: pd.Series) -> Rows:
     """Months that repeat the last to four digits or more."""
     found = []
-    for (before, first), (month, volume) in zip(series.iloc[:-1].items(), series.iloc[1:].items(), strict=True):
+    pairs = list(zip(series.index, series, strict=True))
+    for (before, first), (month, volume) in pairwise(pairs):
         if volume == first and volume > 0 and month == before + 1 and _digits(volume) >= 4:
             words = f"{volume:,.6g} t, exactly as the month before"
             found.append(_row("repeated month", str(month), words, "is it carried forward?"))
@@ -129,9 +131,9 @@ def _same_years(series: pd.Series) -> Rows:
     both = pd.concat([series, before], axis=1, keys=["now", "before"]).dropna()
     both = both[both["now"] > 0]
     found = []
-    for year, months in both.groupby(both.index.year):
+    for year, months in both.groupby([month.year for month in both.index]):
         if len(months) >= 6 and (months["now"] == months["before"]).all() and months["now"].nunique() > 1:
-            words = f"{len(months)} months equal those of {year - 1}"
+            words = f"{len(months)} months equal those of {int(str(year)) - 1}"
             found.append(_row("repeated year", str(year), words, "is one download there under two years?"))
     return found
 
@@ -223,7 +225,8 @@ def _partial(wide: pd.DataFrame, groups: Groups) -> Rows:
 
 def _twins(wide: pd.DataFrame, groups: Groups) -> Rows:
     """Destinations whose figures are the same in every month, six at least."""
-    found, seen = [], {}
+    found: Rows = []
+    seen: dict[Any, Any] = {}
     for code in wide.columns:
         series = wide[code].dropna()
         if len(series) < 6 or series.nunique() < 3:

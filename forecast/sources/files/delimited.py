@@ -126,7 +126,7 @@ def _by_columns(text: str, separator: str) -> pd.DataFrame | None:
         )
     except pa.ArrowInvalid:
         return None
-    grid = table.to_pandas().astype(str)
-    grid.columns = range(len(names))
+    grid: pd.DataFrame = table.to_pandas().astype(str)
+    grid.columns = pd.RangeIndex(len(names))
     grid.index = pd.RangeIndex(1, len(grid) + 1)
     return grid

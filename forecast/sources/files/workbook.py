@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
+from typing import Any
 
 from forecast.sources.files.sheet import Sheet, grid_of
 from forecast.tables import TableError
@@ -76,7 +77,7 @@ def _damaged(file: str, error: Exception) -> str:
     return f"{file}: expected an Excel workbook, found one that cannot be read ({reason}). Save it again, or as CSV."
 
 
-def _sheets(file: str, kind: str, named: list[tuple[str, list[object]]]) -> list[Sheet]:
+def _sheets(file: str, kind: str, named: list[tuple[str, list[Any]]]) -> list[Sheet]:
     sheets = []
     for title, rows in named:
         grid = grid_of(_filled(rows))
@@ -86,9 +87,9 @@ def _sheets(file: str, kind: str, named: list[tuple[str, list[object]]]) -> list
     return sheets
 
 
-def _filled(rows: list[object]) -> Iterator[tuple[int, list[str]]]:
+def _filled(rows: list[Any]) -> Iterator[tuple[int, list[str]]]:
     for number, row in enumerate(rows, start=1):
-        cells = [cell_text(value) for value in row]  # type: ignore[attr-defined]
+        cells = [cell_text(value) for value in row]
         if any(cells):
             yield number, cells
 
