@@ -19,7 +19,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 where anything is
 
 
 def validate_files(files: Files, strict: Strict = False, quiet: Quiet = False) -> None:
-    """Look for slips of units, repeated and partial months, parts above the whole, and what else looks wrong."""
+    """Look in files of exports for slips of units, repeated months, parts above the whole, and more."""
     with plain_refusals():
         from rich.text import Text
 
