@@ -33,7 +33,12 @@ _SLUG_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 def cell(test: Callable[[str], bool], sentence: str) -> pa.Check:
     """A check that runs ``test`` once for each different cell of a column."""
-    return pa.Check(lambda cells: cells.map({text: test(text) for text in cells.unique()}).astype(bool), error=sentence)
+    return pa.Check(lambda cells: _of_different(cells, test), error=sentence)
+
+
+def _of_different(cells: pd.Series, test: Callable[[str], bool]) -> pd.Series:
+    codes, different = pd.factorize(cells, use_na_sentinel=False)
+    return pd.Series(np.array([test(text) for text in different], dtype=bool)[codes], index=cells.index)
 
 
 def number(test: Callable[[pd.Series], pd.Series], sentence: str) -> pa.Check:
