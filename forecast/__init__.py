@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from forecast.scenario.forecast import scenario_all
     from forecast.scoring.scores import scores
     from forecast.scoring.significance import significance
+    from forecast.sources.frames import check_events, check_exports
+    from forecast.sources.importing import import_exports
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
+    from forecast.sources.validation import validate_exports
     from forecast.tables.read import TableError
     from forecast.tables.run import Forecasts
     from forecast.tables.run_folder import read_run
@@ -33,8 +36,11 @@ _HOMES = {
     "Forecasts": "forecast.tables.run",
     "TableError": "forecast.tables.read",
     "backtest_all": "forecast.backtest.run",
+    "check_events": "forecast.sources.frames",
+    "check_exports": "forecast.sources.frames",
     "compare_events": "forecast.backtest.run",
     "forecast_all": "forecast.backtest.run",
+    "import_exports": "forecast.sources.importing",
     "known_events": "forecast.realtime.events",
     "episode_effects": "forecast.episodes.effects",
     "load": "forecast.registry",
@@ -53,6 +59,7 @@ _HOMES = {
     "scores": "forecast.scoring.scores",
     "significance": "forecast.scoring.significance",
     "sums": "forecast.ensemble.aggregates",
+    "validate_exports": "forecast.sources.validation",
 }
 
 __all__ = [
@@ -60,9 +67,12 @@ __all__ = [
     "Forecasts",
     "TableError",
     "backtest_all",
+    "check_events",
+    "check_exports",
     "compare_events",
     "episode_effects",
     "forecast_all",
+    "import_exports",
     "known_events",
     "load",
     "look_ahead_audit",
@@ -80,6 +90,7 @@ __all__ = [
     "scores",
     "significance",
     "sums",
+    "validate_exports",
 ]
 
 

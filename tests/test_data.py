@@ -241,7 +241,7 @@ def test_spring_2026_is_known_only_as_a_sum(exports: pd.DataFrame, period_totals
 
 
 def test_destinations(destinations: pd.DataFrame) -> None:
-    """249 countries with both other codes, the EU with its 27 members, and the world; names and codes stand once."""
+    """249 countries with both other codes, the EU with 27 and with 28 members, and the world; names stand once."""
     countries = destinations.query("kind == 'country'")
     assert len(countries) == 249
     assert countries["code"].str.fullmatch("[A-Z]{3}").all()
@@ -250,9 +250,10 @@ def test_destinations(destinations: pd.DataFrame) -> None:
     for column in ("name", "iso2", "numeric"):
         assert countries[column].is_unique
     groups = destinations.query("kind == 'group'").set_index("code")
-    assert list(groups.index) == ["EU27"]
+    assert list(groups.index) == ["EU27", "EU28"]
     members = items(groups.loc["EU27", "members"])
     assert len(set(members)) == 27
+    assert set(items(groups.loc["EU28", "members"])) == {*members, "GBR"}
     assert set(members) <= set(countries["code"])
     assert destinations.query("kind == 'total'")["code"].tolist() == ["WLD"]
 

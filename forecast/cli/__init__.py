@@ -14,9 +14,11 @@ import typer
 from forecast.cli.backtest import past_months
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
+from forecast.cli.imports import import_files
 from forecast.cli.next import next_months
 from forecast.cli.report import report
 from forecast.cli.scenario import what_may_happen
+from forecast.cli.validate import validate_files
 
 app = typer.Typer(
     name="forecast",
@@ -47,6 +49,8 @@ def main(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "next": next_months,
+    "import": import_files,
+    "validate": validate_files,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,

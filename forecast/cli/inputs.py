@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from click import get_current_context
 
 from forecast.cli.options import NO_EVENTS, SHIPPED
 
@@ -35,7 +36,7 @@ class Given:
 
     def paths(self) -> dict[str, Path]:
         """Where each input lies, by a name that is the same on every machine for the shipped ones."""
-        from forecast.sources.plain import shipped
+        from forecast.vocabulary.shipped import shipped
 
         paths = {"shipped destinations.csv": shipped("destinations.csv")}
         for kind, words in (("exports", self.exports), ("events", self.events)):
@@ -78,7 +79,7 @@ def read(given: Given) -> Tables:
     day = today()
     problems: list[str] = []
     try:
-        exports = fc.read_exports(*given.exports, today=day)
+        exports = _exports(given.exports, day)
     except fc.TableError as error:
         problems += error.problems
     try:
@@ -89,6 +90,18 @@ def read(given: Given) -> Tables:
         raise fc.TableError(*problems)
     totals = fc.read_period_totals() if SHIPPED in given.exports else None
     return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day)
+
+
+def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
+    """The figures of all ``files``; what those that were imported are is said on stderr."""
+    from forecast.sources.plain import exports_in
+
+    found = exports_in(files, day)
+    context = get_current_context(silent=True)
+    if not (context and context.params.get("quiet")):
+        for line in found.said:
+            typer.echo(line, err=True)
+    return found.exports
 
 
 def read_events(files: Sequence[str]) -> pd.DataFrame:

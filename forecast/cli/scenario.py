@@ -124,7 +124,7 @@ class _Supposed:
 
     def paths(self) -> dict[str, Path]:
         """Where each scenario file lies, by a name that is the same on every machine for the shipped one."""
-        from forecast.sources.plain import SHIPPED, shipped
+        from forecast.vocabulary.shipped import SHIPPED, shipped
 
         own = {word: Path(word) for word in self.files if word != SHIPPED}
         return own | ({"shipped scenarios.csv": shipped("scenarios.csv")} if SHIPPED in self.files else {})

@@ -73,9 +73,11 @@ def asked(
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:
     """What was asked for, checked against the tables; no products mean every one on file."""
     from forecast.registry import MODELS
+    from forecast.vocabulary.products import product_of
 
     on_file = sorted(tables.exports["product"].unique())
-    products = known_words(products, on_file, "product") or on_file
+    slugs = [name if name in on_file else product_of(name) for name in products]
+    products = known_words(slugs, on_file, "product") or on_file
     rows = tables.exports[tables.exports["product"].isin(products)]
     places = tables.places[tables.places["code"].isin(rows["destination"])]
     destinations = known_codes(codes, places)

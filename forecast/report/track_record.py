@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from forecast.sources.plain import shipped
+from forecast.vocabulary.shipped import shipped
 
 TRACK_RECORD = "track_record.csv"
 TRACK_COLUMNS = ["product", "destination", "model", "level", "held", "n", "first_month", "last_month"]

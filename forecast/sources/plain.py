@@ -10,16 +10,22 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from forecast.realtime.events import KINDS
+from forecast.sources.importing import import_exports, sentences
+from forecast.tables.frames import stacked
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
+from forecast.tables.schema import EXPORT_COLUMNS
+from forecast.vocabulary.products import product_of
+from forecast.vocabulary.shipped import SHIPPED, shipped
 
-SHIPPED = "shipped"
-"""The word that names the packaged file where a path is expected."""
+_NO_TABLE = (b"\x1f\x8b", b"%PDF")
+"""First bytes of files in which nothing can be imported."""
 
 _NOT_CSV = {
     b"PK\x03\x04": "a zip archive or an Excel workbook. Save the sheet as CSV",
@@ -29,19 +35,6 @@ _NOT_CSV = {
     b"\xff\xfe": "UTF-16 text. Save it as UTF-8",
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
-
-
-def shipped(name: str) -> Path:
-    """The packaged data file ``name``: inside an installed package, or in the ``data/`` folder of a checkout.
-
-    Examples
-    --------
-    >>> shipped("exports.csv").name
-    'exports.csv'
-    """
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "data" / name
-    return installed if installed.exists() else package.parent / "data" / name
 
 
 def read_destinations() -> pd.DataFrame:
@@ -70,8 +63,9 @@ def read_groups() -> dict[str, tuple[str, ...]]:
 def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
     """Monthly volumes of all ``paths`` joined: columns `forecast.tables.schema.EXPORT_COLUMNS`.
 
-    Without paths, the shipped ones; ``"shipped"`` names the packaged file. A key that stands twice is an error, in two
-    files as in one.
+    Without paths, the shipped ones; ``"shipped"`` names the packaged file. Files in other columns than the project's
+    are imported as `forecast.sources.importing.import_exports` does. Figures that stand in two files and agree are one;
+    a series of the user's own stands instead of the shipped one.
 
     Raises
     ------
@@ -83,7 +77,107 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
     >>> sorted(read_exports().columns)[:3]
     ['destination', 'month', 'precision_t']
     """
-    return exports_table(raw_files(paths or [SHIPPED], "exports.csv"), read_destinations(), today)
+    return exports_in(paths, today).exports
+
+
+@dataclass(frozen=True)
+class ExportFiles:
+    """What stands in files of export figures: ``exports``, and in ``said`` what the imported ones were, a line each."""
+
+    exports: pd.DataFrame
+    said: tuple[str, ...] = ()
+
+
+def exports_in(paths: Collection[str | Path], today: date | None = None) -> ExportFiles:
+    """The figures of all ``paths``, as `read_exports` gives them, with a word on every file that was imported.
+
+    Raises
+    ------
+    TableError
+        A sentence for everything that is wrong in the files.
+    """
+    given = list(paths) or [SHIPPED]
+    foreign = [path for path in given if str(path) != SHIPPED and not in_own_columns(Path(path))]
+    own = [path for path in given if path not in foreign]
+    problems: list[str] = []
+    parts, said = [], []
+    try:
+        parts += _own_exports(own, today)
+    except TableError as error:
+        problems += error.problems
+    try:
+        imported = import_exports(foreign, today=today) if foreign else None
+    except TableError as error:
+        problems += error.problems
+    if problems:
+        raise TableError(*problems)
+    if imported is not None:
+        parts.append(imported.exports)
+        said = sentences(imported)
+    return ExportFiles(_beside(parts), tuple(said))
+
+
+def in_own_columns(path: Path) -> bool:
+    """Whether a file is to be read strictly: its first row has most of our columns, or it holds nothing to import."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return True
+    text = head.decode("utf-8-sig", errors="replace").lstrip()
+    first = {cell.strip().strip('"').lower() for cell in text.partition("\n")[0].split(",")}
+    return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
+
+
+def _own_exports(paths: list[str | Path], today: date | None) -> list[pd.DataFrame]:
+    """The user's own table where there is one, then the shipped one."""
+    mine = [path for path in paths if str(path) != SHIPPED]
+    parts = []
+    if mine:
+        table = exports_table(without_repeats(raw_files(mine, "exports.csv")), read_destinations(), today)
+        parts.append(_under_slugs(table))
+    if len(mine) < len(paths):
+        parts.append(exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations(), today))
+    return parts
+
+
+def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the slug of every product that is given by its HS code."""
+    slugs = {word: product_of(word) for word in table["product"].unique()}
+    if all(word == slug for word, slug in slugs.items()):
+        return table
+    return table.assign(product=table["product"].map(slugs).astype(table["product"].dtype))
+
+
+def _beside(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Tables in the order of their right: a series of a later one only where no earlier one has it."""
+    joined = parts[-1]
+    for table in reversed(parts[:-1]):
+        series = pd.MultiIndex.from_frame(joined[["product", "destination"]])
+        taken = series.isin(pd.MultiIndex.from_frame(table[["product", "destination"]]))
+        joined = stacked([joined[~taken], table]).reset_index(drop=True)
+    return joined
+
+
+def without_repeats(files: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Raw tables without the rows that stand in an earlier file, with the same figure of the same release.
+
+    Examples
+    --------
+    >>> row = pd.DataFrame({"product": ["w"], "destination": ["USA"], "month": ["2025-05"], "volume_t": ["1"]})
+    >>> [len(raw) for raw in without_repeats({"a.csv": row, "b.csv": row}).values()]
+    [1, 0]
+    """
+    key = [*EXPORT_COLUMNS[:5]]
+    if len(files) < 2 or any(not set(key[:4]) <= set(raw.columns) for raw in files.values()):
+        return files
+    left, seen = {}, pd.MultiIndex.from_tuples([], names=key)
+    for name, raw in files.items():
+        cells = raw.loc[:, ~raw.columns.duplicated()].reindex(columns=key, fill_value="")
+        rows = pd.MultiIndex.from_frame(cells.assign(volume_t=pd.to_numeric(cells["volume_t"], errors="coerce")))
+        left[name] = raw[~rows.isin(seen)]
+        seen = seen.append(rows)
+    return left
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
@@ -105,7 +199,8 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
     TableError
         A sentence for everything that is wrong in the files.
     """
-    return events_table(raw_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
+    table = events_table(raw_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
+    return table.assign(products=table["products"].map(lambda products: tuple(map(product_of, products))))
 
 
 def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:

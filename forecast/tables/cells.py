@@ -15,8 +15,13 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from forecast.vocabulary.countries import group_named, nearest
+
 LARGEST_VOLUME_T = 1e9
 """More tonnes a month than of any traded good: a larger volume is a slip of the unit."""
+
+SMALLEST_VOLUME_T = 1e-9
+"""Fewer tonnes than customs weigh: a milligram."""
 
 Problem = tuple[int, str]
 """(position of the row in the joined raw table, sentence)"""
@@ -28,7 +33,12 @@ _SLUG_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 def cell(test: Callable[[str], bool], sentence: str) -> pa.Check:
     """A check that runs ``test`` once for each different cell of a column."""
-    return pa.Check(lambda cells: cells.map({text: test(text) for text in cells.unique()}).astype(bool), error=sentence)
+    return pa.Check(lambda cells: _of_different(cells, test), error=sentence)
+
+
+def _of_different(cells: pd.Series, test: Callable[[str], bool]) -> pd.Series:
+    codes, different = pd.factorize(cells, use_na_sentinel=False)
+    return pd.Series(np.array([test(text) for text in different], dtype=bool)[codes], index=cells.index)
 
 
 def number(test: Callable[[pd.Series], pd.Series], sentence: str) -> pa.Check:
@@ -64,12 +74,17 @@ SLUGS = cell(
     "must be ALL, or slugs or HS codes separated by semicolons, found {found}.",
 )
 MONTH = cell(lambda text: _MONTH_TEXT.fullmatch(text) is not None, "must be a month as YYYY-MM, found {found}.")
+MONTH_FROM = cell(lambda text: text >= "1951-01", "must be a month of 1951 to 2099, found {found}.")
 DAY = cell(is_day, "must be a day as YYYY-MM-DD, found {found}.")
 DAY_OR_OPEN = cell(lambda text: not text or is_day(text), "must be a day as YYYY-MM-DD or empty, found {found}.")
 VOLUME = [
     cell(bool, "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0."),
     number(np.isfinite, "must be a number of tonnes such as 1234.5, found {found}."),
     number(lambda volume: ~(volume < 0), "must be zero or more tonnes, found {found}."),
+    number(
+        lambda volume: ~((volume > 0) & (volume < SMALLEST_VOLUME_T)),
+        "must be 0 or at least 1e-9 tonnes, found {found}.",
+    ),
     number(
         lambda volume: ~(volume > LARGEST_VOLUME_T), "must be at most 1e9 tonnes, found {found}. Is it in kilograms?"
     ),
@@ -161,7 +176,9 @@ def destination_hint(destinations: pd.DataFrame) -> Callable[[str], str]:
         unknown = [item for item in items(text) if item not in codes]
         named = f" Not known: {', '.join(map(repr, unknown))}." if ";" in text else ""
         near = [place for item in unknown for place in nearest_destinations(item, destinations)]
-        return named + (_did_you_mean(near) or every)
+        several = [f" {item!r} is no destination ({group_named(item)}): leave its rows out." for item in unknown
+                   if group_named(item)]  # fmt: skip
+        return named + (_did_you_mean(near) or "".join(several) or every)
 
     return hint
 
@@ -184,6 +201,9 @@ def nearest_destinations(word: str, destinations: pd.DataFrame) -> list[str]:
     sought = word.strip().lower()
     if not sought:
         return []
+    named = nearest(word, destinations)
+    if named or group_named(word):
+        return named
     said = [f"{code} ({name})" for code, name in zip(destinations["code"], destinations["name"], strict=True)]
     spellings = [
         dict(zip(destinations[column].str.lower(), said, strict=True)) for column in ("code", "name", "iso2", "numeric")

@@ -79,7 +79,10 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     today = today or date.today()
     raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["month"]
-    required = {"month": [checks.MONTH, checks.month_until(today)], **_volume_checks(destinations, today)}
+    required = {
+        "month": [checks.MONTH, checks.MONTH_FROM, checks.month_until(today)],
+        **_volume_checks(destinations, today),
+    }
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
     table = _typed_volumes(_without(raw, problems), ["month"])
     problems += _released_early(raw, key, table, "month")
@@ -100,7 +103,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     today = today or date.today()
     raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["start"] + " to " + raw["end"]
-    month = [checks.MONTH, checks.month_until(today)]
+    month = [checks.MONTH, checks.MONTH_FROM, checks.month_until(today)]
     required = {"start": month, "end": month, **_volume_checks(destinations, today)}
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
     table = _typed_volumes(_without(raw, problems), ["start", "end"])

@@ -200,9 +200,9 @@ BAD_EXPORTS = {
     "nothing": ("", "found an empty file"),
     "header only": (f"{HEADER}\n", "expected rows below the header, found none"),
     "encoding": (f"{HEADER},source\n{GOOD},Zürich\n".encode("latin-1"), "expected UTF-8 text, found byte 0xfc in row"),
-    "delimiter": (f"{HEADER}\n{GOOD}\n".replace(",", ";"), "expected fields separated by commas, found semicolons"),
+    "columns": ("one;two\n1;2\n", "bad.csv: expected a header, found none (first row: one, two)"),
     "html": ("<!doctype html><p>Not found</p>", "found an HTML or XML page"),
-    "binary": (b"PK\x03\x04\x00\x00", "found a zip archive or an Excel workbook"),
+    "binary": (b"PK\x03\x04\x00\x00", "expected an Excel workbook, found one that cannot be read"),
 }
 
 BAD_EVENTS = {

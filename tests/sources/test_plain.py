@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from forecast.sources.plain import (
+    raw_files,
     read_destinations,
     read_events,
     read_exports,
@@ -34,7 +35,6 @@ def write(folder: Path, content: str | bytes, name: str = "mine.csv") -> Path:
         ("", "mine.csv: expected a header and rows, found an empty file."),
         (b"\xef\xbb\xbf\r\n", "mine.csv: expected a header and rows, found an empty file."),
         (",,,\n", "mine.csv: expected a header and rows, found an empty file."),
-        (HEADER, "mine.csv: expected rows below the header, found none."),
         (
             HEADER + ROW + "magnets,USA,2025-06\n",
             "mine.csv row 3: expected 4 fields as in the header, found 3.",
@@ -79,17 +79,53 @@ def write(folder: Path, content: str | bytes, name: str = "mine.csv") -> Path:
             "mine.csv row 2: expected fields quoted as in CSV, found a quote that is not closed or not doubled "
             "(unexpected end of data).",
         ),
-        (
-            "one,two\n1,2\n",
-            "mine.csv row 1: expected columns product, destination, month, volume_t, found only one, two.",
-        ),
     ],
 )
 def test_a_file_that_is_no_table_is_one_sentence(tmp_path: Path, content: str | bytes, sentence: str):
     """Empty, cut off, in another encoding or format: what was found and what to do."""
     with pytest.raises(TableError) as error:
-        read_exports(write(tmp_path, content))
+        raw_files([write(tmp_path, content)], "events.csv")
     assert error.value.problems == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (HEADER, "mine.csv: expected rows below the header, found none."),
+        ("product,destination,when\nw,USA,1\n", "mine.csv row 1: expected columns month, volume_t, found only"),
+        ("\n <!DOCTYPE html><html></html>", "mine.csv: expected a table, found an HTML or XML page."),
+        ("one,two\n1,2\n", "mine.csv: expected a header, found none (first row: one, two)."),
+    ],
+)
+def test_a_file_without_figures_is_one_sentence(tmp_path: Path, content: str | bytes, sentence: str):
+    """Files in our own columns are read strictly, others are imported; either says in one sentence what is wrong."""
+    with pytest.raises(TableError) as error:
+        read_exports(write(tmp_path, content))
+    assert len(error.value.problems) == 1
+    assert error.value.problems[0].startswith(sentence)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_our_own_columns_with_another_separator_are_imported(tmp_path: Path, mark: str):
+    """What a spreadsheet saves with semicolons or tabs is the same table."""
+    table = read_exports(write(tmp_path, (HEADER + ROW).replace(",", mark)))
+    assert table[["product", "destination", "volume_t"]].to_numpy().tolist() == [["magnets", "USA", 46.4]]
+
+
+def test_figures_that_agree_in_two_files_are_one(tmp_path: Path):
+    """The same figure of the same release in another file is no second figure, however it is written."""
+    first = write(tmp_path, HEADER + ROW)
+    second = write(tmp_path, HEADER + ROW.replace("46.4", "46.40") + ROW.replace("05", "06"), "more.csv")
+    assert read_exports(first, second)["volume_t"].tolist() == [46.4, 46.4]
+
+
+def test_a_series_of_the_users_own_stands_instead_of_the_shipped_one(tmp_path: Path):
+    """Magnets to the United States are the user's, by slug or HS code; every other series of the package stays."""
+    mine = write(tmp_path, HEADER + "85051110,USA,2026-05,12.5\n")
+    shipped_alone, both = read_exports(), read_exports("shipped", mine)
+    of_series = "product == 'rare_earth_magnets' and destination == 'USA'"
+    assert both.query(of_series)["volume_t"].tolist() == [12.5]
+    assert len(both) == len(shipped_alone) - len(shipped_alone.query(of_series)) + 1
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path):

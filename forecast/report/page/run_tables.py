@@ -15,10 +15,11 @@ from forecast.realtime.phases import phases
 from forecast.registry import MODELS
 from forecast.report.outlook import records
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
-from forecast.sources.plain import SHIPPED, read_destinations, read_events, read_exports, read_groups, shipped
+from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
 from forecast.tables.run_folder import OutputError, read_about
 from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS
 from forecast.verify.parity import PARITY_COLUMNS
+from forecast.vocabulary.shipped import SHIPPED, shipped
 
 WITHOUT_EVENTS = "without_events"
 """The folder inside a run's folder that holds the same run without events."""

@@ -1,0 +1,194 @@
+"""Which column of a plain table holds what: by its heading, by what the caller says, and last by what stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from forecast.sources.extract import Settings
+from forecast.sources.files.sheet import Sheet, Table
+from forecast.tables.read import TableError
+from forecast.vocabulary.countries import Places, listed
+from forecast.vocabulary.months import month_of, months
+from forecast.vocabulary.numbers import is_gap, numbers
+from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.units import is_money, unit_in, unit_of
+
+ROLES = {
+    "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
+    "produto "
+    "series_product 商品 商品编码 产品",
+    "destination": "destination destinations country countries partner country_name partner_name partner_country "
+    "importer "
+    "importing_country destination_country to market iso3 iso_code country_code pais paises land pays 国家 国别 目的地 "
+    "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region",
+    "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
+    "datum "
+    "mois monat 月份 年月 日期 月 时间 yyyymm",
+    "year": "year ano anno jahr annee 年 年份",
+    "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
+    "value "
+    "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
+    "quantity_t exports_t",
+    "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
+    "released": "released release release_date",
+    "status": "status",
+}
+"""Headings of each column, folded, with ``_`` for the blanks."""
+
+SAMPLE = 300
+"""Different cells by which a column without a known heading is judged."""
+
+IDENTIFIERS = ("unique id", "series id", "id", "series", "instances", "instance", "key")
+"""Headings of columns that name a series, in the long frames of other libraries."""
+
+_ALIASES = {role: tuple(word.replace("_", " ") for word in words.split()) for role, words in ROLES.items()}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which heading holds what; empty where none does."""
+
+    product: str = ""
+    destination: str = ""
+    month: str = ""
+    year: str = ""
+    volume: str = ""
+    unit: str = ""
+    released: str = ""
+    status: str = ""
+    series: str = ""
+    """The column that names product and destination together."""
+
+
+def table_in(sheet: Sheet, settings: Settings) -> Table | None:
+    """The table below the first row that can be a header; all rows, columns numbered, where the caller numbers them."""
+    if any(word.isdigit() for word in settings.columns.values()):
+        names = [str(number + 1) for number in range(sheet.grid.shape[1])]
+        return Table(sheet.file, sheet.grid.set_axis(names, axis=1), sheet.delimiter).filled()
+    wanted = {folded(word) for word in settings.columns.values()}
+    best = max(
+        range(min(40, len(sheet.grid))), key=lambda position: _header_score(sheet.row(position), wanted), default=0
+    )
+    if _header_score(sheet.row(best), wanted) < 1:
+        return None
+    table = sheet.below(best).filled()
+    return table if len(table.cells) else None
+
+
+def _header_score(row: list[str], wanted: set[str]) -> float:
+    """How many cells of a row can be headings; a number among them, if no year or month, speaks against it."""
+    names = [folded(cell) for cell in row if cell]
+    known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
+    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
+    dated = sum(month_of(cell) is not None for cell in row)
+    figures = sum(_is_figure(cell) for cell in row)
+    return hits + (dated if dated >= 2 else 0) - figures + 0.01 * len(names)
+
+
+def _is_figure(cell: str) -> bool:
+    return bool(cell) and month_of(cell) is None and numbers(pd.Series([cell], dtype=object)).notna().item()
+
+
+def columns_of(table: Table, settings: Settings) -> Columns:
+    """Headings by role: the caller's, then those of the usual names, weights before values."""
+    said = {role: _said(table, role, word) for role, word in settings.columns.items()}
+    roles = [role for role in Columns.__dataclass_fields__ if role not in said]
+    found = {role: table.heading(*_ALIASES[role]) or "" for role in roles if role in _ALIASES}
+    columns = Columns(**{**found, **said})
+    if "volume" not in said:
+        columns = replace(columns, volume=_volume(table, settings))
+    series = table.heading(*IDENTIFIERS) or ""
+    if series and not columns.destination and "destination" not in said:
+        columns = replace(columns, series=series)
+    if columns.year and columns.month and "month" not in said and not _are_months(table.cells[columns.month]):
+        return columns
+    return replace(columns, year="") if columns.month and "year" not in said else columns
+
+
+def _said(table: Table, role: str, word: str) -> str:
+    if role not in Columns.__dataclass_fields__:
+        raise TableError(f"--column: expected one of {', '.join(ROLES)} before the =, found {shown(role)!r}.")
+    heading = word if word in table.headings else table.heading(folded(word))
+    if heading is None:
+        raise TableError(f"{table.file}: expected the column {shown(word)!r}, found {headings_of(table)}.")
+    return heading
+
+
+def _volume(table: Table, settings: Settings) -> str:
+    """The only column that can be the volume, one whose heading states a weight before the others; else empty."""
+    money = bool(settings.unit) and bool(unit_of(settings.unit).money)
+    open_to = [
+        heading for heading in table.headings if is_money(heading) == money or (money and heading in ("value", "y"))
+    ]
+    weights = [heading for heading in open_to if unit_in(heading) and are_numbers(table.cells[heading])]
+    usual = [heading for heading in table.headings if folded(heading) in _ALIASES["volume"] and heading in open_to]
+    plain = [heading for heading in usual if unit_in(heading)] or usual
+    if len(weights) == 1 and len(plain) <= 1:
+        return weights[0]
+    if plain and len(weights) <= 1:
+        return plain[0]
+    by_rank = [heading for alias in _ALIASES["volume"] for heading in weights if folded(heading) == alias]
+    if by_rank:
+        return by_rank[0]
+    y = table.heading("y", "value", "values") if not weights else None
+    return y if y and (money or folded(y) == "y" or bool(settings.unit)) else ""
+
+
+def by_content(table: Table, columns: Columns, known: Places, settings: Settings) -> Columns:
+    """Roles that no heading told, where the cells of one column alone can hold them."""
+    taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
+    free = [heading for heading in table.headings if heading not in taken]
+    if not columns.month and not (columns.year and columns.month):
+        columns = replace(columns, month=_only([name for name in free if _are_months(table.cells[name])]))
+    free = [name for name in free if name != columns.month]
+    if not columns.destination and not columns.series and not settings.destination:
+        columns = replace(columns, destination=_only([name for name in free if _are_places(table.cells[name], known)]))
+    free = [name for name in free if name != columns.destination]
+    if not columns.volume:
+        figures = [name for name in free if are_numbers(table.cells[name]) and not is_money(name)]
+        across = [name for name in figures if known.find(name)[0]]
+        columns = replace(columns, volume=_only(figures) if not across else "")
+        free = [name for name in free if name != columns.volume]
+    if columns.series and not columns.product and len(free) == 1 and not are_numbers(table.cells[free[0]]):
+        columns = replace(columns, product=columns.series, destination=free[0], series="")
+    elif columns.destination and not columns.product and not columns.series and len(free) == 1:
+        text = not are_numbers(table.cells[free[0]]) and not is_money(free[0])
+        columns = replace(columns, product=free[0] if text else "")
+    return columns
+
+
+def _only(found: list[str]) -> str:
+    return found[0] if len(found) == 1 else ""
+
+
+def _sample(cells: pd.Series) -> list[str]:
+    return [text for text in (str(cell).strip() for cell in pd.unique(cells)[:SAMPLE]) if not is_gap(text)]
+
+
+def most_are(cells: pd.Series, test: Callable[[str], bool], share: float = 0.8) -> bool:
+    """Whether ``test`` holds of ``share`` of the different cells, gaps apart."""
+    sample = _sample(cells)
+    return bool(sample) and sum(map(test, sample)) >= share * len(sample)
+
+
+def _are_months(cells: pd.Series) -> bool:
+    sample = pd.Series(_sample(cells), dtype=object)
+    return bool(len(sample)) and bool(months(sample).notna().mean() >= 0.8)
+
+
+def _are_places(cells: pd.Series, known: Places) -> bool:
+    return most_are(cells, lambda text: not _is_figure(text) and known.knows(text))
+
+
+def are_numbers(cells: pd.Series) -> bool:
+    """Whether most of the different cells are numbers."""
+    sample = pd.Series(_sample(cells), dtype=object)
+    return bool(len(sample)) and bool(numbers(sample).notna().mean() >= 0.6)
+
+
+def headings_of(table: Table) -> str:
+    """The columns that are there, in words."""
+    return f"columns {listed(table.headings, 8)}"

@@ -1,0 +1,132 @@
+"""Delimited text: its encoding, its separator, and its rows."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from statistics import median
+
+import pandas as pd
+
+from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
+from forecast.tables.read import TableError
+
+LARGE = 8_000_000
+"""Bytes from which rows are parsed by columns where every row has the same fields."""
+
+_CHINESE = ("数据年月", "商品", "贸易伙伴", "数量", "计量单位", "国家", "国别", "年月", "月份", "千克", "日期")
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """Text, and the encoding it was in: by its mark, else UTF-8, else GB18030 where Chinese headings show, else cp1252.
+
+    Examples
+    --------
+    >>> decoded("数据年月,商品编码".encode("gb18030"))
+    ('数据年月,商品编码', 'GB18030')
+    """
+    for mark, encoding in _BOMS.items():
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace"), encoding.removesuffix("-sig").upper()
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(content), "UTF-8"
+    except UnicodeDecodeError:
+        chinese = content.decode("gb18030", errors="replace")
+        if any(word in chinese for word in _CHINESE):
+            return chinese, "GB18030"
+        return content.decode("cp1252", errors="replace"), "Windows-1252"
+
+
+def delimited_sheet(file: str, content: bytes) -> Sheet:
+    """The rows of a text file as one sheet.
+
+    Raises
+    ------
+    TableError
+        Where a quote is not closed, a field is endless, or there are more rows than can be used.
+    """
+    text, encoding = decoded(content)
+    if text.count("\n") > MOST_ROWS:
+        raise TableError(f"{file}: expected at most {MOST_ROWS:,} rows, found more. Split the file by product.")
+    said, body, skipped = _stated_separator(text)
+    separator = said or _separator(body)
+    grid = _by_columns(body, separator) if len(body) > LARGE else None
+    if grid is None:
+        grid = grid_of(_unwrapped(_records(file, body, separator), separator))
+    grid.index = grid.index + skipped
+    return Sheet(file, f"text separated by {_SEPARATORS[separator]}, {encoding}", grid, separator)
+
+
+def _stated_separator(text: str) -> tuple[str, str, int]:
+    """The separator of a first line ``sep=;``, the text below it, and how many rows that line took."""
+    first, _, rest = text.partition("\n")
+    word = first.strip().strip('"')
+    if word.lower().startswith("sep=") and len(word) <= 5:
+        mark = first.strip("\r\n").strip('"')[4:5] or "\t"
+        return (mark if mark in _SEPARATORS else ""), rest, 1
+    return "", text, 0
+
+
+def _separator(text: str) -> str:
+    """The mark that parts the first rows into most fields, in most of them."""
+    lines = [line for line in text[:20_000].splitlines() if line.strip()][:30] or [""]
+    counts = {mark: [_outside_quotes(line, mark) for line in lines] for mark in _SEPARATORS}
+    usual = {mark: (median(many), sum(many)) for mark, many in counts.items()}
+    best = max(usual, key=lambda mark: usual[mark])
+    return best if usual[best][1] else ","
+
+
+def _outside_quotes(line: str, mark: str) -> int:
+    parts = line.split('"')
+    return sum(part.count(mark) for part in parts[::2]) if len(parts) % 2 else line.count(mark)
+
+
+def _records(file: str, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """(row number, fields) of every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    row = 1
+    try:
+        for fields in reader:
+            if any(field and not field.isspace() for field in fields):
+                yield row, fields
+            row = reader.line_num + 1
+    except csv.Error as error:
+        found = f"found a quote that is not closed or not doubled, or a field without end ({error})"
+        raise TableError(f"{file} row {row}: expected fields quoted as in CSV, {found}.") from error
+
+
+def _unwrapped(records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that were quoted as one field each, with their own quotes doubled, parted once more."""
+    rows = list(records)
+    wrapped = [fields for _, fields in rows if len(fields) == 1 and separator in fields[0]]
+    if not wrapped or len(wrapped) < 0.9 * len(rows):
+        return iter(rows)
+    return ((row, next(csv.reader([fields[0]], delimiter=separator), [])) for row, fields in rows)
+
+
+def _by_columns(text: str, separator: str) -> pd.DataFrame | None:
+    """All cells as text, parsed by pyarrow; None where rows differ in length or have line breaks inside."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    first = next(csv.reader([text.partition("\n")[0]], delimiter=separator), [])
+    names = [str(number) for number in range(len(first))]
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(text.encode("utf-8", errors="replace")),
+            read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    grid: pd.DataFrame = table.to_pandas().astype(str)
+    grid.columns = pd.RangeIndex(len(names))
+    grid.index = pd.RangeIndex(1, len(grid) + 1)
+    return grid

@@ -1,0 +1,111 @@
+"""A sheet of text cells, and the table that starts somewhere in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from forecast.vocabulary.text import folded, shown
+
+HEADER_WITHIN = 40
+"""Rows from the top among which a header is sought."""
+
+MOST_ROWS = 20_000_000
+"""Rows that a file may have."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Cells as text, none missing: ``grid`` has the numbers of the rows in the file as index, columns 0, 1, 2..."""
+
+    file: str
+    kind: str
+    """What the container is, such as ``CSV separated by semicolons``."""
+    grid: pd.DataFrame
+    delimiter: str = ""
+
+    def row(self, position: int) -> list[str]:
+        """Cells of the row at ``position``."""
+        return [str(cell).strip() for cell in self.grid.iloc[position]]
+
+    def rows(self, most: int = HEADER_WITHIN) -> Iterable[list[str]]:
+        """The first rows."""
+        return (self.row(position) for position in range(min(most, len(self.grid))))
+
+    def below(self, position: int) -> Table:
+        """The table whose header is the row at ``position``."""
+        header = distinct(self.row(position))
+        cells = self.grid.iloc[position + 1 :].set_axis(header, axis=1)
+        named = [column for column, name in zip(cells.columns, self.row(position), strict=True) if name]
+        filled = named or header
+        return Table(self.file, cells[filled], self.delimiter)
+
+    def headed(self, *needed: Collection[str]) -> Table | None:
+        """The table whose header has a name of each of ``needed`` (aliases of one column, folded); None without one."""
+        for position, row in enumerate(self.rows()):
+            names = {folded(cell) for cell in row}
+            if all(names & set(aliases) for aliases in needed):
+                return self.below(position)
+        return None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by their headings; the index are the numbers of the rows in the file."""
+
+    file: str
+    cells: pd.DataFrame
+    delimiter: str = ""
+
+    @property
+    def headings(self) -> list[str]:
+        """The headings, as they stand in the file."""
+        return [str(column) for column in self.cells.columns]
+
+    def heading(self, *aliases: str) -> str | None:
+        """The first heading that is one of ``aliases`` (folded), in the order of the aliases."""
+        by_name = {folded(heading): heading for heading in reversed(self.headings)}
+        return next((by_name[alias] for alias in aliases if alias in by_name), None)
+
+    def column(self, *aliases: str) -> pd.Series:
+        """Stripped cells under the first of ``aliases`` that is there; empty ones where none is."""
+        heading = self.heading(*aliases)
+        if heading is None:
+            return pd.Series("", index=self.cells.index, dtype=object)
+        return self.cells[heading].str.strip().astype(object)
+
+    def filled(self) -> Table:
+        """The table without rows that are blank in every column."""
+        some = pd.Series(False, index=self.cells.index)
+        for heading in self.headings:
+            some |= self.cells[heading].str.strip() != ""
+        return Table(self.file, self.cells[some.to_numpy()], self.delimiter)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """``names``, cleaned, with a number behind each that stands already before.
+
+    Examples
+    --------
+    >>> distinct(["Qty", "Qty", ""])
+    ['Qty', 'Qty (2)', '']
+    """
+    seen: dict[str, int] = {}
+    unlike = []
+    for name in (shown(name, 120) for name in names):
+        seen[name] = seen.get(name, 0) + 1
+        unlike.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unlike
+
+
+def grid_of(rows: Iterable[tuple[int, Sequence[str]]]) -> pd.DataFrame:
+    """A grid of (row number, cells), short rows filled up with empty cells."""
+    numbers, fields = [], []
+    for number, cells in rows:
+        numbers.append(number)
+        fields.append(list(cells))
+    width = max((len(cells) for cells in fields), default=0)
+    padded = [cells if len(cells) == width else cells + [""] * (width - len(cells)) for cells in fields]
+    return pd.DataFrame(padded, index=numbers, columns=range(width), dtype=str)

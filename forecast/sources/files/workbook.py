@@ -1,0 +1,120 @@
+"""Excel workbooks, of 2007 and later and of before, a sheet each."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from forecast.sources.files.sheet import Sheet, grid_of
+from forecast.tables.read import TableError
+
+MOST_UNPACKED = 400_000_000
+"""Bytes that a workbook may unpack to."""
+
+
+def workbook_sheets(file: str, content: bytes) -> list[Sheet]:
+    """The sheets of an .xlsx workbook that have cells.
+
+    Raises
+    ------
+    TableError
+        Where the file is damaged, no workbook, or would unpack to more than `MOST_UNPACKED`.
+    """
+    from openpyxl import load_workbook
+
+    _check_archive(file, content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # styles and extensions that openpyxl leaves out are of no use here
+            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            named = [(str(sheet.title), list(sheet.iter_rows(values_only=True))) for sheet in book.worksheets]
+    except Exception as error:  # a damaged workbook fails anywhere in zipfile, the XML parser or openpyxl
+        raise TableError(_damaged(file, error)) from error
+    return _sheets(file, "an Excel workbook", named)
+
+
+def old_workbook_sheets(file: str, content: bytes) -> list[Sheet]:
+    """The sheets of an .xls workbook that have cells.
+
+    Raises
+    ------
+    TableError
+        Where the file is damaged or no workbook.
+    """
+    import xlrd
+
+    try:
+        book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO())
+        named = [
+            (sheet.name, [[_old(cell, book.datemode) for cell in sheet.row(row)] for row in range(sheet.nrows)])
+            for sheet in book.sheets()
+        ]
+    except Exception as error:  # a damaged workbook fails anywhere in xlrd
+        raise TableError(_damaged(file, error)) from error
+    return _sheets(file, "an Excel workbook of before 2007", named)
+
+
+def _check_archive(file: str, content: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise TableError(_damaged(file, error)) from error
+    if "xl/workbook.xml" not in names:
+        raise TableError(f"{file}: expected a table, found a zip archive. Unpack it and give the files inside.")
+    if unpacked > MOST_UNPACKED:
+        limit = f"{MOST_UNPACKED / 1e6:.0f} MB"
+        raise TableError(f"{file}: expected a workbook of at most {limit} unpacked, found {unpacked / 1e6:.0f} MB.")
+
+
+def _damaged(file: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:80] or type(error).__name__
+    return f"{file}: expected an Excel workbook, found one that cannot be read ({reason}). Save it again, or as CSV."
+
+
+def _sheets(file: str, kind: str, named: list[tuple[str, list[Any]]]) -> list[Sheet]:
+    sheets = []
+    for title, rows in named:
+        grid = grid_of(_filled(rows))
+        if len(grid):
+            name = file if len(named) == 1 else f"{file} [{title}]"
+            sheets.append(Sheet(name, kind, grid))
+    return sheets
+
+
+def _filled(rows: list[Any]) -> Iterator[tuple[int, list[str]]]:
+    for number, row in enumerate(rows, start=1):
+        cells = [cell_text(value) for value in row]
+        if any(cells):
+            yield number, cells
+
+
+def cell_text(value: object) -> str:
+    """A cell's value as text: days as ``YYYY-MM-DD``, whole numbers without a point, nothing as an empty cell.
+
+    Examples
+    --------
+    >>> cell_text(202505.0), cell_text(datetime(2025, 5, 1)), cell_text(None)
+    ('202505', '2025-05-01', '')
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, datetime | date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value).strip()
+
+
+def _old(cell: object, datemode: int) -> object:
+    import xlrd
+
+    value, kind = cell.value, cell.ctype  # type: ignore[attr-defined]
+    if kind == xlrd.XL_CELL_DATE:
+        return xlrd.xldate_as_datetime(value, datemode)
+    return None if kind in (xlrd.XL_CELL_ERROR, xlrd.XL_CELL_EMPTY) else value

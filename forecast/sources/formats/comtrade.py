@@ -1,0 +1,107 @@
+"""UN Comtrade: the answers of its service, as JSON or CSV.
+
+References
+----------
+UN Comtrade, comtradeapi.un.org: partner 0 is the world; rows by second partner, customs procedure and mode of transport
+repeat the volume of the total; ``refMonth`` 52 is a whole year; net weights may be estimated.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from forecast.sources.extract import Extract, Settings, directed, repeated_rows
+from forecast.sources.files.sheet import Sheet, Table
+from forecast.tables.read import TableError
+from forecast.vocabulary.countries import places
+from forecast.vocabulary.numbers import numbers
+from forecast.vocabulary.units import unit_of
+
+PRODUCT = ("cmdcode", "commodity code", "cmd code")
+PARTNER = ("partnercode", "partner code")
+NAMES = ("partnerdesc", "partner", "partneriso", "partner iso")
+PERIOD = ("period", "refperiodid")
+FLOW = ("flowcode", "trade flow code", "flowdesc", "trade flow")
+WEIGHT = ("netwgt", "netweight kg", "net weight kg")
+VALUE = ("primaryvalue", "fobvalue", "trade value us")
+TOTALS = {
+    "partner2code": ({"0", "", "0.0"}, "a breakdown by second partner, counted in the total"),
+    "customscode": ({"C00", ""}, "a breakdown by customs procedure, counted in the total"),
+    "motcode": ({"0", "", "0.0"}, "a breakdown by mode of transport, counted in the total"),
+    "moscode": ({"0", "", "0.0"}, "a breakdown by mode of supply, counted in the total"),
+}
+"""Values of a column that mark a total, and what the other rows are."""
+
+_EXPORTS, _IMPORTS = {"x", "2", "export", "exports"}, {"m", "1", "import", "imports"}
+
+
+def read(sheet: Sheet, settings: Settings) -> Extract | None:
+    """What an answer says; None where ``sheet`` is none.
+
+    Raises
+    ------
+    TableError
+        Where it is annual.
+    """
+    table = sheet.headed(PRODUCT, PARTNER, PERIOD)
+    if table is None or not (table.heading(*WEIGHT) or table.heading(*VALUE)):
+        return None
+    table = table.filled()
+    year = _years(table)
+    if year.all() and len(year):
+        raise TableError(
+            f"{table.file}: is an answer of UN Comtrade by year, found no month in its {len(year):,} rows. Ask for "
+            "freqCode M (monthly) and download again."
+        )
+    volume, unit = _volumes(table, settings)
+    flow = table.column(*FLOW).str.lower()
+    reporter = table.column("reportercode", "reporter code", "reporteriso", "reporter")
+    partner = _partners(table)
+    imports = flow.isin(_IMPORTS)
+    exporter, destination = directed(reporter, partner, imports, "united_nations")
+    estimated = table.column("isnetwgtestimated").str.lower().isin({"true", "1"})
+    cells = {"product": table.column(*PRODUCT), "destination": destination, "month": table.column(*PERIOD)}
+    return Extract(
+        table.file,
+        f"UN Comtrade ({sheet.kind})",
+        pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter}).assign(
+            status=estimated.map({True: "estimated", False: "reported"}).astype(object)
+        ),
+        _left_out(table, year, flow),
+        "UN Comtrade",
+        authority="united_nations",
+    )
+
+
+def _years(table: Table) -> pd.Series:
+    month = table.column("refmonth").str.removesuffix(".0")
+    frequency = table.column("freqcode", "freq").str.upper()
+    return (month == "52") | (frequency == "A") | (table.column(*PERIOD).str.len() == 4)
+
+
+def _left_out(table: Table, year: pd.Series, flow: pd.Series) -> pd.Series:
+    reason = repeated_rows(table.cells).where(~year, "a year, not a month")
+    known = flow.isin(_EXPORTS | _IMPORTS | {""})
+    reason = reason.where(known | (reason != ""), "re-exports or another flow, not exports")
+    for column, (totals, what) in TOTALS.items():
+        part = ~table.column(column).isin(totals)
+        reason = reason.where(~part | (reason != ""), what)
+    return reason
+
+
+def _partners(table: Table) -> pd.Series:
+    """Codes of partners where they are known, else their names."""
+    codes, names = table.column(*PARTNER).str.removesuffix(".0"), table.column(*NAMES)
+    known, _ = places("united_nations").each(codes)
+    return codes.where((known != "") | (names == ""), names)
+
+
+def _volumes(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series]:
+    """Net weight in kg, the quantity where it is in kg and the weight is not there; 0 is no weight."""
+    if settings.unit and unit_of(settings.unit).money:
+        return table.column(*VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object)
+    weight = table.column(*WEIGHT)
+    quantity = table.column("qty").where(table.column("qtyunitabbr").str.lower() == "kg", "")
+    absent = numbers(weight).fillna(0) == 0
+    instead = quantity.where(numbers(quantity).fillna(0) > 0, "")
+    return weight.where(~absent, instead), pd.Series("kg", index=table.cells.index, dtype=object)

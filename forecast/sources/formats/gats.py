@@ -1,0 +1,122 @@
+"""Years down and months across, as USDA's GATS writes its reports: title lines, a unit per row, notes below.
+
+References
+----------
+Global Agricultural Trade System, Foreign Agricultural Service, USDA, apps.fas.usda.gov/gats.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from forecast.sources.extract import Extract, Settings, united_states_release
+from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.tables.read import TableError, usual_release
+from forecast.vocabulary.months import MONTH_NAMES
+from forecast.vocabulary.text import folded
+from forecast.vocabulary.units import unit_in
+
+YEAR = ("year", "years", "ano", "年份", "年")
+PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")
+PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
+UNIT = ("uom", "unit", "unit of measure", "units", "单位")
+_SPAN = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a sheet has its header and its months: position of the header, heading of each month's column."""
+
+    table: Table
+    months: dict[str, int]
+    quantities: bool
+    """Whether the header says of each month that it is a quantity."""
+
+
+def layout(sheet: Sheet) -> Layout | None:
+    """The first row with all twelve months across, and the header in it or in the row below; None without one."""
+    for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
+        across = {place: MONTH_NAMES[folded(cell)] for place, cell in enumerate(row) if folded(cell) in MONTH_NAMES}
+        if set(across.values()) != set(range(1, 13)):
+            continue
+        for below in (position, position + 1):
+            if below < len(sheet.grid) and {folded(cell) for cell in sheet.row(below)} & set(YEAR):
+                return _layout(sheet, below, across)
+    return None
+
+
+def read(sheet: Sheet, settings: Settings) -> Extract | None:
+    """The figures of a sheet with years down and months across; None where ``sheet`` is none.
+
+    Raises
+    ------
+    TableError
+        Where it has values and no quantities, or nothing says the unit or the destination.
+    """
+    found = layout(sheet)
+    if found is None:
+        return None
+    table = found.table
+    year = table.column(*YEAR).str.extract(r"^(\d{4}(?:\s*-\s*\d{4})?)$")[0].fillna("")
+    partner = table.column(*PARTNER)
+    if table.heading(*PARTNER) is None and not settings.destination:
+        raise TableError(f"{table.file}: has years down and months across and no column of destinations. Say whose "
+                         "figures they are: --destination WLD for the total.")  # fmt: skip
+    figure = (year != "") & ((partner != "") | bool(settings.destination))
+    unit = _units(table, found, settings)
+    rows = pd.DataFrame({"product": table.column(*PRODUCT), "destination": partner, "year": year, "unit": unit})
+    months = [_across(rows, table.cells[heading], number) for heading, number in found.months.items()]
+    cells = pd.concat([part[figure.to_numpy()] for part in months]).sort_index(kind="stable")
+    notes = _notes(rows[~figure.to_numpy()], table)
+    cells = pd.concat([cells, notes])
+    if settings.destination:
+        cells["destination"] = cells["destination"].where(cells["destination"] != "", settings.destination)
+    gats = table.heading("uom") is not None
+    return Extract(
+        table.file,
+        f"{'USDA GATS report' if gats else 'table'} of years down and months across ({sheet.kind})",
+        cells.drop(columns="reason"),
+        cells["reason"],
+        "USDA GATS" if gats else table.file,
+        release=united_states_release if gats else usual_release,
+        comma_separated=sheet.delimiter != ";",
+    )
+
+
+def _layout(sheet: Sheet, header: int, across: dict[int, int]) -> Layout:
+    below = sheet.row(header)
+    names = distinct([cell or f"column {place + 1}" for place, cell in enumerate(below)])
+    cells = sheet.grid.iloc[header + 1 :].set_axis(names, axis=1)
+    words = {folded(below[place]) for place in across}
+    if words & {"value", "values"} and not words & {"qty", "quantity"}:
+        raise TableError(f"{sheet.file}: is a report of values. Ask for quantities and download again.")
+    wanted = {place: month for place, month in across.items() if folded(below[place]) not in ("value", "values")}
+    table = Table(sheet.file, cells, sheet.delimiter).filled()
+    return Layout(table, {names[place]: month for place, month in wanted.items()}, bool(words & {"qty", "quantity"}))
+
+
+def _units(table: Table, found: Layout, settings: Settings) -> pd.Series:
+    said = table.column(*UNIT)
+    stated = settings.unit or next((unit for heading in table.headings if (unit := unit_in(heading))), "")
+    if table.heading(*UNIT) is None and not stated:
+        raise TableError(f"{table.file}: has years down and months across and no unit. Say it: --unit kg or --unit t.")
+    return said.where(said != "", stated)
+
+
+def _across(rows: pd.DataFrame, volume: pd.Series, month: int) -> pd.DataFrame:
+    first = rows["year"].str.extract(_SPAN)
+    one_year = first[1].isna() | (first[0] == first[1])
+    text = first[0].fillna("") + f"-{month:02d}"
+    return rows.drop(columns="year").assign(
+        month=text, volume=volume.str.strip(), reason=one_year.map({True: "", False: "several years together"})
+    )
+
+
+def _notes(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    first = table.cells.apply(lambda row: next((str(cell).strip() for cell in row if str(cell).strip()), ""), axis=1)
+    return rows.drop(columns="year").assign(
+        month=rows["year"], volume=first.reindex(rows.index), reason="a note or a further table below"
+    )

@@ -1,0 +1,261 @@
+"""Plain tables of any maker: long ones, months or destinations across, and the long frames of other libraries.
+
+Columns are known by their headings, by what the caller says of them, and last by what stands in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from forecast.sources.extract import Extract, Settings, repeated_rows
+from forecast.sources.files.columns import (
+    Columns,
+    are_numbers,
+    by_content,
+    columns_of,
+    headings_of,
+    most_are,
+    table_in,
+)
+from forecast.sources.files.sheet import Sheet, Table
+from forecast.tables.read import TableError
+from forecast.vocabulary.countries import Places, listed, places
+from forecast.vocabulary.months import from_parts, months
+from forecast.vocabulary.text import folded, shown, slug
+from forecast.vocabulary.units import is_money, unit_in
+
+
+def read(sheet: Sheet, settings: Settings) -> Extract | None:
+    """What a table says; None where nothing in ``sheet`` looks like one.
+
+    Raises
+    ------
+    TableError
+        Where a column that is needed cannot be told, with those that are there.
+    """
+    table = table_in(sheet, settings)
+    if table is None:
+        return None
+    known = places("", settings.names)
+    columns = columns_of(table, settings)
+    across = _months_across(table, columns) if not columns.month else []
+    if across:
+        return _melted_months(sheet, table, across, columns, settings)
+    columns = by_content(table, columns, known, settings)
+    _check_month(table, columns)
+    if not (columns.destination or columns.series or settings.destination):
+        named = [heading for heading in table.headings if not heading.isdigit() and known.find(heading)[0]]
+        if named:
+            return _melted_destinations(sheet, table, named, columns, settings)
+    return _long(sheet, table, columns, known, settings)
+
+
+# Long tables ----------------------------------------------------------------------------------------------------------
+
+
+def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings: Settings) -> Extract:
+    if not columns.volume:
+        raise TableError(_no_volume(table, columns, settings))
+    if not (columns.destination or columns.series or settings.destination):
+        raise TableError(_missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
+    cells = pd.DataFrame(
+        {
+            "product": _text(table, columns.product),
+            "destination": _text(table, columns.destination),
+            "month": _month_text(table, columns),
+            "volume": _text(table, columns.volume),
+            "released": _text(table, columns.released),
+            "status": _text(table, columns.status),
+        }
+    )
+    notes: list[str] = []
+    if columns.series:
+        pairs = {text: _parted(text, known, settings) for text in cells_of(table, columns.series)}
+        series = _text(table, columns.series)
+        cells["destination"] = series.map({text: destination for text, (_, destination) in pairs.items()})
+        cells["product"] = series.map({text: product for text, (product, _) in pairs.items()})
+    if settings.destination:
+        cells["destination"] = settings.destination
+    frame = bool(columns.series) or folded(columns.month) == "ds"
+    cells["unit"], said = _units(table, columns, settings, frame)
+    what = "long frame of a forecasting library" if frame else "plain table"
+    return _extract(sheet, table, what, cells, repeated_rows(table.cells), settings, notes + said)
+
+
+def cells_of(table: Table, heading: str) -> list[str]:
+    """The different cells under ``heading``, stripped."""
+    return [str(text) for text in pd.unique(_text(table, heading))]
+
+
+def _parted(text: str, known: Places, settings: Settings) -> tuple[str, str]:
+    """Product and destination in the name of a series, parted at a mark so that one side is a destination."""
+    if settings.destination or known.find(text)[0]:
+        return ("", text) if not settings.destination else (text, settings.destination)
+    for mark in "/|:;_-. ,":
+        for left, right in (
+            (text.rpartition(mark)[0], text.rpartition(mark)[2]),
+            text.split(mark, 1) if mark in text else ("", ""),
+        ):
+            if left and right and known.find(right)[0]:
+                return left, right
+            if left and right and known.find(left)[0]:
+                return right, left
+    return "", text
+
+
+def _month_text(table: Table, columns: Columns) -> pd.Series:
+    if columns.year and columns.month:
+        return from_parts(_text(table, columns.year), _text(table, columns.month))
+    return _text(table, columns.month)
+
+
+def _text(table: Table, heading: str) -> pd.Series:
+    if not heading:
+        return pd.Series("", index=table.cells.index, dtype=object)
+    return table.cells[heading].str.strip().astype(object)
+
+
+def _units(table: Table, columns: Columns, settings: Settings, frame: bool = False) -> tuple[pd.Series, list[str]]:
+    """The unit of each row, and what is taken for granted of it."""
+    stated = settings.unit or unit_in(columns.volume) or _titled(table)
+    if columns.unit and not settings.unit:
+        unit = _text(table, columns.unit)
+        return unit.where(unit != "", stated), []
+    said = []
+    if not stated and frame:
+        stated = "t"
+        said = [f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."]
+    if not stated:
+        raise TableError(
+            f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
+            "column "
+            "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
+        )
+    return pd.Series(stated, index=table.cells.index, dtype=object), said
+
+
+def _titled(table: Table) -> str:
+    return next((unit for name in table.headings if "(" in name and (unit := unit_in(name.partition("(")[2]))), "")
+
+
+# Wide tables ----------------------------------------------------------------------------------------------------------
+
+
+def _months_across(table: Table, columns: Columns) -> list[str]:
+    """Headings that are months, where there are at least two."""
+    heads = pd.Series(table.headings, dtype=object)
+    read = months(heads)
+    across = [heading for heading, month in zip(heads, read, strict=True) if month is not None]
+    return across if len(across) >= 2 else []
+
+
+def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings) -> Extract:
+    names = Table(table.file, table.cells.drop(columns=across), table.delimiter)
+    known = places("", settings.names)
+    columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
+    if not columns.destination and not settings.destination:
+        raise TableError(_missing(names, "destination", "--column destination=NAME, or --destination WLD for a total"))
+    unit, _ = _units(names, columns, settings)
+    head = {
+        "product": _text(names, columns.product),
+        "destination": _text(names, columns.destination) if not settings.destination else settings.destination,
+        "unit": unit,
+    }
+    parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
+    cells = pd.concat(parts).sort_index(kind="stable")
+    left_out = repeated_rows(table.cells).reindex(cells.index) if table.cells.index.is_unique else None
+    return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
+
+
+def _melted_destinations(
+    sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings
+) -> Extract:
+    unit, _ = _units(table, replace(columns, volume=""), settings)
+    head = pd.DataFrame({"product": _text(table, columns.product), "month": _month_text(table, columns), "unit": unit})
+    parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
+    roles = {columns.product, columns.month, columns.year, columns.unit}
+    others = [name for name in table.headings if name not in across and name not in roles]
+    notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
+    cells = pd.concat(parts).sort_index(kind="stable")
+    return _extract(sheet, table, "wide table, destinations across", cells, None, settings, notes)
+
+
+def _extract(
+    sheet: Sheet,
+    table: Table,
+    what: str,
+    cells: pd.DataFrame,
+    left_out: pd.Series | None,
+    settings: Settings,
+    notes: list[str] | None = None,
+) -> Extract:
+    """The extract of a plain table; one without a column of products is one, named by the caller or the file."""
+    said = list(notes or [])
+    if (cells["product"] == "").all():
+        name = settings.product or slug(table.file.rpartition(".")[0] or table.file) or "product"
+        cells = cells.assign(product=name)
+        if not settings.product:
+            said.append(
+                f"No column names the product: it is called {name} after the file (--product NAME changes that)."
+            )
+    reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
+    return Extract(
+        table.file,
+        f"{what} ({sheet.kind})",
+        cells,
+        reason,
+        table.file,
+        notes=tuple(said),
+        comma_separated=sheet.delimiter != ";",
+    )
+
+
+# What is missing ------------------------------------------------------------------------------------------------------
+
+
+def _check_month(table: Table, columns: Columns) -> None:
+    if columns.month:
+        return
+    years = [
+        name for name in table.headings if most_are(table.cells[name], lambda text: text.isdigit() and len(text) == 4)
+    ]
+    if (columns.year or years) and len(table.cells):
+        raise TableError(
+            f"{table.file}: expected a month for every row, found years alone (column "
+            f"{shown(columns.year or years[0])}). Export "
+            "it by month, or name the column of months: --column year=NAME --column month=NAME."
+        )
+    raise TableError(_missing(table, "month", "--column month=NAME"))
+
+
+def _no_volume(table: Table, columns: Columns, settings: Settings) -> str:
+    money = [name for name in table.headings if is_money(name)]
+    others = [name for name in table.headings if name not in money and are_numbers(table.cells[name])]
+    if money and not others:
+        return (
+            f"{table.file}: has a value ({listed(money, 2)}) and no weight. Export it with weights; or --column "
+            f"volume={shown(money[0])!r} --unit usd takes the value instead, and calls it so."
+        )
+    hint = "--column volume=NAME --unit t"
+    if not (columns.destination or columns.series or settings.destination):
+        hint += " --destination CODE (WLD for a total), once for each column that is a series"
+    return _missing(table, "volume", hint)
+
+
+def _missing(table: Table, role: str, hint: str) -> str:
+    there = f"{table.file}: cannot tell which column is the {role}; found {headings_of(table)}."
+    return f"{there} Say it: forecast import FILE {hint}."
+
+
+def headless(sheet: Sheet) -> str:
+    """What to do with a sheet whose first row is no header."""
+    first = ", ".join(shown(cell, 20) for cell in sheet.row(0)[:6])
+    if sheet.grid.shape[1] < 2:
+        return f"{sheet.file}: expected a table of export figures, found text in one column ({first})."
+    return (
+        f"{sheet.file}: expected a header, found none (first row: {first}). Number the columns: forecast import FILE "
+        "--column "
+        "year=1 --column month=2 --column destination=3 --column volume=4 --unit kg."
+    )

@@ -1,0 +1,1 @@
+"""How trade statistics write countries, months, numbers, units and products, and what each writing means."""

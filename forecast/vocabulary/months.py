@@ -1,0 +1,176 @@
+"""Months in the writings of statistical offices, spreadsheets and other libraries.
+
+A column is read as a whole where one cell cannot say what it means: ``05/06/2025`` is a day and a month in the order
+that the other cells show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import date
+
+import pandas as pd
+
+from forecast.vocabulary.text import folded, of_each, shown
+
+FIRST, LAST = 1951, 2099
+"""Years that a month may have."""
+
+BUDDHIST = 543
+"""Years by which the Thai calendar runs ahead of the common one."""
+
+_NAMES = (
+    "jan january janeiro janvier januar enero ene 一月",
+    "feb february fevereiro fev fevr fevrier februar febrero 二月",
+    "mar march marco mars marz maerz marzo 三月",
+    "apr april abril abr avril avr 四月",
+    "may maio mai mayo 五月",
+    "jun june junho juin juni junio 六月",
+    "jul july julho juil juillet juli julio 七月",
+    "aug august agosto ago aout 八月",
+    "sep sept september setembro set septembre septiembre 九月",
+    "oct october outubro out octobre oktober okt octubre 十月",
+    "nov november novembro novembre noviembre 十一月",
+    "dec december dezembro dez decembre dezember diciembre dic 十二月",
+)
+MONTH_NAMES = {name: number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
+"""Number of a month by its name or short name, folded: English, Portuguese, French, German, Spanish, Chinese."""
+
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?:[-/. ]?[mM]|[-/.])(?P<month>\d{1,2})"
+    r"|(?P<year2>\d{4})(?P<month2>\d{2})"
+    r"|(?P<year3>\d{4})\s*年\s*(?P<month3>\d{1,2})\s*月?"
+)
+_MONTH_FIRST = re.compile(r"(?P<month>\d{1,2})[-/. ](?P<year>\d{4})")
+_ISO_DAY = re.compile(r"(?P<year>\d{4})[-/.]?(?P<month>\d{2})[-/.]?(?P<day>\d{2})(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?")
+_LOOSE_DAY = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?: [\d:.]+)?")
+_NAMED = re.compile(
+    r"(?P<name>[^\W\d_]{3,}|[一二三四五六七八九十]+月)\.?[-/., ]*(?:de )?(?P<year>'?\d{2}|\d{4})"
+    r"|(?P<year2>\d{4})[-/., ]*(?P<name2>[^\W\d_]{3,})\.?"
+    r"|(?P<day>\d{1,2})[-/. ](?P<name3>[^\W\d_]{3,})\.?[-/. ](?P<year3>\d{4})"
+)
+_PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
+_QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
+_YEAR = re.compile(r"\d{4}")
+
+
+def month_of(text: str) -> pd.Period | None:
+    """The month that ``text`` writes, None where it writes none or an order of day and month must be guessed.
+
+    Examples
+    --------
+    >>> [str(month_of(text)) for text in ("2025M05", "Aug-08", "2025年5月", "05/2025", "2568-05", "2025 May")]
+    ['2025-05', '2008-08', '2025-05', '2025-05', '2025-05', '2025-05']
+    """
+    text = text.strip()
+    for pattern in (_ISO_DAY, _YEAR_FIRST, _MONTH_FIRST, _LOOSE_DAY):
+        found = pattern.fullmatch(text)
+        if found:
+            parts = {name.rstrip("23"): part for name, part in found.groupdict().items() if part}
+            month = _period(parts["year"], int(parts["month"]))
+            return month if _is_day_of(month, parts.get("day")) else None
+    return _named(text)
+
+
+def months(cells: pd.Series) -> pd.Series:
+    """The month of each cell as a period or None, the order of day and month decided by the whole column.
+
+    Examples
+    --------
+    >>> months(pd.Series(["01/05/2025", "01/06/2025"])).astype(str).tolist()
+    ['2025-05', '2025-06']
+    """
+    different = [str(text).strip() for text in pd.unique(cells)]
+    place = _place_of_month(different)
+    return of_each(cells, lambda text: month_of(text) or _by_place(text.strip(), place))
+
+
+def why_no_month(text: str) -> str:
+    """What a cell that is no month is instead.
+
+    Examples
+    --------
+    >>> why_no_month("2025Q1"), why_no_month("2024"), why_no_month("13/2025")
+    ('a quarter, not a month', 'a year, not a month', 'no month that can be read')
+    """
+    text = text.strip()
+    if not text:
+        return "no month"
+    if _QUARTER.fullmatch(text):
+        return "a quarter, not a month"
+    if _YEAR.fullmatch(text):
+        return "a year, not a month"
+    if _PART_DAY.fullmatch(text):
+        return "a date whose day and month could be either: write YYYY-MM-DD"
+    return "no month that can be read"
+
+
+def from_parts(years: pd.Series, numbers: pd.Series) -> pd.Series:
+    """Months as ``YYYY-MM`` text of a column of years and one of month numbers or names; empty where there is none.
+
+    Examples
+    --------
+    >>> from_parts(pd.Series(["2025", "2025"]), pd.Series(["7", "Aug"])).tolist()
+    ['2025-07', '2025-08']
+    """
+    return of_each(years.str.strip() + " " + numbers.str.strip(), _joined)
+
+
+def is_buddhist(cells: Collection[str]) -> bool:
+    """Whether a year of the Thai calendar stands in any of ``cells``."""
+    return any(_common_year(year) != year for text in cells for year in map(int, re.findall(r"\b\d{4}\b", text)))
+
+
+def last_month(today: date) -> pd.Period:
+    """The last month of which there can be a figure on the day ``today``."""
+    return pd.Period(today, freq="M")
+
+
+def _joined(text: str) -> str:
+    year, _, number = text.partition(" ")
+    whole = year.removesuffix(".0"), number.strip().removesuffix(".0")
+    month = int(whole[1]) if whole[1].isascii() and whole[1].isdigit() else MONTH_NAMES.get(folded(whole[1]), 0)
+    return f"{whole[0]}-{month:02d}" if 1 <= month <= 12 else shown(text)
+
+
+def _common_year(year: int) -> int:
+    return year - BUDDHIST if FIRST + BUDDHIST <= year <= LAST + BUDDHIST else year
+
+
+def _period(year: str, month: int) -> pd.Period | None:
+    """A month of the common calendar; a two-digit year is of 1969 to 2068."""
+    digits = year.removeprefix("'")
+    whole = int(digits) + (0 if len(digits) == 4 else 2000 if int(digits) < 69 else 1900)
+    common = _common_year(whole)
+    return pd.Period(year=common, month=month, freq="M") if FIRST <= common <= LAST and 1 <= month <= 12 else None
+
+
+def _is_day_of(month: pd.Period | None, day: str | None) -> bool:
+    return month is not None and (day is None or 1 <= int(day) <= month.days_in_month)
+
+
+def _named(text: str) -> pd.Period | None:
+    found = _NAMED.fullmatch(text)
+    if not found:
+        return None
+    parts = {name.rstrip("23"): part for name, part in found.groupdict().items() if part}
+    number = MONTH_NAMES.get(folded(parts["name"]))
+    return _period(parts["year"], number) if number else None
+
+
+def _place_of_month(cells: list[str]) -> int | None:
+    """0 where the first number of ``05/06/2025`` is the month, 1 where the second is; None where either could be."""
+    found = [match for text in cells if (match := _PART_DAY.fullmatch(text))]
+    firsts, seconds = ({int(match.group(place)) for match in found} for place in (1, 2))
+    if not found:
+        return None
+    can_be = [place for place, numbers in enumerate((firsts, seconds)) if max(numbers) <= 12]
+    if len(can_be) == 2 and firsts != seconds and 1 in (len(firsts), len(seconds)):
+        can_be = [0 if len(seconds) == 1 else 1]
+    return can_be[0] if len(can_be) == 1 or firsts == seconds == {1} else None
+
+
+def _by_place(text: str, place: int | None) -> pd.Period | None:
+    found = _PART_DAY.fullmatch(text)
+    return _period(found.group(3), int(found.group(place + 1))) if found and place is not None else None

@@ -1,0 +1,84 @@
+"""Numbers in the writings of spreadsheets: thousands in either mark, brackets for less than zero, gaps."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+GAPS = {"", "na", "n/a", "nan", "null", "none", "-", "--", "–", "—", "...", "…", "..", ":", "x", "#n/a", "<na>", "n.a."}
+"""What stands for no figure, in small letters."""
+
+_SPACES = re.compile(r"[\s\u00a0\u202f']+")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MANY = {mark: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}}){{2,}}") for mark in ",."}
+_ONE = {mark: re.compile(rf"[+-]?\d{{1,3}}{re.escape(mark)}\d{{3}}") for mark in ",."}
+
+
+def numbers(cells: pd.Series, decimal: str | None = None, comma_separated: bool = True) -> pd.Series:
+    """Floats, NaN where a cell is a gap or no number.
+
+    ``decimal`` is the mark before fractions; None decides it by the whole column, and where that says nothing by
+    ``comma_separated``: in a file whose fields commas separate, a comma inside a number marks thousands.
+
+    Examples
+    --------
+    >>> numbers(pd.Series(["22,638,687.00", "(12)", "NA"])).tolist()
+    [22638687.0, -12.0, nan]
+    >>> numbers(pd.Series(["1.234.567", "98.765"])).tolist()
+    [1234567.0, 98765.0]
+    """
+    straight = pd.to_numeric(cells, errors="coerce").astype(float)
+    odd = straight.isna().to_numpy() | ~np.isfinite(straight.fillna(0.0).to_numpy())
+    if not odd.any() and decimal != ",":
+        return straight
+    codes, different = pd.factorize(cells)
+    texts = [_bare(str(text)) for text in different]
+    mark = decimal or _decimal_mark([text for text in texts if text], comma_separated)
+    values = np.array([_value(text, mark) for text in texts], dtype=float)
+    return pd.Series(values[codes], index=cells.index)
+
+
+def is_gap(text: str) -> bool:
+    """Whether ``text`` says that there is no figure."""
+    return text.strip().lower() in GAPS
+
+
+def _bare(text: str) -> str:
+    """The number without spaces, brackets turned into a sign; empty for a gap."""
+    text = _SPACES.sub("", text)
+    if is_gap(text):
+        return ""
+    return f"-{text[1:-1]}" if text.startswith("(") and text.endswith(")") else text
+
+
+def _decimal_mark(texts: list[str], comma_separated: bool) -> str:
+    """The mark before fractions: the last where a number has both; else what is not the mark of thousands."""
+    both = [text for text in texts if "," in text and "." in text]
+    if both:
+        return max(",.", key=both[0].rfind)
+    commas, points = ([text for text in texts if mark in text] for mark in ",.")
+    if any(_MANY["."].fullmatch(text) for text in points):
+        return ","
+    if any(_MANY[","].fullmatch(text) for text in commas) or not commas:
+        return "."
+    thousands = all(_ONE[","].fullmatch(text) for text in commas)
+    return "." if thousands and (comma_separated or bool(points)) else ","
+
+
+def _value(text: str, decimal: str) -> float:
+    thousands = "," if decimal == "." else "."
+    if thousands in text and not _grouped(text, thousands, decimal):
+        return float("nan")
+    plain = text.replace(thousands, "").replace(decimal, ".")
+    return float(plain) if _PLAIN.fullmatch(plain) else float("nan")
+
+
+def _grouped(text: str, thousands: str, decimal: str) -> bool:
+    """Whether the marks of thousands stand before groups of three digits (or two, as in India)."""
+    whole, _, fraction = text.partition(decimal)
+    first, *groups = whole.lstrip("+-").split(thousands)
+    if thousands in fraction or not groups or not all(group.isdigit() for group in groups):
+        return False
+    return 1 <= len(first) <= 3 and len(groups[-1]) == 3 and all(len(group) in (2, 3) for group in groups)

@@ -1,0 +1,155 @@
+"""Tables of any maker: separators, wide and long, the frames of other libraries."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from forecast import TableError, import_exports
+
+DAY = date(2026, 1, 1)
+LONG = "Country,Period,NetWeight\nGermany,2025-05,1500\nUK,2025-06,2500\n"
+
+
+def write(folder: Path, text: str, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def figures(path: Path, **said: object) -> list[list[object]]:
+    table = import_exports(path, today=DAY, **said).exports.sort_values(["destination", "month"])
+    return [
+        [code, str(month), volume] for code, month, volume in table[["destination", "month", "volume_t"]].to_numpy()
+    ]
+
+
+RIGHT = [["DEU", "2025-05", 1.5], ["GBR", "2025-06", 2.5]]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_every_separator_with_columns_named_by_the_caller(tmp_path: Path, mark: str):
+    """`--column destination=Country --column month=Period --column volume=NetWeight --unit kg`."""
+    columns = {"destination": "Country", "month": "Period", "volume": "NetWeight"}
+    path = write(tmp_path, LONG.replace(",", mark))
+    assert figures(path, columns=columns, unit="kg", product="w") == RIGHT
+    assert figures(path, unit="kg", product="w") == RIGHT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nCountry;Month;Weight (kg)\nGermany;05/2025;1.500,0\nUK;06/2025;2.500,0\n",
+        '"Country,""Month"",""Weight (kg)"""\n"Germany,2025M05,1500"\n"UK,2025M06,2500"\n',
+        "Exports of widgets\n\nMonth,Germany (kg),ignored\n".replace("Germany (kg),ignored", "DEU,GBR,temperature")
+        .replace("Exports of widgets", "Exports of widgets (kg)")
+        + "2025-05,1500,,7\n2025-06,,2500,8\n",
+        "Country,Unit,May-25,Jun-25\nGermany,kg,\"1,500\",\nUnited Kingdom,kg,,\"2,500\"\n",
+        "Country;Unit;2025年5月;2025年6月\n德国;kg;1500;\n英国;kg;;2500\n",
+        "unique_id,ds,y\nw/DEU,2025-05-01,1.5\nw/GBR,2025-06-01,2.5\n",
+        "product,country,timepoints,c0\nw,DEU,2025-05,1.5\nw,GBR,2025-06,2.5\n".replace("c0", "volume_t"),
+        "Month,Country,Tonnes\n2025 May,Germany,1.5\n2025 Jun,UK,2.5\n",
+        "country;month;volume_t\nDE;2568-05;1,5\nGB;2568-06;2,5\n",
+    ],
+    ids=["sep line", "twice quoted", "destinations across", "months across", "chinese months", "nixtla", "sktime",
+         "tsibble", "buddhist"],
+)  # fmt: skip
+def test_one_table_in_many_writings(tmp_path: Path, text: str):
+    """Germany 1.5 t in May 2025, the United Kingdom 2.5 t in June, whoever wrote it."""
+    unit = None if "(kg)" not in text.partition("\n")[0] or "Country" in text else "kg"
+    assert figures(write(tmp_path, text), unit=unit, product="w") == RIGHT
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
+def test_workbooks_and_parquet(tmp_path: Path, suffix: str):
+    """Dates and numbers come as values and are the same table."""
+    path = tmp_path / f"mine.{suffix}"
+    frame = pd.DataFrame(
+        {"Country": ["Germany", "UK"], "Month": pd.to_datetime(["2025-05-01", "2025-06-01"]), "kg": [1500, 2500.0]}
+    )
+    frame.to_excel(path, index=False) if suffix == "xlsx" else frame.to_parquet(path)
+    assert figures(path, product="w") == RIGHT
+
+
+def test_a_sktime_panel_with_unnamed_levels(tmp_path: Path):
+    """Two levels of instances, the time, one column: roles are told by what stands in them."""
+    path = write(tmp_path, "h0,h1,time,c0\nw,DEU,2025-05,1.5\nw,GBR,2025-06,2.5\nv,GBR,2025-06,1\n")
+    table = import_exports(path, unit="t", today=DAY).exports
+    assert table["product"].tolist() == ["w", "w", "v"]
+    assert table["destination"].tolist() == ["DEU", "GBR", "GBR"]
+
+
+def test_columns_by_number_where_there_is_no_header(tmp_path: Path):
+    """Year and month apart, Buddhist years, positions counted from 1."""
+    path = write(tmp_path, "2568,5,ข้าว,Germany,1500,99\n2568,6,ข้าว,UK,2500,98\n")
+    with pytest.raises(TableError, match=r"expected a header, found none .*--column year=1 --column month=2"):
+        import_exports(path, today=DAY)
+    columns = {"year": "1", "month": "2", "destination": "4", "volume": "5"}
+    assert figures(path, columns=columns, unit="kg", product="rice") == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (LONG, "expected the unit in the heading 'NetWeight' or in a column of units, found none"),
+        ("Country,Month,Value (USD)\nUK,2025-05,1\n", "has a value .* and no weight"),
+        ("Country,Year,kg\nUK,2024,1\n", "expected a month for every row, found years alone"),
+        ("Month,A (Tons),B (Volume)\nAug-08,450,384\n", "cannot tell which column is the destination"),
+        ("Country,Month,pieces\nUK,2025-05,1\n", "cannot tell which column is the volume|expected the unit"),
+    ],
+)
+def test_what_cannot_be_told_is_asked(tmp_path: Path, text: str, sentence: str):
+    """No unit, column or month is guessed: the sentence names what is there and the option that says it."""
+    with pytest.raises(TableError, match=sentence):
+        import_exports(write(tmp_path, text), today=DAY)
+
+
+def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
+    """ROW is no Rwanda; a name of the caller's is taken."""
+    path = write(tmp_path, "Country,Month,kg\nROW,2025-05,1\nUtopia,2025-05,2\nUK,2025-05,3\n")
+    got = import_exports(path, product="w", today=DAY)
+    assert got.unused["destination"].tolist() == ["ROW", "Utopia"]
+    named = import_exports(path, product="w", names={"Utopia": "FRA"}, today=DAY)
+    assert named.exports["destination"].tolist() == ["FRA", "GBR"]
+
+
+def test_the_union_in_its_memberships(tmp_path: Path):
+    """EU is of 28 members in 2019 and of 27 from February 2020."""
+    path = write(tmp_path, "Country,Month,t\nEU,2019-12,5\nEuropean Union,2020-02,6\nEU27_2020,2019-12,4\n")
+    assert figures(path, product="w") == [["EU27", "2019-12", 4.0], ["EU27", "2020-02", 6.0], ["EU28", "2019-12", 5.0]]
+
+
+def test_limits_of_months_and_volumes(tmp_path: Path):
+    """Months of 1951 to today; volumes finite, not negative, and 0 or a milligram at least: the rest is listed."""
+    rows = [
+        "1950-12,1",
+        "2026-02,1",
+        "2025-01,-1",
+        "2025-02,1e-300",
+        "2025-03,inf",
+        "2025-04,1e12",
+        "2025-05,abc",
+        "2025-06,0",
+    ]
+    path = write(tmp_path, "Month,t\n" + "\n".join(rows) + "\n")
+    got = import_exports(path, product="w", destination="WLD", today=DAY)
+    assert got.exports["volume_t"].tolist() == [0.0]
+    assert got.unused["reason"].tolist() == [
+        "no month that can be read",
+        "a month after today's, 2026-01",
+        "a volume below zero",
+        "less than 1e-9 tonnes, which is no quantity",
+        "a volume that is no number",
+        "more than 1e9 tonnes: is the unit right?",
+        "a volume that is no number",
+    ]
+
+
+def test_control_and_direction_characters_never_come_out(tmp_path: Path):
+    """Names are cleaned before they reach a table or a sentence."""
+    path = write(tmp_path, "Country,Month,kg\n\u202eUto\x1b[31mpia,2025-05,2\nUK,2025-05,3\n")
+    got = import_exports(path, product="w", today=DAY)
+    assert got.unused["destination"].tolist() == ["Uto[31mpia"]

@@ -1,0 +1,139 @@
+"""Several files as one table, and a file of any bytes at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecast import TableError, import_exports
+from forecast.sources.importing import sentences
+
+DAY = date(2026, 1, 1)
+HEAD = "Country;Month;kg\n"
+
+
+def write(folder: Path, content: str | bytes, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_overlaps_that_agree_are_joined(tmp_path: Path):
+    """Two downloads with a month in common: one figure, and a word."""
+    first = write(tmp_path, HEAD + "UK;2025-05;1000\nUK;2025-06;2000\n")
+    second = write(tmp_path, HEAD + "UK;2025-06;2000.0\nUK;2025-07;3000\n", "more.csv")
+    got = import_exports([first, second], product="w", today=DAY)
+    assert got.exports["volume_t"].tolist() == [1.0, 2.0, 3.0]
+    assert got.unused["reason"].tolist() == ["the same figure stands already above"]
+
+
+def test_overlaps_that_differ_are_a_question_with_both_numbers(tmp_path: Path):
+    """Nothing says which is later: both numbers, both places, and what to do."""
+    first = write(tmp_path, HEAD + "UK;2025-05;1000\n")
+    second = write(tmp_path, HEAD + "UK;2025-05;1500\n", "more.csv")
+    with pytest.raises(TableError) as error:
+        import_exports([first, second], product="w", today=DAY)
+    assert (
+        error.value.problems[0] == "more.csv row 2: w GBR 2025-05 is 1.5 t here and 1 t in mine.csv row 2. Which holds?"
+    )
+    assert "--released YYYY-MM-DD" in error.value.problems[1]
+
+
+def test_one_sentence_per_cause(tmp_path: Path):
+    """Five hundred rows of a name that is not known are one line with a count."""
+    rows = "".join(f"Utopia;{1960 + month // 12}-{month % 12 + 1:02d};1\n" for month in range(500))
+    got = import_exports(write(tmp_path, HEAD + "UK;2025-05;1\n" + rows), product="w", today=DAY)
+    said = [line for line in sentences(got) if line.startswith("Not used")]
+    assert said == ["Not used, 500: a destination that is not known (Utopia)."]
+
+
+def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):
+    """`product` names a file without products and picks among several; else the file's name serves, with a word."""
+    plain = write(tmp_path, HEAD + "UK;2025-05;1000\n", "Tea & coffee.csv")
+    assert import_exports(plain, today=DAY).exports["product"].tolist() == ["tea_coffee"]
+    several = write(tmp_path, "HS;Country;Month;kg\n85051110;UK;2025-05;1000\n25041010;UK;2025-05;2000\n", "two.csv")
+    got = import_exports(several, product="85051110", today=DAY)
+    assert got.exports[["product", "volume_t"]].to_numpy().tolist() == [["rare_earth_magnets", 1.0]]
+    assert got.unused["reason"].tolist() == ["another product than 85051110"]
+
+
+def archive(*names: str, size: int = 10) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names:
+            file.writestr(name, b"0" * size)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "found an empty file"),
+        (b"\x00\x01\x02" * 50, "found binary content"),
+        (b"PK\x03\x04 and more", "found one that cannot be read"),
+        (archive("a.csv"), "found a zip archive. Unpack it"),
+        (archive("xl/workbook.xml", size=450_000_000), "at most 400 MB unpacked, found 450 MB"),
+        (archive("xl/workbook.xml"), "found one that cannot be read"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "found one that cannot be read"),
+        (b"PAR1 and more", "expected Parquet, found a file that cannot be read"),
+        (b"\x1f\x8b\x08", "found a gzip archive. Unpack it first"),
+        (b"<html>", "found an HTML or XML page"),
+        (b"[" * 100_000, "it is nested too deeply|cannot be read as it"),
+        (b'{"data": [{"cmdCode": ', "found text that cannot be read as it"),
+        (b'{"data": 5}', "found an object without one"),
+        ("国家;月份;千克\n".encode("gb18030")[:-3], "mine.csv: "),
+        ('a;b\n"never closed;1\n', "a quote that is not closed"),
+        (b"just words", "found text in one column"),
+        ("Month;Country;kg\nUK;2025-05;1\n", "none of its rows can be used"),
+    ],
+)  # fmt: skip
+def test_a_hostile_file_is_a_sentence(tmp_path: Path, content: bytes | str, sentence: str):
+    """Truncated, damaged, too large, of another kind, columns swapped: never a traceback."""
+    with pytest.raises(TableError, match=sentence):
+        import_exports(write(tmp_path, content), today=DAY)
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=300).map(str.encode),
+        st.lists(
+            st.lists(
+                st.sampled_from(
+                    ["Country", "Month", "kg", "UK", "2025-05", "1,5", "数据年月", "商品编码",
+                     "贸易伙伴名称", "第一数量",
+                     "千克",
+                     "cmdCode", "partnerCode", "period", "netWgt", "TIME_PERIOD", "OBS_VALUE", "reporter", "partner",
+                     "",
+                     "CO_ANO", "CO_MES", "CO_PAIS", "KG_LIQUIDO", "Year", "January", '"', "\n", "-", "unique_id", "ds",
+                     "y",
+                     "1e999", "CTY_CODE", "E_COMMODITY", "time", "Ano", "Países", "Jan", "Feb"]
+                ),
+                max_size=8,
+            ),
+            max_size=8,
+        ).map(lambda rows: "\n".join(",".join(row) for row in rows).encode()),
+        st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=4) | (
+            st.dictionaries(st.sampled_from(["data", "period", "cmdCode", "partnerCode", "netWgt"]), inner, max_size=5)
+        ), max_leaves=12).map(lambda said: json.dumps(said).encode()),
+    )
+)  # fmt: skip
+def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes):
+    """Whatever a file holds, it is imported or refused."""
+    path = write(tmp_path_factory.mktemp("any"), content)
+    try:
+        got = import_exports(path, product="w", today=DAY)
+    except TableError as refused:
+        said = refused.problems
+    else:
+        said = sentences(got)
+        assert (got.exports["volume_t"] >= 0).all()
+    assert all(line and line.isprintable() for line in said)

@@ -1,0 +1,81 @@
+"""`forecast import` and `forecast validate`: files, exit codes, and what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from forecast.cli import app
+
+LONG = "Country;Month;Net weight (kg)\nUK;2025-05;1500\nROW;2025-05;10\nUtopia;2025-06;20\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text(LONG)
+    return tmp_path
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(words))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_import_writes_the_table_and_what_could_not_be_used(folder: Path):
+    """Exit 0: exports.csv, beside it row by row what was left out, and a line per cause on the screen."""
+    code, said, _ = run("import", "mine.csv", "--product", "w")
+    assert code == 0
+    assert (folder / "exports.csv").read_text().splitlines()[1].startswith("w,GBR,2025-05,1.5,2025-06-20,reported")
+    unused = pd.read_csv(folder / "exports-unused.csv")
+    assert unused["row"].tolist() == [3, 4]
+    assert "Not used, 1: a destination that is not known (Utopia)." in said
+    assert "1 figures used, 2 not." in said
+
+
+def test_options_say_what_the_file_does_not(folder: Path):
+    """Columns, unit, names and output of the caller's."""
+    Path("odd.csv").write_text("where,when,much\nUtopia,2025-05,2\n")
+    words = ["--column", "destination=where", "--column", "month=when", "--column", "volume=much", "--unit", "lb"]
+    code, _, said = run(
+        "import", "odd.csv", *words, "--name", "Utopia=USA", "--product", "w", "--output", "a/b.csv", "-q"
+    )
+    assert code == 0, said
+    assert Path("a/b.csv").read_text().splitlines()[1].startswith("w,USA,2025-05,0.00090718474,")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["import", "absent.csv"], 1, "absent.csv: expected a file of export figures"),
+        (["import", "mine.csv", "--source", "census"], 1, "expected a file of census"),
+        (["import", "mine.csv", "--source", "nobody"], 1, "--source: expected one of"),
+        (["import", "mine.csv", "--unit", "pieces"], 1, "counted in pieces, which have no weight"),
+        (["import", "mine.csv", "--column", "destination"], 2, "expected two words with = between them"),
+        (["import", "mine.csv", "--released", "soon"], 2, "expected a day as YYYY-MM-DD"),
+        (["import"], 2, "Missing argument"),
+        (["validate", "absent.csv"], 1, "absent.csv: expected a CSV file"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(folder: Path, words: list[str], code: int, sentence: str):
+    """Exit 1 for data, 2 for usage, one sentence on stderr, no file written."""
+    got, _, said = run(*words)
+    assert got == code
+    assert sentence in said
+    assert not (folder / "exports.csv").exists()
+
+
+def test_validate_finds_and_strict_fails(folder: Path):
+    """Findings are printed with exit 0; `--strict` makes them exit 1."""
+    volumes = [100.1, 103.7, 98.2, 101_900.0, 99.4, 104.3, 97.6]
+    rows = [f"w,USA,2025-{month:02d},{volume}" for month, volume in enumerate(volumes, 1)]
+    Path("slip.csv").write_text("product,destination,month,volume_t\n" + "\n".join(rows) + "\n")
+    code, said, _ = run("validate", "slip.csv")
+    assert code == 0
+    assert "w USA 2025-04" in said
+    assert "kilograms?" in said
+    assert run("validate", "slip.csv", "--strict")[0] == 1
+    assert run("validate", "mine.csv", "--strict")[0] == 0
