@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from forecast.safety.inert import visible
+from forecast.safety.settings import ignore_current_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,6 +64,7 @@ def plain_refusals() -> Iterator[ExitStack]:
         from forecast.tables.run_folder import OutputError
 
         try:
+            ignore_current_folder()
             with ExitStack() as held:
                 yield held
                 sys.stdout.flush()

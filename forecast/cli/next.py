@@ -159,6 +159,9 @@ def _write(
 
 def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
     """A picture of every series of which something was known, with its forecast where it has one."""
+    from forecast.safety.settings import use_own_matplotlib_settings
+
+    use_own_matplotlib_settings()
     from forecast.backtest.plan import selected_series
     from forecast.report.plots import plot_forecast
 

@@ -68,7 +68,7 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
     for heading in ("destinations", "products", "what"):
         table.add_column(heading, ratio=2 if heading == "what" else 1)
     for event in records(shown):
-        table.add_row(*_cells(event, names), style="" if event.kind in ACTING_KINDS else "dim")
+        table.add_row(*map(Text, _cells(event, names)), style="" if event.kind in ACTING_KINDS else "dim")
     console.print(table)
     without = "of kinds without a regressor, which are told but not modelled"
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
@@ -119,7 +119,7 @@ def _effects_table(rows: pd.DataFrame, paths: pd.DataFrame) -> Table:
     for heading in ("notice", *(f"month {since}" for since in SHOWN_MONTHS)):
         table.add_column(heading, justify="right", overflow="fold")
     for texts in effect_cells(rows, paths):
-        table.add_row(*texts)
+        table.add_row(*map(Text, texts))
     return table
 
 

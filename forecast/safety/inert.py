@@ -1,13 +1,14 @@
 """Text of users made inert: one treatment for each sink, so that nothing in a cell is ever obeyed.
 
 What enters a table or a message has no control or direction characters (`visible`); what leaves is quoted for CSV
-(`csv_cell`), Markdown (`markdown`) and plots (`plot_text`). HTML is escaped by `html.escape` where it is made, and a
+(`csv_cell`), Markdown (`markdown`) and plots (`show_letters`). HTML is escaped by `html.escape` where it is made, and a
 terminal is given text without markup.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -71,12 +72,7 @@ def markdown(text: str) -> str:
     return re.sub("[&<>]", lambda found: _ENTITIES[found.group()], escaped)
 
 
-def plot_text(text: str) -> str:
-    r"""``text`` as matplotlib shows it letter by letter, without its mathematics between dollar signs.
-
-    Examples
-    --------
-    >>> plot_text("$x$")
-    '\\$x\\$'
-    """
-    return visible(text).replace("\\", "\\\\").replace("$", "\\$") if "$" in text else visible(text)
+def show_letters(figure: Any) -> None:
+    """Have every text of a matplotlib figure shown letter by letter: dollar signs begin no mathematics."""
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+        text.set_parse_math(False)

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from forecast.report.page.run_tables import read_replay
+from forecast.safety.settings import matplotlib_settings_file
 from forecast.tables.run_folder import OutputError, write_page
 
 NOTEBOOK = Path(__file__).with_name("backtest_report.ipynb")
@@ -115,8 +116,10 @@ def _own_settings(scratch: Path) -> dict[str, str]:
     """The environment of a kernel: settings of Jupyter, IPython and matplotlib are sought in ``scratch``."""
     places = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_DATA_DIR", "JUPYTER_PATH",
               "JUPYTER_RUNTIME_DIR")  # fmt: skip
+    settings = matplotlib_settings_file()
     return {
         **dict.fromkeys(places, str(scratch)),
+        **({} if settings is None else {"MATPLOTLIBRC": str(settings)}),
         "JUPYTER_NO_CONFIG": "1",
         "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(scratch)),
         "MPLBACKEND": "agg",
