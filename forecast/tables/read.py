@@ -81,7 +81,7 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["month"]
     required = {
-        "month": [checks.MONTH, checks.MONTH_COVERED, checks.month_until(today)],
+        "month": [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED],
         **_volume_checks(destinations, today),
     }
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
@@ -104,7 +104,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     today = today or date.today()
     raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["start"] + " to " + raw["end"]
-    month = [checks.MONTH, checks.MONTH_COVERED, checks.month_until(today)]
+    month = [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED]
     required = {"start": month, "end": month, **_volume_checks(destinations, today)}
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
     table = _typed_volumes(_without(raw, problems), ["start", "end"])

@@ -361,8 +361,8 @@ def check_forecasts(path: Path, table: pd.DataFrame) -> None:
         raise OutputError(f"{path}: row {int(wrong.argmax()) + 2}: expected {expected}, found other numbers.")
 
 
-def read_saved(folder: Path, schema: TableSchema) -> pd.DataFrame:
-    """A table in the folder of a run, typed; without rows where it is optional and has no file.
+def read_saved(folder: Path, schema: TableSchema, what: str = "run") -> pd.DataFrame:
+    """A table in the folder of a run, which messages call ``what``, typed; without rows where it is optional and has no file.
 
     Raises
     ------
@@ -376,7 +376,10 @@ def read_saved(folder: Path, schema: TableSchema) -> pd.DataFrame:
         content = read_regular(path, LARGEST_TABLE)
         raw = pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder}: expected {path.name} of a run, found none that can be read.") from error
+        raise OutputError(f"{folder}: expected {path.name} of a {what}, found none that can be read.") from error
+    lacking = ", ".join(name for name in schema.columns if name not in raw)
+    if lacking:
+        raise OutputError(f"{path}: expected the columns of a {what}, found none called {lacking}.")
     try:
         return schema.from_text(raw)
     except ValueError as error:

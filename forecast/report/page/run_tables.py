@@ -167,7 +167,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     OutputError
         When a table that every backtest has is missing, or one lacks a column or has a cell of another type.
     """
-    table = read_saved(Path(folder), TABLES[name])
+    table = read_saved(Path(folder), TABLES[name], "backtest")
     if name == "forecasts":
         check_forecasts(Path(folder) / "forecasts.csv", table)
     return table
