@@ -11,7 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib.metadata import version
 from io import BytesIO
@@ -159,7 +159,8 @@ def claimed(folder: Path) -> Iterator[None]:
         As in `check_place`, when another run is writing there, or when the disk refuses.
     """
     check_place(folder)
-    with _locked(folder, "folder"):
+    with ExitStack() as held:
+        _hold(held, folder.resolve(), folder, "folder")
         yield
 
 
@@ -174,18 +175,19 @@ def new_folder(folder: Path) -> Iterator[Path]:
     OutputError
         As in `check_place`, when another run is writing there, or when the disk refuses.
     """
-    check_place(folder)
-    with _locked(folder, "folder"), whole_folder(folder.resolve(), _check_replaceable) as beside:
-        yield beside
-        _list_files(beside)
+    with claimed(folder):
+        try:
+            with whole_folder(folder.resolve(), _check_replaceable) as beside:
+                yield beside
+                _list_files(beside)
+        except OSError as error:
+            raise unwritable(folder, error, "folder") from error
 
 
-@contextmanager
-def _locked(path: Path, what: str) -> Iterator[None]:
-    """The lock of a place, with what the disk refuses as a sentence."""
+def _hold(held: ExitStack, place: Path, path: Path, what: str) -> None:
+    """Take the lock of ``place`` for as long as ``held`` is; what hinders it is a sentence."""
     try:
-        with locked(path.resolve()):
-            yield
+        held.enter_context(locked(place))
     except LockedError as error:
         raise OutputError(str(error)) from error
     except OSError as error:
@@ -214,13 +216,12 @@ def write_page(path: Path, text: str) -> None:
         When another run is writing there or the disk refuses.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
-    try:
-        with locked(place):
-            write_whole(place, text.encode("utf-8"))
-    except LockedError as error:
-        raise OutputError(str(error)) from error
-    except OSError as error:
-        raise unwritable(path, error, "file") from error
+    with ExitStack() as held:
+        _hold(held, place, path, "file")
+        try:
+            write_whole(place, text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise unwritable(path, error, "file") from error
 
 
 # What is written and read --------------------------------------------------------------------------------------------
