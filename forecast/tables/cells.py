@@ -155,6 +155,7 @@ def where(raw: pd.DataFrame, key: pd.Series, position: int) -> str:
     """``file row N: key:`` of the row at ``position``."""
     name, row = raw.index[position]
     named = key.iloc[position].strip()
+    named = named if len(named) <= LONGEST_NAME else f"{named[:57]}..."
     return f"{name} row {row}: {named}:" if named else f"{name} row {row}:"
 
 

@@ -111,19 +111,22 @@ def text(value: object) -> bytes:
 WRONG_PARTS = {
     "pickle": pickle.dumps(Evil()),
     "pickled array": archive(labels=npy(np.array([Evil()], dtype=object), allow_pickle=True)),
-    "pickled column": archive(labels=text({"dropped": [[]] * 5}), dropped_codes=npy(np.array([Evil()], dtype=object),
-                              allow_pickle=True)),  # fmt: skip
+    "pickled column": archive(
+        labels=text({"dropped": [[]] * 5}), dropped_codes=npy(np.array([Evil()], dtype=object), allow_pickle=True)
+    ),  # fmt: skip
     "empty": b"",
     "no labels": archive(),
     "labels of another kind": archive(labels=text([1])),
     "null": archive(labels=text(None)),
     "deep": archive(labels=npy(np.frombuffer(b"[" * 100_000, np.uint8))),
     "another table": archive(labels=text({"passwords": []})),
-    "codes beyond the labels": archive(labels=text({"dropped": [["a"]] * 5}),
-                                       dropped_codes=npy(np.full((5, 2), 9, dtype=np.int64))),  # fmt: skip
+    "codes beyond the labels": archive(
+        labels=text({"dropped": [["a"]] * 5}), dropped_codes=npy(np.full((5, 2), 9, dtype=np.int64))
+    ),  # fmt: skip
     "too few columns": archive(labels=text({"dropped": [["a"]] * 5}), dropped_codes=npy(np.zeros((2, 2), np.int64))),
-    "labels that are no text": archive(labels=text({"dropped": [[7]] * 5}),
-                                       dropped_codes=npy(np.zeros((5, 2), np.int64))),  # fmt: skip
+    "labels that are no text": archive(
+        labels=text({"dropped": [[7]] * 5}), dropped_codes=npy(np.zeros((5, 2), np.int64))
+    ),  # fmt: skip
     "a bomb": archive(zipfile.ZIP_DEFLATED, labels=npy(np.zeros(10_000_000, np.uint8))),
     "half": as_part(odd_run())[:1000],
 }
@@ -206,7 +209,9 @@ def test_a_plan_that_is_none_is_kept_and_refused(tmp_path: Path, name: str) -> N
     folder = tmp_path / "o.partial"
     folder.mkdir()
     (folder / "plan.json").write_bytes(PLANS[name])
-    message = f"{folder}: expected nothing or a run in progress, found a plan.json of none. Choose another --output, or "
+    message = (
+        f"{folder}: expected nothing or a run in progress, found a plan.json of none. Choose another --output, or "
+    )
     for resume in (False, True):
         with pytest.raises(CheckpointError) as refusal:
             Checkpoint(folder, resume).begin({}, {})
