@@ -47,7 +47,7 @@ def as_part(run: Forecasts) -> bytes:
             labels[name] = [[*_categories(table[column])] for column in _labelled(schema)]
     arrays["labels"] = np.frombuffer(json.dumps(labels).encode(), np.uint8)
     archive = BytesIO()
-    np.savez(archive, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(archive, allow_pickle=False, **arrays)
     return archive.getvalue()
 
 
@@ -99,7 +99,7 @@ def _arrays(table: pd.DataFrame, schema: TableSchema) -> dict[str, NDArray[Any]]
 
 def _ordinals(cells: pd.Series) -> NDArray[np.int64]:
     if isinstance(cells.dtype, pd.PeriodDtype):
-        return cells.array.asi8  # type: ignore[attr-defined, no-any-return]
+        return cells.array.asi8
     return cells.to_numpy(np.int64)
 
 
@@ -152,5 +152,5 @@ def _from_labels(codes: NDArray[np.int64], labels: Sequence[Any], own: ColumnTyp
         values = pd.Index([date.fromisoformat(label) for label in labels], dtype=object)
     else:
         values = pd.Index(labels)
-    packed = pd.Categorical.from_codes(codes, values)  # type: ignore[arg-type]
+    packed = pd.Categorical.from_codes(codes, values)
     return pd.Series(packed) if own in (T.LABEL, T.LABEL_DAY) else pd.Series(packed.astype(values.dtype))

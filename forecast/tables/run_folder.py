@@ -363,7 +363,7 @@ def check_forecasts(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_saved(folder: Path, schema: TableSchema, what: str = "run") -> pd.DataFrame:
-    """A table in the folder of a run, which messages call ``what``, typed; without rows where it is optional and has no file.
+    """A table in the folder of a run, which messages call ``what``, typed; without rows where it needs no file.
 
     Raises
     ------

@@ -4,6 +4,8 @@ Run as a script, every one of them is read as ``forecast report`` reads it, figu
 nor a sentence is printed: ``python tests/safety/damage.py``.
 """
 
+# ruff: noqa: E402 (as a script, it has to say first where the package and its neighbours lie)
+
 from __future__ import annotations
 
 import csv
@@ -27,6 +29,7 @@ from forecast.report.page.figures import Picture
 from forecast.report.page.run_tables import read_replay
 from forecast.tables.run_folder import OutputError, check_place, read_run
 from forecast.tables.schema import RUN_TABLES
+from forecast.verify.parity import PARITY_COLUMNS
 
 Damage = Callable[[Path], None]
 
@@ -48,11 +51,23 @@ CELLS = {
     "markup": "<script>[/x]",
 }
 VALUES = {
-    "null": None, "list": [], "object": {}, "zero": 0, "negative": -1, "huge": 10**400, "text": "", "long": "x" * 100_000,
+    "null": None, "list": [], "object": {}, "zero": 0, "negative": -1, "huge": 10**400, "text": "",
+    "long": "x" * 100_000,
     "list of null": [None], "deep": json.loads("[" * 400 + "]" * 400), "object of lists": {"a": [1]}, "true": True,
     "steering": "\x1b[31m",
 }  # fmt: skip
-PARTS = ("package", "command", "arguments", "issued", "seed", "cutoffs", "inputs", "versions", "files", "reference_fits")
+PARTS = (
+    "package",
+    "command",
+    "arguments",
+    "issued",
+    "seed",
+    "cutoffs",
+    "inputs",
+    "versions",
+    "files",
+    "reference_fits",
+)
 ARGUMENTS = ("exports", "events", "models", "horizon", "engine", "product", "vintage")
 SECTIONS = (
     sections.the_answer, sections.what_was_asked, sections.the_calendar, sections.forecasts_and_actuals,
@@ -72,8 +87,7 @@ def make_sound(place: Path) -> Path:
     for name in ("effects", "dropped", "failures", "calibration"):
         row = {column: _plausible(column) for column in RUN_TABLES[name].columns}
         _write(folder / f"{name}.csv", [[*row], [*row.values()]])
-    parity = "product,destination,model,issued,month,order,compiled_t,reference_t,difference,width,gain,reason".split(",")
-    _write(folder / "parity.csv", [parity, [_plausible(column) for column in parity]])
+    _write(folder / "parity.csv", [PARITY_COLUMNS, [_plausible(column) for column in PARITY_COLUMNS]])
     return folder
 
 
@@ -199,28 +213,29 @@ FILE_DAMAGES: dict[str, Damage] = {
 
 
 def attempt(folder: Path, *, drawing: bool) -> str:
-    """"page", or the sentence why there is none; any other exception is the caller's to see."""
-    try:
-        check_place(folder)
-    except OutputError as error:
-        assert len(str(error).splitlines()) == 1, error
-    try:
-        read_run(folder)
-    except OutputError as error:
-        assert len(str(error).splitlines()) == 1, error
-    try:
-        replay = read_replay(folder)
-    except OutputError as error:
-        sentence = str(error)
+    """The word page, or the sentence why there is none; any other exception is the caller's to see."""
+    sentences = [_sentence_of(check_place, folder), _sentence_of(read_run, folder), _sentence_of(read_replay, folder)]
+    for sentence in filter(None, sentences):
         assert len(sentence.splitlines()) == 1, sentence
         assert len(sentence) < 1000, len(sentence)
         assert str(folder) in sentence, sentence
-        return sentence
+    if sentences[-1]:
+        return sentences[-1]
+    replay = read_replay(folder)
     for section in SECTIONS:
         for piece in section(replay):
             if isinstance(piece, Picture) and drawing:
                 piece._repr_mimebundle_()
     return "page"
+
+
+def _sentence_of(read: Callable[[Path], object], folder: Path) -> str:
+    """The refusal of a reader; empty where it has none."""
+    try:
+        read(folder)
+    except OutputError as error:
+        return str(error)
+    return ""
 
 
 def spoilt(sound: Path, damage: Damage, place: Path) -> Path:

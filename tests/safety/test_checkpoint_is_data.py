@@ -113,7 +113,7 @@ WRONG_PARTS = {
     "pickled array": archive(labels=npy(np.array([Evil()], dtype=object), allow_pickle=True)),
     "pickled column": archive(
         labels=text({"dropped": [[]] * 5}), dropped_codes=npy(np.array([Evil()], dtype=object), allow_pickle=True)
-    ),  # fmt: skip
+    ),
     "empty": b"",
     "no labels": archive(),
     "labels of another kind": archive(labels=text([1])),
@@ -122,11 +122,11 @@ WRONG_PARTS = {
     "another table": archive(labels=text({"passwords": []})),
     "codes beyond the labels": archive(
         labels=text({"dropped": [["a"]] * 5}), dropped_codes=npy(np.full((5, 2), 9, dtype=np.int64))
-    ),  # fmt: skip
+    ),
     "too few columns": archive(labels=text({"dropped": [["a"]] * 5}), dropped_codes=npy(np.zeros((2, 2), np.int64))),
     "labels that are no text": archive(
         labels=text({"dropped": [[7]] * 5}), dropped_codes=npy(np.zeros((5, 2), np.int64))
-    ),  # fmt: skip
+    ),
     "a bomb": archive(zipfile.ZIP_DEFLATED, labels=npy(np.zeros(10_000_000, np.uint8))),
     "half": as_part(odd_run())[:1000],
 }
@@ -140,7 +140,7 @@ def test_a_part_with_a_fitting_checksum_is_still_only_data(tmp_path: Path, monke
     checkpoint.begin({}, {})
     (tmp_path / "o.partial" / "00000.part").write_bytes(signed(WRONG_PARTS[name]))
     assert checkpoint.read(0) is None
-    assert os.listdir(tmp_path) == ["o.partial"]
+    assert [path.name for path in tmp_path.iterdir()] == ["o.partial"]
     with pytest.raises(PartError):
         from_part(WRONG_PARTS[name])
 
@@ -156,7 +156,7 @@ def test_a_hostile_part_in_a_resumed_backtest_is_done_again(place: Path, again: 
     Path("o.partial/00000.part").write_bytes(signed(pickle.dumps(Evil())))
     assert run(*BACKTEST, *again).exit_code == 0
     assert contents(place / "o") == whole
-    assert sorted(os.listdir(".")) == ["events.csv", "exports.csv", "o"]
+    assert sorted([path.name for path in Path().iterdir()]) == ["events.csv", "exports.csv", "o"]
 
 
 def kept_plan(place: Path) -> bytes:
@@ -247,7 +247,7 @@ def test_a_partial_folder_that_is_none_is_refused(place: Path, kind: str) -> Non
         assert refused(*BACKTEST, *more) == (
             f"o.partial: expected nothing or a run in progress, found {found}. Choose another --output, or remove it."
         )
-    assert os.listdir("mine") == ["thesis.docx"]
+    assert [path.name for path in Path("mine").iterdir()] == ["thesis.docx"]
 
 
 def test_files_of_others_in_a_partial_folder_stay(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_files_of_others_in_a_partial_folder_stay(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"found other files\. Choose another --output\.$"):
         checkpoint.begin({}, {})
     checkpoint.remove()
-    assert sorted(os.listdir(folder)) == ["00001.part", "thesis.docx"]
+    assert sorted([path.name for path in folder.iterdir()]) == ["00001.part", "thesis.docx"]
     assert (folder / "thesis.docx").read_text() == "years"
 
 

@@ -34,8 +34,8 @@ def events_file(place: Path, texts: list[str], ends: str = "", status: str = "")
         writer.writerow(["event", "kind", "products", "destinations", "announced", "effective", "ends",
                          "ends_announced", "source", "description", "ends_status"])  # fmt: skip
         for place_of, text in enumerate(texts):
-            writer.writerow([f"{place_of} {text}", "ban", "magnets", "USA", "2022-01-10", "2022-01-10", ends, "", text, text,
-                             status])  # fmt: skip
+            days = ["2022-01-10", "2022-01-10", ends, ""]
+            writer.writerow([f"{place_of} {text}", "ban", "magnets", "USA", *days, text, text, status])
     return path
 
 

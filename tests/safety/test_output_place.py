@@ -74,7 +74,13 @@ def test_files_of_the_run_and_its_report_are_replaced(place: Path) -> None:
     Path("o/report.html").write_text("page")
     assert run(*NEXT[:-1], "o/without_events").exit_code == 0
     assert run(*NEXT).exit_code == 0
-    assert sorted(os.listdir("o")) == ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "table.md"]
+    assert sorted([path.name for path in Path("o").iterdir()]) == [
+        "dropped.csv",
+        "failures.csv",
+        "forecasts.csv",
+        "run.json",
+        "table.md",
+    ]
 
 
 def test_a_link_is_not_written_through(place: Path, no_work) -> None:
@@ -83,7 +89,7 @@ def test_a_link_is_not_written_through(place: Path, no_work) -> None:
     Path("o").symlink_to("mine")
     expected = "o: expected a new or empty folder, or one of an earlier run"
     assert refused(*NEXT) == f"{expected}, found a link. Name the folder itself."
-    assert os.listdir("mine") == []
+    assert [path.name for path in Path("mine").iterdir()] == []
 
 
 def test_a_mount_point_is_refused_before_the_work(place: Path, no_work, monkeypatch) -> None:
@@ -102,7 +108,7 @@ def test_the_current_folder_is_not_replaced(tmp_path: Path, monkeypatch, no_work
     for name in (".", ".."):
         sentence = refused("next", *files, "--output", name)
         assert sentence.endswith("found the current folder or one above it. Choose a folder inside it.")
-    assert os.listdir(".") == []
+    assert [path.name for path in Path().iterdir()] == []
 
 
 @pytest.mark.parametrize("length", [250, 300])
@@ -160,7 +166,7 @@ def test_a_lock_can_be_taken_again_by_its_holder(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b" / "run"
     with claimed(target), claimed(target):
         assert (tmp_path / "a" / "b").is_dir()
-    assert os.listdir(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def test_strays_of_a_killed_writer_are_swept_and_no_others(place: Path) -> None:
@@ -197,7 +203,7 @@ def test_without_an_exchange_a_kill_between_two_renames_is_mended(place: Path, m
         return rename(self, target)
 
     former = f"{atomic.PREFIX}{atomic.mark(Path('o'))}-0123456789abcdef{atomic.FORMER}"
-    os.rename("o", former)
+    Path("o").rename(former)
     with lock.locked(place / "o"):
         assert contents(place / "o") == earlier
     monkeypatch.setattr(Path, "rename", killed)
@@ -209,7 +215,7 @@ def test_without_an_exchange_a_kill_between_two_renames_is_mended(place: Path, m
 
 @pytest.mark.parametrize("command", ["report", "changes"])
 def test_a_file_is_made_anew_and_not_through_a_link(tmp_path: Path, command: str) -> None:
-    """The name of the process is no name of a file: links for thousands of them are not followed, nor one at the end."""
+    """The number of the process is in no name: links for many numbers are not followed, nor one at the end."""
     mine = tmp_path / "mine.txt"
     mine.write_text("years of work")
     for number in range(os.getpid(), os.getpid() + 50):
@@ -241,19 +247,19 @@ def test_a_device_is_no_page(tmp_path: Path) -> None:
 def test_a_place_is_checked_without_a_trace(tmp_path: Path) -> None:
     """Looking leaves nothing behind."""
     check_place(tmp_path / "new" / "run")
-    assert os.listdir(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def full(arguments: list[str], place: Path, stdout: str) -> subprocess.CompletedProcess[str]:
     """A command whose standard output goes to a device."""
-    with open(stdout, "w") as device:
+    with Path(stdout).open("w") as device:
         return subprocess.run(
             [sys.executable, "-m", "forecast", *arguments], stdout=device, stderr=subprocess.PIPE, text=True, cwd=place,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         )  # fmt: skip
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_a_full_screen_is_a_sentence(place: Path) -> None:
     """The run is written; that it could not be shown is one line and exit 1."""
     done = full(NEXT, place, "/dev/full")

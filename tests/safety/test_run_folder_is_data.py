@@ -39,7 +39,7 @@ def copied(sent: Path, place: Path) -> Path:
 
 @pytest.mark.slow
 def test_no_template_no_settings_and_no_module_of_the_current_folder_are_obeyed(sent: Path, tmp_path: Path) -> None:
-    """Templates of nbconvert, settings of Jupyter, IPython and matplotlib, and Python files lie in the folder: none is read."""
+    """Templates, settings of Jupyter, IPython and matplotlib, and Python files lie in the folder: none is read."""
     folder = copied(sent, tmp_path) / "o"
     for name in ("basic", "base", "lab", "classic", "nbconvert/templates/basic"):
         (folder / name).mkdir(parents=True)
