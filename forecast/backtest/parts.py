@@ -99,7 +99,7 @@ def _arrays(table: pd.DataFrame, schema: TableSchema) -> dict[str, NDArray[Any]]
 
 def _ordinals(cells: pd.Series) -> NDArray[np.int64]:
     if isinstance(cells.dtype, pd.PeriodDtype):
-        return cells.array.asi8
+        return cells.astype("int64").to_numpy(np.int64)
     return cells.to_numpy(np.int64)
 
 
