@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of every reader: any bytes are a table or a refusal, never another exception.
 
-``python tests/fuzz/fuzz_readers.py TARGET [libFuzzer options] [FOLDERS]`` with atheris installed; targets are the names of
+``python tests/fuzz/fuzz_readers.py TARGET [libFuzzer options] [FOLDERS]`` with atheris installed; targets are those of
 `TARGETS`. ``tests/fuzz/corpus/TARGET`` holds inputs to begin with.
 """
 
