@@ -2,7 +2,7 @@
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick test-reference check lint format notebooks experiments lock wheel bench clean
+.PHONY: help forecast test test-quick test-reference check lint format notebooks experiments lock audit sbom safety wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,9 +47,26 @@ notebooks: $(READY) ## run every notebook of experiments/ from its first cell, c
 experiments: $(READY) ## run every experiment from its settings into its results, and write experiments/README.md
 	OMP_NUM_THREADS=1 $(BIN)/python experiments/run.py
 
-lock: $(READY) ## the newest versions that fit pyproject.toml, for Python 3.11 to 3.13, into requirements.lock
+lock: $(READY) ## the newest versions that fit pyproject.toml, for Python 3.11 to 3.13, with hashes, into requirements.lock
 	printf 'editables\nhatchling\nuv\n' | $(BIN)/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
-		--upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+		--upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+
+audit: $(READY) ## known vulnerabilities of the locked versions, or a sentence that they could not be looked up
+	@$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || { \
+		echo "pip-audit is not installed: $(BIN)/python -m pip install pip-audit, then make audit. Nothing was checked." >&2; \
+		exit 1; }
+	@$(BIN)/python -m pip_audit --strict --require-hashes --disable-pip -r requirements.lock --progress-spinner off || { \
+		echo "Not a clean bill: either findings above, or versions that could not be looked up (no network, or an index \
+	without the database of vulnerabilities)." >&2; exit 1; }
+
+sbom: $(READY) ## a bill of materials of what is installed, as CycloneDX JSON, in build/sbom.json
+	@mkdir -p build
+	@$(BIN)/python benchmarks/bill_of_materials.py >build/sbom.json
+	@echo "build/sbom.json"
+
+safety: $(READY) ## every kill, full disk and damaged folder of benchmarks/safety.md: about an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/safety/damage.py
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/safety/crash.py
 
 wheel: $(READY) ## a wheel with the shipped data inside, in dist/
 	$(BIN)/python -m build --wheel --no-isolation
@@ -74,6 +91,6 @@ FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 p
 $(READY): requirements.lock pyproject.toml
 	@$(PIP) --version >/dev/null 2>&1 || { $(FIND_PYTHON); \
 		echo "Setting up $(VENV) with $$("$$python" --version): once, some minutes."; "$$python" -m venv --clear $(VENV); }
-	@$(PIP) install --quiet -r requirements.lock
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

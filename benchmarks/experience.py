@@ -17,8 +17,8 @@ from episodes import calendar
 
 from forecast.episodes.course import episodes_of
 from forecast.episodes.experience import COLUMNS, experience_rows
-from forecast.episodes.path_priors import of_another_product, stated
 from forecast.episodes.panel import path_evidence
+from forecast.episodes.path_priors import of_another_product, stated
 from forecast.realtime.events import acting_events, known_events
 
 LEAST_HISTORY = 24

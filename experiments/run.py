@@ -24,13 +24,12 @@ import forecast as fc
 from forecast.backtest.origin import RunContext, effect_expectations
 from forecast.backtest.run import backtest_all
 from forecast.realtime.phases import phases
-from forecast.report.page.run_tables import WITHOUT_EVENTS
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import significance
 from forecast.sources.plain import shipped
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
-from forecast.tables.run_folder import about_run, new_folder, write_run
+from forecast.tables.run_folder import WITHOUT_EVENTS, about_run, new_folder, write_run
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))

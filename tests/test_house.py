@@ -326,8 +326,10 @@ def test_no_file_names_a_machine_or_a_registry():
 
 
 def test_the_lock_has_an_exact_version_of_every_dependency():
-    """Each line of requirements.lock is name==version, with a marker at most; none of pyproject.toml is missing."""
-    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    """Each entry of the lock is name==version with hashes, a marker at most; none of pyproject.toml is missing."""
+    entries = (ROOT / "requirements.lock").read_text("utf-8").replace("\\\n", "").splitlines()
+    assert all(re.search(r" --hash=sha256:[0-9a-f]{64}", entry) for entry in entries)
+    lines = [entry.partition(" --hash")[0] for entry in entries]
     locked = [Requirement(line) for line in lines]
     assert all(re.fullmatch(r"==[\w.]+", str(one.specifier)) and not one.url for one in locked)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

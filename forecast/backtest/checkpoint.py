@@ -1,6 +1,7 @@
 """A run in progress: what it is a run of, and a file for each piece of work that is done, so that it can be resumed.
 
-Every file is whole or not there: it is written beside its place, forced to the disk, and then renamed.
+Every file is whole or not there (`forecast.safety.atomic`), and data: numbers, and text in JSON; nothing in it is run.
+A checksum tells a part that the disk has damaged, not one that somebody has written.
 """
 
 from __future__ import annotations
@@ -8,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
-import shutil
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -18,6 +18,9 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.backtest.parts import PartError, as_part, from_part
+from forecast.safety.atomic import is_stray, read_regular, remove, sync_folder, write_whole
+from forecast.safety.inert import visible
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
 
@@ -25,6 +28,13 @@ PACKAGE = "export-forecast"
 PLAN = "plan.json"
 SHOWN = 40
 """Characters of an argument that are shown where it is not the same."""
+
+LARGEST_PLAN, LARGEST_PART = 2**26, 2**31
+"""Bytes of each file that are read at most."""
+
+_PART = re.compile(r"\d{5,}\.part", re.ASCII)
+
+Plan = dict[str, dict[str, Any]]
 
 
 class CheckpointError(ValueError):
@@ -35,8 +45,7 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A folder that keeps a run in progress; with ``resume`` the run that is in it goes on, else it is replaced.
 
-    ``inputs`` names what must not change in between, such as the sha256 of each file by its name. The parts are
-    pickles with a checksum: resume only a folder that you would run code from.
+    ``inputs`` names what must not change in between, such as the sha256 of each file by its name.
     """
 
     folder: Path
@@ -49,84 +58,137 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            When the run to resume is not there or was another one, or the folder holds something else.
+            When the run to resume is not there or was another one, the folder holds something else, or the disk
+            refuses.
         """
         inputs = {PACKAGE: version(PACKAGE), **self.inputs}
         plan = {"inputs": inputs, "tables": dict(tables), "arguments": dict(arguments)}
-        former = self._former()
-        if self.resume:
-            self._refuse_other(former, json.loads(json.dumps(plan)))
-            return
-        if former is None and self.folder.exists() and any(self.folder.iterdir()):
-            raise CheckpointError(
-                f"{self.folder}: expected nothing or a run in progress, found other files. Choose another --output."
-            )
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        self._write(PLAN, json.dumps(plan, indent=2, sort_keys=True).encode())
+        text = json.dumps({"package": PACKAGE, **plan}, indent=2, sort_keys=True)
+        try:
+            self._refuse_foreign()
+            if self.resume:
+                self._refuse_other(self._former(), json.loads(json.dumps(plan)))
+                return
+            self._empty()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / PLAN, text.encode())
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def read(self, position: int) -> Forecasts | None:
         """The result of the task at ``position`` in the plan; None where it is not done, or its file is damaged."""
-        path = self._part(position)
-        if not path.exists():
+        try:
+            content = read_regular(self._part(position), LARGEST_PART)
+        except OSError:
             return None
-        content = path.read_bytes()
         checksum, payload = content[:32], content[32:]
         if hashlib.sha256(payload).digest() != checksum:
             return None
-        result: Forecasts = pickle.loads(payload)
-        return result
+        try:
+            return from_part(payload)
+        except PartError:
+            return None
 
     def write(self, position: int, result: Forecasts) -> None:
-        """Keep the result of the task at ``position``."""
-        payload = pickle.dumps(result)
-        self._write(self._part(position).name, hashlib.sha256(payload).digest() + payload)
+        """Keep the result of the task at ``position``.
+
+        Raises
+        ------
+        CheckpointError
+            When the disk refuses; what was kept before is still there.
+        """
+        payload = as_part(result)
+        try:
+            write_whole(self._part(position), hashlib.sha256(payload).digest() + payload)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def remove(self) -> None:
-        """Throw the folder away, once what was made of it is kept elsewhere."""
-        shutil.rmtree(self.folder)
+        """Throw away what was kept, once what was made of it is kept elsewhere; the folder too, where it is then empty.
+
+        Raises
+        ------
+        CheckpointError
+            When the disk refuses.
+        """
+        try:
+            self._empty()
+            if self.folder.is_dir() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+                sync_folder(self.folder.parent)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _part(self, position: int) -> Path:
         return self.folder / f"{position:05d}.part"
 
-    def _former(self) -> dict[str, dict[str, Any]] | None:
-        try:
-            former: dict[str, dict[str, Any]] = json.loads((self.folder / PLAN).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return former
+    def _empty(self) -> None:
+        """Remove what a run in progress has put into the folder, the plan last: without parts it can begin again."""
+        if not self.folder.is_dir():
+            return
+        own = [path for path in sorted(self.folder.iterdir()) if self._is_own(path)]
+        for path in sorted(own, key=lambda path: path.name == PLAN):
+            remove(path)
 
-    def _refuse_other(self, former: dict[str, dict[str, Any]] | None, plan: dict[str, dict[str, Any]]) -> None:
+    def _is_own(self, path: Path) -> bool:
+        """Whether a run in progress has made ``path``; a plan is ours where it says so."""
+        if path.is_symlink() or path.is_dir():
+            return False
+        return (
+            _PART.fullmatch(path.name) is not None
+            or is_stray(path.name)
+            or (path.name == PLAN and _plan_at(path) is not None)
+        )
+
+    def _refuse_foreign(self) -> None:
+        expected = f"{self.folder}: expected nothing or a run in progress"
+        if self.folder.is_symlink() or (os.path.lexists(self.folder) and not self.folder.is_dir()):
+            found = "a link" if self.folder.is_symlink() else "a file"
+            raise CheckpointError(f"{expected}, found {found}. Choose another --output, or remove it.")
+        if not self.folder.is_dir():
+            return
+        foreign = [path.name for path in sorted(self.folder.iterdir()) if not self._is_own(path)]
+        if foreign == [PLAN]:
+            raise CheckpointError(f"{expected}, found a {PLAN} of none. Choose another --output, or remove the folder.")
+        if foreign:
+            raise CheckpointError(f"{expected}, found other files. Choose another --output.")
+
+    def _former(self) -> Plan | None:
+        return _plan_at(self.folder / PLAN)
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        reason = (error.strerror or str(error)).lower()
+        return CheckpointError(
+            f"{self.folder}: expected a folder that can keep the run, found that it cannot ({reason})."
+        )
+
+    def _refuse_other(self, former: Plan | None, plan: Plan) -> None:
         if former is None:
             raise CheckpointError(f"{self.folder}: expected a run to resume, found none. Run without --resume.")
-        changed = [f"{name} has changed" for name in _differing(former["inputs"], plan["inputs"])]
-        changed = changed or [f"{name} have changed" for name in _differing(former["tables"], plan["tables"])]
+        changed = [f"{visible(name)} has changed" for name in _differing(former["inputs"], plan["inputs"])]
+        changed = changed or [f"{visible(name)} have changed" for name in _differing(former["tables"], plan["tables"])]
         for name in _differing(former["arguments"], plan["arguments"]):
-            changed.append(_other_argument(name, former["arguments"].get(name), plan["arguments"].get(name)))
+            changed.append(_other_argument(visible(name), former["arguments"].get(name), plan["arguments"].get(name)))
         if changed:
             raise CheckpointError(
                 f"{self.folder}: the run begun there cannot be resumed: {', '.join(changed)}. Run without --resume."
             )
 
-    def _write(self, name: str, content: bytes) -> None:
-        beside = self.folder / f".{name}.new"
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.folder / name)
-        _sync(self.folder)
 
-
-def _sync(folder: Path) -> None:
-    """The names in a folder forced to the disk, where the system lets a folder be opened."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _plan_at(path: Path) -> Plan | None:
+    """The plan of a run in progress; None where there is none, or what is there is none of ours."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        found = json.loads(read_regular(path, LARGEST_PLAN).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or found.pop("package", None) != PACKAGE:
+        return None
+    is_sound = found.keys() == {"inputs", "tables", "arguments"} and all(map(_is_mapping, found.values()))
+    return found if is_sound else None
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _differing(former: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

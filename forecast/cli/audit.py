@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from forecast.cli.console import complain, progress_bar
+from forecast.cli.console import complain, progress_bar, say
 from forecast.cli.replay import Replay
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def audited(replay: Replay, quiet: bool) -> None:
         )
     if len(findings):
         moved = f"{len(findings)} numbers moved when only what came after the issue day was changed."
-        typer.echo(f"Look-ahead audit: {moved}", err=True)
+        say(f"Look-ahead audit: {moved}", err=True)
         complain(list(_moved(findings)))
         raise typer.Exit(1)
     if not quiet:
         count = sum(len(of_product) for of_product in days.values())
-        typer.echo(f"Look-ahead audit: the future of {count} issue days was changed and no number moved.")
+        say(f"Look-ahead audit: the future of {count} issue days was changed and no number moved.")
 
 
 def _moved(findings: pd.DataFrame) -> Iterator[str]:

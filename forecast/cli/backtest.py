@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from forecast.backtest.cluster import cluster
 from forecast.cli.audit import audited
-from forecast.cli.console import plain_refusals, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given
 from forecast.cli.options import (
     ActualVintage,
@@ -92,13 +90,11 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     """Make the run, or go on with it, write its folder, and print how good it was."""
     import forecast as fc
     from forecast.report.scoreboard import judged, parity_sentence, print_scoreboard
-    from forecast.tables.run_folder import check_place
 
-    check_place(folder)
     tell_of_compiling(replay.choice.engine, quiet)
     about, tables = replay.about(given), replay.tables
     partial = folder.with_name(f"{folder.name}.partial")
-    with resumable(partial):
+    with resumable(folder, partial):
         run = made(replay, partial, about, resume, quiet)
         scored, tested = judged(run, tables.exports, tables.events, tables.groups)
         sums = sums_of(run, tables, replay.options["horizon"])
@@ -109,8 +105,8 @@ def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: b
     if not quiet:
         print_scoreboard(run, scored, tested, replay.choice.models, screen())
         if len(parity):
-            typer.echo(f"{parity_sentence(parity)}\n")
-        typer.echo(f"Every model's numbers are in {folder}.")
+            say(f"{parity_sentence(parity)}\n")
+        say(f"Every model's numbers are in {folder}.")
 
 
 def _write(folder: Path, run: Forecasts, about: Mapping[str, Any], more: Mapping[str, pd.DataFrame]) -> None:

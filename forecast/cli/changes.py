@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
 from forecast.cli.selection import Choice, asked
@@ -52,7 +51,7 @@ def unexplained(
             print_changes(found, name, names(tables.places), screen())
         if len(found.events):
             where = f"the rows of {output}" if output else "the rows that --output FILE writes"
-            typer.echo(f"To keep one, copy it from {where} into your events file and set its kind: the proposed kind, "
+            say(f"To keep one, copy it from {where} into your events file and set its kind: the proposed kind, "
                        "other, has no effect on forecasts.")  # fmt: skip
 
 
@@ -73,7 +72,7 @@ def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
     except ValueError as error:
         raise fc.TableError(str(error)) from error
     for product in [name for name, of_product in days.items() if not of_product]:
-        typer.echo(f"{product}: no month with figures before it was found to compare.", err=True)
+        say(f"{product}: no month with figures before it was found to compare.", err=True)
     with progress_bar("Replaying", quiet) as progress:
         return fc.proposed_events(
             known,
@@ -98,13 +97,6 @@ def _write(path: Path, proposed: pd.DataFrame) -> None:
         When the file cannot be written.
     """
     from forecast.tables.frames import as_text
-    from forecast.tables.run_folder import OutputError
+    from forecast.tables.run_folder import write_page
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-        as_text(proposed).to_csv(beside, index=False, lineterminator="\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{path}: expected a file that can be written, found that it cannot ({reason}).") from error
+    write_page(path, as_text(proposed).to_csv(index=False, lineterminator="\n"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
 import typer
+
+from forecast.safety.inert import visible
+from forecast.safety.settings import ignore_current_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,39 +26,70 @@ BAR_AFTER_SECONDS = 2.0
 
 
 def screen() -> Console:
-    """Where tables are printed: the width of the terminal, or a fixed one where output goes elsewhere."""
+    """Where tables are printed: the width of the terminal, or a fixed one where output goes elsewhere.
+
+    Text is shown as it is: brackets and colons of users are no markup.
+    """
     from rich.console import Console
 
     from forecast.report.table import PIPED
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED)
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=PIPED)
+
+
+def say(sentence: str, err: bool = False) -> None:
+    """Print a line; what could steer a terminal in it, as in the name of a file, is shown and not obeyed."""
+    typer.echo("\n".join(map(visible, sentence.split("\n"))), err=err)
 
 
 def complain(sentences: list[str]) -> None:
     """Print a line on stderr for each of the first sentences, and how many there are beyond."""
     for sentence in sentences[:SHOWN_PROBLEMS]:
-        typer.echo(sentence, err=True)
+        say(sentence, err=True)
     if len(sentences) > SHOWN_PROBLEMS:
-        typer.echo(f"and {len(sentences) - SHOWN_PROBLEMS} more.", err=True)
+        say(f"and {len(sentences) - SHOWN_PROBLEMS} more.", err=True)
 
 
 @contextmanager
-def plain_refusals() -> Iterator[None]:
-    """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130."""
+def plain_refusals() -> Iterator[ExitStack]:
+    """What is wrong with the user's data, folder or disk, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
+
+    What is given is held until the command ends: a place for its output (`forecast.tables.run_folder.claimed`).
+    """
     try:
+        from forecast.backtest.checkpoint import CheckpointError
         from forecast.backtest.parallel import ClusterError
         from forecast.tables.read import TableError
         from forecast.tables.run_folder import OutputError
 
         try:
-            yield
-        except (TableError, OutputError, ClusterError) as error:
-            complain(str(error).splitlines())
+            ignore_current_folder()
+            with ExitStack() as held:
+                yield held
+                sys.stdout.flush()
+        except (TableError, OutputError, CheckpointError, ClusterError) as error:
+            complain([line for line in str(error).splitlines() if line.strip()])
+            raise typer.Exit(1) from None
+        except OSError as error:
+            _complain_of_disk(error)
             raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped: nothing was left half-written.", err=True)
+        say("Stopped: nothing was left half-written.", err=True)
         raise typer.Exit(130) from None
+
+
+def _complain_of_disk(error: OSError) -> None:
+    """A sentence of what the system refused; a reader of the output who has gone away is sent none."""
+    import os
+
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        with open(os.devnull, "w") as nothing:  # noqa: PTH123 (what is left to be flushed has nowhere to go)
+            os.dup2(nothing.fileno(), 1)
+    if not isinstance(error, BrokenPipeError):
+        place = "standard output" if error.filename is None else str(error.filename)
+        complain([f"{place}: expected a place that can be read and written, found that it cannot ({reason})."])
 
 
 @contextmanager
@@ -74,7 +109,7 @@ def tell_of_compiling(engine: str, quiet: bool) -> None:
     """A line on stderr before the kernels are compiled, which happens once on a machine and takes a while."""
     line = _notice() if engine == "compiled" and not quiet else None
     if line:
-        typer.echo(line, err=True)
+        say(line, err=True)
 
 
 def _notice() -> str | None:

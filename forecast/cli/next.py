@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from forecast.backtest.cluster import cluster
-from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import (
     Address,
@@ -60,12 +58,12 @@ def next_months(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the months after the last figures for every destination: a table here, all numbers in a folder."""
-    with plain_refusals(), silent_libraries():
-        from forecast.tables.run_folder import check_place
+    with plain_refusals() as held, silent_libraries():
+        from forecast.tables.run_folder import claimed
 
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
-        check_place(folder)
+        held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
             run = _forecast(tables, choice, horizon, seed, jobs, progress)
@@ -110,7 +108,7 @@ def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None)
     found = []
     for product in choice.products:
         if released[product] > choice.issued:
-            typer.echo(f"{product}: nothing was released by {choice.issued}.", err=True)
+            say(f"{product}: nothing was released by {choice.issued}.", err=True)
             continue
         found.append(
             outlook(
@@ -161,6 +159,9 @@ def _write(
 
 def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
     """A picture of every series of which something was known, with its forecast where it has one."""
+    from forecast.safety.settings import use_own_matplotlib_settings
+
+    use_own_matplotlib_settings()
     from forecast.backtest.plan import selected_series
     from forecast.report.plots import plot_forecast
 
@@ -180,7 +181,7 @@ def _print(found: list[Outlook], folder: Path) -> None:
     console = screen()
     for outlook in found:
         print_outlook(outlook, console)
-    typer.echo(f"Every model's numbers are in {folder}.")
+    say(f"Every model's numbers are in {folder}.")
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
@@ -190,4 +191,4 @@ def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
     for outlook in found:
         sentence = newer_figures(outlook.cutoff, tables.today)
         if sentence:
-            typer.echo(f"{outlook.product}: {sentence}.", err=True)
+            say(f"{outlook.product}: {sentence}.", err=True)

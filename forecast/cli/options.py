@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from forecast.registry import MODELS
+from forecast.safety.limits import FIRST_YEAR, LAST_YEAR, is_covered_month
 
 SHIPPED = "shipped"
 """The word for the packaged file, where a file is expected."""
@@ -29,9 +30,12 @@ def words(values: Sequence[str] | None) -> list[str]:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.") from error
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise typer.BadParameter(f"expected a day from {FIRST_YEAR} to {LAST_YEAR}, found {text!r}.")
+    return found
 
 
 def _engine(text: str) -> str:
@@ -49,6 +53,8 @@ def _month(text: str) -> str:
         date.fromisoformat(f"{text}-01")
     except ValueError as error:
         raise typer.BadParameter(f"expected a month as YYYY-MM, found {text!r}.") from error
+    if not is_covered_month(text):
+        raise typer.BadParameter(f"expected a month from {FIRST_YEAR}-01 to {LAST_YEAR}-12, found {text!r}.")
     return text
 
 

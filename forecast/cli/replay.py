@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.console import progress_bar
+from forecast.cli.console import progress_bar, say
 from forecast.cli.inputs import Given, Tables
 from forecast.cli.selection import Choice
 
@@ -83,7 +83,7 @@ def past_days(
     except ValueError as error:
         raise TableError(str(error)) from error
     for product in [name for name, of_product in days.items() if not of_product]:
-        typer.echo(f"{product}: no month with figures before it was found to forecast.", err=True)
+        say(f"{product}: no month with figures before it was found to forecast.", err=True)
     return days
 
 
@@ -127,12 +127,21 @@ def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, 
 
 
 @contextmanager
-def resumable(partial: Path) -> Iterator[None]:
-    """Ctrl-C says, in one line, where what is done is kept and how to go on; exit 130."""
+def resumable(folder: Path, partial: Path) -> Iterator[None]:
+    """Hold ``folder`` for this run; Ctrl-C says, in one line, where what is done is kept and how to go on, exit 130.
+
+    Raises
+    ------
+    OutputError
+        When the run cannot be put there.
+    """
+    from forecast.tables.run_folder import claimed
+
     try:
-        yield
+        with claimed(folder):
+            yield
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
+        say(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)
         raise typer.Exit(130) from None
 
 

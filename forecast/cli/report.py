@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
-from forecast.cli.console import plain_refusals, silent_libraries
+from forecast.cli.console import plain_refusals, say, silent_libraries
 from forecast.cli.options import Page, Quiet, RunFolder
 
 
@@ -15,4 +13,4 @@ def report(folder: RunFolder, output: Page = None, quiet: Quiet = False) -> None
 
         page = write_report(folder, output or folder / "report.html")
         if not quiet:
-            typer.echo(f"Report: {page}")
+            say(f"Report: {page}")

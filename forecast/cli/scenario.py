@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import (
     Add,
@@ -60,14 +60,14 @@ def what_may_happen(
     quiet: Quiet = False,
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
-    with plain_refusals(), silent_libraries():
-        from forecast.tables.run_folder import check_place
+    with plain_refusals() as held, silent_libraries():
+        from forecast.tables.run_folder import claimed
 
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
         folder = output or Path("output") / f"scenario-{choice.issued}"
-        check_place(folder)
+        held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with progress_bar("Forecasting", quiet) as progress:
             found = _branched(tables, choice, additions, lapses, horizon, seed, jobs, progress)
@@ -194,5 +194,5 @@ def _print(found: Scenario, products: Sequence[str], names: Mapping[str, str], f
         if product in set(found.by_branch["product"]):
             print_branches(found, product, names, console)
         else:
-            typer.echo(f"{product}: no destination could be forecast; reasons are in failures.csv.", err=True)
-    typer.echo(f"Every branch and every model's numbers are in {folder}.")
+            say(f"{product}: no destination could be forecast; reasons are in failures.csv.", err=True)
+    say(f"Every branch and every model's numbers are in {folder}.")

@@ -11,6 +11,7 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from forecast.realtime.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
 from forecast.report.outlook import records, spoken, whom
@@ -65,7 +66,7 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
     for heading in ("destinations", "products", "what"):
         table.add_column(heading, ratio=2 if heading == "what" else 1)
     for event in records(shown):
-        table.add_row(*_cells(event, names), style="" if event.kind in ACTING_KINDS else "dim")
+        table.add_row(*map(Text, _cells(event, names)), style="" if event.kind in ACTING_KINDS else "dim")
     console.print(table)
     without = "of kinds without a regressor, which are told but not modelled"
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])

@@ -72,9 +72,9 @@ def _table(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Tab
     table.add_column(MIXTURE, justify="right", style="bold", overflow="fold")
     for branch in _shown(found):
         name = branch.name.replace(" + ", "\n+ ")
-        table.add_column(f"{name}\n{branch.probability:.0%}".replace("%", " %"), justify="right", overflow="fold")
+        table.add_column(Text(f"{name}\n{branch.probability:.0%}".replace("%", " %")), justify="right", overflow="fold")
     for texts in cells(found, rows, names):
-        table.add_row(*texts)
+        table.add_row(*map(Text, texts))
     return table
 
 

@@ -22,6 +22,7 @@ from matplotlib.ticker import StrMethodFormatter
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
 from forecast.realtime.releases import as_of
 from forecast.report.outlook import Calendar, records, since, spoken
+from forecast.safety.inert import show_letters
 
 YEARS_SHOWN = 4
 
@@ -103,6 +104,7 @@ def plot_forecast(
     _draw_marks(axes, marks)
     _write_key(below, marks, model)
     _write_titles(figure, f"{spoken(product)}: {names.get(destination, destination)}", rows, issued)
+    show_letters(figure)
     return figure
 
 

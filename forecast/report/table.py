@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.report.outlook import COMBINED, Outlook, records, spoken
+from forecast.safety.inert import markdown
 
 ROOMY = 118
 """Columns of a terminal from which events and notes stand in the table; below, they follow it."""
@@ -203,16 +204,20 @@ def as_markdown(found: Outlook) -> str:
 
     Ends with a line break.
     """
-    title, subtitle = headline(found)
+    title, subtitle = map(markdown, headline(found))
     names = columns(found.rows)
     left = ("destination", "events acting", "notes")
     rules = ["---" if name in left else "---:" for name in names]
-    body = [f"| {' | '.join(texts)} |" for texts in [names, rules, *cells(found.rows)]]
+    body = [f"| {' | '.join(texts)} |" for texts in [names, rules, *map(_inert, cells(found.rows))]]
     sums = _sums_in_markdown(found.together) if len(found.together) else []
-    remarks = [f"- {remark.label}: {'; '.join(remark.lines)}" for remark in found.remarks]
+    remarks = [f"- {remark.label}: {markdown('; '.join(remark.lines))}" for remark in found.remarks]
     return "\n".join([f"## {title}", "", f"{subtitle[0].upper()}{subtitle[1:]}.", "", *body, "", *sums, *remarks, ""])
+
+
+def _inert(texts: list[str]) -> list[str]:
+    return [*map(markdown, texts)]
 
 
 def _sums_in_markdown(together: pd.DataFrame) -> list[str]:
     rules = ["---", "---", "---:", "---:"]
-    return [*(f"| {' | '.join(texts)} |" for texts in [SUM_HEADINGS, rules, *sum_cells(together)]), ""]
+    return [*(f"| {' | '.join(texts)} |" for texts in [SUM_HEADINGS, rules, *map(_inert, sum_cells(together))]), ""]

@@ -15,13 +15,19 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from forecast.safety.limits import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    SMALLEST_VOLUME_T,
+    is_covered_month,
+)
 from forecast.vocabulary.countries import group_named, nearest
 
 LARGEST_VOLUME_T = 1e9
 """More tonnes a month than of any traded good: a larger volume is a slip of the unit."""
 
-SMALLEST_VOLUME_T = 1e-9
-"""Fewer tonnes than customs weigh: a milligram."""
 
 Problem = tuple[int, str]
 """(position of the row in the joined raw table, sentence)"""
@@ -74,16 +80,21 @@ SLUGS = cell(
     "must be ALL, or slugs or HS codes separated by semicolons, found {found}.",
 )
 MONTH = cell(lambda text: _MONTH_TEXT.fullmatch(text) is not None, "must be a month as YYYY-MM, found {found}.")
-MONTH_FROM = cell(lambda text: text >= "1951-01", "must be a month of 1951 to 2099, found {found}.")
 DAY = cell(is_day, "must be a day as YYYY-MM-DD, found {found}.")
 DAY_OR_OPEN = cell(lambda text: not text or is_day(text), "must be a day as YYYY-MM-DD or empty, found {found}.")
+MONTH_COVERED = cell(is_covered_month, f"must be from {FIRST_YEAR}-01 to {LAST_YEAR}-12, found {{found}}.")
+NAME_LENGTH = cell(
+    lambda text: all(len(item) <= LONGEST_NAME for item in items(text)),
+    f"must have at most {LONGEST_NAME} characters, found {{found}}.",
+)
+TEXT_LENGTH = cell(lambda text: len(text) <= LONGEST_TEXT, f"must have at most {LONGEST_TEXT:,} characters.")
 VOLUME = [
     cell(bool, "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0."),
     number(np.isfinite, "must be a number of tonnes such as 1234.5, found {found}."),
     number(lambda volume: ~(volume < 0), "must be zero or more tonnes, found {found}."),
     number(
         lambda volume: ~((volume > 0) & (volume < SMALLEST_VOLUME_T)),
-        "must be 0 or at least 1e-9 tonnes, found {found}.",
+        f"must be zero or at least {SMALLEST_VOLUME_T:g} tonnes, found {{found}}.",
     ),
     number(
         lambda volume: ~(volume > LARGEST_VOLUME_T), "must be at most 1e9 tonnes, found {found}. Is it in kilograms?"
@@ -151,6 +162,7 @@ def where(raw: pd.DataFrame, key: pd.Series, position: int) -> str:
     """``file row N: key:`` of the row at ``position``."""
     name, row = raw.index[position]
     named = key.iloc[position].strip()
+    named = named if len(named) <= LONGEST_NAME else f"{named[:57]}..."
     return f"{name} row {row}: {named}:" if named else f"{name} row {row}:"
 
 

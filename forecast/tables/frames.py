@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from forecast.safety.inert import csv_cell
 from forecast.tables.schema import ColumnType, TableSchema
 
 
@@ -64,7 +65,8 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """``table`` as it stands in a CSV file, every cell a string: the inverse of the checks above.
 
     Months are ``YYYY-MM``, days ``YYYY-MM-DD``, tuples joined by semicolons, numbers in the shortest form that reads
-    back as the same float; None and NaN are empty.
+    back as the same float; None and NaN are empty. Text that a spreadsheet would take for a formula has an apostrophe
+    before it (`forecast.safety.inert.csv_cell`).
 
     Examples
     --------
@@ -76,7 +78,9 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 def _cell_text(value: object) -> str:
     if isinstance(value, tuple):
-        return ";".join(value)
+        return csv_cell(";".join(value))
+    if isinstance(value, str):
+        return csv_cell(value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(float(value)) if isinstance(value, float) else str(value)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.safety.inert import is_visible, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Problem, cell, cell_problems
 from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
@@ -80,7 +81,7 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["month"]
     required = {
-        "month": [checks.MONTH, checks.MONTH_FROM, checks.month_until(today)],
+        "month": [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED],
         **_volume_checks(destinations, today),
     }
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
@@ -103,7 +104,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     today = today or date.today()
     raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
     key = raw["destination"] + " " + raw["start"] + " to " + raw["end"]
-    month = [checks.MONTH, checks.MONTH_FROM, checks.month_until(today)]
+    month = [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED]
     required = {"start": month, "end": month, **_volume_checks(destinations, today)}
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
     table = _typed_volumes(_without(raw, problems), ["start", "end"])
@@ -131,14 +132,16 @@ def events_table(
     """
     raw = _joined(files, EVENT_COLUMNS, {"ends_status": "", "continues": ""})
     required = {
-        "event": [checks.FILLED],
+        "event": [checks.FILLED, checks.NAME_LENGTH],
         "kind": [cell(lambda text: text in kinds, "must be a kind of event, found {found}.")],
-        "products": [checks.SLUGS],
+        "products": [checks.SLUGS, checks.NAME_LENGTH],
         "destinations": [checks.known_destinations(destinations)],
         "announced": [checks.DAY],
         "effective": [checks.DAY],
         "ends": [checks.DAY_OR_OPEN],
         "ends_announced": [checks.DAY_OR_OPEN],
+        "source": [checks.TEXT_LENGTH],
+        "description": [checks.TEXT_LENGTH],
         "ends_status": [cell(lambda text: text in ("", "scheduled"), "must be empty or scheduled, found {found}.")],
     }
     hints = {"kind": checks.kind_hint(kinds), "destinations": checks.destination_hint(destinations)}
@@ -162,7 +165,11 @@ def destinations_table(files: Files) -> pd.DataFrame:
     raw = _joined(files, DESTINATION_COLUMNS, {"iso2": "", "numeric": "", "kind": "", "members": ""})
     codes = {"", *raw["code"]}
     known = cell(lambda text: codes.issuperset(checks.items(text)), "must be codes of the same table, found {found}.")
-    required = {"code": [checks.FILLED], "name": [checks.FILLED], "members": [known]}
+    required = {
+        "code": [checks.FILLED, checks.NAME_LENGTH],
+        "name": [checks.FILLED, checks.NAME_LENGTH],
+        "members": [known],
+    }
     problems = cell_problems(raw, raw["code"], required, {})
     table = _without(raw, problems).assign(members=lambda sound: checks.lists(sound["members"]))
     problems += _twice_by_name(raw, table, "code")
@@ -181,11 +188,17 @@ def _joined(files: Files, columns: list[str], options: dict[str, str]) -> pd.Dat
         name: raw.loc[:, ~raw.columns.duplicated()].reindex(columns=columns, fill_value="")
         for name, raw in files.items()
     }
-    joined = pd.concat(same, names=["file", "row"])
+    joined = pd.concat(same, names=["file", "row"]).apply(_made_visible)
     for column, default in options.items():
         if default:
             joined[column] = joined[column].where(joined[column] != "", default)
     return joined
+
+
+def _made_visible(cells: pd.Series) -> pd.Series:
+    """A column without control and direction characters: every file and source comes through this door."""
+    changed = {text: visible(text) for text in cells.unique() if not is_visible(text)}
+    return cells.replace(changed) if changed else cells
 
 
 def _column_problems(name: str, raw: pd.DataFrame, columns: list[str], options: Collection[str]) -> list[str]:
@@ -237,11 +250,12 @@ def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
 def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[Any]]:
     """What exports and period totals have in common."""
     return {
-        "product": [checks.SLUG],
+        "product": [checks.SLUG, checks.NAME_LENGTH],
         "destination": [checks.known_destination(destinations)],
         "volume_t": checks.VOLUME,
         "released": [checks.DAY_OR_OPEN, checks.day_until(today)],
         "precision_t": checks.PRECISION,
+        "source": [checks.TEXT_LENGTH],
     }
 
 

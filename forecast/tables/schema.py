@@ -6,7 +6,8 @@ one more entry of `RUN_TABLES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -14,6 +15,8 @@ from enum import Enum
 import pandas as pd
 
 from forecast.registry import MEMBERS
+from forecast.safety.inert import from_csv_cell, visible
+from forecast.safety.limits import COVERED, LONGEST_LABEL, LONGEST_TEXT, is_covered_day, is_covered_month
 
 
 class ColumnType(Enum):
@@ -97,16 +100,22 @@ class TableSchema:
         return table.assign(**months)
 
     def from_text(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """The table of a file's cells: columns of `schema` typed, further ones numbers.
+        """The table of a file's cells: columns of the schema typed, further ones numbers; text is made visible.
 
         Raises
         ------
         ValueError
-            When a column is missing, or a cell is not of its type.
+            When a column is missing, or a cell is not of its type: the first one, with its row in the file.
+
+        Examples
+        --------
+        >>> RUN_TABLES["failures"].from_text(pd.DataFrame({"product": ["magnets"]}))
+        Traceback (most recent call last):
+        ValueError: expected column destination, found none.
         """
         missing = [name for name in self.columns if name not in raw]
         if missing:
-            raise ValueError(f"expected column {missing[0]}")
+            raise ValueError(f"expected column {missing[0]}, found none.")
         return pd.DataFrame({name: _typed(raw[name], self.types.get(str(name), T.NUMBER)) for name in raw})
 
 
@@ -115,17 +124,45 @@ _DTYPES = {T.MONTH: "period[M]", T.COUNT: "int64", T.NUMBER: "float64", T.FLAG: 
 
 def _typed(cells: pd.Series, own: ColumnType) -> pd.Series:
     """A column of text as its type says."""
+    _refuse_first(cells, own)
     if own in (T.TEXT, T.LABEL):
-        return cells
+        shown = {text: visible(from_csv_cell(text)) for text in cells.unique()}
+        changed = {text: new for text, new in shown.items() if new != text}
+        return cells.replace(changed) if changed else cells
     if own in (T.DAY, T.LABEL_DAY):
         return cells.map(lambda cell: date.fromisoformat(cell) if cell else None).astype(object)
     if own is T.MONTH:
         return pd.Series(pd.PeriodIndex(cells, freq="M"), index=cells.index)
     if own is T.CODES:
-        return cells.map(lambda cell: tuple(filter(None, cell.split(";"))))
+        return cells.map(lambda cell: tuple(filter(None, from_csv_cell(cell).split(";"))))
     if own is T.FLAG:
         return cells.map({"True": True, "False": False}).astype(bool)
     return cells.astype("int64") if own is T.COUNT else cells.replace("", "nan").astype(float)
+
+
+_NUMBER = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,3})?|-?inf|", re.ASCII)
+_WRITTEN: dict[ColumnType, tuple[Callable[[str], object], str]] = {
+    T.TEXT: (lambda text: len(text) <= LONGEST_TEXT, f"text of at most {LONGEST_TEXT} characters"),
+    T.LABEL: (lambda text: 0 < len(text) <= LONGEST_LABEL, f"a name of 1 to {LONGEST_LABEL} characters"),
+    T.CODES: (lambda text: len(text) <= LONGEST_TEXT, f"at most {LONGEST_TEXT} characters"),
+    T.DAY: (lambda text: not text or is_covered_day(text), f"a day as YYYY-MM-DD, {COVERED}, or empty"),
+    T.LABEL_DAY: (lambda text: is_covered_day(text), f"a day as YYYY-MM-DD, {COVERED}"),
+    T.MONTH: (lambda text: is_covered_month(text), f"a month as YYYY-MM, {COVERED}"),
+    T.COUNT: (re.compile(r"-?\d{1,15}", re.ASCII).fullmatch, "a whole number"),
+    T.NUMBER: (lambda text: _NUMBER.fullmatch(text), "a number or empty"),
+    T.FLAG: (lambda text: text in ("True", "False"), "True or False"),
+}
+"""What a cell of a run's table is as text, by type, with the words for it."""
+
+
+def _refuse_first(cells: pd.Series, own: ColumnType) -> None:
+    """Raise where a cell is not of its type, with the row of the first one."""
+    is_sound, expected = _WRITTEN[own]
+    wrong = [text for text in cells.unique() if not is_sound(text)]
+    if wrong:
+        row = int(cells.isin(wrong).to_numpy().argmax()) + 2
+        found = repr(cells.iloc[row - 2][:60]) if cells.iloc[row - 2] else "an empty cell"
+        raise ValueError(f"row {row}: {visible(str(cells.name)[:60])} must be {expected}, found {found}.")
 
 
 _SERIES = {"product": T.LABEL, "destination": T.LABEL}

@@ -416,7 +416,7 @@ ROWS = st.lists(
         st.sampled_from(["magnets", "85059090"]),
         st.sampled_from(PLACES["code"].tolist()),
         st.dates(date(2018, 1, 1), date(2025, 12, 31)).map(lambda day: f"{day:%Y-%m}"),
-        st.one_of(st.just(0.0), st.floats(1e-9, 1e9, allow_nan=False)),
+        st.just(0.0) | st.floats(1e-9, 1e9, allow_nan=False),
         st.one_of(st.just(""), st.floats(0, 100, allow_nan=False).map(repr)),
         st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Z"]), max_size=12).map(str.strip),
     ),

@@ -107,9 +107,11 @@ def test_what_made_a_run(tmp_path: Path, run: Forecasts, about: dict[str, object
 
 def test_an_earlier_run_is_replaced_whole(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
     """Nothing of an earlier run in the same folder is left, and nothing stands beside it."""
-    folder = written(tmp_path / "runs" / "run", run, about)
-    (folder / "plots").mkdir()
-    (folder / "plots" / "old.png").touch()
+    folder = tmp_path / "runs" / "run"
+    with new_folder(folder) as beside:
+        write_run(beside, run, about)
+        (beside / "plots").mkdir()
+        (beside / "plots" / "old.png").touch()
     written(folder, run, about)
     assert not (folder / "plots").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["run"]
@@ -143,7 +145,7 @@ def test_nothing_half_written(
 def test_an_earlier_run_comes_back(
     tmp_path: Path, run: Forecasts, about: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the last rename is refused, the earlier run is put back and the refusal is a sentence."""
+    """Where names cannot be exchanged and the last rename is refused, the earlier run is put back, with a sentence."""
     folder = written(tmp_path / "runs" / "run", run, about)
     rename = Path.rename
 
@@ -152,6 +154,7 @@ def test_an_earlier_run_comes_back(
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
+    monkeypatch.setattr("forecast.safety.atomic._exchange_call", lambda: None)
     monkeypatch.setattr(Path, "rename", refuse)
     found = "expected a folder that can be written, found that it cannot (no space left on device)."
     with pytest.raises(OutputError) as refusal, new_folder(folder):

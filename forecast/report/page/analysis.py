@@ -21,6 +21,7 @@ from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import Measure, significance
 from forecast.sources.plain import read_groups
+from forecast.tables.schema import EVENTS
 
 NEXT_MONTH = "horizon=1"
 """The slice that claims rest on: one month ahead, the tests keep their size."""
@@ -69,7 +70,7 @@ def calendar_of(replay: Replay, product: str) -> pd.DataFrame:
     """
     rows = replay.forecasts[replay.forecasts["product"] == product]
     if replay.events is None:
-        return pd.DataFrame(columns=["number", "event", "kind", "destinations", "announced", "effective", "ends"])
+        return EVENTS.empty().assign(number=pd.Series([], dtype=int))
     first, last = (rows["month"].min() - 6).start_time.date(), rows["month"].max().end_time.date()
     events = replay.events[replay.events["kind"].isin(ACTING_KINDS)]
     events = events[events["effective"].between(first, last)]

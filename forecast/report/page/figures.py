@@ -37,6 +37,7 @@ from forecast.report.page.analysis import (
 )
 from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.report.page.text import said, times
+from forecast.safety.inert import show_letters
 from forecast.scoring.significance import Measure
 
 INK, FAINT, BLUE, ORANGE, GREEN = "#222222", "#8a8a8a", "#0072b2", "#d55e00", "#009e73"
@@ -81,6 +82,7 @@ class Picture:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, bytes], dict[str, dict[str, Any]]]:
         stream = io.BytesIO()
+        show_letters(self.figure)
         self.figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
         width = round(self.figure.get_figwidth() * 100)
         return {"image/png": stream.getvalue()}, {"image/png": {"width": width, "alt": self.words}}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,42 @@ from forecast.registry import MODELS
 from forecast.report.outlook import records
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
 from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
-from forecast.tables.run_folder import OutputError, read_about
-from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS
+from forecast.tables.read import TableError
+from forecast.tables.run_folder import WITHOUT_EVENTS, OutputError, check_forecasts, read_about, read_saved
+from forecast.tables.schema import RUN_TABLES, SCORES, ColumnType, TableSchema
 from forecast.verify.parity import PARITY_COLUMNS
 from forecast.vocabulary.shipped import SHIPPED, shipped
 
-WITHOUT_EVENTS = "without_events"
-"""The folder inside a run's folder that holds the same run without events."""
+T = ColumnType
+_TYPES = {
+    "product": T.LABEL,
+    "destination": T.LABEL,
+    "issued": T.LABEL_DAY,
+    "month": T.MONTH,
+    **dict.fromkeys(["n", "months"], T.COUNT),
+    **dict.fromkeys(["model", "slice", "against", "measure", "verdict", "order", "reason"], T.TEXT),
+}
+
+
+def _typed_as(columns: Sequence[str]) -> dict[str, ColumnType]:
+    """Columns with their types; those without one of their own are numbers."""
+    return {name: _TYPES.get(name, T.NUMBER) for name in columns}
+
 
 TABLES = {
-    "forecasts": [*RUN_TABLES["forecasts"].columns, "actual_t"],
-    "scores": SCORE_COLUMNS,
-    "significance": SIGNIFICANCE_COLUMNS,
-    "effects": RUN_TABLES["effects"].columns,
-    "dropped": RUN_TABLES["dropped"].columns,
-    "failures": RUN_TABLES["failures"].columns,
-    "parity": PARITY_COLUMNS,
-    "calibration": RUN_TABLES["calibration"].columns,
+    table.name: table
+    for table in (
+        replace(RUN_TABLES["forecasts"], types={**RUN_TABLES["forecasts"].types, "actual_t": T.NUMBER}),
+        SCORES,
+        TableSchema("significance", _typed_as(SIGNIFICANCE_COLUMNS), optional=True),
+        RUN_TABLES["effects"],
+        replace(RUN_TABLES["dropped"], optional=True),
+        replace(RUN_TABLES["failures"], optional=True),
+        TableSchema("parity", _typed_as(PARITY_COLUMNS), optional=True),
+        RUN_TABLES["calibration"],
+    )
 }
-NEEDED = ("forecasts", "scores")
-"""Without these two a folder is no backtest; any other table may be missing and is then empty."""
-
-_DAYS = ("issued",)
-_MONTHS = ("cutoff", "month", "last_known")
-_COUNTS = ("horizon", "n", "n_mase", "months", "held", "cells")
-_TEXTS = ("product", "destination", "model", "regressor", "reason", "slice", "against", "measure", "verdict", "order",
-          "phase")  # fmt: skip
+"""The tables of a backtest's folder. Forecasts and scores every one has; any other may be missing."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,11 @@ class Replay:
         return self.names.get(destination, destination)
 
 
-def read_replay(folder: str | Path) -> Replay:
+def read_replay(folder: str | Path, start: str | Path = ".") -> Replay:
     """The backtest in ``folder``, with the calendar and the figures that it used where they can still be found.
+
+    A relative name of a file that the run read is sought from ``start``, then from the folder of the run and those
+    above it.
 
     Raises
     ------
@@ -122,13 +134,20 @@ def read_replay(folder: str | Path) -> Replay:
     forecast.tables.run_folder.OutputError: nowhere: expected the folder of a run, found no run.json that can be read.
     """
     folder = Path(folder)
+    beside = folder / WITHOUT_EVENTS
+    without = _read_one(beside, Path(start), None) if beside.is_dir() else None
+    return _read_one(folder, Path(start), without)
+
+
+def _read_one(folder: Path, start: Path, without_events: Replay | None) -> Replay:
+    """One run, with that which was read from beside it."""
     about = read_about(folder)
     tables = {name: read_table(folder, name) for name in TABLES}
     if not tables["forecasts"]["actual_t"].notna().any():
         raise OutputError(f"{folder}: expected a backtest, found no forecast whose actual is out.")
-    events, no_events = _events(folder, about)
-    exports, no_exports = _exports(folder, about)
-    beside = folder / WITHOUT_EVENTS
+    inputs = Inputs(folder, start.absolute(), about)
+    events, no_events = inputs.events()
+    exports, no_exports = inputs.exports()
     return Replay(
         folder=folder,
         about=about,
@@ -137,7 +156,7 @@ def read_replay(folder: str | Path) -> Replay:
         exports=exports,
         missing=tuple(sentence for sentence in (no_events, no_exports) if sentence),
         names={str(row.code): str(row.name) for row in records(read_destinations())},
-        without_events=read_replay(beside) if beside.is_dir() else None,
+        without_events=without_events,
     )
 
 
@@ -147,30 +166,12 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     Raises
     ------
     OutputError
-        When a table that every backtest has is missing, or lacks a column.
+        When a table that every backtest has is missing, or one lacks a column or has a cell of another type.
     """
-    path = folder / f"{name}.csv"
-    if not path.exists() and name not in NEEDED:
-        return pd.DataFrame(columns=TABLES[name])
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{folder}: expected {name}.csv of a backtest, found none that can be read.") from error
-    lacking = ", ".join(column for column in TABLES[name] if column not in raw)
-    if lacking:
-        raise OutputError(f"{path}: expected the columns of a backtest, found none called {lacking}.")
-    return raw.apply(_typed)
-
-
-def _typed(cells: pd.Series) -> pd.Series:
-    """A column of text as what its name says it holds; whatever has no other type is a number."""
-    if cells.name in _TEXTS:
-        return cells
-    if cells.name in _DAYS:
-        return cells.map(date.fromisoformat).astype(object)
-    if cells.name in _MONTHS:
-        return pd.Series(pd.PeriodIndex(cells, freq="M"), cells.index)
-    return cells.astype(int) if cells.name in _COUNTS else cells.replace("", "nan").astype(float)
+    table = read_saved(Path(folder), TABLES[name], "backtest")
+    if name == "forecasts":
+        check_forecasts(Path(folder) / "forecasts.csv", table)
+    return table
 
 
 def _with_phase(forecasts: pd.DataFrame, events: pd.DataFrame | None) -> pd.DataFrame:
@@ -180,39 +181,67 @@ def _with_phase(forecasts: pd.DataFrame, events: pd.DataFrame | None) -> pd.Data
 # Calendar and figures -------------------------------------------------------------------------------------------------
 
 
-def _events(folder: Path, about: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
-    """The calendar of a run, or None and the reason; a run without events has an empty one."""
-    words = _arguments(about, "events")
-    if words == ["none"]:
-        return read_events().iloc[:0], ""
-    paths, reason = _same_files(folder, about, "events.csv", words)
-    return (None, reason) if reason else (read_events(*paths), "")
+@dataclass(frozen=True)
+class Inputs:
+    """The files that the run in ``folder`` read, as far as they can still be found, the same by their sha256."""
+
+    folder: Path
+    start: Path
+    about: dict[str, Any]
+
+    def events(self) -> tuple[pd.DataFrame | None, str]:
+        """The calendar of the run, or None and the reason; a run without events has an empty one."""
+        if self._words("events") == ["none"]:
+            return read_events().iloc[:0], ""
+        return self._read("events", read_events)
+
+    def exports(self) -> tuple[pd.DataFrame | None, str]:
+        """The figures of the run, or None and the reason."""
+        return self._read("exports", read_exports)
+
+    def _read(self, kind: str, read: Callable[..., pd.DataFrame]) -> tuple[pd.DataFrame | None, str]:
+        name = f"{kind}.csv"
+        paths, reason = self._same_files(name, self._words(kind))
+        if reason:
+            return None, reason
+        try:
+            return read(*paths), ""
+        except TableError as error:
+            return None, f"The file that the run read as {name} cannot be read any more: {error.problems[0]}"
+
+    def _words(self, kind: str) -> list[str]:
+        given = self.about.get("arguments", {}).get(kind) or [SHIPPED]
+        return [given] if isinstance(given, str) else list(given)
+
+    def _same_files(self, name: str, words: Sequence[str]) -> tuple[list[str], str]:
+        """Paths of the files that the run read, or the reason why they are not used.
+
+        A copy inside the folder comes first. Every file must have a sha256 that stands in ``run.json``.
+        """
+        copy = self.folder / name
+        paths = [copy] if copy.exists() else [self._place(name, word) for word in words]
+        known = set(self.about.get("inputs", {}).values())
+        for path in paths:
+            if not _is_file(path):
+                return [], f"The file {path.name} that the run read as {name} is not there any more."
+            if sha256(path) not in known:
+                return [], f"The file {path.name} is not the one that the run read as {name}: its sha256 differs."
+        return [*map(str, paths)], ""
+
+    def _place(self, name: str, word: str) -> Path:
+        """Where a file as named on the command line lies now: the first place where there is one."""
+        if word == SHIPPED:
+            return shipped(name)
+        places = [place / word for place in (self.start, self.folder, *self.folder.absolute().parents)]
+        return next(filter(_is_file, places), self.start / word)
 
 
-def _exports(folder: Path, about: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
-    paths, reason = _same_files(folder, about, "exports.csv", _arguments(about, "exports"))
-    return (None, reason) if reason else (read_exports(*paths), "")
-
-
-def _arguments(about: dict[str, Any], name: str) -> list[str]:
-    given = about.get("arguments", {}).get(name) or [SHIPPED]
-    return [given] if isinstance(given, str) else list(given)
-
-
-def _same_files(folder: Path, about: dict[str, Any], name: str, words: Sequence[str]) -> tuple[list[str], str]:
-    """Paths of the files that a run read, or the reason why they are not used.
-
-    A copy inside the folder comes first. Every file must have a sha256 that stands in ``run.json``.
-    """
-    copy = folder / name
-    paths = [str(copy)] if copy.exists() else [str(shipped(name)) if word == SHIPPED else word for word in words]
-    known = set(about.get("inputs", {}).values())
-    for path in paths:
-        if not Path(path).is_file():
-            return [], f"The file {Path(path).name} that the run read as {name} is not there any more."
-        if sha256(Path(path)) not in known:
-            return [], f"The file {Path(path).name} is not the one that the run read as {name}: its sha256 differs."
-    return paths, ""
+def _is_file(path: Path) -> bool:
+    """Whether a file can be found at ``path``; not where the name itself is none that the system can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def sha256(path: Path) -> str:

@@ -18,9 +18,10 @@ from forecast.report.page.analysis import (
     interval_counts,
     standings,
 )
-from forecast.report.page.run_tables import WITHOUT_EVENTS, Replay
+from forecast.report.page.run_tables import Replay
 from forecast.report.scoreboard import parity_sentence
 from forecast.scoring.significance import Measure
+from forecast.tables.run_folder import WITHOUT_EVENTS
 
 
 def tonnes(volume_t: float) -> str:
