@@ -31,6 +31,8 @@ class Forecasts:
     calibration
         A row for each row of the combination: the weights of the members, the shift of the median in logs, and the
         factors of the bounds' distance, with the number of earlier forecasts that they rest on.
+    judgements
+        What somebody set in place of the shown model's median, with the reason (`forecast.ensemble.judgement`).
 
     Raises
     ------
