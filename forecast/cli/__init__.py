@@ -17,6 +17,7 @@ from forecast.cli.events import calendar
 from forecast.cli.next import next_months
 from forecast.cli.report import report
 from forecast.cli.scenario import what_may_happen
+from forecast.cli.store import revised, tracked, updated
 
 app = typer.Typer(
     name="forecast",
@@ -52,6 +53,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "backtest": past_months,
     "changes": unexplained,
     "report": report,
+    "update": updated,
+    "track": tracked,
+    "revisions": revised,
 }
 for name, command in COMMANDS.items():
     app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)

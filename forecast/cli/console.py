@@ -44,12 +44,14 @@ def plain_refusals() -> Iterator[None]:
     """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130."""
     try:
         from forecast.backtest.parallel import ClusterError
+        from forecast.ensemble.judgement import JudgementError
+        from forecast.store.database import StoreError
         from forecast.tables.read import TableError
         from forecast.tables.run_folder import OutputError
 
         try:
             yield
-        except (TableError, OutputError, ClusterError) as error:
+        except (TableError, OutputError, ClusterError, StoreError, JudgementError) as error:
             complain(str(error).splitlines())
             raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ import pandas as pd
 from forecast.realtime.events import Members
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import VOLUME_QUANTILES
+from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES
 
 JUDGED = "judged"
@@ -88,7 +89,7 @@ def parse_judgement(text: str) -> Judgement:
     """
     found = _RULE.fullmatch(text.strip())
     if found is None:
-        raise JudgementError(f'{text!r}: expected DESTINATION=-20%: reason or DESTINATION=300t: reason, found neither.')
+        raise JudgementError(f"{text!r}: expected DESTINATION=-20%: reason or DESTINATION=300t: reason, found neither.")
     if not found["reason"]:
         raise JudgementError(f"{text!r}: expected a reason after a colon, found none. Say why.")
     relative = found["unit"] == "%"
@@ -108,12 +109,7 @@ def judged(
     moves by the tonnes by which its parts do, its bounds by the same factor as its median; groups are no part of
     ``WLD``. Rows stand for the destinations that were judged and the totals that follow.
 
-    Parameters
-    ----------
-    forecasts
-        Rows in the forecasts format.
-    shown
-        The model that is judged.
+    ``forecasts`` are rows in the forecasts format, ``shown`` is the model that is judged.
 
     Raises
     ------
@@ -126,14 +122,18 @@ def judged(
     for judgement in judgements:
         places = np.flatnonzero(judgement.on(rows).to_numpy(dtype=bool))
         if not len(places):
-            raise JudgementError(f"{judgement.destination}: expected a destination and month of this forecast, found none.")
+            raise JudgementError(
+                f"{judgement.destination}: expected a destination and month of this forecast, found none."
+            )
         factor[places] = [judgement.factor(median) for median in rows["volume_t"].to_numpy()[places]]
         why[places], rules[places] = judgement.reason, judgement.rule
     _let_totals_follow(rows, factor, why, rules, groups)
     changed = np.isfinite(factor)
     new = rows[changed].assign(model=JUDGED)
     new[list(VOLUME_QUANTILES)] = new[list(VOLUME_QUANTILES)].to_numpy() * factor[changed, None]
-    said = rows[changed].assign(model_t=rows["volume_t"], judged_t=new["volume_t"], rule=rules[changed], reason=why[changed])
+    said = rows[changed].assign(
+        model_t=rows["volume_t"], judged_t=new["volume_t"], rule=rules[changed], reason=why[changed]
+    )
     return new.reset_index(drop=True), said[RUN_TABLES["judgements"].columns].reset_index(drop=True)
 
 
@@ -147,7 +147,7 @@ def _let_totals_follow(
     for total in totals:
         inside = {code for code in codes if code not in groups and code != "WLD"} & set(groups.get(total, codes))
         for place in np.flatnonzero((codes == total) & ~np.isfinite(factor)):
-            beside = _beside(rows, place) & np.isin(codes, list(inside))
+            beside = _beside(rows, int(place)) & np.isin(codes, list(inside))
             tonnes = float(moved[beside].sum())
             if tonnes and volumes[place] + tonnes > 0:
                 factor[place], why[place], rules[place] = 1 + tonnes / volumes[place], FOLLOWS, FOLLOWS
@@ -159,6 +159,15 @@ def _beside(rows: pd.DataFrame, place: int) -> np.ndarray:
     return np.asarray((rows[keys] == rows.loc[place, keys]).all(axis=1), dtype=bool)
 
 
-def with_judgement(forecasts: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """All models' rows, the judged ones last."""
-    return stacked([forecasts, new[forecasts.columns]])
+def judged_run(run: Forecasts, judgements: Sequence[Judgement], shown: str, groups: Members) -> Forecasts:
+    """The run with the rows of `JUDGED` last and the table of reasons; without judgements as it is.
+
+    Raises
+    ------
+    JudgementError
+        As in `judged`.
+    """
+    if not judgements:
+        return run
+    rows, reasons = judged(run.forecasts, judgements, shown, groups)
+    return run.replaced(forecasts=stacked([run.forecasts, rows[run.forecasts.columns]]), judgements=reasons)

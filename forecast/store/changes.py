@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -52,12 +53,8 @@ def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Foreca
     far, what it would have said stands in ``before_t``. A step that changes no input contributes nothing and is not
     computed.
 
-    Parameters
-    ----------
-    same_settings
-        Whether settings and version are those of the last issue.
-    forecast
-        Makes a forecast under the present settings.
+    ``same_settings`` says whether settings and version are those of the last issue; ``forecast`` makes a forecast under
+    the present ones.
 
     References
     ----------
@@ -95,7 +92,7 @@ def _path(old: Inputs, new: Inputs) -> list[Step]:
 def _moves(old: Inputs, new: Inputs) -> list[bool]:
     """Whether each of `CONTRIBUTIONS` but the first changes the inputs."""
     steps = _path(old, new)
-    figures = [not _figures_same(one[0], other[0]) for one, other in zip(steps[:2], steps[1:3], strict=True)]
+    figures = [not _figures_same(one[0], other[0]) for one, other in pairwise(steps[:3])]
     return [*figures, *_calendar_steps(old.events, new.events)]
 
 
@@ -140,7 +137,7 @@ def _calendar_steps(old: pd.DataFrame, new: pd.DataFrame) -> list[bool]:
     """Whether each of `CALENDAR` changes anything."""
     path = [old, *(calendar_until(old, new, name) for name in CALENDAR)]
     texts = [_rows(table) for table in path]
-    return [one != other for one, other in zip(texts, texts[1:], strict=False)]
+    return [one != other for one, other in pairwise(texts)]
 
 
 def calendar_until(old: pd.DataFrame, new: pd.DataFrame, step: str) -> pd.DataFrame:

@@ -141,7 +141,9 @@ class Store:
             When the statement is of another kind: rows are never changed or removed.
         """
         if not text.lstrip().upper().startswith(("SELECT", "WITH")):
-            raise StoreError(f"{self.path}: expected a SELECT statement, found {text.split()[0]}: the store only grows.")
+            raise StoreError(
+                f"{self.path}: expected a SELECT statement, found {text.split()[0]}: the store only grows."
+            )
         cursor = self._connection.execute(text, list(values))
         names = [column[0] for column in cursor.description or ()]
         kinds = [str(column[1]) for column in cursor.description or ()]
@@ -192,7 +194,9 @@ def _make(path: Path, today: date) -> None:
             beside.rename(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StoreError(f"{path}: expected a place for a store, found none ({reason}). Name one with --store.") from error
+        raise StoreError(
+            f"{path}: expected a place for a store, found none ({reason}). Name one with --store."
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -227,7 +231,9 @@ def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today:
     """
     tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if tables and "migrations" not in tables:
-        raise StoreError(f"{path}: expected a store, found a database with other tables. Name another file with --store.")
+        raise StoreError(
+            f"{path}: expected a store, found a database with other tables. Name another file with --store."
+        )
     version = _scalar(connection, "SELECT coalesce(max(version), 0) FROM migrations") if tables else 0
     if version > VERSION:
         found = f"found a store of version {version}, expected at most {VERSION}"

@@ -76,7 +76,8 @@ def late_releases(exports: pd.DataFrame, products: Sequence[str], today: date) -
     >>> may = pd.Period("2026-05", freq="M")
     >>> row = {"product": "w", "month": may, "released": date(2026, 6, 20), "source": "gacc"}
     >>> late_releases(pd.DataFrame([row]), ["w"], date(2026, 7, 25))
-    ['w: 2026-06 was due on 2026-07-20 (Chinese customs) and is not there on 2026-07-25: a late release, or a file to fetch.']
+    ['w: 2026-06 was due on 2026-07-20 (Chinese customs) and is not there on 2026-07-25:
+    a late release, or a file to fetch.']
     """
     found = []
     for product in products:
@@ -95,18 +96,22 @@ def _late(rule: ReleaseRule, month: pd.Period, due: date, today: date) -> str:
     return f"{missing}: a late release, or a file to fetch."
 
 
-def next_due(exports: pd.DataFrame, product: str) -> str:
-    """When the next figures of a product come, in words; ``exports`` as known.
+def next_due(exports: pd.DataFrame, product: str, today: date) -> str | None:
+    """When the next figures of a product come, in words; None where they are late already. ``exports`` as known.
 
     Examples
     --------
     >>> may = pd.Period("2026-05", freq="M")
-    >>> next_due(pd.DataFrame([{"product": "w", "month": may, "released": date(2026, 6, 20), "source": "gacc"}]), "w")
-    'w: 2026-06 by destination is due on 2026-07-20 (Chinese customs), its total without destinations between 7 and 14 July'
+    >>> row = {"product": "w", "month": may, "released": date(2026, 6, 20), "source": "gacc"}
+    >>> next_due(pd.DataFrame([row]), "w", date(2026, 6, 20))
+    'w: 2026-06 by destination is due on 2026-07-20 (Chinese customs),
+    its total without destinations between 7 and 14 July'
     """
     own = exports[exports["product"] == product]
     rule, month = release_rule(own), own["month"].max() + 1
     due = rule.due(month)
+    if due < today:
+        return None
     text = f"{product}: {month} by destination is due on {due} ({rule.name})"
     if rule is not CUSTOMS:
         return text

@@ -97,17 +97,26 @@ def add_issue(store: Store, basis: Basis, run: Forecasts, groups: Members, issue
 def issues(store: Store) -> list[Issue]:
     """All issues in the order in which they were made."""
     rows = store.query("SELECT * FROM issues ORDER BY issue").to_dict("records")
-    names = ("issued", "made", "fingerprint", "calendar", "places")
     return [
-        Issue(row["issue"], *(row[name] for name in names), json.loads(row["settings"]), row["version"]) for row in rows
+        Issue(
+            row["issue"],
+            row["issued"],
+            row["made"],
+            row["fingerprint"],
+            row["calendar"],
+            row["places"],
+            json.loads(row["settings"]),
+            row["version"],
+        )
+        for row in rows
     ]
 
 
 def issued_forecasts(store: Store, issue: int | None = None) -> pd.DataFrame:
     """Rows of one issue or of all: the columns of forecasts, then ``phase``, ``issue`` and ``made``."""
     where, values = ("", []) if issue is None else ("WHERE forecasts.issue = ?", [issue])
-    text = f"SELECT forecasts.*, issued, made FROM forecasts JOIN issues USING (issue) {where} ORDER BY issue, forecasts.rowid"
-    rows = store.query(text, values)
+    text = f"SELECT forecasts.*, issued, made FROM forecasts JOIN issues USING (issue) {where}"
+    rows = store.query(f"{text} ORDER BY issue, forecasts.rowid", values)
     months = {name: _months(rows[name]) for name in FORECASTS.of_type(ColumnType.MONTH)}
     texts = {name: rows[name].astype(object) for name in ("product", "destination", "model")}
     phase = pd.Series(pd.Categorical(rows["phase"], categories=PHASES, ordered=True), index=rows.index)

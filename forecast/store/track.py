@@ -65,19 +65,21 @@ def _naive(rows: pd.DataFrame) -> pd.DataFrame:
     return naive.rename(columns={"volume_t": "naive_t"})
 
 
-def record(tracked: pd.DataFrame, minimum: int = MINIMUM) -> pd.DataFrame:
+def record(tracked: pd.DataFrame, minimum: int = MINIMUM, horizon: int | None = 1) -> pd.DataFrame:
     """Coverage and skill so far by product, model and slice (``all``, ``phase=...``): columns `RECORD_COLUMNS`.
 
-    Only rows of `track` that count. Shares have Wilson intervals of 95 %; ``skill`` is 1 - MAE / MAE of naive over the
-    ``n_skill`` rows that have a naive forecast beside them. With fewer than ``minimum`` rows shares and skill are NaN.
+    Only rows of `track` that count, of one ``horizon`` (None: of all, of which those of one month hang together).
+    Shares have Wilson intervals of 95 %; ``skill`` is 1 - MAE / MAE of naive over the ``n_skill`` rows that have a naive
+    forecast beside them. With fewer than ``minimum`` rows shares and skill are NaN.
 
     References
     ----------
     Wilson (1927), https://doi.org/10.1080/01621459.1927.10502953
     """
+    chosen = tracked[tracked["counts"] & (tracked["horizon"].eq(horizon) if horizon is not None else True)]
     rows = [
         {"product": product, "model": model, "slice": name, **_measured(own, minimum)}
-        for product, model, name, own in _slices(tracked[tracked["counts"]])
+        for product, model, name, own in _slices(chosen)
     ]
     return pd.DataFrame(rows, columns=RECORD_COLUMNS)
 
@@ -121,10 +123,11 @@ def wilson_interval(held: int, n: int) -> tuple[float, float]:
 
 
 def running(tracked: pd.DataFrame, products: Sequence[str], model: str, minimum: int = MINIMUM) -> pd.DataFrame:
-    """The record of one model after each month: columns ``product, month`` and those of `record` from ``n`` on."""
+    """The record of one model, one month ahead, after each month: ``product, month`` and `record`'s from ``n`` on."""
     rows = []
     for product in products:
-        own = tracked[tracked["counts"] & tracked["product"].eq(product) & tracked["model"].eq(model)]
+        of_model = tracked["product"].eq(product) & tracked["model"].eq(model) & tracked["horizon"].eq(1)
+        own = tracked[tracked["counts"] & of_model]
         for month in sorted(own["month"].unique()):
             rows.append({"product": product, "month": month, **_measured(own[own["month"] <= month], minimum)})
     return pd.DataFrame(rows, columns=["product", "month", *RECORD_COLUMNS[3:]])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from forecast.backtest.plan import Settings
 from forecast.backtest.run import Progress, forecast_all
-from forecast.ensemble.judgement import JUDGED, Judgement, judged, with_judgement
+from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
 from forecast.realtime.events import Members, known_events
 from forecast.registry import COMBINATION
 from forecast.sources.plain import read_exports
@@ -233,7 +233,9 @@ def _products(store: Store, routine: Routine, today: date) -> list[str]:
     chosen = [name for name in known if routine.products is None or name in routine.products]
     if not chosen:
         asked = f" of {', '.join(routine.products)}" if routine.products else ""
-        raise TableError(f"{store.path}: expected figures{asked} released by {today}, found none. Give a file with them.")
+        raise TableError(
+            f"{store.path}: expected figures{asked} released by {today}, found none. Give a file with them."
+        )
     return chosen
 
 
@@ -259,15 +261,7 @@ def _forecast(
         progress=routine.progress,
         **asdict(routine.settings),
     )
-    return with_judgements(run, routine.judgements, routine.shown, routine.groups)
-
-
-def with_judgements(run: Forecasts, judgements: Sequence[Judgement], shown: str, groups: Members) -> Forecasts:
-    """The run with rows of the model ``judged`` and the table of reasons; without judgements as it is."""
-    if not judgements:
-        return run
-    rows, reasons = judged(run.forecasts, judgements, shown, groups)
-    return run.replaced(forecasts=with_judgement(run.forecasts, rows), judgements=reasons)
+    return judged_run(run, routine.judgements, routine.shown, routine.groups)
 
 
 # What changed --------------------------------------------------------------------------------------------------------
@@ -291,7 +285,7 @@ def _changes(
         made = _forecast(replace(routine, settings=settings, judgements=()), exports, known, issued, events)
         shown_rows = made.forecasts[made.forecasts["model"] == routine.shown]
         judgements = [one for one in routine.judgements if one.on(shown_rows).any()]
-        return with_judgements(made, judgements, routine.shown, routine.groups).forecasts
+        return judged_run(made, judgements, routine.shown, routine.groups).forecasts
 
     same = _comparable(last.settings) == _comparable(basis.settings) and last.version == basis.version
     return what_changed(old, new, same, forecast)
@@ -308,3 +302,32 @@ def _scored(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
     since = last.issued if last is not None else date.min
     lately = np.array([out > since for out in rows["out"]], dtype=bool)
     return rows[rows["counts"] & lately].reset_index(drop=True)
+
+
+# Without an update ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StoredInputs:
+    """What a run outside `update` was made from: figures, calendar, members, issue day, and all other arguments."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Members
+    issued: date
+    settings: Mapping[str, Any]
+
+
+def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: Forecasts, today: date) -> bool:
+    """Keep the figures of ``files`` and a run that was made elsewhere; False where that issue is on file already."""
+    known = inputs.exports[(inputs.exports["released"] <= inputs.issued).to_numpy(dtype=bool)]
+    events = known_events(inputs.events, inputs.issued)[EVENT_COLUMNS]
+    basis = Basis(known, events, inputs.settings, version(PACKAGE))
+    with store.transaction():
+        digests = _digests(files)
+        if unknown_files(store, digests):
+            append(store, inputs.exports, digests, today)
+        if basis.fingerprint in {issue.fingerprint for issue in issues(store)}:
+            return False
+        add_issue(store, basis, run, inputs.groups, inputs.issued, today)
+    return True

@@ -54,14 +54,8 @@ def append(
     A figure equal to what was known on its release day is not added again. One that differs from a figure on file with
     the same release day is a revision whose own release nobody stated: it counts as known from ``ingested``.
 
-    Parameters
-    ----------
-    exports
-        The figures, in the columns of `forecast.tables.schema.EXPORT_COLUMNS`; tonnes.
-    digests
-        sha256 of the files by name.
-    reading
-        How the files were read; the same file read in another way is another one.
+    ``exports`` has the columns of `forecast.tables.schema.EXPORT_COLUMNS` (tonnes), ``digests`` the sha256 of the files
+    by name, ``reading`` says how they were read: the same file read in another way is another one.
     """
     ingest = store.next_number("files", "ingest")
     fresh = _fresh(latest_vintages(store), exports.reset_index(drop=True), ingested)
@@ -71,10 +65,8 @@ def append(
     files = [(ingest, found, reading, name, ingested) for name, found in digests.items()]
     store.append("files", pd.DataFrame(files, columns=["ingest", "sha256", "reading", "name", "ingested"]))
     store.append("vintages", added)
-    count = fresh["verdict"].value_counts()
-    return Appended(
-        *(int(count.get(verdict, 0)) for verdict in ("new", "revised", "known")), redated=int(rows["redated"].sum())
-    )
+    new, revised, known = (int((fresh["verdict"] == verdict).sum()) for verdict in ("new", "revised", "known"))
+    return Appended(new, revised, known, int(rows["redated"].sum()))
 
 
 def _fresh(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> pd.DataFrame:
@@ -95,9 +87,7 @@ def _fresh(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> pd.Dat
     return ordered.assign(verdict=verdicts, released=days, redated=redated)
 
 
-def _verdict(
-    history: Sequence[tuple[date, float]], released: date, volume: float, ingested: date
-) -> tuple[str, date]:
+def _verdict(history: Sequence[tuple[date, float]], released: date, volume: float, ingested: date) -> tuple[str, date]:
     """What a figure is beside those of its cell, and the day from which it counts as known."""
     if any(day == released and same(value, volume) for day, value in history):
         return "known", released
@@ -134,10 +124,10 @@ def withdraw(store: Store, cell: tuple[str, str, pd.Period], day: date, reason: 
     """
     known = as_of(store, day)
     product, destination, month = cell
-    here = known[known["product"].eq(product) & known["destination"].eq(destination) & known["month"].eq(month)]
+    here = known[known["product"].eq(product) & known["destination"].eq(destination) & (known["month"] == month)]
     if here.empty:
         raise StoreError(f"{store.path}: {product} {destination} {month}: found no figure by {day} to withdraw.")
-    row = dict(zip(CELL, (product, destination, str(month)), strict=True))
+    row: dict[str, object] = {"product": product, "destination": destination, "month": str(month)}
     row |= {"volume_t": None, "released": day, "status": WITHDRAWN, "precision_t": None, "source": reason}
     place = store.next_number("vintages", "place")
     store.append("vintages", pd.DataFrame([row | {"place": place, "ingest": 0, "ingested": day}]))
@@ -161,7 +151,8 @@ def as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
     >>> from tempfile import TemporaryDirectory
     >>> month = pd.Period("2025-05", freq="M")
     >>> row = dict(product="magnets", destination="USA", month=month, status="reported", precision_t=None, source="")
-    >>> rows = [row | dict(volume_t=46.0, released=date(2025, 6, 20)), row | dict(volume_t=47.0, released=date(2025, 7, 20))]
+    >>> days = [(46.0, date(2025, 6, 20)), (47.0, date(2025, 7, 20))]
+    >>> rows = [row | dict(volume_t=volume, released=day) for volume, day in days]
     >>> with TemporaryDirectory() as folder, Store(Path(folder) / "s.duckdb") as store:
     ...     _ = append(store, pd.DataFrame(rows), {"a.csv": "0"}, date(2025, 7, 21))
     ...     [as_of(store, date(2025, month, 30))["volume_t"].tolist() for month in (5, 6, 7)]
@@ -195,7 +186,8 @@ def revisions(
     for name, chosen in (("product", products), ("destination", destinations)):
         rows = rows if chosen is None else rows[rows[name].isin(chosen)]
     found = [_revision(key, own) for key, own in rows.groupby(CELL, sort=True) if len(own) > 1]
-    return pd.DataFrame([row for row in found if row["releases"] > 1], columns=REVISION_COLUMNS)
+    table = pd.DataFrame(found, columns=REVISION_COLUMNS)
+    return table[table["releases"] > 1].reset_index(drop=True)
 
 
 def _revision(key: object, own: pd.DataFrame) -> dict[str, object]:
