@@ -148,7 +148,8 @@ StoreOfNext = Annotated[
 Override = Annotated[
     list[str] | None,
     typer.Option("--override", metavar="RULE", help="Judgement beside the model, with its reason, in quotes: "
-                 "\"USA=-20%: customs strike\" or \"USA=300t: ...\"; PRODUCT/USA or USA@2026-09 narrows it. May be repeated."),
+                 "\"USA=-20%: customs strike\" or \"USA=300t: ...\"; PRODUCT/USA or USA@2026-09 narrows it. "
+                 "May be repeated."),
 ]  # fmt: skip
 FilesOfUpdate = Annotated[
     list[Path] | None,

@@ -128,7 +128,8 @@ class Store:
             return
         self._connection.register("_rows", _stored(rows))
         try:
-            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _rows")
+            with _readable(self.path):
+                self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _rows")
         finally:
             self._connection.unregister("_rows")
 
@@ -144,18 +145,30 @@ class Store:
             raise StoreError(
                 f"{self.path}: expected a SELECT statement, found {text.split()[0]}: the store only grows."
             )
-        cursor = self._connection.execute(text, list(values))
-        names = [column[0] for column in cursor.description or ()]
-        kinds = [str(column[1]) for column in cursor.description or ()]
-        if "DATE" not in kinds:
-            return cursor.df()
-        table = cursor.df()
-        days = [name for name, kind in zip(names, kinds, strict=True) if kind == "DATE"]
+        with _readable(self.path):
+            cursor = self._connection.execute(text, list(values))
+            days = [str(column[0]) for column in cursor.description or () if str(column[1]) == "DATE"]
+            table = cursor.df()
         return table.assign(**{name: _days(table[name]) for name in days})
 
     def next_number(self, table: str, column: str) -> int:
         """One more than the largest number in a column; 1 in an empty table."""
         return int(self.query(f"SELECT coalesce(max({column}), 0) + 1 AS number FROM {table}")["number"].iloc[0])
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Damage that is met only while rows are read or written gives the sentence of a damaged file."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException) as error:
+        raise StoreError(_refusal(path, str(error))) from error
+    except duckdb.Error as error:
+        if type(error) is not duckdb.Error:
+            raise
+        raise StoreError(_refusal(path, str(error))) from error
 
 
 def _days(cells: pd.Series) -> pd.Series:

@@ -69,7 +69,7 @@ def record(tracked: pd.DataFrame, minimum: int = MINIMUM, horizon: int | None = 
     """Coverage and skill so far by product, model and slice (``all``, ``phase=...``): columns `RECORD_COLUMNS`.
 
     Only rows of `track` that count, of one ``horizon`` (None: of all, of which those of one month hang together).
-    Shares have Wilson intervals of 95 %; ``skill`` is 1 - MAE / MAE of naive over the ``n_skill`` rows that have a naive
+    Shares have Wilson intervals of 95 %; ``skill`` is 1 - MAE / MAE of naive over the ``n_skill`` rows with a naive
     forecast beside them. With fewer than ``minimum`` rows shares and skill are NaN.
 
     References
