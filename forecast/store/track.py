@@ -43,7 +43,7 @@ def track(store: Store, day: date, vintage: Vintage = "latest") -> pd.DataFrame:
     """
     known = as_of(store, day)
     rows = issued_forecasts(store)
-    rows = rows[[issued <= day for issued in rows["issued"]]]
+    rows = rows[np.array([issued <= day for issued in rows["issued"]], dtype=bool)]
     rows = add_actuals(rows, known, vintage)
     first = known.groupby(CELL)["released"].min().rename("out").reset_index()
     rows = rows.merge(first, on=CELL, how="left")

@@ -162,7 +162,7 @@ def as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
     known = _typed(store.query(text, [day, places if places is not None else 2**62]))
     last = known.drop_duplicates(CELL, keep="last")
     gone = set(_cells(last[last["status"] == WITHDRAWN]))
-    kept = known[[key not in gone for key in _cells(known)]]
+    kept = known[np.array([key not in gone for key in _cells(known)], dtype=bool)]
     kept = kept[kept["status"] != WITHDRAWN].drop_duplicates([*CELL, "released"], keep="last")
     return kept[EXPORT_COLUMNS].sort_values([*CELL, "released"], kind="stable").reset_index(drop=True)
 

@@ -54,6 +54,7 @@ def same_as_backtest(store: Store, exports: pd.DataFrame, days: list[date], how:
     pd.testing.assert_frame_equal(rows[columns], expected[columns], check_dtype=False, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_year_played_release_by_release_is_the_backtest_of_the_same_days(store: Store, tmp_path: Path) -> None:
     """With revisions among the files, what was issued month by month and its actuals are those of the backtest."""
     exports = stored.with_revisions(stored.figures())
@@ -177,8 +178,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     ended = moved.assign(ends=[date(2022, 11, 1), None], ends_announced=[date(2022, 11, 1), None])
     added = simulated.calendar({"event": "ban-x", "kind": "ban", "announced": days[-1], "destinations": ("DEU",)})
     new_calendar = pd.concat([ended, added], ignore_index=True).astype(object)
-    first = replace(stored.routine(replace(stored.CHEAP, models=models)), events=old_calendar)
-    second = replace(first, events=new_calendar, settings=replace(first.settings, learn=False, horizon=2))
+    first = replace(stored.routine(replace(stored.CHEAP, models=models, horizon=3)), events=old_calendar)
+    second = replace(first, events=new_calendar, settings=replace(first.settings, window=24, horizon=2))
     with Store(folder / "store.duckdb") as store:
         stored.play(store, exports, days[:2], folder, first)
         (done,) = stored.play(store, exports, days[2:], folder, second)
@@ -212,6 +213,7 @@ def volumes(exports: pd.DataFrame, events: pd.DataFrame, issued: date, horizon: 
     return pd.DataFrame([row | {"month": month, "horizon": (month - cutoff).n} for month in months])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     figures=st.lists(st.floats(0.01, 1e6), min_size=3, max_size=8),
