@@ -13,7 +13,7 @@ from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
 from forecast.report.outlook import records, spoken
-from forecast.report.table import percent
+from forecast.report.table import UNKNOWN, percent
 
 SHOWN_REVISIONS = 20
 LEAST_CHANGE = 0.0005
@@ -104,7 +104,7 @@ def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
 def _held(row: object, level: int) -> str:
     share, lower, upper = (getattr(row, f"{name}_{level}") for name in ("coverage", "lower", "upper"))
     held, n = getattr(row, f"held_{level}"), getattr(row, "n")  # noqa: B009
-    return f"{held} of {n}" + ("" if math.isnan(share) else f" ({lower:.0%} to {upper:.0%})")
+    return UNKNOWN if math.isnan(share) else f"{held} of {n} ({lower:.0%} to {upper:.0%})"
 
 
 def _skill(skill: float) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -173,8 +174,10 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _days(cells: pd.Series) -> pd.Series:
-    days = [None if pd.isna(cell) else cell.date() for cell in cells]
-    return pd.Series(days, index=cells.index, dtype=object)
+    """Timestamps as days; each different one is made once."""
+    place, stamps = pd.factorize(cells)
+    days = np.array([*(stamp.date() for stamp in stamps), None], dtype=object)
+    return pd.Series(days[place], index=cells.index, dtype=object)
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +186,8 @@ def _stored(rows: pd.DataFrame) -> pd.DataFrame:
     for name in rows:
         column = rows[name]
         if isinstance(column.dtype, pd.PeriodDtype):
-            column = column.astype(str)
+            place, months = pd.factorize(column)
+            column = pd.Series(np.array([str(month) for month in months], dtype=object)[place])
         elif isinstance(column.dtype, pd.CategoricalDtype):
             column = column.astype(column.cat.categories.dtype)
         cells[name] = column.reset_index(drop=True)

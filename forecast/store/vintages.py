@@ -16,6 +16,8 @@ from forecast.tables.schema import EXPORT_COLUMNS
 
 CELL = ["product", "destination", "month"]
 WITHDRAWN = "withdrawn"
+SAME = 1e-9
+"""Relative difference up to which two figures are one."""
 REVISION_COLUMNS = [*CELL, "first_t", "first_released", "latest_t", "latest_released", "change", "days", "releases"]
 
 
@@ -70,21 +72,51 @@ def append(
 
 
 def _fresh(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> pd.DataFrame:
-    """``exports`` with a ``verdict`` on each row (new, revised, known), and the release day under which it is added."""
+    """``exports`` with a ``verdict`` on each row (new, revised, known), and the release day under which it is added.
+
+    Rows of cells that are nowhere else are new, and rows that are on file as they are known; only the rest needs the
+    history of its cell.
+    """
+    ordered = exports.sort_values("released", kind="stable").reset_index(drop=True)
+    verdict = np.full(len(ordered), "", dtype=object)
+    verdict[(~ordered.duplicated(CELL, keep=False) & ~_index(ordered, CELL).isin(_index(known, CELL))).to_numpy()] = "new"
+    verdict[_on_file(ordered, known)] = "known"
+    rest = ordered[verdict == ""]
+    history = known[_index(known, CELL).isin(_index(rest, CELL))]
+    verdicts, days = _judged_by_history(history, rest, ingested)
+    verdict[verdict == ""] = verdicts
+    released = ordered["released"].to_numpy(dtype=object).copy()
+    released[rest.index] = days
+    return ordered.assign(verdict=verdict, released=released, redated=released != ordered["released"].to_numpy())
+
+
+def _index(table: pd.DataFrame, columns: Sequence[str]) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(table[[*columns]])
+
+
+def _on_file(exports: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Whether each row stands on file with the same release day and volume."""
+    keys = [*CELL, "released"]
+    last = known[[*keys, "volume_t"]].drop_duplicates(keys, keep="last").rename(columns={"volume_t": "on_file"})
+    found = exports[[*keys, "volume_t"]].merge(last, on=keys, how="left")
+    return np.isclose(found["volume_t"], found["on_file"].astype(float), rtol=SAME, atol=0.0)
+
+
+def _judged_by_history(
+    known: pd.DataFrame, exports: pd.DataFrame, ingested: date
+) -> tuple[np.ndarray, np.ndarray]:
+    """The verdict and the release day of each row, one after the other as they came out."""
     on_file: dict[tuple[object, ...], list[tuple[date, float]]] = {}
     for key, released, volume in zip(_cells(known), known["released"], known["volume_t"], strict=True):
         on_file.setdefault(key, []).append((released, volume))
-    verdicts, days, redated = [], [], []
-    ordered = exports.sort_values("released", kind="stable")
-    for key, released, volume in zip(_cells(ordered), ordered["released"], ordered["volume_t"], strict=True):
+    verdicts, days = np.full((2, len(exports)), None, dtype=object)
+    rows = zip(_cells(exports), exports["released"], exports["volume_t"], strict=True)
+    for place, (key, released, volume) in enumerate(rows):
         history = on_file.setdefault(key, [])
-        verdict, day = _verdict(history, released, volume, ingested)
-        if verdict != "known":
-            history.append((day, volume))
-        verdicts.append(verdict)
-        days.append(day)
-        redated.append(day != released)
-    return ordered.assign(verdict=verdicts, released=days, redated=redated)
+        verdicts[place], days[place] = _verdict(history, released, volume, ingested)
+        if verdicts[place] != "known":
+            history.append((days[place], volume))
+    return verdicts, days
 
 
 def _verdict(history: Sequence[tuple[date, float]], released: date, volume: float, ingested: date) -> tuple[str, date]:
@@ -107,7 +139,7 @@ def _last(history: Sequence[tuple[date, float]], day: date) -> float:
 
 def same(one: float, other: float) -> bool:
     """Whether two figures are one, to the accuracy that text keeps."""
-    return bool(np.isclose(one, other, rtol=1e-9, atol=0.0, equal_nan=True))
+    return bool(np.isclose(one, other, rtol=SAME, atol=0.0, equal_nan=True))
 
 
 def _cells(table: pd.DataFrame) -> list[tuple[object, ...]]:
@@ -168,7 +200,8 @@ def as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    months = pd.PeriodIndex(rows["month"].astype(str), freq="M") if len(rows) else pd.PeriodIndex([], freq="M")
+    place, names = pd.factorize(rows["month"])
+    months = pd.PeriodIndex([str(name) for name in names], freq="M").take(place)
     numbers = {name: rows[name].astype(float) for name in ("volume_t", "precision_t")}
     texts = {name: rows[name].astype(object) for name in ("product", "destination", "status", "source")}
     return rows.assign(month=pd.Series(months, index=rows.index), **numbers, **texts)
