@@ -32,12 +32,10 @@ from scipy.stats import t as student
 
 import forecast as fc
 from forecast.ensemble.calibration import calibrated
-from forecast.ensemble.combination import VOLUMES
 from forecast.realtime.days import lunar_new_year_shares
 from forecast.realtime.events import SHAPES
 from forecast.realtime.phases import phases
-from forecast.scoring.metrics import weighted_interval_score
-from forecast.scoring.scores import add_actuals, series_scales
+from forecast.scoring.scores import add_actuals, interval_scores, series_scales
 from forecast.scoring.significance import diebold_mariano
 
 Patches = dict[str, Any]
@@ -65,11 +63,11 @@ FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
 
 LEARNED: dict[str, Patches] = {
     "weights": {"forecast.ensemble.calibration.precision_weights": equal},
-    "repeated errors": {"forecast.ensemble.calibration.carried": lambda errors, before: 0.0},
+    "repeated errors": {"forecast.ensemble.calibration.bias_persistence": lambda errors, before: 0.0},
     "calibrated intervals": {"forecast.ensemble.calibration.conformal_factors": lambda *_: None},
     "all three": {
         "forecast.ensemble.calibration.precision_weights": equal,
-        "forecast.ensemble.calibration.carried": lambda errors, before: 0.0,
+        "forecast.ensemble.calibration.bias_persistence": lambda errors, before: 0.0,
         "forecast.ensemble.calibration.conformal_factors": lambda *_: None,
     },
 }
@@ -174,7 +172,7 @@ def in_tonnes(forecasts: pd.DataFrame) -> pd.DataFrame:
     rows = forecasts[
         (forecasts["model"] == "combination") & forecasts["actual_t"].notna() & (forecasts["horizon"] == 1)
     ]
-    score = weighted_interval_score(rows["actual_t"], *(rows[name] for name in VOLUMES))
+    score = interval_scores(rows)
     held = {f"held_{k}": rows["actual_t"].between(rows[f"lower_{k}"], rows[f"upper_{k}"]) for k in (80, 95)}
     error = (rows["volume_t"] - rows["actual_t"]).abs()
     return rows.assign(error=error, wis=score, **held).set_index(["product", "destination", "month"])
@@ -228,7 +226,7 @@ def losses(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     rows = forecasts[(forecasts["model"] == "combination") & forecasts["actual_t"].notna()]
     rows = rows.assign(phase=phases(rows, panel.events, fc.read_groups()).astype(str))
     rows = rows.merge(scale, on=["product", "destination"]).dropna(subset="scale")
-    score = weighted_interval_score(rows["actual_t"], *(rows[name] for name in VOLUMES))
+    score = interval_scores(rows)
     held = {f"held_{k}": rows["actual_t"].between(rows[f"lower_{k}"], rows[f"upper_{k}"]) for k in (80, 95)}
     error = (rows["volume_t"] - rows["actual_t"]).abs() / rows["scale"]
     return rows.assign(error=error, wis=score / rows["scale"], **held).set_index(["product", "destination", "month"])

@@ -60,7 +60,7 @@ def simulated(destinations: int, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFr
     truce_row = ("truce", "truce", ("ALL",), date(2023, 12, 20), date(2024, 1, 1), None)
     events = [
         {"event": event, "kind": kind, "products": ("ALL",), "destinations": on, "announced": announced,
-         "effective": effective, "ends": ends, "source": "", "description": "", "ends_status": ""}
+         "effective": effective, "ends": ends, "source": "", "description": "", "ends_status": "", "continues": ""}
         for event, kind, on, announced, effective, ends in (licence_row, ban_row, truce_row)
     ]  # fmt: skip
     table = pd.DataFrame(events, columns=EVENT_COLUMNS).astype(object)

@@ -21,10 +21,8 @@ from backtest import simulated
 from scipy.stats import t as student
 
 import forecast as fc
-from forecast.ensemble.combination import VOLUMES
 from forecast.realtime.phases import phases
-from forecast.scoring.metrics import weighted_interval_score
-from forecast.scoring.scores import series_scales
+from forecast.scoring.scores import interval_scores, series_scales
 
 ASKED = {"calm": {80: 3, 95: 2}, "event": {80: 8, 95: 5}}
 """How many percentage points coverage may be off, by phase and level."""
@@ -42,7 +40,7 @@ def main() -> None:
         panels = [simulated(given.destinations, seed) for seed in range(given.panels)]
         rows = pd.concat([replayed(*panel, given).assign(panel=seed) for seed, panel in enumerate(panels)])
     print(coverage(rows[rows["model"] == "combination"]))
-    print(interval_scores(rows))
+    print(interval_score_table(rows))
 
 
 def replayed(exports: pd.DataFrame, events: pd.DataFrame, given: argparse.Namespace) -> pd.DataFrame:
@@ -80,9 +78,9 @@ def clustered(held: pd.Series, cluster: pd.Series) -> tuple[float, float]:
     return max(mean - half, 0.0), min(mean + half, 1.0)
 
 
-def interval_scores(rows: pd.DataFrame) -> str:
+def interval_score_table(rows: pd.DataFrame) -> str:
     """A row per model: its weighted interval score in units of the series' scale."""
-    score = weighted_interval_score(rows["actual_t"], *(rows[name] for name in VOLUMES)) / rows["scale"]
+    score = interval_scores(rows) / rows["scale"]
     means = score.groupby(rows["model"].to_numpy()).mean().sort_values()
     return "\n".join(["| model | WIS |", "|---|---:|", *(f"| {name} | {value:.4f} |" for name, value in means.items())])
 

@@ -63,7 +63,7 @@ def forecast(name: str, make, volume: pd.Series, month: str) -> tuple[str, str, 
 
 
 def zero_offset(volume: pd.Series) -> float:
-    """Tonnes added before the log: the rule of `forecast.design.regressors.zero_offset`, which is not installed here."""
+    """Tonnes added before the log: that of `forecast.design.regressors`, which is not installed here."""
     positive = volume[volume > 0]
     if len(positive) == len(volume):
         return 0.0

@@ -54,8 +54,8 @@ def main() -> None:
         cells = series * origins
         reference = cells * per_cell["reference"] / given.jobs
         seconds = min(command(exports, events, given, calibrate) for _ in range(given.rounds))
-        told = f"{seconds:.1f} | {reference:.0f} | {reference / seconds:.0f}"
-        print(f"| forecast backtest {calibrate} | {cells:,} | {told} |", flush=True)
+        measured = f"{seconds:.1f} | {reference:.0f} | {reference / seconds:.0f}"
+        print(f"| forecast backtest {calibrate} | {cells:,} | {measured} |", flush=True)
     milliseconds = [1e3 * per_cell[engine] for engine in ("reference", "compiled")]
     print("\nCPU a cell of the sample, start-up aside: {:.0f} and {:.1f} ms.".format(*milliseconds))
 

@@ -1,4 +1,4 @@
-"""What it costs to spread a backtest over processes and machines: the numbers of wider.md and of forecast/costs.py.
+"""What a parallel backtest costs on processes and machines: the numbers of wider.md and `forecast.backtest.costs`.
 
     python benchmarks/wider.py
     python benchmarks/wider.py --only parts
@@ -16,7 +16,6 @@ import pickle
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from statistics import median
 
@@ -29,9 +28,11 @@ from backtest import simulated
 import forecast as fc
 from forecast.backtest.cluster import BACKENDS, cluster
 from forecast.backtest.origin import RunContext
-from forecast.backtest.parallel import Broadcast, spread
-from forecast.backtest.run import Task, backtest_origins, expected, plan, run_task
-from forecast.realtime.releases import all_series, vintages_of
+from forecast.backtest.parallel import Broadcast, parallel_map
+from forecast.backtest.plan import Settings, Task, backtest_origins, plan
+from forecast.backtest.run import run_context, run_task
+from forecast.realtime.data import Data
+from forecast.realtime.releases import all_series
 from forecast.tables.run import Forecasts
 
 LIBRARIES = ("export-forecast", "joblib", "distributed", "ray", "numpy", "pandas", "statsmodels", "prophet", "numba")
@@ -43,12 +44,14 @@ WHERE = ("this process", *BACKENDS)
 SECTIONS = ("parts", "tasks", "bytes", "runs")
 
 
-def job_of(series: int, origins: int, engine: str = ENGINE, learn: bool = True) -> tuple[RunContext, dict[str, list]]:
-    """A job on a simulated panel with its total, and its issue days."""
+def context_of(
+    series: int, origins: int, engine: str = ENGINE, learn: bool = True
+) -> tuple[RunContext, dict[str, list]]:
+    """The context of a run on a simulated panel with its total, and its issue days."""
     exports, events = simulated(series - 1)
     days = backtest_origins(exports, [PRODUCT], last=origins)
-    job = RunContext(vintages_of(exports), events, fc.read_groups(), 1, 0, engine=engine)
-    return (replace(job, expected=expected(job, days, 1)) if learn else job), days
+    data = Data(exports, events, fc.read_groups())
+    return run_context(data, Settings(engine=engine, learn=learn), days), days
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -67,29 +70,29 @@ def everywhere() -> float:
 # Parts of a task -----------------------------------------------------------------------------------------------------
 
 
-def a_day(job: RunContext, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
+def a_day(context: RunContext, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
     """Median CPU milliseconds of a task per day, in a process that is past its first task."""
     task = Task(tuple(days), tuple(codes), tuple(models))
-    run_task(job, task)
-    return 1e3 * median(seconds(lambda: run_task(job, task)) for _ in range(rounds)) / len(days)
+    run_task(context, task)
+    return 1e3 * median(seconds(lambda: run_task(context, task)) for _ in range(rounds)) / len(days)
 
 
 def parts(rounds: int) -> None:
     """Print what a task costs once a day, a series and a day, and a fit, by model and engine."""
     print("| series on file | a task of a day, ms | and a series of it with naive, ms |\n|---:|---:|---:|")
     for count in (61, 601):
-        job, days = job_of(count, 4, learn=count < 100)
-        codes = all_series(job.releases, [PRODUCT])
-        few, many = (a_day(job, days[PRODUCT], codes[:size], ["naive"], rounds) for size in (1, 11))
+        context, days = context_of(count, 4, learn=count < 100)
+        codes = all_series(context.data.vintages, [PRODUCT])
+        few, many = (a_day(context, days[PRODUCT], codes[:size], ["naive"], rounds) for size in (1, 11))
         print(f"| {count} | {few - (many - few) / 10:.1f} | {(many - few) / 10:.1f} |", flush=True)
     print("\n| engine | model | a fit with its forecast and rows, ms |\n|---|---|---:|")
     models = [("reference", name) for name in ("naive", "seasonal_naive", "theta", "arima", "prophet")]
     for engine, name in [*models, ("compiled", "arima"), ("compiled", "prophet")]:
-        job, days = job_of(61, 4, engine)
-        codes = all_series(job.releases, [PRODUCT])[:11]
+        context, days = context_of(61, 4, engine)
+        codes = all_series(context.data.vintages, [PRODUCT])[:11]
         beside = "seasonal_naive" if name == "naive" else "naive"
-        alone = a_day(job, days[PRODUCT], codes, [beside], rounds)
-        both = a_day(job, days[PRODUCT], codes, [beside, name], 1 if (engine, name) == SLOW else rounds)
+        alone = a_day(context, days[PRODUCT], codes, [beside], rounds)
+        both = a_day(context, days[PRODUCT], codes, [beside, name], 1 if (engine, name) == SLOW else rounds)
         print(f"| {engine} | {name} | {(both - alone) / 11:.1f} |", flush=True)
 
 
@@ -99,7 +102,7 @@ def parts(rounds: int) -> None:
 def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float, float, float]:
     """Milliseconds from one result to the next: that passed, of CPU in this process, and of CPU in all of them."""
     came = []
-    for turn, _ in enumerate(spread(operator.getitem, shared, [place] * count, jobs)):
+    for turn, _ in enumerate(parallel_map(operator.getitem, shared, [place] * count, jobs)):
         if turn in (0, count - 1):
             came.append((time.perf_counter(), time.process_time(), everywhere()))
     passed, client, every = (1e3 * (last - first) / (count - 1) for first, last in zip(*came, strict=True))
@@ -108,8 +111,9 @@ def arrivals(shared: Sequence, place: int, count: int, jobs: int) -> tuple[float
 
 def tasks(rounds: int, jobs: int) -> None:
     """Print what a task costs that does nothing, and one that only answers with the tables of a usual one."""
-    job, days = job_of(61, 4)
-    answer = run_task(job, Task(tuple(days[PRODUCT]), tuple(all_series(job.releases, [PRODUCT])[:4]), (*MODELS,)))
+    context, days = context_of(61, 4)
+    series = tuple(all_series(context.data.vintages, [PRODUCT])[:4])
+    answer = run_task(context, Task(tuple(days[PRODUCT]), series, (*MODELS,)))
     size = len(pickle.dumps(answer))
     print(f"Milliseconds a task, 200 tasks on {jobs} processes, median (lowest to highest) of {rounds} rounds: that")
     print(f"passed, times {jobs}; CPU of all processes; CPU of the client. Tables are {size / 1e3:.0f} kB.\n")
@@ -133,9 +137,9 @@ def spanned(values: Sequence[float]) -> str:
 
 def shipped(series: int, origins: int) -> None:
     """Print how much travels for a run: with each task, as it was, and once."""
-    job, days = job_of(series, origins)
-    todo = plan(days, all_series(job.releases, [PRODUCT]), MODELS, ENGINE)
-    once, each = Broadcast(run_task, job).content.nbytes, len(pickle.dumps(todo[0]))
+    context, days = context_of(series, origins)
+    todo = plan(days, all_series(context.data.vintages, [PRODUCT]), MODELS, ENGINE)
+    once, each = Broadcast(run_task, context).content.nbytes, len(pickle.dumps(todo[0]))
     print(f"{series} series x {origins} origins are {len(todo)} tasks of up to {len(todo[0].series)} series.\n")
     print("| | bytes |\n|---|---:|")
     print(f"| what all tasks share: tables, and what was expected of events | {once:,} |")
@@ -177,8 +181,8 @@ def runs(series: int, origins: int, jobs: int, where: Sequence[str]) -> None:
         print(f"| {name} | {count} | {ready - start:.1f} | {done - ready:.1f} | {least}{cpu:.1f} | {least}{each:.1f} |"
               f" {least}{each / 3.6:.1f} |", flush=True)  # fmt: skip
         first = run if first is None else first
-        for table in ("forecasts", "effects", "dropped", "failures", "correlations", "reference_fits"):
-            pd.testing.assert_frame_equal(getattr(first, table), getattr(run, table), check_exact=True)
+        for table, rows in first:
+            pd.testing.assert_frame_equal(rows, getattr(run, table), check_exact=True)
     print("\nAll tables of these runs are the same to the last bit.")
 
 

@@ -20,7 +20,7 @@ from forecast.report.page.analysis import BASELINE, NEXT_MONTH, added_by_events,
 from forecast.report.page.run_tables import Replay, read_replay, read_table
 from forecast.report.page.text import judged, percent, plain, said, times, tonnes
 from forecast.report.track_record import TRACK_COLUMNS
-from forecast.scoring.scores import held
+from forecast.scoring.scores import coverage_counts
 from forecast.tables.frames import as_text
 
 SHOWN = "combination"
@@ -68,7 +68,7 @@ def _held_values(replay: Replay, product: str, suffix: str = "") -> Values:
     rows = rows[(rows["product"] == product) & (rows["horizon"] == 1)]
     values: Values = {}
     for level in (80, 95):
-        counted = held(rows, level).groupby("model")[["held", "n"]].sum()
+        counted = coverage_counts(rows, level).groupby("model")[["held", "n"]].sum()
         for name, row in counted.iterrows():
             values[f"held_{level}_{name}{suffix}"] = f"{row['held']} of {row['n']}"
             values[f"judged_{level}_{name}{suffix}"] = judged(level, int(row["held"]), int(row["n"]))
@@ -203,7 +203,7 @@ def _only_naive(replay: Replay, product: str) -> bool:
 
 
 def _first_months(replay: Replay, product: str) -> Values:
-    """Of each month for the world: the forecast shown and what came, as ``forecast_2023_08``, ``actual_2023_08``."""
+    """Of each month for the world: the forecast shown and the actual, as ``forecast_2023_08``, ``actual_2023_08``."""
     rows = replay.scored
     rows = rows[(rows["product"] == product) & (rows["destination"] == "WLD") & (rows["model"] == SHOWN)]
     values: Values = {}
@@ -309,7 +309,7 @@ def track_record(results: Path) -> pd.DataFrame:
     rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1)]
     key = ["product", "destination", "model"]
     months = rows.groupby(key)["month"].agg(first_month="min", last_month="max").reset_index()
-    counts = pd.concat([held(rows, level) for level in (80, 95)], ignore_index=True)
+    counts = pd.concat([coverage_counts(rows, level) for level in (80, 95)], ignore_index=True)
     return counts.merge(months, on=key).sort_values([*key, "level"], ignore_index=True)[TRACK_COLUMNS]
 
 

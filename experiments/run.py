@@ -21,7 +21,7 @@ from unittest.mock import patch
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest.origin import RunContext, expect
+from forecast.backtest.origin import RunContext, effect_expectations
 from forecast.backtest.run import backtest_all
 from forecast.realtime.phases import phases
 from forecast.report.page.run_tables import WITHOUT_EVENTS
@@ -172,12 +172,12 @@ def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
     last = max(world.exports["released"])
     known: dict[date, Any] = {}
 
-    def expected_later(job: RunContext, issued: date) -> Any:
+    def expected_later(context: RunContext, issued: date) -> Any:
         if last not in known:
-            known[last] = expect(job, last)
+            known[last] = effect_expectations(context, last)
         return known[last]
 
-    with patch("forecast.backtest.run.expect", expected_later):
+    with patch("forecast.backtest.run.effect_expectations", expected_later):
         rows = replayed(settings, world, jobs=1).forecasts
     return rows[rows["model"] == "combination"].reset_index(drop=True)
 

@@ -88,6 +88,7 @@ def _calendar(world: Mapping[str, Any]) -> pd.DataFrame:
             "source": "simulated",
             "description": "",
             "ends_status": "",
+            "continues": "",
         }
         for event in world["events"]
     ]

@@ -12,8 +12,15 @@ from matplotlib.figure import Figure
 
 import forecast as fc
 from forecast.backtest.run import backtest_all
-from forecast.level_shifts.detect import CandidateShift, Change, DetectionRule, changes, first_releases, onsets
-from forecast.level_shifts.errors import MONTHS_COMPARED, surprises
+from forecast.level_shifts.detect import (
+    CandidateShift,
+    DetectionRule,
+    LevelShift,
+    candidate_shifts,
+    detected_shifts,
+    first_releases,
+)
+from forecast.level_shifts.errors import MONTHS_COMPARED, forecast_errors
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import as_of
 from forecast.report.page.figures import BLUE, INK, Picture
@@ -93,7 +100,7 @@ def _tested(
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in named.items()}
     rule = DetectionRule(**{name: value for name, value in values.items() if name != "name"})
     known = as_of(exports, fc.read_events().iloc[:0], exports["released"].max())
-    return onsets(surprises(run, known, fc.read_groups(), model), rule)
+    return candidate_shifts(forecast_errors(run, known, fc.read_groups(), model), rule)
 
 
 def _findings(
@@ -104,7 +111,7 @@ def _findings(
     true = {(row.product, row.destination): row for row in truth.itertuples()}
     rows = []
     for key, months in tested.items():
-        for change in changes(key, months, released):
+        for change in detected_shifts(key, months, released):
             meets = _meets(change, true.get(key))
             shown = (pd.Period(change.shown, "M") - true[key].first).n if meets else np.nan
             size = change.actual_t / change.expected_t - 1
@@ -114,7 +121,7 @@ def _findings(
     return pd.DataFrame(rows, columns=FOUND_COLUMNS[1:])
 
 
-def _meets(change: Change, true: Any) -> bool:
+def _meets(change: LevelShift, true: Any) -> bool:
     """Whether a finding lies in the months of a true change, in its direction."""
     if true is None or change.rises != (true.size > 0):
         return False
@@ -127,7 +134,7 @@ def _counts(
     """How many months were tested, and how many findings were true and false."""
     own = truth[[key in tested for key in zip(truth["product"], truth["destination"], strict=True)]]
     both = found[found["true"] == 1].drop_duplicates("destination").merge(own, on="destination", suffixes=("", "_true"))
-    limits = [onset.limit for months in tested.values() for onset in months]
+    limits = [candidate.limit for months in tested.values() for candidate in months]
     error = np.abs(np.log1p(both["size"]) - np.log1p(both["size_true"]))
     return {
         "series": len(tested),

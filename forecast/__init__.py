@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from forecast.backtest.checkpoint import Checkpoint
     from forecast.backtest.run import backtest_all, compare_events, forecast_all
     from forecast.design.learned_effects import learned_effects
+    from forecast.ensemble.aggregates import sums
     from forecast.level_shifts.propose import proposed_events
     from forecast.realtime.events import known_events
     from forecast.registry import load
     from forecast.report.plots import plot_forecast
     from forecast.scenario.forecast import scenario_all
+    from forecast.scoring.scores import scores
+    from forecast.scoring.significance import significance
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
     from forecast.tables.read import TableError
@@ -47,6 +50,9 @@ _HOMES = {
     "read_run": "forecast.tables.run_folder",
     "read_scenario": "forecast.sources.scenario",
     "scenario_all": "forecast.scenario.forecast",
+    "scores": "forecast.scoring.scores",
+    "significance": "forecast.scoring.significance",
+    "sums": "forecast.ensemble.aggregates",
 }
 
 __all__ = [
@@ -71,11 +77,16 @@ __all__ = [
     "read_run",
     "read_scenario",
     "scenario_all",
+    "scores",
+    "significance",
+    "sums",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Public names are imported where they are first used, so that `import forecast` costs nothing."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("export-forecast")
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}; it has {', '.join(_HOMES)}.")
     return getattr(import_module(_HOMES[name]), name)

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from forecast.models.protocol import Model, PanelModel
+from typing import Any
 
 ENTRY_POINTS = "forecast.models"
 
@@ -43,7 +40,7 @@ class ModelEntry:
     follows
         Whether its fits can ``follow`` a series: the same parameters on later figures, without a search.
     effects
-        Whether its fits report the effects of regressors.
+        Whether its fits report the ``effects`` of regressors; a run notes those of models of one series.
     member
         Whether the combination is made of it.
     stand_in
@@ -77,17 +74,19 @@ class ModelEntry:
 
 BUILT_IN = (
     ModelEntry("naive", "forecast.models.naive:Naive", stand_in=True, cost_ms=(0.1, 0.1)),
-    ModelEntry("seasonal_naive", "forecast.models.naive:SeasonalNaive", cost_ms=(0.1, 0.1)),
+    ModelEntry("seasonal_naive", "forecast.models.naive:SeasonalNaive", member=True, cost_ms=(0.1, 0.1)),
     ModelEntry("theta", "forecast.models.theta:Theta", follows=True, member=True, cost_ms=(0.3, 0.3)),
     ModelEntry(
         "arima", "forecast.models.arima:Arima", "forecast.models.compiled:CompiledArima",
         follows=True, effects=True, member=True, cost_ms=(4.0, 250.0),
     ),
+    ModelEntry("ets", "forecast.models.ets:Ets", follows=True, effects=True, member=True, cost_ms=(1.7, 1.7)),
+    ModelEntry("ces", "forecast.models.ces:Ces", follows=True, effects=True, member=True, cost_ms=(0.8, 0.8)),
     ModelEntry(
         "prophet", "forecast.models.prophet:Prophet", "forecast.models.compiled:CompiledProphet",
-        effects=True, member=True, cost_ms=(0.5, 17.0),
+        effects=True, cost_ms=(0.5, 17.0),
     ),
-    ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, member=True, cost_ms=(0.0, 0.0)),
+    ModelEntry("pooled", "forecast.models.pooled:Pooled", panel=True, effects=True, member=True, cost_ms=(0.0, 0.0)),
 )  # fmt: skip
 
 
@@ -128,8 +127,10 @@ def check_engine(engine: str) -> str:
     return engine
 
 
-def load(name: str, engine: str = "reference") -> Model | PanelModel:
+def load(name: str, engine: str = "reference") -> Any:
     """The model called ``name`` with its default hyper-parameters; only the file that holds it is imported.
+
+    It is a `forecast.models.protocol.Model`, or a `PanelModel` where its entry says so.
 
     Raises
     ------
@@ -147,8 +148,7 @@ def load(name: str, engine: str = "reference") -> Model | PanelModel:
 
 
 @cache
-def _made(place: str) -> Model | PanelModel:
+def _made(place: str) -> Any:
     """The model at ``module:class``: they do not change, so one of each serves all."""
     module, _, cls = place.partition(":")
-    model: Model | PanelModel = getattr(import_module(module), cls)()
-    return model
+    return getattr(import_module(module), cls)()

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import models
 from forecast.backtest.run import forecast_all
 from forecast.models.naive import Naive
-from forecast.realtime import releases as known
+from forecast.realtime import releases
+from forecast.registry import REGISTRY
 from forecast.scoring.scores import add_actuals
 from forecast.tables.run import Forecasts
 
@@ -34,7 +34,7 @@ def leaky_model(exports, events, groups, **options) -> Forecasts:
     """A model trained with what was not out."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Clairvoyant, "file", exports, raising=False)
-        patch.setitem(models.MODELS, "naive", "leaky:Clairvoyant")
+        patch.setitem(REGISTRY, "naive", replace(REGISTRY["naive"], place="leaky:Clairvoyant"))
         return forecast_all(exports, events, groups, **options)
 
 
@@ -46,7 +46,7 @@ def leaky_ends(exports, events, groups, **options) -> Forecasts:
         return announced.assign(scheduled=None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(known, "known_events", knowing_all_ends)
+        patch.setattr(releases, "known_events", knowing_all_ends)
         return forecast_all(exports, events, groups, **options)
 
 

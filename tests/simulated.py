@@ -22,6 +22,7 @@ def calendar(*rows: dict[str, object]) -> pd.DataFrame:
         "source": "",
         "description": "",
         "ends_status": "",
+        "continues": "",
     }
     named = [
         {"event": f"event-{place}", **plain, "effective": row["announced"], **row} for place, row in enumerate(rows)

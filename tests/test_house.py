@@ -8,13 +8,28 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
-from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from measures import (
+    Sources,
+    count_faults,
+    floor_faults,
+    function_faults,
+    length_faults,
+    nesting,
+    registry_faults,
+    texts_equal_to,
+    twice_faults,
+    unpacked_entry_points,
+    words_in,
+)
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import forecast
+from forecast.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "forecast"
@@ -23,52 +38,100 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yaml", ".html", ".svg", ""}
 
+SOURCES = Sources(PACKAGE)
 
-def inventory() -> dict[str, int]:
-    """Floor of everything that the table of ARCHITECTURE.md names: files, and folders with a slash at the end."""
-    rows = re.findall(r"^\| *(\d) *\|(.*)\|$", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
-    return {name: int(floor) for floor, cells in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", cells)}
+MORE_MODULES = {
+    "cli": 30,  # one file a command, beside what they share
+    "kernels": 12,  # one file a likelihood
+    "models": 16,  # one file a model
+    "sources": 16,  # one file a source
+    "report": 9,  # one file a table on the screen
+    "report/page": 9,
+}
+"""Folders that may hold more modules than others, and why."""
+
+LONG_MODULES = {
+    "design/effect_priors.py": "the likelihood and the prior of one hierarchical model, read together",
+    "kernels/arima.py": "one optimiser with its start, search and forecast",
+    "kernels/likelihood.py": "an exact likelihood and its adjoint, line by line beside each other",
+    "models/pooled.py": "one model",
+    "models/prophet.py": "one model",
+    "scoring/metrics.py": "every measure with formula, reference and example",
+    "report/outlook.py": "one table",
+    "report/page/figures.py": "every picture of the page",
+    "report/page/sections.py": "the page from top to bottom",
+}
+"""Modules of more than 400 lines, and why."""
+
+LARGE_FUNCTIONS = {
+    "forecast.kernels.likelihood.innovations_adjoint: lines": "one recursion backwards",
+    "kernels: blocks deep": "compiled loops",
+    "forecast.cli.inputs.Given.paths: blocks deep": "one walk over the files given",
+    "forecast.report.outlook.outlook: parameters": "all that a table on the screen shows",
+}
+"""Functions, or whole packages, beyond a limit, and why."""
+
+NAMELESS = ("forecast.cli.", "forecast.backtest.costs:", "forecast.report.plots:", "forecast.tables.schema:")
+"""Modules that know models from the registry only."""
+
+WORDS = {
+    "told": r"\b[Tt]old\b(?! apart)",
+    "what came": r"\b[Ww]hat came\b(?! \(actuals\))",
+    "lived through": r"\blived through\b",
+    "stands for": r"\bstands for\b",
+    "nothing, where": r"\bNothing,? where\b",
+}
+"""Words that are not used, by the pattern that finds them."""
+
+WORDS_OWED = {
+    "forecast/cli/audit.py": 1,
+    "forecast/cli/console.py": 1,
+    "forecast/cli/next.py": 1,
+    "forecast/cli/options.py": 1,
+    "forecast/models/pooled.py": 28,
+    "forecast/report/agenda.py": 1,
+    "forecast/report/calibration_text.py": 2,
+    "forecast/report/changes.py": 2,
+    "forecast/report/outlook.py": 4,
+    "forecast/report/page/text.py": 2,
+    "forecast/sources/plain.py": 1,
+    "tests/cli/test_cli_backtest.py": 1,
+    "tests/sources/test_plain.py": 1,
+}
+"""Files that still have some of these words, at most so many; no file may come in."""
+
+TWICE = [
+    "ArimaFit", "ProphetFit", "fit",  # of the kernel, and of the model around it
+    "CLOSE", "Factors", "Floats", "LEAST_VARIANCE", "MOST", "NOISE_SD", "Order", "PLACES", "SEASON",  # kernels
+    "DIGITS", "History", "LEAST_OBSERVED", "LEAST_OBSERVED_FOR_SEASON", "LEAST_RANGE", "differences",  # of one model
+    "ENOUGH", "FAINT", "KINDS", "LIBRARIES", "MONTH", "PACKAGE", "candidates", "records",
+    "HEADROOM", "INK", "calibration", "cells", "forecasts_and_actuals", "judged", "percent", "significance", "tonnes",
+    "NAMED", "Replay", "SHIPPED", "Vintage", "read_events", "unexplained",  # commands
+]  # fmt: skip
+"""Public names that still stand in several modules; none may come in."""
 
 
-FLOORS = {name.split("/")[0].removesuffix(".py"): floor for name, floor in inventory().items() if name.count("/") < 2}
+def stated_floors() -> dict[str, int]:
+    """Floor by package, as the table of ARCHITECTURE.md has it."""
+    rows = re.findall(
+        r"^\| *(\d+) *\| *`(\w+)(?:/|\.py)` *\|", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE
+    )
+    return {name: int(floor) for floor, name in rows}
 
 
-def floor_of(module: str) -> int:
-    """Floor of ``forecast.room`` or of a module in that room."""
-    return FLOORS[module.split(".")[1]]
-
-
-def imported(tree: ast.Module) -> Iterator[str]:
-    """Dotted names of this package that a module imports, wherever in the file it does so."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name.name}" for name in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.startswith("forecast."))
-
-
-def dotted(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-@cache
-def graph() -> dict[str, set[str]]:
-    """The modules that each module imports."""
-    modules = {dotted(path): ast.parse(path.read_text("utf-8")) for path in MODULES}
-    edges = {}
-    for module, tree in modules.items():
-        names = {name if name in modules else name.rpartition(".")[0] for name in imported(tree)}
-        edges[module] = {name for name in names if name in modules}
-    return edges
+def planted(place: Path, files: dict[str, str]) -> Sources:
+    """A small package ``forecast`` of these files, with whatever fault they have."""
+    for name, text in files.items():
+        path = place / "forecast" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Sources(place / "forecast")
 
 
 def text_files() -> Iterator[Path]:
     """Files of the project, not of a virtual environment or a run."""
     yield from (path for path in ROOT.iterdir() if path.is_file() and path.suffix in TEXT and path.name != ".git")
-    for folder in ("forecast", "tests", "data", "experiments", "docs", ".ci"):
+    for folder in ("forecast", "tests", "data", "experiments", "benchmarks", ".ci"):
         yield from (
             path
             for path in (ROOT / folder).rglob("*")
@@ -76,32 +139,149 @@ def text_files() -> Iterator[Path]:
         )
 
 
-@pytest.mark.parametrize("module", sorted(graph()))
-def test_imports_go_down_only(module: str):
-    """A room uses rooms of its own floor and of those below, never of those above."""
-    assert not {name for name in graph()[module] if floor_of(name) > floor_of(module)}
+# Floors ---------------------------------------------------------------------------------------------------------------
 
 
-def test_imports_make_no_circle():
-    """Rooms of one floor may use each other in one direction only."""
-    assert set(TopologicalSorter(graph()).static_order()) == set(graph())
+def test_the_floors_of_the_architecture_are_the_measured_ones():
+    """ARCHITECTURE.md has a row for each package, on the floor where its imports put it; none imports in a circle."""
+    assert floor_faults(SOURCES, stated_floors()) == []
 
 
-def test_the_walk_sees_every_kind_of_import():
-    """An import is found whether it names a module, a member of one, or stands inside a function."""
-    source = "import forecast.cli\nfrom forecast import plots\ndef f():\n    from forecast.report.page import x\n"
-    assert list(imported(ast.parse(source))) == ["forecast.cli", "forecast.report.plots", "forecast.report.page.x"]
-    assert {"forecast.tables.cells", "forecast.tables.read"} & graph()["forecast.tables.read"] == {
-        "forecast.tables.cells"
+@pytest.mark.parametrize(
+    ("files", "stated", "fault"),
+    [
+        ({"low/a.py": "", "high/b.py": "from forecast.low import a"}, {"low": 0}, "high: no row"),
+        ({"low/a.py": ""}, {"low": 0, "gone": 1}, "gone: a row and no package"),
+        ({"low/a.py": "import forecast.high.b", "high/b.py": ""}, {"low": 0, "high": 0},
+         "low: stated floor 0, measured 1"),
+        ({"low/a.py": "def f():\n    from forecast.low import b", "low/b.py": "import forecast.low.a"}, {"low": 0},
+         "imports in a circle: "),
+        ({"low/a.py": "import forecast.high.c", "high/b.py": "import forecast.low.d", "high/c.py": "", "low/d.py": ""},
+         {"low": 0, "high": 1}, "imports in a circle: "),
+    ],
+    ids=["no row", "no package", "arrow up", "circle inside", "circle between"],
+)  # fmt: skip
+def test_a_wrong_floor_is_found(tmp_path: Path, files: dict[str, str], stated: dict[str, int], fault: str):
+    """A missing or idle row, an arrow up, and a circle inside a package or between two."""
+    assert any(found.startswith(fault) for found in floor_faults(planted(tmp_path, files), stated))
+
+
+# Sizes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_packages_and_modules_are_small():
+    """At most 7 modules a package and 400 lines a module, but for those with a reason."""
+    assert count_faults(SOURCES, 7, MORE_MODULES) == []
+    assert length_faults(SOURCES, 400, LONG_MODULES) == []
+
+
+def test_functions_are_small():
+    """At most 40 lines without the docstring, three blocks deep, and 8 parameters, but for the entry points."""
+    assert function_faults(SOURCES, 40, 3, 8, LARGE_FUNCTIONS, forecast.__all__) == []
+
+
+def test_entry_points_pack_their_arguments_at_once():
+    """What has many keywords for its users has `Data` and `Settings`, or another entry point, in its first lines."""
+    assert unpacked_entry_points(SOURCES, forecast.__all__, ("Data", "Settings"), 8) == []
+
+
+def test_a_large_module_or_function_is_found(tmp_path: Path):
+    """A folder of eight modules, a module of 401 lines, a body of 41, four blocks in each other, nine parameters."""
+    deep = "def deep():\n" + "".join(f"{'    ' * level}if level:\n" for level in range(1, 5)) + "    " * 5 + "pass\n"
+    wide = f"def wide({', '.join('abcdefghi')}):\n    pass\n"
+    files = {f"full/m{place}.py": "" for place in range(8)} | {
+        "long.py": "x = 1\n" * 401,
+        "functions.py": 'def body():\n    """Text."""\n' + "    x = 1\n" * 41 + deep + wide,
     }
+    sources = planted(tmp_path, files)
+    assert count_faults(sources, 7, {}) == ["full: 8 modules"]
+    assert length_faults(sources, 400, {}) == ["long.py: 401 lines"]
+    assert function_faults(sources, 40, 3, 8, {}, ()) == [
+        "forecast.functions.body: 41 lines",
+        "forecast.functions.deep: 4 blocks deep",
+        "forecast.functions.wide: 9 parameters",
+    ]
+    assert function_faults(sources, 41, 4, 8, {}, ("wide",)) == []
 
 
-def test_the_inventory_of_the_architecture_is_the_code():
-    """The table of ARCHITECTURE.md names every module, and nothing that is not there."""
-    files = {name for name in inventory() if name.endswith(".py")}
-    folders = {name for name in inventory() if name.endswith("/")}
-    assert files == {name for name in NAMES if not name.endswith("__init__.py")}
-    assert folders == {f"{path.name}/" for path in PACKAGE.iterdir() if list(path.glob("*.py"))}
+def test_an_elif_is_no_deeper_than_its_if():
+    """A chain of conditions reads as one; a function inside a function starts anew."""
+    chain = (
+        "def f():\n    if a:\n        pass\n    elif b:\n        for x in y:\n            pass\n    else:\n        a\n"
+    )
+    inside = "def f():\n    if a:\n        def g():\n            if b:\n                pass\n"
+    assert nesting(ast.parse(chain).body[0]) == 2
+    assert nesting(ast.parse(inside).body[0]) == 1
+
+
+def test_an_entry_point_that_forwards_its_arguments_is_found(tmp_path: Path):
+    """Nine keywords, an engine among them, that go on one by one."""
+    head = "def everything(a, b, c, d, e, f, g, h, engine):\n"
+    late = head + "    a = 1\n" * 9 + "    Settings(a)\n"
+    sources = planted(tmp_path, {"late.py": late, "early.py": head + "    Settings(a)\n"})
+    assert unpacked_entry_points(sources, ["everything"], ["Settings"], 8) == ["forecast.late.everything"]
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_public_name_is_defined_once():
+    """One name, one meaning, one module."""
+    assert twice_faults(SOURCES, TWICE) == []
+
+
+def test_a_name_that_is_defined_twice_is_found(tmp_path: Path):
+    """A function and a constant of one name; private names and imports do not count."""
+    files = {"a.py": "SEASON = 12\ndef _own(): ...\n", "b.py": "from forecast.a import SEASON\ndef _own(): ...\n"}
+    assert twice_faults(planted(tmp_path / "well", files), ()) == []
+    files["c.py"] = "def SEASON(): ...\n"
+    assert twice_faults(planted(tmp_path / "ill", files), ()) == ["SEASON: forecast.a, forecast.c"]
+
+
+def test_models_are_named_in_the_registry_alone():
+    """One registry; neither commands nor costs nor plots nor the tables know a model by name."""
+    assert registry_faults(SOURCES, "ModelEntry") == []
+    names = [*REGISTRY, *(f"weight_{name}" for name in REGISTRY)]
+    assert [place for place in texts_equal_to(SOURCES, names) if place.startswith(NAMELESS)] == []
+
+
+def test_a_model_that_is_named_elsewhere_is_found(tmp_path: Path):
+    """A command that knows a model, and a second list of them."""
+    files = {
+        "a.py": "MODELS = [ModelEntry('theta')]\n", "b.py": "MORE = (ModelEntry('mine'),)\n",
+        "cli/next.py": '"""theta is one."""\nif name == "theta":\n    pass\n',
+    }  # fmt: skip
+    sources = planted(tmp_path, files)
+    assert texts_equal_to(sources, ["theta"]) == ["forecast.a:1", "forecast.cli.next:2"]
+    assert registry_faults(sources, "ModelEntry") == ["forecast.b: a second registry"]
+
+
+def words_by_file() -> dict[str, int]:
+    """How many of the words that are not used each file has."""
+    texts = {path: path.read_text("utf-8") for path in text_files() if path.suffix in {".py", ".md"}}
+    counted = {
+        path.relative_to(ROOT).as_posix(): words_in(text, WORDS).total()
+        for path, text in texts.items()
+        if path != Path(__file__)
+    }
+    return {name: count for name, count in counted.items() if count}
+
+
+def test_the_words_of_the_house_are_those_of_the_field():
+    """Code, tests and documents speak of actuals, priors and structural breaks, not in words of their own."""
+    assert {name: count for name, count in words_by_file().items() if count > WORDS_OWED.get(name, 0)} == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["It was told so.", "against what\n    # came", "has lived through", "Nothing, where it"]
+)
+def test_a_word_that_is_not_used_is_found(text: str):
+    """Also across the end of a line; what cannot be told apart may be said, and what came (actuals)."""
+    assert words_in(text, WORDS).total() == 1
+    assert words_in("It cannot be told apart, and what came (actuals) is known.", WORDS).total() == 0
+
+
+# Texts ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [*MODULES, PACKAGE / "__init__.py"], ids=[*NAMES, "__init__.py"])
@@ -125,13 +305,13 @@ def test_no_module_is_a_drawer(path: Path):
 def test_the_default_engine_stands_in_one_place():
     """It is the compiled one, and no function names another but for models by name and what a task of them costs."""
     named = re.compile(r"\bengine: \w+ = ([\w\"]+)")
-    found = {dotted(path): set(named.findall(path.read_text("utf-8"))) for path in MODULES}
+    found = {name: set(named.findall(path.read_text("utf-8"))) for name, path in SOURCES.paths.items()}
     apart = {module: names for module, names in found.items() if names - {"DEFAULT_ENGINE"}}
-    assert apart == {"forecast.models": {'"reference"'}, "forecast.backtest.costs": {'"reference"'}}
-    assert {"forecast.backtest.run", "forecast.backtest.origin", "forecast.cli.next"} <= {
+    assert apart == {"forecast.registry": {'"reference"'}, "forecast.backtest.costs": {'"reference"'}}
+    assert {"forecast.backtest.run", "forecast.backtest.plan", "forecast.cli.next"} <= {
         name for name in found if found[name]
     }
-    assert '\nDEFAULT_ENGINE = "compiled"\n' in (PACKAGE / "models" / "__init__.py").read_text("utf-8")
+    assert '\nDEFAULT_ENGINE = "compiled"\n' in (PACKAGE / "registry.py").read_text("utf-8")
 
 
 def test_no_file_names_a_machine_or_a_registry():
@@ -162,6 +342,15 @@ def test_every_chore_of_the_makefile_is_explained():
     chores = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
     explained = re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)
     assert sorted(chores) == sorted(explained)
+
+
+def test_public_names_are_where_they_are_said_to_be():
+    """Every public name is found, the version included, and a wrong one is refused with those that there are."""
+    assert all(getattr(forecast, name).__module__ == forecast._HOMES[name] for name in forecast.__all__)
+    assert sorted(forecast._HOMES) == sorted(forecast.__all__)
+    assert forecast.__version__ == version("export-forecast")
+    with pytest.raises(AttributeError, match=r"^module 'forecast' has no attribute 'predict'; it has Checkpoint, "):
+        _ = forecast.predict
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def _fetched(place: Any) -> Broadcast[Any, Any, Any]:
 
 
 def _knock(address: str) -> None:
-    """Nothing, where the port of a Ray head is open: Ray itself would try for minutes, and then end this process."""
+    """Check that the port of a Ray head is open: Ray itself would try for minutes, and then end this process."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host:
         socket.create_connection((host, int(port)), WAIT_SECONDS).close()

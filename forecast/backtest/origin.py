@@ -1,4 +1,4 @@
-"""Every model's forecasts of some series at one origin, or the reason why there is none."""
+"""One forecast origin: every model's forecasts of some series as of its day, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _AS_IN_TABLE = [VOLUME_QUANTILES.index(name) for name in RUN_TABLES["forecasts"]
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all origins of a run share.
+    """Context that all origins of a run share.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class RunContext:
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
 
     def as_of(self, issued: date) -> Snapshot:
-        """What was known on a day, as far back as the window reaches; the last `SNAPSHOTS_KEPT` days are kept."""
+        """Snapshot as of a day, as far back as the window reaches; the last `SNAPSHOTS_KEPT` days are kept."""
         if issued not in self._snapshots:
             if len(self._snapshots) == SNAPSHOTS_KEPT:
                 del self._snapshots[next(iter(self._snapshots))]
@@ -72,7 +72,7 @@ class RunContext:
 
 
 def effect_expectations(context: RunContext, issued: date) -> Mapping[SeriesKey, Expectation]:
-    """Priors of the effects on every series known on a day."""
+    """Effect priors of every series as of a day."""
     return experience(context.as_of(issued), context.data.groups).expectations()
 
 
@@ -88,7 +88,7 @@ def forecast_origins(
 
 @dataclass(frozen=True)
 class Origin:
-    """One origin: what was known, and the design of each series, made once."""
+    """One origin: its snapshot, and the design of each series, made once."""
 
     context: RunContext
     snapshot: Snapshot
@@ -238,7 +238,15 @@ class OriginForecaster:
         return fitted
 
     def followed(self, name: str, key: SeriesKey) -> tuple[Fitted, str] | None:
-        """The fit of the day whose parameters hold on this one, on later figures; None where a new fit is needed."""
+        """The fit of the day whose parameters hold on this one, on later figures; None where a new fit is needed.
+
+        Where the kernel cannot follow with these parameters the reference estimates its own on this day.
+
+        Raises
+        ------
+        FitError
+            When the figures cannot be followed.
+        """
         if not (name in REGISTRY and REGISTRY[name].follows):
             return None
         earlier, design = self.estimation.for_parameters(key[0], self.origin.issued), self.origin.design(key)
@@ -248,9 +256,12 @@ class OriginForecaster:
             return None
         try:
             fitted, left_to_reference = earlier.estimate(name, key)
-            return cast(FollowingFit, fitted).follow(design.y, design.X), left_to_reference
         except FitError:
             return None
+        try:
+            return cast(FollowingFit, fitted).follow(design.y, design.X), left_to_reference
+        except KernelError as error:
+            return self.origin.estimate_by(name, key, "reference"), str(error)
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
         """Fit a model of all series known on this day and note its forecasts of ``series``."""
@@ -284,7 +295,7 @@ class OriginForecaster:
             self.rows.add("forecasts", (*cell, *row, last_known))
 
     def add_correlations(self, name: str, key: SeriesKey, fitted: Fitted, X_future: pd.DataFrame) -> None:
-        """Note how the errors of each two months of the horizon go together."""
+        """Note the correlation of the errors of each two months of the horizon."""
         horizon = self.origin.context.settings.horizon
         if horizon == 1:
             return
@@ -295,7 +306,7 @@ class OriginForecaster:
         self.rows.add("correlations", *[(*series, *pair) for pair in zip(*pairs, strict=True)])
 
     def add_effects(self, name: str, key: SeriesKey, effects: pd.DataFrame) -> None:
-        """Note what each regressor does to log volume."""
+        """Note the effect of each regressor on log volume."""
         series = (*key, name, self.origin.issued)
         found = zip(effects.index, effects.to_numpy().tolist(), strict=True)
         self.rows.add("effects", *[(*series, regressor, *row) for regressor, row in found])

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Shared = TypeVar("Shared")
-Piece = TypeVar("Piece")
-Result = TypeVar("Result")
+_Shared = TypeVar("_Shared")
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
 
 AT_A_TIME = RLock()
 """Held by the piece that runs in this process: limits on threads, warnings and global generators are the process's."""
 
-LIBRARIES = ("export-forecast", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "prophet", "numba")
+NUMERIC_LIBRARIES = ("export-forecast", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "prophet", "numba")
 """What must be of the same version wherever a piece runs, for the numbers to be the same."""
 
 
@@ -33,15 +33,16 @@ class ClusterError(ValueError):
 
 
 def parallel_map(
-    function: Callable[[Shared, Piece], Result], shared: Shared, pieces: Sequence[Piece], jobs: int
-) -> Iterator[tuple[int, Result]]:
+    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Sequence[_Piece], jobs: int
+) -> Iterator[tuple[int, _Result]]:
     """The place of each piece and ``function(shared, piece)``, as they are done, on ``jobs`` processes.
 
     With one job everything runs in this process. With more, or -1 for all there are, `joblib.Parallel` runs the pieces
     on its active backend, and ``shared`` is shipped once and not with each piece; then ``function`` has to be one that
     can be imported. It runs on one thread, and one piece at a time in each process, so that sums are made in the same
     order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number. A backend
-    that cannot hand results over one by one, as Ray's own (`forecast.backtest.cluster` has one that can), gives all at the end.
+    that cannot hand results over one by one, as Ray's own (`forecast.backtest.cluster` has one that can), gives all at
+    the end.
 
     Raises
     ------
@@ -68,25 +69,25 @@ def parallel_map(
     yield from work
 
 
-def _numbered(place: int, parcel: Broadcast[Shared, Piece, Result], piece: Piece) -> tuple[int, Result]:
+def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _Piece) -> tuple[int, _Result]:
     return place, _on_one_thread(*parcel.opened(), piece)
 
 
-def _on_one_thread(function: Callable[[Shared, Piece], Result], shared: Shared, piece: Piece) -> Result:
+def _on_one_thread(function: Callable[[_Shared, _Piece], _Result], shared: _Shared, piece: _Piece) -> _Result:
     from threadpoolctl import threadpool_limits
 
     with AT_A_TIME, threadpool_limits(1):
         return function(shared, piece)
 
 
-class Broadcast(Generic[Shared, Piece, Result]):
-    """A function and what all its calls share, pickled once here and unpickled once in each process.
+class Broadcast(Generic[_Shared, _Piece, _Result]):
+    """A function and the argument that all its calls share, pickled once here and unpickled once in each process.
 
     The bytes are an array, and the parcel says its size, which makes backends ship them apart from the pieces, once:
     loky maps a file of them into every process, Dask scatters them. For Ray, `forecast.backtest.cluster` sees to it.
     """
 
-    def __init__(self, function: Callable[[Shared, Piece], Result], shared: Shared) -> None:
+    def __init__(self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared) -> None:
         import numpy as np
 
         self.name = uuid4().hex
@@ -98,7 +99,7 @@ class Broadcast(Generic[Shared, Piece, Result]):
     def __sizeof__(self) -> int:
         return int(self.content.nbytes)
 
-    def opened(self) -> tuple[Callable[[Shared, Piece], Result], Shared]:
+    def opened(self) -> tuple[Callable[[_Shared, _Piece], _Result], _Shared]:
         """The function and the shared thing: the same objects whenever this process opens the parcel.
 
         Raises
@@ -111,7 +112,7 @@ class Broadcast(Generic[Shared, Piece, Result]):
                 self._check_versions()
                 _OPENED.clear()
                 _OPENED[self.name] = pickle.loads(self.content.data)
-            found: tuple[Callable[[Shared, Piece], Result], Shared] = _OPENED[self.name]
+            found: tuple[Callable[[_Shared, _Piece], _Result], _Shared] = _OPENED[self.name]
         return found
 
     def _check_versions(self) -> None:
@@ -132,4 +133,4 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return {"Python": python} | {name: version(name) for name in LIBRARIES}
+    return {"Python": python} | {name: version(name) for name in NUMERIC_LIBRARIES}

@@ -1,4 +1,4 @@
-"""The plan of a run: its settings, issue days by product, what has to be fitted for what was requested, and its tasks."""
+"""The plan of a run: its settings, its issue days by product, what has to be fitted for a request, and its tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from forecast.tables.schema import SeriesKey
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
 
-Days = Mapping[str, Sequence[date]]
+IssueDays = Mapping[str, Sequence[date]]
 """Issue days by product."""
 
 
@@ -86,9 +86,9 @@ def positive(name: str, number: int | None) -> int | None:
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is to give: the series, on issue days by product."""
+    """Request of a run: the series that it is to forecast, on issue days by product."""
 
-    days: Days
+    days: IssueDays
     series: Sequence[SeriesKey]
 
     def replayed(self, vintages: VintagesByProduct, settings: Settings) -> Request:
@@ -185,7 +185,7 @@ def backtest_origins(
     return found
 
 
-def estimation_days(exports: pd.DataFrame, days: Days, refit: int) -> dict[tuple[str, date], date]:
+def estimation_days(exports: pd.DataFrame, days: IssueDays, refit: int) -> dict[tuple[str, date], date]:
     """The day on which parameters held on an issue day were estimated, by product and issue day; empty for refit 1.
 
     It is the first origin of the block of ``refit`` months (counted from January 1970) that the cutoff of the issue day
@@ -224,7 +224,9 @@ def selected_series(
     return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
 
 
-def plan(days: Days, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE) -> list[Task]:
+def plan(
+    days: IssueDays, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE
+) -> list[Task]:
     """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
 
     The same for any number of processes, so that a run can be resumed with another number of them; how many series are

@@ -1,4 +1,4 @@
-"""Rolling origins: forecasts made on one or many issue days, and the work spread over cores.
+"""Rolling origins: forecasts made on one or many issue days, in parallel.
 
 A live forecast is a backtest with one origin: `forecast_all` makes both, and `backtest_all` only says which days, and
 adds the actuals.
@@ -18,7 +18,7 @@ from forecast.backtest.checkpoint import Checkpoint, table_digest
 from forecast.backtest.origin import RunContext, effect_expectations, forecast_origins
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
-    Days,
+    IssueDays,
     Request,
     Settings,
     Task,
@@ -31,6 +31,7 @@ from forecast.backtest.plan import (
 from forecast.design.effect_priors import Expectation
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
+from forecast.ensemble.hierarchy import reconciled_forecasts
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.realtime.phases import phases
@@ -71,9 +72,10 @@ def forecast_all(
     ``destinations`` select what is forecast; all other series and events stay as experience to learn from. Months
     forecast are the ``horizon`` months after the product's cutoff, and any further month that is published together
     with the first of them. ``totals`` are volumes of several months together (`forecast.read_period_totals`). With
-    ``learn`` the effects of events have priors from all series known on the day (`forecast.design.effect_priors`); without, a series
-    learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier origins
-    (`forecast.ensemble.calibration`), which are made for it; without, it is the plain median in logs of its members.
+    ``learn`` the effects of events have priors from all series known on the day (`forecast.design.effect_priors`);
+    without, a series learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier
+    origins (`forecast.ensemble.calibration`), which are made for it; without, it is the plain median in logs of its
+    members.
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
@@ -133,7 +135,7 @@ def backtest_all(
     checkpoint: Checkpoint | None = None,
     vintage: Vintage = "latest",
 ) -> Forecasts:
-    """The forecasts that would have been made on past days, with ``actual_t``, what came (NaN where nothing is out).
+    """The forecasts that would have been made on past days, with ``actual_t`` (NaN where no actual is out).
 
     The days are the `backtest_origins` of each product by ``last``, ``first`` and ``to``. The rows of a day are what
     `forecast_all` gives with ``issued`` on that day, to the last digit, whatever other days are asked for.
@@ -142,8 +144,8 @@ def backtest_all(
     fits can hold their parameters (theta, arima) estimates them once in so many months, on the first origin of each
     block of months counted from January 1970, and follows the figures with them until the next block. A series that
     could not be fitted then, or had other regressors, is fitted anew; so is every other model, on every day.
-    ``checkpoint`` keeps what is done, so that a run can be resumed. ``vintage`` says which release of a month counts as
-    what came, the ``latest`` or the ``first``.
+    ``checkpoint`` keeps what is done, so that a run can be resumed. ``vintage`` says which release of a month is the
+    actual, the ``latest`` or the ``first``.
 
     Raises
     ------
@@ -188,10 +190,10 @@ class EventsCompared:
 def compare_events(
     exports: pd.DataFrame, events: pd.DataFrame, groups: Members, *, measure: Measure = "mae_t", **options: Any
 ) -> EventsCompared:
-    """What the events added: `backtest_all` with ``options`` run twice, scored in the same slices and tested.
+    """Ablation of the events: `backtest_all` with and without them, scored in the same slices and tested.
 
-    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.significance.significance`. Models that
-    take no regressors come out the same.
+    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.significance.significance`.
+    Models that take no regressors come out the same.
 
     Examples
     --------
@@ -260,14 +262,14 @@ def _run(
     return gather(context, joined(run_tasks(context, tasks, jobs, progress, checkpoint)), request)
 
 
-def run_context(data: Data, settings: Settings, days: Days, jobs: int = 1) -> RunContext:
-    """What all origins on ``days`` share: parameters held since earlier days, and priors of effects."""
+def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
+    """Context of the origins on ``days``: parameters held since earlier days, and effect priors."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
     return replace(context, expected=expected_effects(context, days, jobs)) if settings.learn else context
 
 
-def expected_effects(context: RunContext, days: Days, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
-    """What was expected of the effects of events on each day that a run looks at, by series."""
+def expected_effects(context: RunContext, days: IssueDays, jobs: int) -> dict[date, Mapping[SeriesKey, Expectation]]:
+    """Effect priors on each day that a run looks at, by series."""
     looked_at = sorted({day for of_product in days.values() for day in of_product} | set(context.estimated.values()))
     found = dict(parallel_map(effect_expectations, context, looked_at, jobs))
     return {day: found[place] for place, day in enumerate(looked_at)}
@@ -327,6 +329,8 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
     run = run.replaced(forecasts=forecasts, calibration=calibration)
     tables = {name: request.of(table) for name, table in run}
     if COMBINATION in models:
+        combined = tables["forecasts"][tables["forecasts"]["model"] == COMBINATION]
+        tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})

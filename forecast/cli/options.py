@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from forecast.registry import MODELS
+
 SHIPPED = "shipped"
 """The word for the packaged file, where a file is expected."""
 
@@ -82,9 +84,9 @@ Issued = Annotated[
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--models", metavar="NAME", help="Models to fit, separated by commas or repeated: naive, "
-                 "seasonal_naive, theta, arima, prophet, pooled, combination. The table shows the combination where it "
-                 "is among them, else the first. Default: all."),
+    typer.Option("--models", metavar="NAME", help="Models to fit, separated by commas or repeated: "
+                 f"{', '.join(MODELS)}. The table shows the combination where it is among them, else the first. "
+                 "Default: all."),
 ]  # fmt: skip
 Horizon = Annotated[
     int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")
@@ -210,7 +212,8 @@ Add = Annotated[
 ScenarioFile = Annotated[
     list[str] | None,
     typer.Option("--scenario-file", metavar="FILE", help="CSV file of events that may happen: the columns of an events "
-                 "file, and probability. May be repeated."),
+                 "file, and probability; kind lapse ends an event of the calendar on its scheduled day. The word "
+                 "shipped names the packaged file. May be repeated."),
 ]  # fmt: skip
 Lapse = Annotated[
     list[str] | None,

@@ -122,6 +122,13 @@ class _Supposed:
             raise typer.BadParameter(str(error), param_hint="--lapse") from error
         return found
 
+    def paths(self) -> dict[str, Path]:
+        """Where each scenario file lies, by a name that is the same on every machine for the shipped one."""
+        from forecast.sources.plain import SHIPPED, shipped
+
+        own = {word: Path(word) for word in self.files if word != SHIPPED}
+        return own | ({"shipped scenarios.csv": shipped("scenarios.csv")} if SHIPPED in self.files else {})
+
     def about(self, given: Given, choice: Choice, found: Scenario, seed: int) -> dict[str, Any]:
         """What ``run.json`` says: arguments, inputs, and every branch with its probability."""
         from forecast.tables.run_folder import about_run
@@ -133,7 +140,7 @@ class _Supposed:
             "horizon": found.horizon,
         }
         cutoffs = dict(zip(found.by_branch["product"], found.by_branch["cutoff"], strict=True))
-        inputs = given.paths() | {word: Path(word) for word in self.files}
+        inputs = given.paths() | self.paths()
         about = about_run("scenario", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=inputs)
         return about | {"branches": {branch.name: branch.probability for branch in found.branches}}
 

@@ -1,6 +1,6 @@
-"""What events did, learned over all series known on a day: a prior for every regressor of every series.
+"""Effect priors by random effects over all series known on a day: one for every regressor of every series.
 
-Licensing had never been seen on magnets, but it had on gallium and on graphite. Each series that lived through events
+Licensing had never been seen on magnets, but it had on gallium and on graphite. Each series with months under events
 gives evidence on their effects. A hierarchical regression pools it, series about their product, products about their
 kind of event: all Gaussian, and in closed form but for the spreads, which take a few rounds.
 """
@@ -123,10 +123,11 @@ def _stated(table: Mapping[str, float]) -> np.ndarray:
 
 
 def series_evidence(volume: pd.Series, totals: pd.DataFrame, acting: Sequence[Any], scope: Scope) -> Evidence:
-    """What one series says of the effects of the events that acted on it.
+    """Likelihood of the effects of the events that acted on one series.
 
     ``volume`` holds tonnes by consecutive month with gaps as NaN; ``totals`` (columns ``start``, ``end``, ``volume_t``)
-    what is known of several months together; ``acting`` are rows of the calendar (`forecast.realtime.events.acting_events`).
+    what is known of several months together; ``acting`` are rows of the calendar
+    (`forecast.realtime.events.acting_events`).
     """
     if len(totals):
         first = min([volume.first_valid_index(), *totals["start"]])
@@ -141,7 +142,7 @@ def series_evidence(volume: pd.Series, totals: pd.DataFrame, acting: Sequence[An
 
 
 def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
-    """What totals say of months that are not known one by one: a mask of such months, and their mean volume.
+    """Mean volume of the unobserved months implied by each period total, with a mask of those months.
 
     Months known by themselves are taken off their total; of totals that overlap in other months the shortest counts.
 
@@ -167,12 +168,12 @@ def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray
 
 
 def evidence(y: pd.Series, shares: pd.DataFrame, rests: Iterable[tuple[np.ndarray, float]] = ()) -> Evidence:
-    """What log volumes say of the effects of their regressors, level, season and holidays integrated out.
+    """Likelihood of the effects of regressors given log volumes, level, season and holidays integrated out.
 
-    ``y`` is by consecutive month, gaps as NaN; ``shares`` are regressors on the same index, from `design.regressors`;
+    ``y`` is by consecutive month, gaps as NaN; ``shares`` are regressors on the same index, from `regressors`;
     ``rests`` masks of months and the log of their mean. Errors are a local level: months about it, lumpier early in an
     episode, and a level whose changes have variance `DRIFT` times that of a calm month. That variance is estimated and
-    shrunk to `NOISE_SD`; months covered in part are bent at the effects found (`design.bent`).
+    shrunk to `NOISE_SD`; months covered in part are bent at the effects found (`regressors.bent`).
     """
     names = [name for name in COLUMNS if name in shares]
     if not names:

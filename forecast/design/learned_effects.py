@@ -60,10 +60,10 @@ class LearnedEffects:
     Attributes
     ----------
     regressors
-        A row per series, kind and shape, for the kinds that act on the series or that others have lived through.
+        A row per series, kind and shape, for the kinds that act on the series or that others had.
         ``events`` are those known to act on the series; ``prior`` is the median effect of a whole month at full
         strength as other series show it, with its 80 % interval, and ``learned_from`` their products (its own name
-        stands for other destinations of the same product); ``estimate`` is the same with the series' own months, of
+        holds for other destinations of the same product); ``estimate`` is the same with the series' own months, of
         which ``months`` have a volume and the event acting.
     paths
         The same as a path, a row per series, kind and month ``since`` an effect on the first of month 0: level shift
@@ -131,7 +131,7 @@ def learned_effects(
 
 @dataclass(frozen=True)
 class _Lesson:
-    """One series: events by kind, months lived through by regressor, teachers by kind, prior and belief."""
+    """One series: events by kind, own months by regressor, teachers by kind, prior and belief."""
 
     key: SeriesKey
     events: dict[str, tuple[str, ...]]
@@ -142,7 +142,7 @@ class _Lesson:
 
     @property
     def kinds(self) -> list[str]:
-        """Kinds that act on the series or that somebody has lived through."""
+        """Kinds that act on the series or acted on any other."""
         return [kind for kind in ACTING_KINDS if kind in self.events or self.teachers[f"{kind}_step"]]
 
 

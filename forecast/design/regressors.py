@@ -161,8 +161,8 @@ def zero_offset(volume: np.ndarray) -> float:
 def regressors(acting: Sequence[Any], scope: Scope, months: pd.PeriodIndex) -> pd.DataFrame:
     """Every regressor that acts on a series in ``months`` (consecutive): share of each month's days, from 0 to 1.
 
-    Columns ``<kind>_<shape>`` for the kinds and shapes of `forecast.realtime.events` that are not zero throughout, then Lunar
-    New Year. ``acting`` are rows of the calendar (`forecast.realtime.events.acting_events`).
+    Columns ``<kind>_<shape>`` for the kinds and shapes of `forecast.realtime.events` that are not zero throughout, then
+    Lunar New Year. ``acting`` are rows of the calendar (`forecast.realtime.events.acting_events`).
     """
     columns = {}
     for kind, rows in events_by_kind(acting, scope).items():

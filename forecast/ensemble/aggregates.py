@@ -1,4 +1,4 @@
-"""Several months together: the median and the interval of a sum, from joint paths through the months forecast.
+"""Joint forecasts of several months: the median and the interval of their sum, from paths through the months.
 
 Bounds of months do not add. Months that err independently make up for each other, so that the sum of their bounds is
 too wide by far; months of a random walk err together, and it is less so. How far errors go together is in the
@@ -20,7 +20,7 @@ from scipy.stats import qmc
 
 from forecast.tables.frames import records
 from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
 FORECAST = ["product", "destination", "model", "issued"]
@@ -30,15 +30,15 @@ DOUBLINGS = 12
 BARELY = 1e-10
 """Added to the diagonal of a correlation matrix, which may be singular."""
 
-QUARTER, YEAR = 3, 12
+_MONTHS_A_QUARTER, _MONTHS_A_YEAR = 3, 12
 
-Span = tuple[pd.Period, pd.Period]
+Months = tuple[pd.Period, pd.Period]
 """First and last month."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What is known of several months together: ``table`` with `SUM_COLUMNS`, and in ``omitted`` what is not, and why.
+    """Sums of several months: ``table`` with `SUM_COLUMNS`, and in ``omitted`` those that cannot be given, and why.
 
     ``volume_t`` is the median of the sum in tonnes, which is not the sum of the medians.
     """
@@ -60,7 +60,7 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
     that it is shown with. A single month gets these bounds themselves. The draws are the same for every sum (Sobol'
     points, no seed), and those of the nearer months are the same however many follow.
 
-    Where the run is a backtest, ``actual_t`` is what came in the latest release: NaN until all months are out.
+    Where the run is a backtest, ``actual_t`` is the actual in the latest release: NaN until all months are out.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
 
 
 @cache
-def spans(cutoff: pd.Period, horizon: int) -> tuple[Span, ...]:
+def spans(cutoff: pd.Period, horizon: int) -> tuple[Months, ...]:
     """First and last month of each sum of interest to a forecast of the ``horizon`` months after ``cutoff``.
 
     All months forecast; what they leave of the year, where they reach its end; every calendar quarter and every
@@ -110,16 +110,16 @@ def spans(cutoff: pd.Period, horizon: int) -> tuple[Span, ...]:
     """
     first, last = cutoff + 1, cutoff + horizon
     months = pd.period_range(first, last, freq="M")
-    quarters = [(month - QUARTER + 1, month) for month in months if month.month % QUARTER == 0]
-    december = [month for month in months if month.month == YEAR]
+    quarters = [(month - _MONTHS_A_QUARTER + 1, month) for month in months if month.month % _MONTHS_A_QUARTER == 0]
+    december = [month for month in months if month.month == _MONTHS_A_YEAR]
     rest = [(first, month) for month in december[:1]]
-    years = [(month - YEAR + 1, month) for month in december]
+    years = [(month - _MONTHS_A_YEAR + 1, month) for month in december]
     return tuple(span for span in dict.fromkeys([(first, last), *rest, *quarters, *years]) if span[0] < span[1])
 
 
 @dataclass(frozen=True)
-class Joint:
-    """A forecast of several months as one distribution.
+class JointForecast:
+    """Joint forecast of several months: one distribution, by a Gaussian copula.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Joint:
         return [month for month in _months(start, end) if month not in there]
 
     def total(self, start: pd.Period, end: pd.Period) -> np.ndarray:
-        """The bounds of the sum from ``start`` to ``end`` in tonnes, in the order of `VOLUME_QUANTILES`; no month is missing."""
+        """Quantiles of the sum from ``start`` to ``end`` in tonnes, `VOLUME_QUANTILES`; no month is missing."""
         summed = (self.months >= start) & (self.months <= end)
         before = float(self.known.loc[start : min(end, self.months[0] - 1)].sum())
         if summed.sum() == 1:
@@ -164,7 +164,7 @@ class Joint:
 
 
 def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Volumes at normal ``scores`` of a month whose ``bounds`` (`VOLUME_QUANTILES`, tonnes) are known: the bounds at `NORMAL_SCORES`.
+    """Volumes at normal ``scores`` of a month with known ``bounds`` in tonnes: `VOLUME_QUANTILES` at `NORMAL_SCORES`.
 
     Between two bounds the log is linear in the score, and so it goes on beyond the outer ones. Where the lower of two
     is zero there is no log, and the volume is linear, never below zero.
@@ -204,7 +204,7 @@ def _reason(missing: list[pd.Period]) -> str:
     return f"{missing[0]}{more} neither known nor forecast"
 
 
-def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tuple[Any, pd.Period, Joint]]:
+def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tuple[Any, pd.Period, JointForecast]]:
     """Product, destination, model and issue day of each forecast, its cutoff, and its months as one distribution."""
     rows = run.forecasts[run.forecasts["horizon"] <= horizon]
     pairs: dict[Any, pd.DataFrame] = dict(list(run.correlations.groupby(FORECAST, sort=False)))
@@ -214,18 +214,10 @@ def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tup
         own = own.sort_values("month")
         months = pd.PeriodIndex(own["month"])
         correlation = correlation_matrix(months, pairs[key]) if key in pairs else None
-        joint = Joint(months, own[list(VOLUME_QUANTILES)].to_numpy(), correlation, known[issued][product, destination])
-        yield key, own["cutoff"].iloc[0], joint
-
-
-def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame) -> np.ndarray | None:
-    """The correlation matrix of ``months``; None where a pair of them is missing."""
-    one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
-    both = (one >= 0) & (other >= 0)
-    matrix = np.full((len(months), len(months)), np.nan)
-    np.fill_diagonal(matrix, 1.0)
-    matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
-    return matrix if np.isfinite(matrix).all() else None
+        if correlation is not None and np.isnan(correlation).any():
+            correlation = None
+        bounds, past = own[list(VOLUME_QUANTILES)].to_numpy(), known[issued][product, destination]
+        yield key, own["cutoff"].iloc[0], JointForecast(months, bounds, correlation, past)
 
 
 def _known(exports: pd.DataFrame, issued: date) -> dict[Any, pd.Series]:

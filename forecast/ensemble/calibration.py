@@ -1,4 +1,4 @@
-"""The combination as earlier days teach it: weights, a correction of errors that repeat, and the width of intervals.
+"""Calibration of the forecast combination on earlier origins: weights, bias persistence, conformal intervals.
 
 What is learned on a day comes from the forecasts that the same models made on the `EARLIER` origins before, and from
 those actuals that were out on the day. So it is the same for a live forecast and for a day of a backtest.
@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.combination import CELL, Cells, as_rows, laid_out, precision_weights, weighted_median
+from forecast.ensemble.combination import CELL, Cells, as_rows, interquartile_mean, laid_out, precision_weights
 from forecast.ensemble.conformal import (
     ENOUGH,
     bias_persistence,
@@ -49,7 +49,7 @@ def calibrated(
     """Rows of model ``combination`` on each of ``days`` (issue days by product), and how each came about.
 
     ``forecasts`` holds the members' rows of those days and of the `earlier_days` of each, of all series of the product.
-    The second table has the columns `forecast.tables.read.RUN_TABLES["calibration"].columns`.
+    The second table has the columns `RUN_TABLES["calibration"].columns`.
     """
     parts = [
         _on_day(learned, issued)
@@ -117,7 +117,7 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
         return _nothing(replay.cells.keys)
     actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
     weights = _weights(here, actual)
-    volumes = weighted_median(here.cells.volumes, weights)
+    volumes = interquartile_mean(here.cells.volumes, weights)
     shift = _shifts(here, volumes, actual, origin, len(days) - 1)
     volumes = volumes * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)
@@ -130,7 +130,7 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray:
-    """What came of each cell, as known on a day; NaN where it was not out."""
+    """The actual of each cell as of a day; NaN where it was not out."""
     known = releases.as_of(issued)
     if known is None:
         return np.full(len(keys), np.nan)

@@ -1,4 +1,4 @@
-"""One forecast out of several: the weighted median in logs of the members, bound by bound."""
+"""Forecast combination: the weighted interquartile mean in logs of the members, quantile by quantile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cells:
     """Forecasts of several models by cell.
 
     ``keys`` has a row per cell (columns `CELL`), ``volumes`` tonnes of shape (cells, models, quantiles) along
-    `VOLUME_QUANTILES`: the members, then the stand-in. NaN where a model has none, and for a stand-in that is not needed.
+    `VOLUME_QUANTILES`: the members, then the stand-in. NaN where a model has none, and for a stand-in not needed.
     """
 
     keys: pd.DataFrame
@@ -48,26 +48,26 @@ def laid_out(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> Cells
 
 
 def combination(forecasts: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
-    """Rows of model ``combination``: the median in logs of the members' rows of each cell, bound by bound.
+    """Rows of model ``combination``: the interquartile mean in logs of the members' rows of each cell, bound by bound.
 
-    ``forecasts`` holds rows of several models in the forecasts format. With an even number of members the median is
-    the geometric mean of the middle two, in tonnes. A cell without a member takes the naive row; a cell with neither
-    has no row.
+    ``forecasts`` holds rows of several models in the forecasts format. A cell without a member
+    takes the naive row; a cell with neither has no row.
 
     References
     ----------
     Petropoulos & Svetunkov (2020), https://doi.org/10.1016/j.ijforecast.2019.01.006
+    Jose & Winkler (2008), https://doi.org/10.1016/j.ijforecast.2007.06.001
 
     Examples
     --------
     >>> import pandas as pd
     >>> rows = pd.DataFrame({name: ["x"] * 2 for name in CELL} | {"model": ["theta", "arima"]})
     >>> rows = rows.assign(volume_t=[100.0, 400.0], lower_80=1.0, upper_80=4.0, lower_95=1.0, upper_95=9.0)
-    >>> combination(rows)[["model", "volume_t"]].values.tolist()
-    [['combination', 200.0]]
+    >>> combination(rows)["volume_t"].round(6).tolist()
+    [200.0]
     """
     cells = laid_out(forecasts, members)
-    return as_rows(cells.keys, weighted_median(cells.volumes, np.ones(cells.volumes.shape[:2])))
+    return as_rows(cells.keys, interquartile_mean(cells.volumes, np.ones(cells.volumes.shape[:2])))
 
 
 def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
@@ -75,33 +75,35 @@ def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
     return keys.assign(model=COMBINATION, **dict(zip(VOLUME_QUANTILES, volumes.T, strict=True)))
 
 
-def weighted_median(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted median in logs over the models of each cell: tonnes of shape (cells, quantiles), zero allowed.
+def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean in logs of the middle half of the models' weight: tonnes of shape (cells, quantiles), zero allowed.
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
-    among the models that a cell has. Each model stands in the middle of its weight, and between two neighbours the
-    median is a weighted geometric mean: with equal weights, the plain median.
+    among the models that a cell has. The models of a cell stand in the order of their volumes, each with its weight, a
+    quarter of which is cut off at either end. The mean is monotone and continuous in every volume and weight; of three
+    equal models the middle one has two thirds.
 
     Examples
     --------
     >>> three = np.array([100.0, 200.0, 400.0])[None, :, None]
-    >>> weighted_median(three, np.array([[1.0, 1.0, 1.0]])).round(6).tolist()
+    >>> interquartile_mean(three, np.array([[1.0, 1.0, 1.0]])).round(6).tolist()
     [[200.0]]
-    >>> weighted_median(three, np.array([[1.0, 1.0, 2.0]])).round().tolist()  # a third of the way to the last
-    [[252.0]]
+    >>> interquartile_mean(three, np.array([[1.0, 0.0, 1.0]])).round(6).tolist()
+    [[200.0]]
+    >>> interquartile_mean(three, np.array([[1.0, 1.0, 2.0]])).round().tolist()  # half the middle, half the last
+    [[283.0]]
     """
     order = np.argsort(volumes, axis=1)
     ordered = np.take_along_axis(volumes, order, axis=1)
     weight = np.take_along_axis(np.broadcast_to(weights[:, :, None], volumes.shape), order, axis=1)
     weight = np.where(np.isfinite(ordered), weight, 0.0)
-    middle = (np.cumsum(weight, axis=1) - weight / 2) / weight.sum(axis=1, keepdims=True)
-    above = np.argmax(middle >= 0.5 - 1e-12, axis=1)[:, None]
-    below = np.maximum(above - 1, 0)
-    (low, high), (start, end) = (
-        [np.take_along_axis(values, place, axis=1)[:, 0] for place in (below, above)] for values in (ordered, middle)
-    )
-    way = np.divide(0.5 - start, end - start, out=np.ones_like(low), where=end > start)
-    return np.asarray(np.where(low == high, low, low ** (1 - way) * high**way))
+    end = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    start = np.concatenate([np.zeros_like(end[:, :1]), end[:, :-1]], axis=1)
+    middle = 2 * (np.clip(end, 0.25, 0.75) - np.clip(start, 0.25, 0.75))
+    with np.errstate(divide="ignore"):
+        logs = np.where(middle > 0, np.log(ordered), 0.0)
+    mean = np.exp((middle * logs).sum(axis=1))
+    return np.asarray(np.clip(mean, np.nanmin(volumes, axis=1), np.nanmax(volumes, axis=1)))
 
 
 def precision_weights(errors: np.ndarray) -> np.ndarray:
@@ -136,9 +138,9 @@ def precision_weights(errors: np.ndarray) -> np.ndarray:
 def combined_correlations(correlations: pd.DataFrame, members: Sequence[str] = MEMBERS) -> pd.DataFrame:
     """Rows of model ``combination``: the mean correlation of the members' errors in each pair of months.
 
-    ``correlations`` has the columns `forecast.tables.read.RUN_TABLES["correlations"].columns`. The mean of correlation matrices is one. A
-    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a median of
-    forecasts has no joint distribution of its own.
+    ``correlations`` is the table of a run. The mean of correlation matrices is one. A
+    pair without a member takes that of the naive model, as `combination` does. It is an approximation: a trimmed
+    mean of forecasts has no joint distribution of its own.
 
     Examples
     --------

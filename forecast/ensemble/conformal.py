@@ -1,4 +1,4 @@
-"""What earlier forecasts were worth, put to use: medians moved by errors that repeat, intervals of the right width.
+"""Correction of persistent forecast errors, and split-conformal scaling of intervals, in logs.
 
 Everything here is an array over cells of one product, forecasts of earlier days first to last; an actual that was not
 out on the day at hand is NaN. Errors are logs of actual over forecast.
@@ -59,7 +59,7 @@ def persistent_error(errors: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> repeated(np.array([[0.2, 0.4, -0.1]])).round(3).tolist()
+    >>> persistent_error(np.array([[0.2, 0.4, -0.1]])).round(3).tolist()
     [[0.0, 0.0, 0.3, 0.0]]
     """
     series, origins = errors.shape
@@ -103,7 +103,7 @@ class Factors:
 def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarray, count: int) -> Factors | None:
     """The factors by which earlier intervals would have held at their level; None with fewer than `ENOUGH` cells.
 
-    ``actual`` tonnes, ``volumes`` median and bounds (cells, quantiles), ``series`` the place of each cell's series among
+    ``actual`` tonnes, ``volumes`` of shape (cells, quantiles), ``series`` the place of each cell's series among
     ``count``. Cells are pooled over series, each series having a scale of its own, shrunk to one.
 
     References

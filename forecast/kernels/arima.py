@@ -149,13 +149,15 @@ def search(
     D: int,
     prior: Prior | None = None,
     seasonal: Sequence[tuple[int, int]] = (),
+    largest_root: float = 1.0,
 ) -> ArimaSearch:
     """The AICc of every one of ``orders``, (p, q, P, Q), at the same differencing, and the fit where it is lowest.
 
     Arguments as in `fit`. The AICc counts the variance, AR and MA parameters and, without a prior, coefficients. The
     candidates are given fewer descents than `fit` gives a model; the best of them is then fitted as `fit` would. With
     ``seasonal``, pairs (P, Q), these are tried first under p, q of the first of ``orders``; all orders then have the
-    best.
+    best. Orders whose AR part has an inverse root of a modulus beyond ``largest_root`` are passed over, as are those
+    whose optimiser did not converge, where there are others.
 
     Raises
     ------
@@ -169,8 +171,7 @@ def search(
     if first:
         _, _, P, Q = candidates.best(first)[0]
         orders = [(p, q, P, Q) for p, q, _, _ in orders]
-    best, aicc = candidates.best(orders)
-    fitted = candidates.fit(best)
+    best, fitted, aicc = candidates.settled(orders, largest_root)
     aicc[orders.index(best)] = fitted.aicc
     found = [candidates.found[order] for order in orders]
     return ArimaSearch(
@@ -199,6 +200,24 @@ class _Candidates:
         if not np.isfinite(aicc[best]):
             raise KernelError("arima: none of the orders can be fitted; offer smaller ones or fewer regressors.")
         return orders[best], aicc
+
+    def settled(self, orders: Sequence[Order], largest_root: float) -> tuple[Order, ArimaFit, list[float]]:
+        """The order of lowest AICc whose fit converges with no root beyond the largest, its fit, and the AICc of all.
+
+        Where there is none, the order of lowest AICc.
+        """
+        first, aicc = self.best(orders)
+        for place in np.argsort(aicc, kind="stable"):
+            order = orders[place]
+            if np.isfinite(aicc[place]) and self._root(order) <= largest_root:
+                fitted = self.fit(order)
+                if fitted.converged and self._root(order) <= largest_root:
+                    return order, fitted, aicc
+        return first, self.fit(first), aicc
+
+    def _root(self, order: Order) -> float:
+        """The modulus of the largest inverse root of the AR part of an order that was tried."""
+        return _largest_root(likelihood.polynomials(self.found[order].point, order)[0])
 
     def fit(self, order: Order) -> ArimaFit:
         """The fit of an order that was tried, with as many descents as a model is given."""
@@ -261,7 +280,7 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     >>> bool(np.allclose(ahead.mean, walk[-1])), (ahead.sd / ahead.sd[0]).round(2).tolist()
     (True, [1.0, 1.41, 1.73, 2.0])
     """
-    X, X_future = correlation_matrix(X, len(y), "X"), correlation_matrix(X_future, len(X_future), "X_future")
+    X, X_future = _matrix(X, len(y), "X"), _matrix(X_future, len(X_future), "X_future")
     _check_columns(fitted, X, X_future)
     design = _applied(fitted, y, X)
     future = np.vstack([X[design.stop :], X_future])
@@ -285,14 +304,14 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     """One-step prediction errors over their standard deviations, shape (months,).
 
     NaN where a month is missing or goes into the start: the first d + 12 D, and later ones where those are missing.
-    Without a prior the coefficients are taken as known throughout; with one each error knows what came before it.
+    Without a prior the coefficients are taken as known throughout; with one each error knows the errors before it.
 
     Raises
     ------
     KernelError
         When the regressors are not those of the fit, or the likelihood cannot be computed for this ``y``.
     """
-    X = correlation_matrix(X, len(y), "X")
+    X = _matrix(X, len(y), "X")
     _check_columns(fitted, X, X)
     design = _applied(fitted, y, X)
     errors, _, _ = _innovations(design.rows, _parts(fitted))
@@ -311,7 +330,7 @@ def _arma_order(order: Triple, seasonal_order: Triple) -> Order:
     return p, q, P, Q
 
 
-def correlation_matrix(X: Floats | None, months: int, name: str) -> Floats:
+def _matrix(X: Floats | None, months: int, name: str) -> Floats:
     X = np.empty((months, 0)) if X is None else np.asarray(X, dtype=float)
     if X.ndim != 2 or X.shape[0] != months:
         raise KernelError(f"arima: {name} has shape {X.shape}, one row for each of {months} months is needed.")
@@ -325,7 +344,7 @@ def _design(y: Floats, X: Floats | None, order: Triple, seasonal_order: Triple, 
     y = np.asarray(y, dtype=float)
     if y.ndim != 1 or np.isinf(y).any():
         raise KernelError("arima: y must be one column of finite numbers, with NaN where a month is missing.")
-    return arrange(y, correlation_matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
+    return arrange(y, _matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
 
 
 def _end(start: ArimaFit, order: Triple, seasonal_order: Triple) -> Floats:
@@ -445,6 +464,13 @@ def _conclude(
         observations=design.rows.shape[1] - design.pulses,
         prior=prior,
     )
+
+
+def _largest_root(polynomial: Floats) -> float:
+    """The modulus of the largest inverse root of a polynomial in the lag operator, 1 being the unit circle."""
+    if polynomial.size < 3:
+        return float(np.abs(polynomial[1:]).sum())
+    return float(np.abs(np.roots(polynomial)).max())
 
 
 def _products(parts: Sequence[Floats]) -> tuple[Floats, Floats]:

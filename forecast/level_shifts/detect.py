@@ -1,4 +1,4 @@
-"""Changes of level in single series that no event on file explains, found in the errors of past forecasts.
+"""Level shifts (structural breaks) in single series that no event on file explains, detected in forecast errors.
 
 A change is a run of months on one side of what was expected before the first of them; it is found by its first two or
 three, whose summed error is more than the intervals, corrected by how far the series was off before, allow for. What
@@ -25,7 +25,7 @@ from forecast.level_shifts.errors import MONTHS_COMPARED, ForecastErrors, Foreca
 from forecast.realtime.phases import MONTHS_AFTER
 from forecast.tables.schema import SeriesKey
 
-MONTHS_A_YEAR = 12
+_MONTHS_A_YEAR = 12
 
 Released = Mapping[tuple[str, str, pd.Period], date]
 """The day on which a month of a series first came out, by product, destination and month."""
@@ -33,7 +33,7 @@ Released = Mapping[tuple[str, str, pd.Period], date]
 
 @dataclass(frozen=True)
 class DetectionRule:
-    """What makes a change of level a finding.
+    """Thresholds by which a candidate is a level shift.
 
     Attributes
     ----------
@@ -62,10 +62,10 @@ class DetectionRule:
 
         Examples
         --------
-        >>> [round(1 / Rule().limit(series)) for series in (3, 20, 100)]
+        >>> [round(1 / DetectionRule().limit(series)) for series in (3, 20, 100)]
         [240, 240, 1200]
         """
-        return self.false_a_year / MONTHS_A_YEAR / max(series, self.series_a_false)
+        return self.false_a_year / _MONTHS_A_YEAR / max(series, self.series_a_false)
 
     def length(self, path: ForecastPath) -> int:
         """Months that a change from the first month of ``path`` on has lasted, 0 where there is none.
@@ -97,7 +97,7 @@ class DetectionRule:
 
         Examples
         --------
-        >>> [Rule().runs(np.array([-0.5, second])) for second in (-0.3, -0.1, 0.5)]
+        >>> [DetectionRule().runs(np.array([-0.5, second])) for second in (-0.3, -0.1, 0.5)]
         [True, False, False]
         """
         mean = logs.mean()
@@ -109,7 +109,9 @@ class DetectionRule:
 
         Examples
         --------
-        >>> round(Rule().scale(np.full(12, 0.6745), 2.0) ** 2, 3)  # half way between a variance of 1 and one of 4
+        Half way between a variance of 1 and one of 4:
+
+        >>> round(DetectionRule().scale(np.full(12, 0.6745), 2.0) ** 2, 3)
         2.5
         """
         seen = np.abs(errors[np.isfinite(errors)])
@@ -118,7 +120,7 @@ class DetectionRule:
         return float(np.sqrt(weighed / (len(seen) + self.prior_months)))
 
     def p_value(self, path: ForecastPath, count: int, scale: float) -> float:
-        """Two-sided, of the sum of the first ``count`` logs, where intervals are off by the factor ``scale``."""
+        """Two-sided p-value of the sum of the first ``count`` logs, where intervals are off by the factor ``scale``."""
         statistic = path.logs[:count].sum() / (scale * path.spread(count))
         return float(2 * stdtr(self.prior_months, -abs(statistic)))
 
@@ -128,12 +130,12 @@ class DetectionRule:
 
 @dataclass(frozen=True)
 class CandidateShift:
-    """A month in which a change may have begun.
+    """A month in which a level shift may have begun, with the test of it.
 
     Attributes
     ----------
     path
-        What was expected from it on, and what came.
+        The forecast path from it on, with the actuals.
     length
         Months that a change from it on has lasted, 0 where there is none or only an earlier one ends.
     scale
@@ -152,7 +154,7 @@ class CandidateShift:
 
     @property
     def p_value(self) -> float:
-        """The smallest, 1 where no change was tested."""
+        """The smallest p-value, 1 where no change was tested."""
         return min(self.p_values.values(), default=1.0)
 
     @property
@@ -161,33 +163,34 @@ class CandidateShift:
         return min((count for count, p_value in self.p_values.items() if p_value <= self.limit), default=0)
 
 
-def onsets(series: Sequence[ForecastErrors], rule: DetectionRule) -> dict[SeriesKey, list[CandidateShift]]:
-    """Every month of every series that came out, tested as the first of a change."""
-    counts = Counter(path.first for one in series for path in one.expected if path.clear[0])
+def candidate_shifts(series: Sequence[ForecastErrors], rule: DetectionRule) -> dict[SeriesKey, list[CandidateShift]]:
+    """Test every month of every series that came out as the first of a level shift."""
+    counts = Counter(path.first for one in series for path in one.paths if path.clear[0])
     limits = {month: rule.limit(count) for month, count in counts.items()}
     panels = {
-        product: _errors([one for one in series if one.key[0] == product]) for product in {one.key[0] for one in series}
+        product: _standardised_errors([one for one in series if one.key[0] == product])
+        for product in {one.key[0] for one in series}
     }
-    return {one.key: _onsets(one, panels[one.key[0]], limits, rule) for one in series}
+    return {one.key: _candidate_shifts(one, panels[one.key[0]], limits, rule) for one in series}
 
 
-def _errors(series: Sequence[ForecastErrors]) -> pd.DataFrame:
+def _standardised_errors(series: Sequence[ForecastErrors]) -> pd.DataFrame:
     """Standardised errors of all months of several series, by month."""
-    rows = [(path.first.ordinal, path.surprise) for one in series for path in one.expected]
+    rows = [(path.first.ordinal, path.standardised_error) for one in series for path in one.paths]
     return pd.DataFrame(rows, columns=["month", "error"]).sort_values("month", ignore_index=True)
 
 
-def _onsets(
+def _candidate_shifts(
     one: ForecastErrors, panel: pd.DataFrame, limits: Mapping[pd.Period, float], rule: DetectionRule
 ) -> list[CandidateShift]:
     """The months of one series. Its spread before each is drawn to that of its product, and that to the intervals'."""
-    own = np.array([path.surprise for path in one.expected])
+    own = np.array([path.standardised_error for path in one.paths])
     months, errors = panel["month"].to_numpy(), panel["error"].to_numpy()
     found = []
-    for place, path in enumerate(one.expected):
+    for place, path in enumerate(one.paths):
         of_product = rule.scale(errors[: np.searchsorted(months, path.first.ordinal)], 1.0)
         scale, length = rule.scale(own[:place], of_product), rule.length(path)
-        if length and rule.returns(path, one.expected[max(place - MONTHS_COMPARED, 0) : place]):
+        if length and rule.returns(path, one.paths[max(place - MONTHS_COMPARED, 0) : place]):
             length = 0
         p_values = {count: rule.p_value(path, count, scale) for count in rule.evidence if count <= length}
         found.append(CandidateShift(path, length, scale, p_values, limits.get(path.first, 0.0)))
@@ -205,15 +208,15 @@ def first_releases(exports: pd.DataFrame) -> Released:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A change of one series.
+class LevelShift:
+    """A level shift of one series.
 
     Attributes
     ----------
     key, first, last
         Product and destination, first and last month.
     actual_t, expected_t
-        Tonnes that came and that were expected in its months, medians added up.
+        Actual and expected tonnes of its months, medians added up.
     deviation
         Standard deviation in logs of what was expected of a month, on average over the months.
     p_value
@@ -234,44 +237,44 @@ class Change:
 
     @property
     def gap_t(self) -> float:
-        """What came more than expected, in tonnes."""
+        """Actual less expected, in tonnes."""
         return self.actual_t - self.expected_t
 
     @property
     def rises(self) -> bool:
-        """Whether more came than was expected."""
+        """Whether the actual is above what was expected."""
         return self.gap_t > 0
 
 
-def changes(key: SeriesKey, tested: Sequence[CandidateShift], released: Released) -> list[Change]:
-    """The changes of a series in order of time, so that later figures do not take back what was found.
+def detected_shifts(key: SeriesKey, tested: Sequence[CandidateShift], released: Released) -> list[LevelShift]:
+    """Level shifts of a series in order of time, so that later figures do not take back what was found.
 
     While one lasts none begins, and its end explains what goes the other way in the three months after.
     """
-    found: list[Change] = []
-    for onset in tested:
-        during = bool(found) and onset.path.first <= found[-1].last
-        if onset.evidence and not during and not (found and _returns(found[-1], onset.path)):
-            found.append(_change(key, onset, released))
+    found: list[LevelShift] = []
+    for candidate in tested:
+        during = bool(found) and candidate.path.first <= found[-1].last
+        if candidate.evidence and not during and not (found and _returns(found[-1], candidate.path)):
+            found.append(_level_shift(key, candidate, released))
     return found
 
 
-def _returns(former: Change, path: ForecastPath) -> bool:
+def _returns(former: LevelShift, path: ForecastPath) -> bool:
     """Whether what begins with ``path`` is only the end of a change."""
     return path.first <= former.last + MONTHS_AFTER and (path.logs[0] > 0) != former.rises
 
 
-def _change(key: SeriesKey, onset: CandidateShift, released: Released) -> Change:
-    path, count = onset.path, onset.length
+def _level_shift(key: SeriesKey, candidate: CandidateShift, released: Released) -> LevelShift:
+    path, count = candidate.path, candidate.length
     over = count < len(path.months) and bool(path.clear[count])
-    return Change(
+    return LevelShift(
         key=key,
         first=path.first,
         last=path.months[count - 1],
         actual_t=float(path.actual[:count].sum()),
         expected_t=float(path.median[:count].sum()),
-        deviation=onset.scale * path.spread(count) / count,
-        p_value=onset.p_value,
-        shown=released[(*key, path.months[onset.evidence - 1])],
+        deviation=candidate.scale * path.spread(count) / count,
+        p_value=candidate.p_value,
+        shown=released[(*key, path.months[candidate.evidence - 1])],
         over_shown=released[(*key, path.months[count])] if over else None,
     )

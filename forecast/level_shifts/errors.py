@@ -1,4 +1,4 @@
-"""What was expected of every month at the last origin before it, what came, and what the calendar explains of it.
+"""Forecast errors of every month at the last origin before it, and which of them the calendar explains.
 
 The months after are compared with what that same origin expected of them: forecasts made later have already learned
 from a change, so they show neither its size nor its length.
@@ -19,18 +19,18 @@ from forecast.realtime.phases import MONTHS_AFTER
 from forecast.realtime.releases import Snapshot
 from forecast.tables.frames import records
 from forecast.tables.quantiles import HALF_WIDTH
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import SeriesKey
 
 MONTHS_COMPARED = 6
-"""Months ahead that an origin's forecasts are compared with what came."""
+"""Months ahead that an origin's forecasts are compared with actuals."""
 
 LEAST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
 class ForecastPath:
-    """What one origin expected from a month on, of which it is the last to have been forecast before it came out.
+    """What one origin forecast from a month on, the last origin to do so before the month came out.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class ForecastPath:
         return self.above if self.logs[0] > 0 else self.below
 
     @property
-    def surprise(self) -> float:
+    def standardised_error(self) -> float:
         """The first month's log ratio over its standard deviation; NaN where it is not clear."""
         return float(self.logs[0] / self.deviations[0]) if self.clear[0] else float("nan")
 
@@ -98,14 +98,14 @@ class ForecastPath:
 
 @dataclass(frozen=True)
 class ForecastErrors:
-    """One series: what was expected from each month on that came out, in order."""
+    """One series: the forecast path from each month on that came out, in order."""
 
     key: SeriesKey
-    expected: tuple[ForecastPath, ...]
+    paths: tuple[ForecastPath, ...]
 
 
-def surprises(run: Forecasts, known: Snapshot, groups: Members, model: str) -> list[ForecastErrors]:
-    """Every series that ``model`` forecast in a backtest of `MONTHS_COMPARED` months, sorted.
+def forecast_errors(run: Forecasts, known: Snapshot, groups: Members, model: str) -> list[ForecastErrors]:
+    """Forecast errors of every series that ``model`` forecast in a backtest of `MONTHS_COMPARED` months, sorted.
 
     ``known`` is what was known on the day whose knowledge is used: its calendar explains, its zeros set the offset.
     """
@@ -119,38 +119,27 @@ def surprises(run: Forecasts, known: Snapshot, groups: Members, model: str) -> l
         offset = zero_offset(volumes[destination].to_numpy(dtype=float))
         acting = Acting.on(series_scope(product, destination, volumes, groups), known.events, own)
         origins = [
-            _expected(of_day, offset, correlations.get((product, destination, issued)), acting)
+            _forecast_path(of_day, offset, correlations.get((product, destination, issued)), acting)
             for issued, of_day in own.groupby("issued")
         ]
         found.append(ForecastErrors((product, destination), _from_each_month(origins)))
     return found
 
 
-def _expected(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, acting: Acting) -> ForecastPath:
-    """What one origin expected of all its months."""
+def _forecast_path(rows: pd.DataFrame, offset: float, pairs: pd.DataFrame | None, acting: Acting) -> ForecastPath:
+    """The path of one origin over all its months."""
     rows = rows.sort_values("month")
     months = pd.PeriodIndex(rows["month"])
     actual, median, lower, upper = rows[["actual_t", "volume_t", "lower_80", "upper_80"]].to_numpy(dtype=float).T
     came, middle, low, high = (np.log(volume_t + offset) for volume_t in (actual, median, lower, upper))
     above, below = (np.maximum(half / HALF_WIDTH[80], LEAST_DEVIATION) for half in (high - middle, middle - low))
+    correlation = np.eye(len(months)) if pairs is None else correlation_matrix(months, pairs, missing=0.0)
     explained = acting.explains(rows["last_known"].iloc[0], months)
-    return ForecastPath(
-        months, actual, median, came - middle, above, below, correlation_matrix(months, pairs), *explained
-    )
-
-
-def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame | None) -> np.ndarray:
-    """The correlations of ``months``; none without rows for them."""
-    matrix = np.eye(len(months))
-    if pairs is not None:
-        one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
-        both = (one >= 0) & (other >= 0)
-        matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
-    return matrix
+    return ForecastPath(months, actual, median, came - middle, above, below, correlation, *explained)
 
 
 def _from_each_month(origins: Iterable[ForecastPath]) -> tuple[ForecastPath, ...]:
-    """From every month on that came out: what the last of ``origins``, given in order, to forecast it expected."""
+    """From every month on that came out: the path of the last of ``origins``, given in order, to forecast it."""
     latest: dict[pd.Period, ForecastPath] = {}
     for origin in origins:
         for place, month in enumerate(origin.months):
@@ -196,7 +185,7 @@ class Acting:
 
         A tightening explains less from its effect to three months after, more when it ends and while the shock wears
         off; an easing the other way round; and the notice of either explains both. Always by a tenth at least, of the
-        days of a month or of the effect: less could not be told from nothing.
+        days of a month or of the effect: less could not be distinguished from nothing.
         """
         at = self.months.get_indexer(months)
         start = self.months.get_indexer(pd.PeriodIndex([base]))

@@ -1,4 +1,4 @@
-"""Entries for the calendar, proposed for what no event on file explains."""
+"""Entries for the calendar, proposed for level shifts that no event on file explains."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ import pandas as pd
 
 from forecast.backtest.plan import ORIGINS
 from forecast.backtest.run import Progress, backtest_all
-from forecast.level_shifts.detect import CandidateShift, Change, DetectionRule, changes, first_releases, onsets
-from forecast.level_shifts.errors import MONTHS_COMPARED, surprises
+from forecast.level_shifts.detect import (
+    CandidateShift,
+    DetectionRule,
+    LevelShift,
+    candidate_shifts,
+    detected_shifts,
+    first_releases,
+)
+from forecast.level_shifts.errors import MONTHS_COMPARED, forecast_errors
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on, parts_of
 from forecast.realtime.releases import Snapshot, as_of
-from forecast.registry import DEFAULT_ENGINE
+from forecast.registry import COMBINATION, DEFAULT_ENGINE
 from forecast.tables.frames import records
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.run import Forecasts
@@ -36,7 +43,7 @@ RULE = DetectionRule()
 
 @dataclass(frozen=True)
 class Proposals:
-    """What is proposed, and what was tested.
+    """Proposed entries, and the months tested.
 
     Attributes
     ----------
@@ -71,7 +78,7 @@ def proposed_events(
     issued: date | None = None,
     products: Sequence[str] | None = None,
     destinations: Sequence[str] | None = None,
-    model: str = "combination",
+    model: str = COMBINATION,
     origins: int = ORIGINS,
     totals: pd.DataFrame | None = None,
     learn: bool = True,
@@ -134,7 +141,7 @@ def proposals_of(
     events: pd.DataFrame,
     groups: Members,
     issued: date,
-    model: str = "combination",
+    model: str = COMBINATION,
     rule: DetectionRule = RULE,
 ) -> Proposals:
     """What a backtest of `MONTHS_COMPARED` months ahead shows of ``model``, with what was known on ``issued``.
@@ -142,10 +149,10 @@ def proposals_of(
     ``exports`` holds what was released by then, and ``run`` is the backtest of that.
     """
     known = as_of(exports, events, issued)
-    tested = onsets(surprises(run, known, groups, model), rule)
+    tested = candidate_shifts(forecast_errors(run, known, groups, model), rule)
     released = first_releases(exports)
-    found = [change for key, months in tested.items() for change in changes(key, months, released)]
-    rows = [_row(joint, known, groups) for joint in _joined(found, tested, groups)]
+    found = [change for key, months in tested.items() for change in detected_shifts(key, months, released)]
+    rows = [_row(joint, known, groups) for joint in _joint_shifts(found, tested, groups)]
     table = pd.DataFrame(rows, columns=[*EVENT_COLUMNS, *MEASURED_COLUMNS])
     new = ~table["event"].isin(known.events["event"])
     return Proposals(table[new].reset_index(drop=True), _tested(tested), issued)
@@ -153,9 +160,9 @@ def proposals_of(
 
 def _tested(tested: Mapping[SeriesKey, Sequence[CandidateShift]]) -> pd.DataFrame:
     rows = [
-        (*key, onset.path.first, onset.p_value, onset.limit, bool(onset.path.explained[0]))
+        (*key, candidate.path.first, candidate.p_value, candidate.limit, bool(candidate.path.explained[0]))
         for key, months in tested.items()
-        for onset in months
+        for candidate in months
     ]
     return pd.DataFrame(rows, columns=TESTED_COLUMNS)
 
@@ -164,10 +171,10 @@ def _tested(tested: Mapping[SeriesKey, Sequence[CandidateShift]]) -> pd.DataFram
 
 
 @dataclass(frozen=True)
-class Joint:
-    """Changes of one product that began in the same month in one direction, and how an entry names the destinations."""
+class JointShift:
+    """Level shifts of one product from the same month on in one direction, and how an entry names destinations."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[LevelShift, ...]
     codes: tuple[str, ...]
 
     @property
@@ -187,12 +194,12 @@ class Joint:
         return None if None in days else max(day for day in days if day is not None)
 
 
-def _joined(
-    found: Sequence[Change], tested: Mapping[SeriesKey, Sequence[CandidateShift]], groups: Members
-) -> list[Joint]:
+def _joint_shifts(
+    found: Sequence[LevelShift], tested: Mapping[SeriesKey, Sequence[CandidateShift]], groups: Members
+) -> list[JointShift]:
     """Destinations together; then totals and groups, each alone, that their parts do not account for."""
     whole = {key: _is_whole(key, tested, groups) for key in tested}
-    together: dict[tuple[bool, pd.Period, str, bool, str], list[Change]] = {}
+    together: dict[tuple[bool, pd.Period, str, bool, str], list[LevelShift]] = {}
     for change in found:
         product, code = change.key
         if not _accounted_for(change, found, groups):
@@ -200,7 +207,7 @@ def _joined(
             place = (whole[change.key], change.first, product, change.rises, alone)
             together.setdefault(place, []).append(change)
     singles = {key: months for key, months in tested.items() if not whole[key]}
-    return [Joint(tuple(members), _codes(members, singles)) for _, members in sorted(together.items())]
+    return [JointShift(tuple(members), _codes(members, singles)) for _, members in sorted(together.items())]
 
 
 def _is_whole(key: SeriesKey, series: Mapping[SeriesKey, Any], groups: Members) -> bool:
@@ -208,7 +215,7 @@ def _is_whole(key: SeriesKey, series: Mapping[SeriesKey, Any], groups: Members) 
     return bool(parts_of([code for product, code in series if product == key[0] and code != key[1]], key[1], groups))
 
 
-def _accounted_for(whole: Change, found: Sequence[Change], groups: Members) -> bool:
+def _accounted_for(whole: LevelShift, found: Sequence[LevelShift], groups: Members) -> bool:
     """Whether changes of its parts in the same direction, in some of its months, make up half of it or more."""
     parts = [
         change.gap_t for change in found
@@ -218,12 +225,12 @@ def _accounted_for(whole: Change, found: Sequence[Change], groups: Members) -> b
     return bool(parts) and 2 * abs(sum(parts)) >= abs(whole.gap_t)
 
 
-def _codes(members: Sequence[Change], singles: Mapping[SeriesKey, Sequence[CandidateShift]]) -> tuple[str, ...]:
+def _codes(members: Sequence[LevelShift], singles: Mapping[SeriesKey, Sequence[CandidateShift]]) -> tuple[str, ...]:
     """The destinations of changes, or ``ALL`` where they are nearly all that were tested in the first month."""
     codes = sorted(change.key[1] for change in members)
     tested = [
         key for key, months in singles.items()
-        if key[0] == members[0].key[0] and any(onset.path.first == members[0].first for onset in months)
+        if key[0] == members[0].key[0] and any(candidate.path.first == members[0].first for candidate in months)
     ]  # fmt: skip
     every = len(tested) >= FEWEST_FOR_ALL and len(codes) >= NEARLY_ALL * len(tested)
     return ("ALL",) if every else tuple(codes)
@@ -232,7 +239,7 @@ def _codes(members: Sequence[Change], singles: Mapping[SeriesKey, Sequence[Candi
 # Entries --------------------------------------------------------------------------------------------------------------
 
 
-def _row(joint: Joint, known: Snapshot, groups: Members) -> dict[str, Any]:
+def _row(joint: JointShift, known: Snapshot, groups: Members) -> dict[str, Any]:
     """The entry of a calendar, and what was measured."""
     product = joint.changes[0].key[0]
     ends = _first_day(joint.last + 1) if joint.over_shown else None
@@ -251,6 +258,7 @@ def _row(joint: Joint, known: Snapshot, groups: Members) -> dict[str, Any]:
         "source": "",
         "description": _sentence(joint, measured, clues),
         "ends_status": "",
+        "continues": "",
         "first": joint.first,
         "last": joint.last,
         "months": (joint.last - joint.first).n + 1,
@@ -263,7 +271,7 @@ def _first_day(month: pd.Period) -> date:
     return date(month.year, month.month, 1)
 
 
-def _measured(members: Sequence[Change]) -> dict[str, float]:
+def _measured(members: Sequence[LevelShift]) -> dict[str, float]:
     """Size and its interval, as if the errors of destinations went together; the p-value of the clearest."""
     expected = np.array([change.expected_t for change in members])
     ratio = sum(change.actual_t for change in members) / float(expected.sum())
@@ -274,18 +282,18 @@ def _measured(members: Sequence[Change]) -> dict[str, float]:
     }
 
 
-def _without_effect(joint: Joint, known: Snapshot, groups: Members) -> tuple[str, ...]:
+def _without_effect(joint: JointShift, known: Snapshot, groups: Members) -> tuple[str, ...]:
     """Events on file that took effect in the months on one of the destinations, but whose kind has no regressor."""
-    told = records(known.events[~known.events["kind"].isin(ACTING_KINDS)])
+    without = records(known.events[~known.events["kind"].isin(ACTING_KINDS)])
     start, after = _first_day(joint.first), _first_day(joint.last + 1)
     return tuple(
         event.event
-        for event in told
+        for event in without
         if start <= event.effective < after and any(acts_on(event, *change.key, groups) for change in joint.changes)
     )
 
 
-def _sentence(joint: Joint, measured: Mapping[str, float], clues: Sequence[str]) -> str:
+def _sentence(joint: JointShift, measured: Mapping[str, float], clues: Sequence[str]) -> str:
     """What is proposed, in words."""
     size, lower, upper = (round(100 * measured[name]) for name in ("size", "lower", "upper"))
     side = "above" if measured["size"] > 0 else "below"

@@ -11,12 +11,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from forecast.models.exact import Repetition, repetition
 from forecast.models.orders import (
+    LARGEST_ROOT,
+    LEAST_OBSERVED,
     SEASON,
     Order,
     Training,
     affordable,
     candidates,
+    constants,
+    largest_root,
     parameter_count,
     refuse_unidentified,
     spare_months,
@@ -37,12 +42,11 @@ FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e3}, "
 class Arima:
     """Regression with ARIMA errors [1]_: ``order`` is (p, d, q), ``seasonal_order`` is (P, D, Q) of twelve months.
 
-    An order left out is chosen for the series (`forecast.models.orders`): D by `seasonal_differences`, d by
-    `differences`, then p, q, P and Q of
-    that d and D by AICc [2]_ over a few candidates. Nothing is seasonal with fewer than 36 observed months; p + q is at
-    most 1 with fewer than 24. A constant is estimated when d is 0, and never a drift: over the few months ahead a drift
-    is small beside the noise, and it hangs on the first and last months alone, so that a step between them becomes
-    growth without end.
+    An order left out is chosen for the series (`forecast.models.orders`): D by `seasonal_differences`, d is one, then
+    p, q, P and Q of that d and D by AICc [2]_ over a few candidates, of which none has an autoregressive root beyond
+    `LARGEST_ROOT`. Nothing is seasonal with fewer than 30 observed months; p + q is at most 1 with fewer than 24. A
+    constant is estimated when d and D are both 0, and never a drift: over the few months ahead a drift is small beside
+    the noise, and it hangs on the first and last months alone, so that a step between them becomes growth without end.
 
     Without a ``prior`` the coefficients are estimated with the other parameters and intervals take them as known, as
     statsmodels does. With it each coefficient is a state that starts at its prior, and its uncertainty is in the
@@ -75,16 +79,19 @@ class Arima:
 
     name: ClassVar[str] = "arima"
 
-    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> ArimaFit:
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> ArimaFit | Repetition:
         """The likeliest model of ``y`` given ``X``; gaps in ``y`` are missing values of its state space.
 
         Raises
         ------
         FitError
-            With fewer than twelve observed months, when the months do not vary or are fewer than the parameters, when a
+            With fewer than twelve observed months, when they are fewer than the parameters, when a
             regressor without a prior cannot be told apart, or when no likelihood can be computed.
         """
         training = trained_on(y, X, prior)
+        again = repetition(y, X, prior, LEAST_OBSERVED)
+        if again is not None:
+            return again
         orders, seasonal_orders = candidates(training, self.order, self.seasonal_order)
         refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
         try:
@@ -92,7 +99,10 @@ class Arima:
             model = _sarimax(training, chosen.order, chosen.seasonal_order, as_states=training.prior is not None)
             results, converged = _settled(model, chosen.start)
         except np.linalg.LinAlgError as error:
-            raise FitError(f"arima met parameters without a likelihood, of which statsmodels says: {error}.") from error
+            raise FitError(
+                f"arima found no likelihood for {training.count} observed months with {len(training.regressors)}"
+                " regressors: leave some out or give them a prior."
+            ) from error
         return ArimaFit(chosen.order, chosen.seasonal_order, converged, training, results)
 
 
@@ -143,7 +153,7 @@ class ArimaFit:
         with _quiet():
             return self.results.get_forecast(len(X), exog=X.to_numpy(dtype=float) if X.shape[1] else None)
 
-    def follow(self, y: pd.Series, X: pd.DataFrame) -> ArimaFit:
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> ArimaFit | Repetition:
         """The same order and parameters, filtered through ``y`` and ``X``: nothing is estimated.
 
         Raises
@@ -151,9 +161,12 @@ class ArimaFit:
         ValueError
             When ``X`` has other columns than in training.
         FitError
-            With fewer than twelve observed months, or when they do not vary.
+            With fewer than twelve observed months.
         """
         training = self.training.followed(y, X)
+        again = repetition(y, X, training.prior_table, LEAST_OBSERVED)
+        if again is not None:
+            return again
         model = _sarimax(training, self.order, self.seasonal_order, as_states=training.prior is not None)
         with _quiet():
             results = model.smooth(self.results.params, cov_type="none")
@@ -171,7 +184,7 @@ class ArimaFit:
     def _with_coefficients_as_states(self) -> Any:
         if self.training.prior is not None or not self.training.regressors:
             return self.results
-        first = int(self.order[1] == 0)
+        first = constants(self.order[1], self.seasonal_order[1])
         params = np.delete(self.results.params, slice(first, first + len(self.training.regressors)))
         with _quiet():
             return _sarimax(self.training, self.order, self.seasonal_order, as_states=True).filter(params)
@@ -179,11 +192,12 @@ class ArimaFit:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An order, how good it is, and the parameters from which its optimiser starts."""
+    """An order, how good it is, the largest root of its ``ar`` part, and where its optimiser starts."""
 
     order: Order
     seasonal_order: Order
     aicc: float
+    root: float
     start: np.ndarray
 
 
@@ -197,7 +211,9 @@ def _search(training: Training, orders: list[Order], seasonal_orders: list[Order
     seasonal = [_candidate(training, coefficients, orders[0], seasonal_order) for seasonal_order in seasonal_orders]
     best = min(seasonal, key=lambda candidate: candidate.aicc)
     others = [_candidate(training, coefficients, order, best.seasonal_order) for order in orders[1:]]
-    return min([best, *others], key=lambda candidate: candidate.aicc)
+    offered = [best, *others]
+    inside = [candidate for candidate in offered if candidate.root <= LARGEST_ROOT]
+    return min(inside or offered, key=lambda candidate: candidate.aicc)
 
 
 def _candidate(training: Training, coefficients: np.ndarray, order: Order, seasonal_order: Order) -> Candidate:
@@ -207,10 +223,11 @@ def _candidate(training: Training, coefficients: np.ndarray, order: Order, seaso
     results, _ = _maximise(model, _start(order, seasonal_order), SEARCH)
     parameters, spare = (count(training, order, seasonal_order) for count in (parameter_count, spare_months))
     aicc = -2 * float(results.llf) + 2 * parameters * (parameters + 1 + spare) / spare if spare > 0 else np.inf
-    constant = int(order[1] == 0)
+    constant = constants(order[1], seasonal_order[1])
+    root = largest_root(results.params[constant : constant + order[0]])
     free = coefficients if training.prior is None else coefficients[:0]
     start = np.concatenate([results.params[:constant], free, results.params[constant:], [results.scale]])
-    return Candidate(order, seasonal_order, aicc if np.isfinite(aicc) else np.inf, start)
+    return Candidate(order, seasonal_order, aicc if np.isfinite(aicc) else np.inf, root, start)
 
 
 def _first_coefficients(training: Training, order: Order, seasonal_order: Order) -> np.ndarray:
@@ -249,14 +266,15 @@ def _error_covariance(ahead: Any) -> np.ndarray:
 def _start(order: Order, seasonal_order: Order) -> np.ndarray:
     """Where an optimiser starts: the constant, and moving averages that give back some of each difference."""
     (p, d, q), (P, D, Q) = order, seasonal_order
-    constant = [0.0] if d == 0 else []
+    constant = [0.0] * constants(d, D)
     return np.array(constant + [0.1] * p + [-0.3 if d else 0.1] * q + [0.1] * P + [-0.5 if D else 0.1] * Q)
 
 
 def _sarimax(training: Training, order: Order, seasonal_order: Order, as_states: bool = False, **options: Any) -> Any:
     """Statsmodels' model, its coefficients either parameters or states that start at the prior (or diffuse)."""
     count = training.X.shape[1]
-    if order[1] == 0:
+    constant = constants(order[1], seasonal_order[1])
+    if constant:
         _refuse_constant(training)
     if as_states:
         burn = 0 if options.get("simple_differencing") else order[1] + SEASON * seasonal_order[1]
@@ -266,7 +284,7 @@ def _sarimax(training: Training, order: Order, seasonal_order: Order, as_states:
         exog=training.X if count else None,
         order=order,
         seasonal_order=(*seasonal_order, SEASON if any(seasonal_order) else 0),
-        trend="c" if order[1] == 0 else "n",
+        trend="c" if constant else "n",
         **options,
     )
     if as_states and training.prior is not None:

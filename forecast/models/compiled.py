@@ -16,12 +16,15 @@ from forecast.kernels import KernelError
 from forecast.kernels import arima as arima_kernel
 from forecast.kernels import prophet as prophet_kernel
 from forecast.kernels.differenced import Prior
+from forecast.models.exact import Repetition, repetition
 from forecast.models.orders import (
-    SEASON,
+    LARGEST_ROOT,
+    LEAST_OBSERVED,
     Order,
     Training,
     affordable,
     candidates,
+    constants,
     refuse_unidentified,
     trained_on,
 )
@@ -60,7 +63,7 @@ class CompiledArima:
 
     name: ClassVar[str] = "arima"
 
-    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> CompiledArimaFit:
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> CompiledArimaFit | Repetition:
         """The likeliest model of ``y`` given ``X``; gaps in ``y`` are integrated out.
 
         Raises
@@ -71,6 +74,9 @@ class CompiledArima:
             Where the kernel cannot fit it, or its optimiser did not converge.
         """
         training = trained_on(y, X, prior)
+        again = repetition(y, X, prior, LEAST_OBSERVED)
+        if again is not None:
+            return again
         orders, seasonal_orders = candidates(training, self.order, self.seasonal_order)
         refuse_unidentified(training, orders[0][1], seasonal_orders[0][1])
         constant, chosen = _chosen(training, affordable(training, orders, seasonal_orders[0]), seasonal_orders)
@@ -131,7 +137,7 @@ class CompiledArimaFit:
         """
         return as_correlation(self._ahead(X).covariance)
 
-    def follow(self, y: pd.Series, X: pd.DataFrame) -> CompiledArimaFit:
+    def follow(self, y: pd.Series, X: pd.DataFrame) -> CompiledArimaFit | Repetition:
         """The same order and parameters on ``y`` and ``X``: nothing is estimated.
 
         Raises
@@ -139,11 +145,13 @@ class CompiledArimaFit:
         ValueError
             When ``X`` has other columns than in training.
         FitError
-            With fewer than twelve observed months, or when they do not vary.
+            With fewer than twelve observed months.
         KernelError
             When the likelihood of these months cannot be computed.
         """
-        return replace(self, training=self.training.followed(y, X)).settled()
+        training = self.training.followed(y, X)
+        again = repetition(y, X, training.prior_table, LEAST_OBSERVED)
+        return replace(self, training=training).settled() if again is None else again
 
     def effects(self) -> pd.DataFrame:
         """What each regressor does to log volume: columns ``estimate``, ``lower``, ``upper`` (95 %), a row each.
@@ -188,15 +196,13 @@ class CompiledArimaFit:
 
     def _level(self, months: pd.PeriodIndex) -> np.ndarray:
         """What the constant adds in each month."""
-        level: np.ndarray = _drift(self.training, months, self.order[1], self.seasonal_order[1]) @ self.constant
+        level: np.ndarray = _constant(months, self.order[1], self.seasonal_order[1]) @ self.constant
         return level
 
 
-def _drift(training: Training, months: pd.PeriodIndex, d: int, D: int) -> np.ndarray:
-    """The column of the constant, shape (months, 1): what is one once differenced; no column with d = 1."""
-    since = months.asi8 - training.months[0].ordinal
-    column: np.ndarray = (since / SEASON if D else np.ones(len(months)))[:, None]
-    return column[:, : int(d == 0)]
+def _constant(months: pd.PeriodIndex, d: int, D: int) -> np.ndarray:
+    """The column of the constant, shape (months, 1); no column with a difference of any kind."""
+    return np.ones((len(months), constants(d, D)))
 
 
 def _prior(training: Training, constants: int) -> Prior | None:
@@ -215,22 +221,22 @@ def _chosen(
     Where coefficients have priors the kernel integrates out all that it estimates, so that there the constant and the
     rest are maximised in turn.
     """
-    drift = _drift(training, training.months, orders[0][1], seasonal_orders[0][1])
-    beside = np.hstack([drift, training.X])
-    if training.prior is None or not drift.size:
+    column = _constant(training.months, orders[0][1], seasonal_orders[0][1])
+    beside = np.hstack([column, training.X])
+    if training.prior is None or not column.size:
         fit = _search(training, training.y, beside, orders, seasonal_orders)
-        constant, coefficients = np.split(fit.coefficients, [drift.shape[1]])
+        constant, coefficients = np.split(fit.coefficients, [column.shape[1]])
         return constant, replace(fit, coefficients=coefficients)
     prior = _prior(training, 1)
     fit = arima_kernel.fit(training.y, beside, orders[0], seasonal_orders[0], prior)
     constant = fit.coefficients[:1]
-    fit = _search(training, training.y - drift @ constant, training.X, orders, seasonal_orders)
+    fit = _search(training, training.y - column @ constant, training.X, orders, seasonal_orders)
     for _ in range(MOST):
         arma = (training.y, beside, fit.order, fit.seasonal_order, fit.parameters[training.X.shape[1] : -1], prior)
         before, constant = constant, arima_kernel.evaluate(*arma, fit.variance).coefficients[:1]
         if abs(constant - before).item() < CLOSE:
             return constant, fit
-        rest = training.y - drift @ constant, training.X, fit.order, fit.seasonal_order, _prior(training, 0)
+        rest = training.y - column @ constant, training.X, fit.order, fit.seasonal_order, _prior(training, 0)
         fit = arima_kernel.fit(*rest, start=fit)
     raise KernelError(f"arima: the constant did not settle on {training.count} observed months; give differences.")
 
@@ -242,7 +248,7 @@ def _search(
     (_, d, _), (_, D, _) = orders[0], seasonal_orders[0]
     seasonal = [(P, Q) for P, _, Q in seasonal_orders]
     offered = [(p, q, *seasonal[0]) for p, _, q in orders]
-    return arima_kernel.search(y, X, offered, d, D, _prior(training, 0), seasonal).fit
+    return arima_kernel.search(y, X, offered, d, D, _prior(training, 0), seasonal, LARGEST_ROOT).fit
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,7 @@ class CompiledProphet(Prophet):
     >>> y = pd.Series(5.04 + 0.01 * np.arange(40) + 0.1 * (-1) ** np.arange(40), month)
     >>> fit = CompiledProphet().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=month[-1:] + 1)).round(1).loc["2024-05"].to_dict()
-    {'median': 5.4, 'lower_80': 5.3, 'upper_80': 5.6, 'lower_95': 5.2, 'upper_95': 5.7}
+    {'lower_95': 5.2, 'lower_80': 5.3, 'median': 5.4, 'upper_80': 5.6, 'upper_95': 5.7}
     """
 
     def maximum(self, history: History) -> Maximum:

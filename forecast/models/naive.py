@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from forecast.models.exact import LEAST_SD
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 
 LEAST_OBSERVED = 3
@@ -29,7 +30,7 @@ class Naive:
     >>> y, ahead = pd.Series([5.0, 6.0, 5.0, np.nan], month), month[-1:] + 1
     >>> fit = Naive().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-05"].to_dict()
-    {'median': 5.0, 'lower_80': 3.19, 'upper_80': 6.81, 'lower_95': 2.23, 'upper_95': 7.77}
+    {'lower_95': 2.23, 'lower_80': 3.19, 'median': 5.0, 'upper_80': 6.81, 'upper_95': 7.77}
     """
 
     name: ClassVar[str] = "naive"
@@ -40,7 +41,7 @@ class Naive:
         Raises
         ------
         FitError
-            With fewer than three observed months, or when they are all the same, so that no interval can be given.
+            With fewer than three observed months.
         """
         observed = y.dropna()
         if len(observed) < LEAST_OBSERVED:
@@ -48,10 +49,7 @@ class Naive:
         changes = differences(y, 1)
         if len(changes) < ENOUGH_PAIRS:
             changes = np.diff(observed.to_numpy())
-        sd = _root_mean_square(changes)
-        if sd == 0:
-            raise FitError(f"naive found no change in {len(observed)} observed months, so it has no interval to give.")
-        return NaiveFit(float(observed.iloc[-1]), observed.index[-1], sd)
+        return NaiveFit(float(observed.iloc[-1]), observed.index[-1], _root_mean_square(changes))
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class SeasonalNaive:
     >>> y, ahead = pd.Series([float(m.month + (m.year == 2025)) for m in month], month), month[-1:] + 1
     >>> fit = SeasonalNaive().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-07"].to_dict()
-    {'median': 7.0, 'lower_80': 5.72, 'upper_80': 8.28, 'lower_95': 5.04, 'upper_95': 8.96}
+    {'lower_95': 5.04, 'lower_80': 5.72, 'median': 7.0, 'upper_80': 8.28, 'upper_95': 8.96}
     """
 
     name: ClassVar[str] = "seasonal_naive"
@@ -99,20 +97,14 @@ class SeasonalNaive:
         Raises
         ------
         FitError
-            With fewer than six pairs of observed months a year apart, or when every pair is equal.
+            With fewer than six pairs of observed months a year apart.
         """
         changes = differences(y, SEASON)
         if len(changes) < ENOUGH_PAIRS:
             raise FitError(
                 f"seasonal_naive needs {ENOUGH_PAIRS} pairs of observed months a year apart and found {len(changes)}."
             )
-        sd = _root_mean_square(changes)
-        if sd == 0:
-            raise FitError(
-                f"seasonal_naive found no change in {len(changes)} pairs of months a year apart,"
-                " so it has no interval to give."
-            )
-        return SeasonalNaiveFit(y.dropna(), sd, _persistence(y))
+        return SeasonalNaiveFit(y.dropna(), _root_mean_square(changes), _persistence(y))
 
 
 @dataclass(frozen=True)
@@ -178,4 +170,5 @@ def _persistence(y: pd.Series) -> float:
 
 
 def _root_mean_square(changes: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(changes**2)))
+    """Of ``changes`` (logs), at least that of a figure of three digits."""
+    return max(float(np.sqrt(np.mean(changes**2))), LEAST_SD)

@@ -15,13 +15,14 @@ DIGITS = 10
 
 LEAST_OBSERVED = 12
 LEAST_OBSERVED_FOR_TWO = 24
-LEAST_OBSERVED_FOR_SEASON = 36
+LEAST_OBSERVED_FOR_SEASON = 30
 LEAST_PAIRS = 6
 LEAST_RANGE = 1e-9
-WIDER = 1.25
 ARMA = [(1, 1), (0, 1), (1, 0), (0, 0), (0, 2), (2, 0)]
 SHORT_ARMA = [(0, 1), (1, 0), (0, 0)]
-SEASONAL_ARMA = {0: [(0, 0), (1, 0)], 1: [(0, 1), (1, 0), (0, 0)]}
+SEASONAL_ARMA = {0: [(0, 0), (1, 0)], 1: [(0, 1)]}
+LARGEST_ROOT = 0.9
+"""No autoregressive root beyond this is chosen beside a difference: growth would go on and on, and so its variance."""
 
 Order = tuple[int, int, int]
 
@@ -59,6 +60,11 @@ class Training:
         """Whether every month was observed."""
         return self.count == len(self.y)
 
+    @property
+    def prior_table(self) -> pd.DataFrame | None:
+        """The prior as it was given, a row per regressor."""
+        return None if self.prior is None else pd.DataFrame(self.prior, self.regressors, ["mean", "sd"])
+
     def followed(self, y: pd.Series, X: pd.DataFrame) -> Training:
         """Later months of the same series about the same centre, with the same prior.
 
@@ -94,14 +100,12 @@ def trained_on(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Tra
     Raises
     ------
     FitError
-        With fewer than twelve observed months, or when they do not vary.
+        With fewer than twelve observed months.
     """
     values = y.to_numpy(dtype=float)
     observed = values[~np.isnan(values)]
     if len(observed) < LEAST_OBSERVED:
         raise FitError(f"arima needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
-    if observed.max() - observed.min() < LEAST_RANGE:
-        raise FitError(f"arima found no variation in {len(observed)} observed months, so it has no interval to give.")
     centre = float(observed.mean())
     return Training(
         y=np.round(values - centre, DIGITS),
@@ -121,9 +125,14 @@ def _prior(prior: pd.DataFrame, regressors: pd.Index) -> np.ndarray:
 def candidates(
     training: Training, order: Order | None, seasonal_order: Order | None
 ) -> tuple[list[Order], list[Order]]:
-    """Orders and seasonal orders to choose among, all of one d and one D, the most general first."""
+    """Orders and seasonal orders to choose among, all of one d and one D, the most general first.
+
+    Where d is not given it is one: without a difference a forecast returns to the mean of all months, long gone or
+    before an event that no regressor knows. A level that does stay is not lost: a moving average near -1 gives back
+    its mean.
+    """
     D = seasonal_order[1] if seasonal_order else seasonal_differences(training)
-    d = order[1] if order else differences(training, D)
+    d = order[1] if order else 1
     arma = ARMA if training.count >= LEAST_OBSERVED_FOR_TWO else SHORT_ARMA
     orders = [order] if order else [(p, d, q) for p, q in arma]
     if seasonal_order:
@@ -132,19 +141,38 @@ def candidates(
     return orders, [(P, D, Q) for P, Q in seasonal]
 
 
+def constants(d: int, D: int) -> int:
+    """How many constants are estimated: one without any difference, and else none, since it would be a drift."""
+    return int(d == 0 and D == 0)
+
+
+def largest_root(ar: np.ndarray) -> float:
+    """The modulus of the largest inverse root of ``1 - ar[0] B - ar[1] B**2 - ...``, 1 being the unit circle.
+
+    Examples
+    --------
+    >>> largest_root(np.array([0.9])), largest_root(np.array([]))
+    (0.9, 0.0)
+    """
+    if len(ar) < 2:
+        return float(np.abs(ar).sum())
+    return float(np.abs(np.roots(np.append(1.0, -ar))).max())
+
+
 def seasonal_differences(training: Training) -> int:
     """One where a season shows in the changes or in the level, else zero.
 
     In the changes from month to month it shows when their autocorrelation at lag 12 is above two standard errors: a
     wandering level hides a season there less. In the level, where noise hides it less, it shows when the narrowest of
-    all differences is a yearly one. Both are taken of what least squares on a trend and the regressors, differenced
-    alike, leaves, so that neither of them looks like a season. It is zero with fewer than 36 observed months, where
-    some calendar month was observed less than twice, and where yearly differences would take a regressor away.
+    all differences is a yearly one. Both are taken of what least squares on a trend and the regressors that move,
+    differenced alike, leaves, so that neither of them looks like a season. It is zero with fewer than 30 observed
+    months, where some calendar month was observed less than twice, and where yearly differences would take a regressor
+    away.
     """
     years = np.bincount(training.calendar[training.observed], minlength=SEASON)
     if training.count < LEAST_OBSERVED_FOR_SEASON or years.min() < 2 or _unidentified(training, 1, 1):
         return 0
-    trend = np.column_stack([training.X, np.arange(len(training.y))])
+    trend = np.column_stack([moving(training), np.arange(len(training.y))])
     detrended = replace(training, X=trend)
     if _changes_return(detrended):
         return 1
@@ -152,23 +180,18 @@ def seasonal_differences(training: Training) -> int:
     return int(narrowest[1] < narrowest[0])
 
 
+def moving(training: Training) -> np.ndarray:
+    """The columns of ``X`` that move within the observed months: what the others do cannot be seen in these."""
+    known = training.X[training.observed]
+    columns: np.ndarray = training.X[:, np.ptp(known, axis=0) > 0]
+    return columns
+
+
 def _changes_return(training: Training) -> bool:
     change = unexplained(training, 1, 0)
     products = change[SEASON:] * change[:-SEASON]
     pairs = np.isfinite(products).sum()
     return bool(pairs >= LEAST_PAIRS and np.nanmean(products) > 2 / np.sqrt(pairs) * np.nanmean(change**2))
-
-
-def differences(training: Training, D: int) -> int:
-    """One unless differencing widens the (seasonally differenced) logs by more than a quarter, else zero.
-
-    Widths are residual standard deviations of least squares on the regressors, differenced alike, so that a step does
-    not look like a wandering level. White noise widens by 41 %, an AR(1) of 0.5 not at all. In doubt it is
-    one, because after an event without a regressor the old mean does not come back. It is zero where fewer than six
-    changes are known beyond the parameters.
-    """
-    level, change = _width(training, 0, D), _width(training, 1, D)
-    return int(change <= WIDER * level)
 
 
 def _width(training: Training, d: int, D: int) -> float:
@@ -224,9 +247,9 @@ def _unidentified(training: Training, d: int, D: int) -> str | None:
 
 def parameter_count(training: Training, order: Order, seasonal_order: Order) -> int:
     """How many are estimated: ARMA, constant, coefficients without a prior, and the variance."""
-    (p, d, q), (P, _, Q) = order, seasonal_order
+    (p, d, q), (P, D, Q) = order, seasonal_order
     coefficients = len(training.regressors) if training.prior is None else 0
-    return p + q + P + Q + int(d == 0) + coefficients + 1
+    return p + q + P + Q + constants(d, D) + coefficients + 1
 
 
 def spare_months(training: Training, order: Order, seasonal_order: Order) -> int:

@@ -41,7 +41,7 @@ Places = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Told(NamedTuple):
-    """What is told beforehand of each of ``regressors``: mean and sd of its effect; 0 and infinite where nothing is."""
+    """Prior of each of ``regressors``: mean and sd of its effect; 0 and infinite where there is none."""
 
     regressors: pd.Index
     mean: np.ndarray
@@ -197,8 +197,8 @@ class History:
 
 
 @dataclass(frozen=True)
-class DetectionRule:
-    """What the panel taught: coefficients with their covariance, and variances.
+class PanelRegression:
+    """Estimated panel regression: coefficients, their covariance, and variance components.
 
     ``by_distance`` belongs to `DISTANCES`, ``by_series`` to the series of the history; their product is the variance of
     a month ahead, and ``own`` the part of ``by_distance`` that is not shared with other months. ``unlike`` is the
@@ -230,10 +230,10 @@ class DetectionRule:
 
 @dataclass(frozen=True)
 class PooledFit:
-    """Series number ``at`` of ``history`` under the ``rule`` of the panel; ``prior`` is what it was told beforehand."""
+    """Series number ``at`` of ``history`` under the ``rule`` of the panel; with its ``prior``."""
 
     history: History
-    rule: DetectionRule
+    rule: PanelRegression
     at: int
     prior: Told
 
@@ -302,7 +302,7 @@ class SparseFit:
     """
 
     world: PooledFit | None
-    rule: DetectionRule
+    rule: PanelRegression
     months: np.ndarray
     levels: np.ndarray
     x: np.ndarray
@@ -457,7 +457,7 @@ def _waves(months: np.ndarray) -> np.ndarray:
     return np.asarray(year[months % SEASON])
 
 
-def _regress(history: History, coefficient_sd: float) -> DetectionRule:
+def _regress(history: History, coefficient_sd: float) -> PanelRegression:
     """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
     pairs = _pairs(history)
     count, left = pairs.sum(axis=1), _changes(history, pairs)
@@ -471,7 +471,7 @@ def _regress(history: History, coefficient_sd: float) -> DetectionRule:
         by_distance, by_series = _variances(_squares(left), count, by_series)
     own = _own(left, pairs, by_distance, by_series)
     unlike = _unlike(history, pairs, left, np.outer(by_series, by_distance))
-    return DetectionRule(
+    return PanelRegression(
         history.regressors, coefficient_sd, coefficients, covariance, by_distance, by_series, own, unlike
     )
 
@@ -635,14 +635,14 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
 
 
 def _level_drift(panel: Panel, told: Mapping[SeriesKey, Told]) -> tuple[float, float]:
-    """The same of log volumes, less the effects told beforehand, over all series of the panel."""
+    """The same of log volumes, less the prior means of effects, over all series of the panel."""
     keys = sorted(panel)
     _, levels = _on_calendar([_untouched(*panel[key], told[key]) for key in keys])
     return _drift(levels)
 
 
 def _untouched(y: pd.Series, X: pd.DataFrame, prior: Told) -> pd.Series:
-    """Log volume less the effects that are told beforehand."""
+    """Log volume less the prior means of effects."""
     return pd.Series(y.to_numpy() - X.to_numpy(dtype=float) @ prior.mean, y.index)
 
 
@@ -673,7 +673,7 @@ def _share(key: SeriesKey, panel: Panel, prior: Told, world: PooledFit, drift: t
     return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
 
 
-def _level(key: SeriesKey, panel: Panel, prior: Told, rule: DetectionRule, drift: tuple[float, float]) -> SparseFit:
+def _level(key: SeriesKey, panel: Panel, prior: Told, rule: PanelRegression, drift: tuple[float, float]) -> SparseFit:
     """The log volume in the months known, less what the regressors did to it."""
     y, X = panel[key][0].dropna(), panel[key][1]
     x = X.loc[y.index].to_numpy(dtype=float)

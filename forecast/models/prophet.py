@@ -68,7 +68,7 @@ class Prophet:
     >>> y = pd.Series(5.04 + 0.01 * np.arange(40) + 0.1 * (-1) ** np.arange(40), month)
     >>> fit = Prophet().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=month[-1:] + 1)).round(1).loc["2024-05"].to_dict()
-    {'median': 5.4, 'lower_80': 5.3, 'upper_80': 5.6, 'lower_95': 5.2, 'upper_95': 5.7}
+    {'lower_95': 5.2, 'lower_80': 5.3, 'median': 5.4, 'upper_80': 5.6, 'upper_95': 5.7}
     """
 
     name: ClassVar[str] = "prophet"

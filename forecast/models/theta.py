@@ -11,14 +11,12 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from forecast.kernels.local_level import cost, filtered
+from forecast.models.exact import LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.season import SEASON, line, season_doubt, season_factors
 
 LEAST_OBSERVED = 12
-LEAST_OBSERVED_FOR_SEASON = 36
-SEASON = 12
-SEASON_QUANTILE = 1.645
 GRID = np.linspace(0, 1, 17)
-LEAST_RANGE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,12 @@ class Theta:
 
     It is simple exponential smoothing with a drift of half the slope of the straight line through the season-adjusted
     logs [2]_, and exponential smoothing is the Kalman filter of a local level. The share of the level in the monthly
-    variance is found by maximum likelihood. Intervals hold drift and season as known, as the method does.
+    variance is found by maximum likelihood. Intervals hold the drift as known, as the method does, and the season as
+    uncertain as a mean of so many months.
 
-    A season is taken out when at least 36 months are observed, every calendar month among them, and the autocorrelation
-    of the detrended logs at lag 12 is above ``1.645 sqrt((1 + 2 (r_1**2 + ... + r_11**2)) / n)``, the test of [1]_; its
-    factors are the month means of the detrended logs, centred to zero.
+    The season taken out is that of `forecast.models.season`: means of the calendar months in which a year has 0.8 of
+    the weight of the next, shrunk by how much of them is noise. A series that repeats itself exactly is forecast to go
+    on so (`forecast.models.exact`).
 
     References
     ----------
@@ -48,28 +47,32 @@ class Theta:
     >>> y, ahead = pd.Series([0.0, 1, 1, 0] * 3, month), month[-1:] + 1
     >>> fit = Theta().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(2).loc["2025-01"].to_dict()
-    {'median': 0.5, 'lower_80': -0.2, 'upper_80': 1.2, 'lower_95': -0.57, 'upper_95': 1.57}
+    {'lower_95': -0.57, 'lower_80': -0.2, 'median': 0.5, 'upper_80': 1.2, 'upper_95': 1.57}
     """
 
     name: ClassVar[str] = "theta"
 
-    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> ThetaFit:
+    def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> ThetaFit | Repetition:
         """The level after the last month of ``y``, its drift, its season and how much they are to be trusted.
 
         Raises
         ------
         FitError
-            With fewer than twelve observed months, or when they do not vary, so that no interval can be given.
+            With fewer than twelve observed months.
         """
         values = y.to_numpy(dtype=float)
         count = int(np.isfinite(values).sum())
         if count < LEAST_OBSERVED:
             raise FitError(f"theta needs {LEAST_OBSERVED} observed months and found {count}.")
+        again = repetition(y, X.iloc[:, :0], None, LEAST_OBSERVED)
+        if again is not None:
+            return again
         calendar = pd.PeriodIndex(y.index).asi8 % SEASON
         season = season_factors(values, calendar)
-        drift = _line(values - season[calendar])[1] / 2
-        path = _varied(_without(values, season[calendar], drift))
-        return ThetaFit(y.index[-1], local_level(path, _likeliest_share(path)), drift, season)
+        doubt = season_doubt(values, calendar) if season.any() else np.zeros(SEASON)
+        drift = line(values - season[calendar])[1] / 2
+        path = _without(values, season[calendar], drift)
+        return ThetaFit(y.index[-1], local_level(path, _likeliest_share(path)), drift, season, doubt)
 
 
 @dataclass(frozen=True)
@@ -89,40 +92,46 @@ class LocalLevel:
 
 @dataclass(frozen=True)
 class ThetaFit:
-    """A local level up to ``month``, a monthly ``drift``, and twelve ``season`` factors from January on (logs)."""
+    """A local level up to ``month``, a monthly ``drift``, and twelve ``season`` factors from January on (logs).
+
+    ``doubt`` are the variances of the factors over that of the state.
+    """
 
     month: pd.Period
     state: LocalLevel
     drift: float
     season: np.ndarray
+    doubt: np.ndarray
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """The level moved on by the drift, with its season; the variance grows with the level's random walk."""
         months = pd.PeriodIndex(X.index)
         distance = months.asi8 - self.month.ordinal
         mean = self.state.level + self.drift * distance + self.season[months.asi8 % SEASON]
-        step = self.state.share * self.state.variance
-        noise = self.state.variance - step
-        return gaussian_bounds(mean, np.sqrt(self.state.uncertainty + step * distance + noise), months)
+        return gaussian_bounds(mean, np.sqrt(np.diag(self._covariance(months))), months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
-        """That of the local level: two months share what is not known of the level and its steps up to the earlier."""
-        distance = pd.PeriodIndex(X.index).asi8 - self.month.ordinal
+        """That of the local level and the season.
+
+        Two months share what is not known of the level, its steps up to the earlier one, and, a year or more apart,
+        the factor of their calendar month.
+        """
+        return as_correlation(self._covariance(pd.PeriodIndex(X.index)))
+
+    def _covariance(self, months: pd.PeriodIndex) -> np.ndarray:
+        """Covariance of the errors between ``months``."""
+        distance, calendar = months.asi8 - self.month.ordinal, months.asi8 % SEASON
         step = self.state.share * self.state.variance
-        shared = self.state.uncertainty + step * np.minimum.outer(distance, distance)
-        return as_correlation(shared + (self.state.variance - step) * np.eye(len(distance)))
+        level = self.state.uncertainty + step * np.minimum.outer(distance, distance)
+        season = np.equal.outer(calendar, calendar) * self.doubt[calendar] * self.state.variance
+        covariance: np.ndarray = level + season + (self.state.variance - step) * np.eye(len(months))
+        return covariance
 
     def follow(self, y: pd.Series, X: pd.DataFrame) -> ThetaFit:
-        """The same share, variance, drift and season, with the level filtered through ``y``: nothing is estimated.
-
-        Raises
-        ------
-        FitError
-            When ``y`` has fewer than two different values after season and drift.
-        """
+        """The same share, variance, drift and season, with the level filtered through ``y``: nothing is estimated."""
         calendar = pd.PeriodIndex(y.index).asi8 % SEASON
         path = _without(y.to_numpy(dtype=float), self.season[calendar], self.drift)
-        state = local_level(_varied(path), self.state.share)
+        state = local_level(path, self.state.share)
         ratio = self.state.variance / state.variance
         held = replace(state, uncertainty=state.uncertainty * ratio, variance=self.state.variance)
         return replace(self, month=y.index[-1], state=held)
@@ -134,59 +143,14 @@ def _without(values: np.ndarray, season: np.ndarray, drift: float) -> np.ndarray
     return path
 
 
-def _varied(path: np.ndarray) -> np.ndarray:
-    """``path``, refused where its observed months are all the same."""
-    if np.nanmax(path) - np.nanmin(path) < LEAST_RANGE:
-        count = np.isfinite(path).sum()
-        raise FitError(f"theta found no variation in {count} observed months, so it has no interval to give.")
-    return path
-
-
-def season_factors(values: np.ndarray, calendar: np.ndarray) -> np.ndarray:
-    """Twelve factors from January on, in the unit of ``values`` and adding to zero; all zero where no season is sure.
-
-    ``values`` are consecutive months with gaps as NaN, and ``calendar`` their calendar months counted from zero.
-    """
-    observed = np.isfinite(values)
-    if observed.sum() < LEAST_OBSERVED_FOR_SEASON or len(np.unique(calendar[observed])) < SEASON:
-        return np.zeros(SEASON)
-    level, slope = _line(values)
-    detrended = values - level - slope * np.arange(len(values))
-    if not _is_seasonal(detrended):
-        return np.zeros(SEASON)
-    factors = np.array([np.nanmean(detrended[calendar == month]) for month in range(SEASON)])
-    centred: np.ndarray = factors - factors.mean()
-    return centred
-
-
-def _is_seasonal(detrended: np.ndarray) -> bool:
-    r = autocorrelations(detrended)[1 : SEASON + 1]
-    bound = SEASON_QUANTILE * np.sqrt((1 + 2 * np.square(r[:-1]).sum()) / np.isfinite(detrended).sum())
-    return bool(r[-1] > bound)
-
-
-def autocorrelations(values: np.ndarray) -> np.ndarray:
-    """Autocorrelations of centred ``values`` at every lag from 0, each over its pairs of observed months.
-
-    On complete values they are the usual estimates, sums of products over the sum of squares. Zero without a pair.
-    """
-    known = np.isfinite(values)
-    filled, lags = np.where(known, values, 0.0), np.arange(len(values))
-    products = np.correlate(filled, filled, "full")[len(values) - 1 :]
-    pairs = np.correlate(known.astype(float), known.astype(float), "full")[len(values) - 1 :]
-    mean = products / np.maximum(pairs, 1.0)
-    correlations: np.ndarray = (1 - lags / len(values)) * mean / mean[0]
-    return correlations
-
-
 def local_level(path: np.ndarray, share: float) -> LocalLevel:
     """The local level whose step has ``share`` of the variance, filtered through ``path`` with gaps as NaN.
 
     The first observed value starts the level (an exactly diffuse start), so the likelihood, from which the variance is
-    profiled out, is that of the observed values after it. ``path`` holds at least two different values.
+    profiled out, is that of the observed values after it. The variance is at least that of a figure of three digits.
     """
     level, uncertainty, count, squares, logs = filtered(path, share)
-    variance = squares / count
+    variance = max(squares / count, LEAST_SD**2)
     loglikelihood = -(count * (log(2 * pi * variance) + 1) + logs) / 2
     return LocalLevel(share, level, uncertainty * variance, variance, loglikelihood)
 
@@ -197,10 +161,3 @@ def _likeliest_share(path: np.ndarray) -> float:
     between = GRID[max(best - 1, 0)], GRID[min(best + 1, len(GRID) - 1)]
     found = minimize_scalar(cost, bounds=between, args=(path,), method="bounded", options={"xatol": 1e-8})
     return float(min(found.x, GRID[best], key=lambda share: cost(share, path)))
-
-
-def _line(values: np.ndarray) -> tuple[float, float]:
-    """Level in the first month and monthly slope of the least-squares line through the observed ``values``."""
-    month = np.flatnonzero(np.isfinite(values))
-    slope, level = np.polyfit(month, values[month], 1)
-    return float(level), float(slope)

@@ -16,7 +16,7 @@ from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages
 
 @dataclass(frozen=True)
 class Data:
-    """Exports, calendar, members by group, and totals of several months; vintages are built once.
+    """Real-time data: exports, calendar, members by group, and totals of several months; vintages are built once.
 
     To another process travel the vintages and not the table of exports, which takes several times their memory.
     """
@@ -36,6 +36,6 @@ class Data:
         return {**self.__dict__, "vintages": self.vintages, "exports": self.exports.iloc[:0]}
 
     def as_of(self, issued: date, window: int | None = None) -> Snapshot:
-        """What was known on a day; with ``window`` volumes and totals of so many months up to the cutoff only."""
+        """Snapshot as of a day; with ``window`` volumes and totals of so many months up to the cutoff only."""
         known = snapshot_of(self.vintages, self.events, issued, self.totals)
         return known if window is None else known.within(window)

@@ -36,12 +36,13 @@ Members = Mapping[str, tuple[str, ...]]
 
 
 def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
-    """The calendar as it stood on ``issued``: events announced by then, with the ends known by then.
+    """The calendar as of ``issued``: events announced by then, with the ends known by then (point-in-time).
 
     Where there is a column ``known_from`` (branches of a scenario), that is the day from which an event is known.
 
     Of an end that was not known yet nothing is left: the event acts without end. An end that is only scheduled stands
-    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it.
+    in the added column ``scheduled`` from the day it was known, since nobody has confirmed it. A table without
+    ``continues`` gets it, empty.
 
     Examples
     --------
@@ -56,6 +57,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()
     return known.assign(
+        continues=known["continues"].astype(object).fillna("") if "continues" in known else "",
         ends=ends.where(~scheduled, none),
         ends_announced=known["ends_announced"].where(ends.notna(), none),
         ends_status=known["ends_status"].where(ends.notna(), ""),

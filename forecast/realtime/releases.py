@@ -18,7 +18,7 @@ from forecast.tables.schema import PERIOD_TOTAL_COLUMNS, SeriesKey
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was known on the day ``issued``.
+    """Snapshot of the day ``issued``: volumes and calendar as of it, and nothing later.
 
     Volumes in tonnes by product (month x destination), the calendar, and volumes of several months together.
     """
@@ -48,7 +48,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Vintages:
-    """Every volume of one product in the order in which they came out.
+    """Real-time vintages of one product: every volume in the order in which they came out.
 
     ``released`` and ``month`` are ordinals (of days, of months), ``place`` the position in ``destinations``, sorted.
     """
@@ -69,7 +69,7 @@ class Vintages:
         return cls(destinations, released[order], month[order], place[order], volume_t[order])
 
     def until(self, issued: date) -> Vintages:
-        """What was out by a day."""
+        """Vintages released by a day."""
         count = int(np.searchsorted(self.released, issued.toordinal(), side="right"))
         columns = (self.released, self.month, self.place, self.volume_t)
         return Vintages(self.destinations, *(column[:count] for column in columns))
@@ -142,7 +142,7 @@ VintagesByProduct = Mapping[str, Vintages]
 
 
 def vintages_of(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Vintages]:
-    """The releases of each of ``products`` (None: all, sorted) in a table of exports."""
+    """Vintages of each of ``products`` (None: all, sorted) in a table of exports."""
     by_product = exports.groupby("product", sort=True).indices
     chosen = by_product if products is None else [product for product in products if product in by_product]
     return {str(product): Vintages.of(exports.iloc[by_product[product]]) for product in chosen}
@@ -154,7 +154,7 @@ def all_series(releases: VintagesByProduct, products: Iterable[str]) -> list[Ser
     Examples
     --------
     >>> import forecast as fc
-    >>> all_series(archive(fc.read_exports()), ["rare_earth_magnets"])[:2]
+    >>> all_series(vintages_of(fc.read_exports()), ["rare_earth_magnets"])[:2]
     [('rare_earth_magnets', 'DEU'), ('rare_earth_magnets', 'EU27')]
     """
     on_file = sorted(product for product in products if product in releases)
@@ -172,7 +172,7 @@ def as_of(exports: pd.DataFrame, events: pd.DataFrame, issued: date, totals: pd.
 def snapshot_of(
     releases: VintagesByProduct, events: pd.DataFrame, issued: date, totals: pd.DataFrame | None = None
 ) -> Snapshot:
-    """As `as_of`, from `vintages_of`, for whoever looks at many days."""
+    """Snapshot as `as_of` gives it, from `vintages_of`, for whoever looks at many days."""
     found = {product: of_product.as_of(issued) for product, of_product in releases.items()}
     volumes = {product: wide for product, wide in found.items() if wide is not None}
     totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
@@ -207,7 +207,7 @@ def months_ahead(releases: Vintages, cutoff: pd.Period, horizon: int) -> pd.Peri
     --------
     >>> import pandas as pd
     >>> import forecast as fc
-    >>> magnets = archive(fc.read_exports())["rare_earth_magnets"]
+    >>> magnets = vintages_of(fc.read_exports())["rare_earth_magnets"]
     >>> months_ahead(magnets, pd.Period("2024-12"), 1).astype(str).tolist()  # January and February come on 20 March
     ['2025-01', '2025-02']
     """

@@ -18,7 +18,7 @@ from forecast.tables.read import Files, TableError, events_table
 from forecast.tables.schema import EVENT_COLUMNS
 
 SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
-NEEDED = ("kind", "destinations", "announced", "effective", "probability")
+_NEEDED = ("kind", "destinations", "announced", "effective", "probability")
 """Fields without which an event cannot be supposed; products default to those asked for, and a name is made up."""
 
 PROBABILITY = checks.cell(
@@ -29,7 +29,10 @@ ACTING = checks.cell(
     f"must be one that changes forecasts, found {{found}}, which has no effect. Such are {', '.join(ACTING_KINDS)}.",
 )
 
-MOST = 6
+LAPSE = "lapse"
+"""The kind of a row that adds no event, but lets the scheduled end of the event it names come on its day of effect."""
+
+MOST_EVENTS = 6
 """Events and lapses in one scenario: each doubles the number of branches."""
 
 
@@ -62,9 +65,9 @@ def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
         if field in cells:
             raise ValueError(f"{field} stands twice: expected each field once, lists with semicolons.")
         cells[field] = value
-    missing = [field for field in NEEDED if not cells.get(field)]
+    missing = [field for field in _NEEDED if not cells.get(field)]
     if missing:
-        raise ValueError(f"expected {', '.join(NEEDED)}, found nothing for {', '.join(missing)}.")
+        raise ValueError(f"expected {', '.join(_NEEDED)}, found nothing for {', '.join(missing)}.")
     return {"products": ";".join(products)} | cells
 
 
@@ -86,7 +89,9 @@ def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame
 
 
 def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
-    """Events that may happen, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
+    """Hypothetical events, a row each: columns `SUPPOSED_COLUMNS`, from raw tables as in `forecast.tables.read`.
+
+    A row of kind `LAPSE` is the lapse of an event of the calendar on its scheduled end, ``effective``.
 
     Raises
     ------
@@ -98,7 +103,7 @@ def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
     found = checks.cell_problems(raw, raw["event"], {"probability": [PROBABILITY], "kind": [ACTING]}, {})
     problems = [sentence for _, sentence in found]
     try:
-        table = events_table(files, destinations, KINDS)
+        table = events_table(files, destinations, (*KINDS, LAPSE), elsewhere=True)
     except TableError as error:
         raise TableError(*error.problems, *problems) from error
     if problems:
@@ -112,8 +117,34 @@ def scheduled_ends(known: pd.DataFrame, issued: date) -> dict[str, date]:
     return {event: day for event, day in days.items() if day is not None and day > issued}
 
 
+def split_lapses(
+    supposed: pd.DataFrame, lapses: Mapping[str, float], known: Snapshot
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The events of ``supposed`` without its rows of kind `LAPSE`, and ``lapses`` with these.
+
+    Raises
+    ------
+    TableError
+        For a row whose event does not have its scheduled end on the day in ``effective``, or lapses twice.
+    """
+    scheduled = scheduled_ends(known.events, known.issued)
+    found, problems = dict(lapses), []
+    for row in records(supposed[supposed["kind"] == LAPSE]):
+        if scheduled.get(row.event) != row.effective:
+            day = scheduled.get(row.event)
+            ends = f"found one on {day}" if day else "found none"
+            known_on = f"expected a scheduled end on {row.effective}, known on {known.issued} and still ahead"
+            problems.append(f"{row.event}: a lapse is given, {known_on}, {ends}.")
+        elif row.event in found:
+            problems.append(f"{row.event} lapses twice. One row or option for each.")
+        found[row.event] = row.probability
+    if problems:
+        raise TableError(*problems)
+    return supposed[supposed["kind"] != LAPSE].reset_index(drop=True), found
+
+
 def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:
-    """Nothing where every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
+    """Check that every event of ``lapses`` has a scheduled end after ``issued``, and a probability.
 
     Raises
     ------
@@ -131,7 +162,7 @@ def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date
 
 @dataclass(frozen=True)
 class HypotheticalEvent:
-    """What may happen on a day: an event added (as `known_events` gives it), or one of the calendar that ends."""
+    """A hypothetical event on a day: one added (as `known_events` gives it), or one of the calendar that ends."""
 
     name: str
     probability: float
@@ -143,12 +174,12 @@ class HypotheticalEvent:
 def hypothetical_events(
     known: Snapshot, supposed: pd.DataFrame, lapses: Mapping[str, float]
 ) -> list[HypotheticalEvent]:
-    """What may happen, in the order given: the events ``supposed``, then the ``lapses`` of scheduled ends.
+    """Hypothetical events in the order given: those ``supposed``, then the ``lapses`` of scheduled ends.
 
     Raises
     ------
     TableError
-        When there is nothing, or more than `MOST`.
+        When there is nothing, or more than `MOST_EVENTS`.
     """
     added = known_events(supposed, date.max)
     found = [
@@ -158,14 +189,14 @@ def hypothetical_events(
     scheduled = scheduled_ends(known.events, known.issued)
     for event, probability in lapses.items():
         found.append(HypotheticalEvent(f"{event} lapses", probability, scheduled[event], added.iloc[:0], event))
-    if not 0 < len(found) <= MOST:
-        most = f"A scenario takes 1 to {MOST} events and lapses together, each of which doubles the branches"
+    if not 0 < len(found) <= MOST_EVENTS:
+        most = f"A scenario takes 1 to {MOST_EVENTS} events and lapses together, each of which doubles the branches"
         raise TableError(f"{most}, found {len(found)}.")
     return found
 
 
 def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]) -> None:
-    """Nothing where all events lie ahead of the figures of ``products``, and none is on file or stands twice.
+    """Check that scenario events start after the last figures, are new to the calendar, unique, and continue known ones.
 
     Raises
     ------
@@ -176,6 +207,12 @@ def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]
     problems = [f"{name}: the calendar has this event already." for name in supposed["event"] if name in on_file]
     twice = supposed.loc[supposed["event"].duplicated(), "event"].unique()
     problems += [f"{name} stands twice among the events that may happen. One row for each." for name in twice]
+    problems += [
+        f"{event.event}: continues must name an event that is known on {known.issued}, or may happen, "
+        f"found {event.continues!r}."
+        for event in records(supposed)
+        if event.continues and event.continues not in on_file.union(supposed["event"])
+    ]
     for event in records(supposed):
         for product in [name for name in known_products(known, products) if covers_product(event.products, name)]:
             cutoff = known.cutoff(product)

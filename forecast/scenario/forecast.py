@@ -23,8 +23,15 @@ from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
-from forecast.scenario.events import HypotheticalEvent, check_ahead, check_lapses, hypothetical_events, known_products
-from forecast.tables.frames import stacked
+from forecast.scenario.events import (
+    HypotheticalEvent,
+    check_ahead,
+    check_lapses,
+    hypothetical_events,
+    known_products,
+    split_lapses,
+)
+from forecast.tables.frames import records, stacked
 from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
@@ -76,14 +83,19 @@ def branches(names: Sequence[str], probabilities: Sequence[float]) -> list[Branc
 def branch_events(events: pd.DataFrame, found: Sequence[HypotheticalEvent], issued: date) -> pd.DataFrame:
     """The calendar of a branch: the events that happen added, and ends that lapse confirmed, known by ``issued``.
 
-    An event counts as known from its announcement, or from ``issued`` where that is still to come.
+    An event counts as known from its announcement, or from ``issued`` where that is still to come. What was to carry on
+    an event that lapses never acts.
     """
     calendar = events.assign(known_from=events["announced"])
-    lapsed = calendar["event"].isin([one.lapsed for one in found if one.lapsed])
-    none = pd.Series(issued, calendar.index, dtype=object)
+    lapsed = {one.lapsed: one.day for one in found if one.lapsed}
+    gone = _carried_on(events, lapsed)
+    rows = records(calendar)
     calendar = calendar.assign(
-        ends_status=calendar["ends_status"].where(~lapsed, ""),
-        ends_announced=calendar["ends_announced"].where(~lapsed, none),
+        ends=pd.Series([row.effective if row.event in gone else row.ends for row in rows], dtype=object),
+        ends_status=["" if row.event in (*lapsed, *gone) else row.ends_status for row in rows],
+        ends_announced=pd.Series(
+            [issued if row.event in (*lapsed, *gone) else row.ends_announced for row in rows], dtype=object
+        ),
     )
     added = [
         one.added.assign(known_from=[min(day, issued) for day in one.added["announced"]])
@@ -91,6 +103,19 @@ def branch_events(events: pd.DataFrame, found: Sequence[HypotheticalEvent], issu
         if len(one.added)
     ]
     return pd.concat([calendar, *added], ignore_index=True)[[*calendar.columns]]
+
+
+def _carried_on(events: pd.DataFrame, lapsed: Mapping[str, date]) -> set[str]:
+    """Events that continue those ``lapsed`` from that day on, and what continues these."""
+    gone: dict[str, date] = {}
+    for _ in range(len(events) if lapsed else 0):
+        ended = {**lapsed, **gone}
+        gone |= {
+            event.event: ended[event.continues]
+            for event in records(events)
+            if event.event not in ended and event.effective >= ended.get(event.continues, date.max)
+        }
+    return set(gone)
 
 
 def _without_zeros(volumes: np.ndarray) -> np.ndarray:
@@ -226,11 +251,12 @@ def scenario_all(
     (issued,) = issue_days(exports, products, issued)
     check_lapses(events, lapses or {}, issued)
     known = data.as_of(issued)
-    suppositions = hypothetical_events(known, supposed, lapses or {})
+    supposed, lapses = split_lapses(supposed, lapses or {}, known)
+    suppositions = hypothetical_events(known, supposed, lapses)
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
     settings = Settings(tuple(models), horizon, calibrate=calibrate, seed=seed, engine=engine)
-    request = Request(dict.fromkeys(products, [issued]), selected_series(exports, products, destinations))
+    request = Request({product: [issued] for product in products}, selected_series(exports, products, destinations))
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
     shown = COMBINATION if COMBINATION in models else models[0]

@@ -1,4 +1,4 @@
-"""Measures of a forecast against what came, one line each: losses (a value per row), then measures (one number).
+"""Measures of a forecast against the actual, one line each: losses (a value per row), then measures (one number).
 
 Symbols, the same throughout: ``y`` the actual, ``f`` the forecast (a median), ``l`` and ``u`` the bounds of a central
 interval, ``n`` rows. Volumes are in tonnes; bounds that share a unit with the actual keep it.
@@ -15,16 +15,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
-SEASON = 12
+_SEASONAL_LAG = 12
 MIN_PAIRS = 6
 
 
 # Losses: one value per row
 
 
-def absolute_error(actual: ArrayLike, forecast: ArrayLike) -> Floats:
+def absolute_error(actual: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Absolute error of each row, ``|f - y|``, in the unit of the actual.
 
     Raises
@@ -41,7 +41,7 @@ def absolute_error(actual: ArrayLike, forecast: ArrayLike) -> Floats:
     return np.abs(f - y)
 
 
-def pinball(actual: ArrayLike, quantile: ArrayLike, tau: float) -> Floats:
+def pinball(actual: ArrayLike, quantile: ArrayLike, tau: float) -> FloatArray:
     """Pinball (quantile) loss of each row, ``max(tau (y - q), (tau - 1) (y - q))``, in the unit of the actual.
 
     ``q`` is the forecast of the quantile ``tau``, strictly between 0 and 1; half the absolute error at 0.5.
@@ -68,7 +68,7 @@ def pinball(actual: ArrayLike, quantile: ArrayLike, tau: float) -> Floats:
     return np.maximum(tau * (y - q), (tau - 1) * (y - q))
 
 
-def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level: float) -> Floats:
+def interval_score(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, level: float) -> FloatArray:
     """Interval score of each row, ``(u - l) + (2/a) max(l - y, 0) + (2/a) max(y - u, 0)`` with ``a = 1 - level/100``.
 
     The width, and a fine for each tonne by which the actual falls outside. ``level`` is in percent, 80 for 80 %.
@@ -103,7 +103,7 @@ def weighted_interval_score(
     upper_80: ArrayLike,
     lower_95: ArrayLike,
     upper_95: ArrayLike,
-) -> Floats:
+) -> FloatArray:
     """Weighted interval score of each row, ``(|y - f|/2 + sum_k (a_k/2) IS_k) / (K + 1/2)``, K = 2 intervals.
 
     With ``a = 0.2`` and ``0.05`` the weights are 0.5, 0.1, 0.025, and the divisor 2.5. It equals twice the mean
@@ -383,15 +383,15 @@ def seasonal_scale_squared(volume_t: ArrayLike) -> float:
     return _scale(_seasonal_differences(volume_t) ** 2)
 
 
-def _seasonal_differences(volume_t: ArrayLike) -> Floats:
+def _seasonal_differences(volume_t: ArrayLike) -> FloatArray:
     y = np.asarray(volume_t, dtype=float)
     if y.ndim != 1:
         raise ValueError(f"volume_t has {y.ndim} dimensions; give one series of consecutive months.")
-    differences: Floats = y[SEASON:] - y[:-SEASON]
+    differences: FloatArray = y[_SEASONAL_LAG:] - y[:-_SEASONAL_LAG]
     return differences[~np.isnan(differences)]
 
 
-def _scale(differences: Floats) -> float:
+def _scale(differences: FloatArray) -> float:
     if differences.size < MIN_PAIRS or not differences.any():
         return float("nan")
     return float(np.mean(differences))
@@ -400,7 +400,7 @@ def _scale(differences: Floats) -> float:
 # Checks
 
 
-def _rows(**arguments: ArrayLike) -> list[Floats]:
+def _rows(**arguments: ArrayLike) -> list[FloatArray]:
     values = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in arguments.items()}
     rows = max(value.size for value in values.values())
     for name, value in values.items():
@@ -414,7 +414,7 @@ def _rows(**arguments: ArrayLike) -> list[Floats]:
     return list(values.values())
 
 
-def _interval(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> list[Floats]:
+def _interval(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> list[FloatArray]:
     y, low, up = _rows(actual=actual, lower=lower, upper=upper)
     crossed = np.count_nonzero(low > up)
     if crossed:
@@ -422,7 +422,7 @@ def _interval(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> list[Flo
     return [y, low, up]
 
 
-def _positive(scale: ArrayLike) -> Floats:
+def _positive(scale: ArrayLike) -> FloatArray:
     (value,) = _rows(scale=scale)
     if np.any(value <= 0):
         raise ValueError(f"scale is {value.min():g}; expected above zero, so leave out series without a scale.")

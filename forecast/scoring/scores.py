@@ -1,4 +1,4 @@
-"""Forecasts against what came: actuals, phases of the calendar, scores by slice, and whether a difference is one.
+"""Forecasts against actuals: scores by slice, and coverage counts.
 
 Rows are joined with their actual, cut into slices, and measured by `forecast.scoring.metrics`. The slices are the same
 everywhere: ``all``, ``destination=USA``, ``horizon=1``, ``phase=event|after|calm``. ``all`` holds every row with an
@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from forecast.scoring import metrics
-from forecast.scoring.metrics import Floats
+from forecast.scoring.metrics import FloatArray
 from forecast.tables.quantiles import LEVELS, VOLUME_QUANTILES
 from forecast.tables.schema import SCORE_COLUMNS
 
 SLICES = ["all", "destination", "horizon", "phase"]
-HELD_COLUMNS = ["product", "destination", "model", "level", "held", "n"]
+COVERAGE_COLUMNS = ["product", "destination", "model", "level", "held", "n"]
 Vintage = Literal["latest", "first"]
 
 _CELL = ["product", "destination", "month"]
@@ -30,7 +30,7 @@ _CELL = ["product", "destination", "month"]
 
 
 def add_actuals(forecasts: pd.DataFrame, exports: pd.DataFrame, vintage: Vintage = "latest") -> pd.DataFrame:
-    """``forecasts`` with ``actual_t``, the volume that came: NaN where none is out, rows and index as they were.
+    """``forecasts`` with ``actual_t``, the actual volume: NaN where none is out, rows and index as they were.
 
     ``exports`` holds the actuals that may be used: hand over only rows released by a day to score as of that day.
     Of several releases of a month ``latest`` takes the last one and ``first`` the first.
@@ -130,8 +130,15 @@ def _product_scales(
 
 
 def rows_with_actuals(forecasts: pd.DataFrame, phase: pd.Series | None) -> pd.DataFrame:
+    """The rows of ``forecasts`` that have an actual, with a column for each of `SLICES`.
+
+    Raises
+    ------
+    ValueError
+        When ``forecasts`` has no ``actual_t``.
+    """
     if "actual_t" not in forecasts:
-        raise ValueError("forecasts have no column actual_t; join what came with add_actuals first.")
+        raise ValueError("forecasts have no column actual_t; join the actuals with add_actuals first.")
     rows = forecasts if phase is None else forecasts.assign(phase=phase)
     return rows[rows["actual_t"].notna()].assign(all="")
 
@@ -152,7 +159,7 @@ def _label(name: str, value: Hashable) -> str:
     return name if name == "all" else f"{name}={value}"
 
 
-def _measured(rows: dict[str, Floats]) -> dict[str, float]:
+def _measured(rows: dict[str, FloatArray]) -> dict[str, float]:
     y, f, scaled = rows["actual_t"], rows["volume_t"], np.isfinite(rows["scale"])
     scale, squared, some = rows["scale"][scaled], rows["scale_squared"][scaled], bool(scaled.any())
     return {
@@ -169,14 +176,14 @@ def _measured(rows: dict[str, Floats]) -> dict[str, float]:
     }
 
 
-def interval_scores(rows: pd.DataFrame | Mapping[str, Any]) -> Floats:
+def interval_scores(rows: pd.DataFrame | Mapping[str, Any]) -> FloatArray:
     """The weighted interval score of each row of forecasts with ``actual_t``, in tonnes."""
     bounds = (rows[f"{side}_{level}"] for level in LEVELS for side in ("lower", "upper"))
     return metrics.weighted_interval_score(rows["actual_t"], rows["volume_t"], *bounds)
 
 
-def held(forecasts: pd.DataFrame, level: int = 80) -> pd.DataFrame:
-    """How often the interval held, by series and model: ``product, destination, model, level, held, n`` (k of n).
+def coverage_counts(forecasts: pd.DataFrame, level: int = 80) -> pd.DataFrame:
+    """Coverage counts of an interval by series and model: ``product, destination, model, level, held, n`` (k of n).
 
     Counts every row with an actual, bounds included; select one horizon beforehand to speak of that horizon.
 
@@ -188,7 +195,7 @@ def held(forecasts: pd.DataFrame, level: int = 80) -> pd.DataFrame:
     Examples
     --------
     >>> rows = pd.DataFrame({"product": "magnets", "destination": "USA", "model": "naive", "actual_t": [46.0, 353.0]})
-    >>> held(rows.assign(lower_80=20.0, upper_80=90.0))[["held", "n"]].values.tolist()
+    >>> coverage_counts(rows.assign(lower_80=20.0, upper_80=90.0))[["held", "n"]].values.tolist()
     [[1, 2]]
     """
     if level not in LEVELS:
@@ -196,4 +203,4 @@ def held(forecasts: pd.DataFrame, level: int = 80) -> pd.DataFrame:
     rows = rows_with_actuals(forecasts, None)
     inside = rows["actual_t"].between(rows[f"lower_{level}"], rows[f"upper_{level}"])
     counted = inside.groupby([rows[key] for key in ["product", "destination", "model"]]).agg(held="sum", n="size")
-    return counted.reset_index().assign(level=level)[HELD_COLUMNS]
+    return counted.reset_index().assign(level=level)[COVERAGE_COLUMNS]

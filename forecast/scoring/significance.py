@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from forecast.scoring import metrics
-from forecast.scoring.metrics import Floats
+from forecast.scoring.metrics import FloatArray
 from forecast.scoring.scores import interval_scores, rows_with_actuals, series_scales, slices
 
 SIGNIFICANCE_COLUMNS = [
@@ -36,8 +36,8 @@ class DmResult:
     n: int
 
 
-def diebold_mariano(loss_a: Floats, loss_b: Floats, horizon: int = 1) -> DmResult:
-    """Whether two forecasts of the same consecutive months lose alike, with small-sample correction.
+def diebold_mariano(loss_a: FloatArray, loss_b: FloatArray, horizon: int = 1) -> DmResult:
+    """Diebold-Mariano test of equal losses of two forecasts of the same months, with small-sample correction.
 
     With ``d`` the difference of the losses, ``n`` months and ``h`` the horizon, ``S = c mean(d) / sqrt(V / n)``:
     ``V = g_0 + 2 (g_1 + ... + g_(h-1))`` sums the autocovariances of errors that overlap up to h - 1 months (the
@@ -77,7 +77,7 @@ def diebold_mariano(loss_a: Floats, loss_b: Floats, horizon: int = 1) -> DmResul
     return DmResult(statistic, float(2 * stdtr(n - 1, -abs(statistic))), mean, n)
 
 
-def _differences(loss_a: Floats, loss_b: Floats, horizon: int) -> Floats:
+def _differences(loss_a: FloatArray, loss_b: FloatArray, horizon: int) -> FloatArray:
     a, b = np.asarray(loss_a, dtype=float), np.asarray(loss_b, dtype=float)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"losses have shapes {a.shape} and {b.shape}; expected two series of the same months.")
@@ -85,13 +85,13 @@ def _differences(loss_a: Floats, loss_b: Floats, horizon: int) -> Floats:
         raise ValueError("a loss is infinite; expected finite losses, or NaN for a month without one.")
     if horizon < 1:
         raise ValueError(f"horizon is {horizon}; expected one month or more.")
-    d: Floats = a - b
+    d: FloatArray = a - b
     if np.isnan(d).all():
         raise ValueError("no month has a loss of both forecasts; there is nothing to compare.")
     return d
 
 
-def _long_run_variance(centred: Floats, n: int, horizon: int) -> float:
+def _long_run_variance(centred: FloatArray, n: int, horizon: int) -> float:
     covariance = [centred[lag:] @ centred[: len(centred) - lag] / n for lag in range(min(horizon, len(centred)))]
     rectangular = covariance[0] + 2 * sum(covariance[1:])
     if rectangular > 0:
@@ -106,7 +106,7 @@ def significance(
     measure: Measure = "mae_t",
     phase: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Every model tested against one of them, by slice: columns `SIGNIFICANCE_COLUMNS`.
+    """Diebold-Mariano tests of every model against one of them, by slice: columns `SIGNIFICANCE_COLUMNS`.
 
     Rows of both models with an actual are paired by series, origin and month: ``n`` pairs. A shock hits all series at
     once, so losses are first averaged over the pairs of each target month, and `diebold_mariano` runs on the
@@ -174,7 +174,7 @@ def _paired(rows: pd.DataFrame, against: str) -> pd.DataFrame:
     return rows[rows["model"] != against].merge(other, on=pair, validate="many_to_one")
 
 
-def _tested(losses: Floats, month: np.ndarray, horizon: int, against: str) -> dict[str, object]:
+def _tested(losses: FloatArray, month: np.ndarray, horizon: int, against: str) -> dict[str, object]:
     monthly = _monthly_means(losses, month)
     result = diebold_mariano(monthly[:, 0], monthly[:, 1], horizon)
     mean, mean_against = np.nanmean(monthly, axis=0)
@@ -189,12 +189,12 @@ def _tested(losses: Floats, month: np.ndarray, horizon: int, against: str) -> di
     }
 
 
-def _monthly_means(losses: Floats, month: np.ndarray) -> Floats:
+def _monthly_means(losses: FloatArray, month: np.ndarray) -> FloatArray:
     """Mean of each column in every month from the first to the last; NaN in months without a row."""
     place = month - month.min()
     count = np.bincount(place)
     sums = np.column_stack([np.bincount(place, weights=column) for column in losses.T])
-    means: Floats = np.divide(sums, count[:, None], out=np.full(sums.shape, np.nan), where=count[:, None] > 0)
+    means: FloatArray = np.divide(sums, count[:, None], out=np.full(sums.shape, np.nan), where=count[:, None] > 0)
     return means
 
 

@@ -1,4 +1,4 @@
-"""What a cell must be, the sentence where it is not, and the value that it stands for.
+"""Checks of single cells: what a cell must be, the sentence where it is not, and its value.
 
 A check carries the rest of its sentence, to follow ``file row: key: column``. A list in a cell is separated by
 semicolons. Each different string of a column is looked at once: a column of months has few.
@@ -81,24 +81,24 @@ PRECISION = [
 
 
 def month_until(today: date) -> pa.Check:
-    """A month is not after that of ``today``."""
+    """Check that a month is not after that of ``today``."""
     last = f"{today:%Y-%m}"
     return cell(lambda text: text <= last, f"must not be after today's month, {last}, found {{found}}.")
 
 
 def day_until(today: date) -> pa.Check:
-    """A day is not after ``today``, or is empty."""
+    """Check that a day is not after ``today``, or is empty."""
     return cell(lambda text: text <= f"{today}", f"must not be after today, {today}, found {{found}}.")
 
 
 def known_destination(destinations: pd.DataFrame) -> pa.Check:
-    """A destination is a code of ``destinations``."""
+    """Check that a destination is a code of ``destinations``."""
     codes = set(destinations["code"])
     return cell(lambda text: text in codes, "must be a known code, found {found}.")
 
 
 def known_destinations(destinations: pd.DataFrame) -> pa.Check:
-    """A list of destinations is ``ALL`` or codes of ``destinations``."""
+    """Check that a list of destinations is ``ALL`` or codes of ``destinations``."""
     codes = {"ALL", *destinations["code"]}
     sentence = "must be ALL or known codes separated by semicolons, found {found}."
     return cell(lambda text: codes.issuperset(items(text)), sentence)
@@ -110,7 +110,7 @@ def cell_problems(
     checks: Mapping[str, list[pa.Check]],
     hints: Mapping[str, Callable[[str], str]],
 ) -> list[Problem]:
-    """A problem for the first check that each cell fails.
+    """List a problem for the first check that each cell fails.
 
     ``raw`` has the index (file, row), ``key`` names each of its rows, ``checks`` and ``hints`` go by column; a hint
     says what a wrong cell may have meant.

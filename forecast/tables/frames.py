@@ -28,6 +28,7 @@ def packed(table: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from forecast.tables.schema import RUN_TABLES
     >>> packed(pd.DataFrame({"model": ["arima", "arima"]}), RUN_TABLES["failures"]).dtypes.astype(str).tolist()
     ['category']
     """
@@ -40,6 +41,7 @@ def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from forecast.tables.schema import RUN_TABLES
     >>> parts = [pd.DataFrame({"model": [name], "volume_t": [1.0]}) for name in ("arima", "theta")]
     >>> unpacked([packed(part, RUN_TABLES["forecasts"]) for part in parts]).equals(stacked(parts))
     True

@@ -111,18 +111,22 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     return _table_or_error(table, problems, PERIOD_TOTAL_COLUMNS)
 
 
-def events_table(files: Files, destinations: pd.DataFrame, kinds: Collection[str]) -> pd.DataFrame:
+def events_table(
+    files: Files, destinations: pd.DataFrame, kinds: Collection[str], *, elsewhere: bool = False
+) -> pd.DataFrame:
     """Policy events, a row each: columns `EVENT_COLUMNS`, in file order.
 
     ``products`` and ``destinations`` are tuples (``("ALL",)`` for every one), days are dates, ``ends`` and
-    ``ends_announced`` None where open, ``ends_status`` is ``""`` or ``"scheduled"``. ``kinds`` is the vocabulary.
+    ``ends_announced`` None where open, ``ends_status`` is ``""`` or ``"scheduled"``, ``continues`` is ``""`` or the
+    event that the row extends or replaces. ``kinds`` is the vocabulary; ``elsewhere`` allows ``continues`` to name
+    events that are in none of the files.
 
     Raises
     ------
     TableError
         For any column, cell or pair of rows that is not as it must be.
     """
-    raw = _joined(files, EVENT_COLUMNS, {"ends_status": ""})
+    raw = _joined(files, EVENT_COLUMNS, {"ends_status": "", "continues": ""})
     required = {
         "event": [checks.FILLED],
         "kind": [cell(lambda text: text in kinds, "must be a kind of event, found {found}.")],
@@ -138,6 +142,7 @@ def events_table(files: Files, destinations: pd.DataFrame, kinds: Collection[str
     problems = cell_problems(raw, raw["event"], required, hints)
     table = _typed_events(_without(raw, problems))
     problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
+    problems += _continues_problems(raw, table, elsewhere)
     return _table_or_error(table, problems, EVENT_COLUMNS)
 
 
@@ -303,6 +308,34 @@ def _ends_problems(raw: pd.DataFrame, table: pd.DataFrame) -> list[Problem]:
     absent = "ends must be a day where ends_announced or ends_status is given, found an empty cell."
     key = raw["event"]
     return [*_row_problems(raw, key, backwards, early), *_row_problems(raw, key, baseless, absent)]
+
+
+def _continues_problems(raw: pd.DataFrame, table: pd.DataFrame, elsewhere: bool) -> list[Problem]:
+    """Rows that continue no event of the files, one announced later, or in a circle themselves."""
+    continued = table["continues"]
+    announced = dict(zip(table["event"], table["announced"], strict=True))
+    follows = dict(zip(table["event"], continued, strict=True))
+    absent = table.index[(continued != "") & ~continued.isin({*raw["event"]})]
+    named = table.index[continued.isin(announced)]
+    later = [row for row in named if announced[continued[row]] > table["announced"][row]]
+    circular = [row for row in named if row not in later and _in_circle(table["event"][row], follows)]
+    sentences = {
+        "continues must name an event of the files, found {continues!r}.": [] if elsewhere else absent,
+        "continues must name an event announced by {announced}, found {continues}, which is announced later.": later,
+        "continues must not lead back to the event itself, found {continues}.": circular,
+    }
+    key = raw["event"]
+    return [problem for said, rows in sentences.items() for problem in _row_problems(raw, key, rows, said)]
+
+
+def _in_circle(event: str, follows: Mapping[str, str]) -> bool:
+    """Whether going from ``event`` to what it continues, and so on, comes back to it."""
+    seen: set[str] = set()
+    earlier = follows[event]
+    while earlier in follows and earlier != event and earlier not in seen:
+        seen.add(earlier)
+        earlier = follows[earlier]
+    return earlier == event
 
 
 def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: list[str]) -> pd.DataFrame:

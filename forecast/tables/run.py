@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.tables.frames import packed, unpacked
@@ -31,6 +32,9 @@ class Forecasts:
     calibration
         A row for each row of the combination: the weights of the members, the shift of the median in logs, and the
         factors of the bounds' distance, with the number of earlier forecasts that they rest on.
+    reconciled
+        Forecasts of the total, its parts and the rest of the world whose draws add up
+        (`forecast.ensemble.hierarchy`).
     judgements
         What somebody set in place of the shown model's median, with the reason (`forecast.ensemble.judgement`).
 
@@ -74,8 +78,28 @@ def joined(parts: Sequence[Forecasts]) -> Forecasts:
     return Forecasts(**{name: unpacked([getattr(part, name) for part in parts]) for name in RUN_TABLES})
 
 
+def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: float = np.nan) -> np.ndarray:
+    """Correlations of the errors of ``months``, from rows of ``correlations`` of one forecast; ones on the diagonal.
+
+    A pair without a row is ``missing``.
+
+    Examples
+    --------
+    >>> months = pd.period_range("2025-05", periods=3, freq="M")
+    >>> pairs = pd.DataFrame({"month": months[:1], "other": months[1:2], "correlation": [0.5]})
+    >>> correlation_matrix(months, pairs, missing=0.0).tolist()
+    [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    one, other = (months.get_indexer(pd.PeriodIndex(pairs[name])) for name in ("month", "other"))
+    both = (one >= 0) & (other >= 0)
+    matrix = np.full((len(months), len(months)), missing)
+    np.fill_diagonal(matrix, 1.0)
+    matrix[one[both], other[both]] = matrix[other[both], one[both]] = pairs["correlation"].to_numpy()[both]
+    return matrix
+
+
 class RowBuffer:
-    """Rows of a run's tables, noted one at a time: making a table of each would take longer."""
+    """Buffer of rows of a run's tables: making a table of each row would take longer."""
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -85,5 +109,5 @@ class RowBuffer:
         self._rows[table].extend(rows)
 
     def tables(self) -> Forecasts:
-        """All that was noted, as tables."""
+        """The tables of all rows noted so far."""
         return Forecasts(**{name: own.from_rows(self._rows[name]) for name, own in RUN_TABLES.items()})

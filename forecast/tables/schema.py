@@ -1,4 +1,4 @@
-"""One schema of tables: name, columns with their types, what tells rows apart, sort order, and whether it may be absent.
+"""One schema of tables: name, columns with their types, keys, sort order, and whether a run may be without it.
 
 Writer, reader, audit, checkpoint, empty tables and the order of a run's rows derive from it. One more table of a run is
 one more entry of `RUN_TABLES`.
@@ -17,7 +17,7 @@ from forecast.registry import MEMBERS
 
 
 class ColumnType(Enum):
-    """What the cells of a column are."""
+    """Type of a column, by what its cells are."""
 
     TEXT = "text"
     LABEL = "text that repeats from row to row: a category while it waits"
@@ -38,7 +38,7 @@ SeriesKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class TableSchema:
-    """One table.
+    """Name, columns and keys of one table.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class TableSchema:
 
     @property
     def sort(self) -> list[str]:
-        """What rows are sorted by: the series and the issue day, then the keys; the order of models is the run's."""
+        """Sort columns: the series and the issue day, then the keys; the order of models is the run's."""
         return ["product", "destination", "issued", *(key for key in self.keys if key != "reason")]
 
     def of_type(self, *types: ColumnType) -> list[str]:
@@ -173,6 +173,7 @@ EVENTS = TableSchema(
         "source": T.TEXT,
         "description": T.TEXT,
         "ends_status": T.TEXT,
+        "continues": T.TEXT,
     },
 )
 DESTINATIONS = TableSchema(
@@ -226,6 +227,19 @@ RUN_TABLES = {
                 "cells": T.COUNT,
                 "factor_80": T.NUMBER,
                 "factor_95": T.NUMBER,
+            },
+            keys=("month",),
+            optional=True,
+        ),
+        TableSchema(
+            "reconciled",
+            {
+                **_FITTED,
+                "cutoff": T.MONTH,
+                "month": T.MONTH,
+                "horizon": T.COUNT,
+                **_BOUNDS,
+                "parts": T.COUNT,
             },
             keys=("month",),
             optional=True,

@@ -1,4 +1,4 @@
-"""The look-ahead audit: whatever came after an issue day is changed, and no number of that day may move.
+"""The look-ahead audit, a search for leakage: all that is later than an issue day is changed, and no number may move.
 
 `forecast.backtest.origin` promises that a forecast uses only what was known. Here nobody's word is taken: the future is
 overwritten, the forecast is made again, and every number is compared to the last bit.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.plan import Days
+from forecast.backtest.plan import IssueDays
 from forecast.backtest.run import Progress, forecast_all
 from forecast.realtime.events import ACTING_KINDS, Members
 from forecast.tables.run import Forecasts
@@ -24,21 +24,21 @@ FINDING_COLUMNS = [
     *["before", "after", "difference"],
 ]
 TOGETHER = "all together"
-ROWS = {name: tuple(key for key in table.keys if key != "model") for name, table in RUN_TABLES.items()}
+ROW_KEYS = {name: tuple(key for key in table.keys if key != "model") for name, table in RUN_TABLES.items()}
 """What tells rows of one series, model and day apart, by table."""
 SERIES_AND_MODEL = ("product", "destination", "model")
 
 
-class Tables(NamedTuple):
-    """What a forecast reads: volumes, the calendar, and volumes of several months together."""
+class AuditTables(NamedTuple):
+    """The tables that an audit corrupts: volumes, the calendar, and volumes of several months together."""
 
     exports: pd.DataFrame
     events: pd.DataFrame
     totals: pd.DataFrame
 
 
-Corruption = Callable[[Tables, date], Tables]
-"""Tables with what came after a day changed, and everything known on that day as it was."""
+Corruption = Callable[[AuditTables, date], AuditTables]
+"""AuditTables in which whatever came out after a day is another, and everything known on that day as it was."""
 
 Forecaster = Callable[..., Forecasts]
 """Whatever is called as `forecast.backtest.run.forecast_all` is: what is audited."""
@@ -48,14 +48,14 @@ def look_ahead_audit(
     exports: pd.DataFrame,
     events: pd.DataFrame,
     groups: Members,
-    days: Days,
+    days: IssueDays,
     *,
     totals: pd.DataFrame | None = None,
     forecast: Forecaster = forecast_all,
     progress: Progress | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Every number that moved when the future was changed: columns `FINDING_COLUMNS`, empty where none did.
+    """Leakage: every number that moved when the future was changed; columns `FINDING_COLUMNS`, empty where none did.
 
     ``days`` are issue days by product (see `sampled`), and ``forecast`` is called on each with ``options``. First all
     `CHANGES` at once and `no_future`; where a number moves, each of `CORRUPTIONS` alone, so that a finding names the
@@ -71,7 +71,7 @@ def look_ahead_audit(
     >>> len(fc.look_ahead_audit(*tables, days, models=["naive", "theta"]))
     0
     """
-    tables = Tables(exports, events, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals)
+    tables = AuditTables(exports, events, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals)
     pairs = [(product, issued) for product, of_product in days.items() for issued in of_product]
     found = []
     for done, (product, issued) in enumerate(pairs, start=1):
@@ -82,7 +82,7 @@ def look_ahead_audit(
     return _stacked(found)
 
 
-def sampled(days: Days, count: int = 3) -> dict[str, list[date]]:
+def sampled(days: IssueDays, count: int = 3) -> dict[str, list[date]]:
     """At most ``count`` days of each product, spread evenly from the first to the last.
 
     Examples
@@ -98,7 +98,7 @@ def sampled(days: Days, count: int = 3) -> dict[str, list[date]]:
     return chosen
 
 
-def _audited(tables: Tables, groups: Members, forecast: Forecaster, options: Mapping[str, Any]) -> pd.DataFrame:
+def _audited(tables: AuditTables, groups: Members, forecast: Forecaster, options: Mapping[str, Any]) -> pd.DataFrame:
     """What moved on one issue day of one product."""
     issued = options["issued"]
     known = tables.exports[~_after(tables.exports, issued)]
@@ -142,16 +142,16 @@ def moved(before: Forecasts, after: Forecasts, known: pd.DataFrame, horizon: int
     return pd.DataFrame(found, columns=FINDING_COLUMNS[1:])
 
 
-Cells = dict[tuple[Any, ...], Any]
+_CellValues = dict[tuple[Any, ...], Any]
 """Values by issue day, product, destination, model, table, row and column."""
 
 
-def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[Cells, Cells]:
+def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[_CellValues, _CellValues]:
     """The cells of all tables: those that every run has, and those that hang on the months reported."""
     forecast = set(zip(*(run.forecasts[name] for name in SERIES_AND_MODEL), strict=True))
-    near: Cells = {}
-    far: Cells = {}
-    for name, keys in ROWS.items():
+    near: _CellValues = {}
+    far: _CellValues = {}
+    for name, keys in ROW_KEYS.items():
         for row in getattr(run, name).to_dict("records"):
             owner = tuple(row.get(column, "") for column in SERIES_AND_MODEL)
             if owner[:2] not in series or (name == "failures" and owner in forecast):
@@ -192,12 +192,12 @@ def _with_other_volumes(released: pd.DataFrame, issued: date) -> pd.DataFrame:
     return released.assign(volume_t=volume_t.where(~_after(released, issued), _other(volume_t)))
 
 
-def later_volumes(tables: Tables, issued: date) -> Tables:
+def later_volumes(tables: AuditTables, issued: date) -> AuditTables:
     """Every volume released after the day is another one, of whatever product."""
     return tables._replace(exports=_with_other_volumes(tables.exports, issued))
 
 
-def revisions(tables: Tables, issued: date) -> Tables:
+def revisions(tables: AuditTables, issued: date) -> AuditTables:
     """Every volume known on the day is revised on the next."""
     known = tables.exports[~_after(tables.exports, issued)].drop_duplicates(
         ["product", "destination", "month"], keep="last"
@@ -206,7 +206,7 @@ def revisions(tables: Tables, issued: date) -> Tables:
     return tables._replace(exports=pd.concat([tables.exports, revised], ignore_index=True))
 
 
-def release_days(tables: Tables, issued: date) -> Tables:
+def release_days(tables: AuditTables, issued: date) -> AuditTables:
     """Whatever was released after the day comes on another day after it."""
     exports = tables.exports
     delays = 1 + np.arange(len(exports)) * 17 % 400
@@ -216,7 +216,7 @@ def release_days(tables: Tables, issued: date) -> Tables:
     )
 
 
-def newcomers(tables: Tables, issued: date) -> Tables:
+def newcomers(tables: AuditTables, issued: date) -> AuditTables:
     """The day after, a product and a destination come out that nobody had heard of, with all their past."""
     past = tables.exports[~_after(tables.exports, issued)]
     other = past.assign(volume_t=_other(past["volume_t"]), released=issued + timedelta(days=1))
@@ -225,7 +225,7 @@ def newcomers(tables: Tables, issued: date) -> Tables:
     return tables._replace(exports=pd.concat([tables.exports, new], ignore_index=True))
 
 
-def later_events(tables: Tables, issued: date) -> Tables:
+def later_events(tables: AuditTables, issued: date) -> AuditTables:
     """What was announced later is gone; the day after, measures of every kind are announced that acted long before."""
     announced = issued + timedelta(days=1)
     new = [
@@ -238,13 +238,20 @@ def later_events(tables: Tables, issued: date) -> Tables:
         for kind in ACTING_KINDS
         for days in (-400, -45, 15)
     ]
-    everyone = {"products": ("ALL",), "destinations": ("ALL",), "source": "", "description": "", "ends_status": ""}
+    everyone = {
+        "products": ("ALL",),
+        "destinations": ("ALL",),
+        "source": "",
+        "description": "",
+        "ends_status": "",
+        "continues": "",
+    }
     rows = pd.DataFrame([row | everyone | {"ends": None, "ends_announced": None} for row in new], columns=EVENT_COLUMNS)
     known = _announced(tables.events, issued).astype(object)
     return tables._replace(events=pd.concat([known, rows.astype(object)], ignore_index=True))
 
 
-def later_ends(tables: Tables, issued: date) -> Tables:
+def later_ends(tables: AuditTables, issued: date) -> AuditTables:
     """Every end that was not known on the day is another, in the past where it can be, announced the day after."""
     events = tables.events
     rows: list[Any] = list(events.itertuples(index=False))
@@ -270,12 +277,12 @@ def _other_end(event: Any, issued: date) -> date:
     return effective + max((issued - effective) / 2, timedelta(days=1))
 
 
-def later_totals(tables: Tables, issued: date) -> Tables:
+def later_totals(tables: AuditTables, issued: date) -> AuditTables:
     """Every volume of several months together that was released after the day is another one."""
     return tables._replace(totals=_with_other_volumes(tables.totals, issued))
 
 
-def no_future(tables: Tables, issued: date) -> Tables:
+def no_future(tables: AuditTables, issued: date) -> AuditTables:
     """The files end with the day: nothing later is in them, as on the day itself."""
     known = _announced(tables.events, issued)
     ended = np.array([_end_known(event, issued) for event in known.itertuples(index=False)], dtype=bool)
@@ -286,7 +293,7 @@ def no_future(tables: Tables, issued: date) -> Tables:
         ends_status=known["ends_status"].where(ended, ""),
     )
     exports, totals = (table[~_after(table, issued)] for table in (tables.exports, tables.totals))
-    return Tables(exports, until_then, totals)
+    return AuditTables(exports, until_then, totals)
 
 
 CHANGES: dict[str, Corruption] = {

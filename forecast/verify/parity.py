@@ -22,7 +22,7 @@ from forecast.kernels.prophet import NOISE_SD
 from forecast.models.protocol import Fitted, beliefs
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.registry import DEFAULT_ENGINE, ENGINES, REGISTRY, check_engine, load
+from forecast.registry import DEFAULT_ENGINE, ENGINES, REGISTRY, load
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import QUANTILES
 from forecast.tables.run import Forecasts, RowBuffer
@@ -108,12 +108,12 @@ def parity_sample(
     """
     if count < 0:
         raise ValueError(f"count: expected zero or more, found {count}.")
-    drawn = _drawn(run, count if check_engine(engine) == "compiled" else 0, seed)
+    data = Data(exports, events, groups, totals)
+    settings = Settings(horizon=horizon, window=window, refit=refit, learn=learn, seed=seed, engine=engine)
+    drawn = _drawn(run, count if engine == "compiled" else 0, seed)
     days: dict[str, list[date]] = {}
     for fit in drawn:
         days.setdefault(fit.product, []).append(fit.issued)
-    data = Data(exports, events, groups, totals)
-    settings = Settings(horizon=horizon, window=window, refit=refit, learn=learn, seed=seed, engine=engine)
     context = run_context(data, settings, days)
     found = dict(parallel_map(redone, context, drawn, 1))
     nothing = pd.DataFrame(columns=PARITY_COLUMNS)
@@ -131,7 +131,7 @@ def _drawn(run: Forecasts, count: int, seed: int) -> list[Drawn]:
 
 
 def redone(context: RunContext, fit: Drawn) -> Redone:
-    """What the library forecasts of one series on one day."""
+    """Refit of one series on one day by the library."""
     estimation = EstimationOrigins(context)
     forecaster = OriginForecaster(estimation.on(fit.issued), estimation, RowBuffer())
     key, by_library = (fit.product, fit.destination), _arima if fit.model == "arima" else _prophet

@@ -47,15 +47,15 @@ def run(package: Path, cache: Path) -> subprocess.Popen:
 
 def test_it_is_said_beforehand_that_kernels_will_be_compiled(tmp_path):
     """Where nothing is on disk there is one line to show; the kernels themselves print nothing."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "from forecast.kernels.compilation import notice; print(notice())"],
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout == "Compiling the kernels, once on this machine: about 10 seconds.\n"
-    assert told.stderr == ""
+    assert done.stdout == "Compiling the kernels, once on this machine: about 10 seconds.\n"
+    assert done.stderr == ""
 
 
 def test_nothing_is_said_where_all_of_them_are_on_disk(monkeypatch):

@@ -1,4 +1,4 @@
-"""What the laws are tried on: a line for every model, and the series they all see."""
+"""What the laws are tried on: every model of the registry, and the series they all see."""
 
 from __future__ import annotations
 
@@ -9,50 +9,55 @@ import numpy as np
 import pandas as pd
 
 from forecast.models.protocol import FitError
-from forecast.registry import load
+from forecast.registry import REGISTRY, ModelEntry, load
 
 MONTHS = 84
 KEY = ("product", "AAA")
 
 
+TOLERANCE = {"arima": 1e-5}
+"""What a shift of the logs may change, in logs, where an optimiser stops short of the optimum; else 1e-6. By case."""
+
+NOT_WIDER = {"seasonal_naive": "the year before is what counts", "prophet": "the trend is what counts"}
+"""Models whose interval months missing before the cutoff need not widen, and why."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """How one model is tried.
+    """One model under one engine."""
 
-    ``tolerance`` bounds what a shift of the logs may change, in logs: more where an optimiser stops short of the
-    optimum. ``widens``: months missing before the cutoff must widen the interval (not where it is the year before or
-    the trend that counts). ``effects``: it estimates its regressors.
-    """
+    entry: ModelEntry
+    engine: str
 
-    name: str
-    tolerance: float = 1e-6
-    widens: bool = True
-    effects: bool = False
-    panel: bool = False
-    engine: str = "reference"
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.entry.name
 
     @property
     def id(self) -> str:
         """The name, with the engine behind it where that is not the reference."""
         return self.name if self.engine == "reference" else f"{self.name}-{self.engine}"
 
+    @property
+    def tolerance(self) -> float:
+        """What a shift of the logs may change."""
+        return TOLERANCE.get(self.id, 1e-6)
+
 
 CASES = [
-    Case("naive"),
-    Case("seasonal_naive", widens=False),
-    Case("theta"),
-    Case("arima", tolerance=1e-5, effects=True),
-    Case("arima", effects=True, engine="compiled"),
-    Case("prophet", widens=False, effects=True),
-    Case("prophet", widens=False, effects=True, engine="compiled"),
-    Case("pooled", effects=True, panel=True),
+    Case(entry, engine)
+    for entry in REGISTRY.values()
+    for engine in ("reference", "compiled")
+    if engine == "reference" or entry.compiled
 ]
+"""Every model of the registry, a new one and one of another package included."""
 
 
 def fitted(case: Case, y: pd.Series, X: pd.DataFrame):
     """The model of ``case`` fitted to one series; a model of a panel gets a panel of that series alone."""
     model: Any = load(case.name, case.engine)
-    if case.name != "pooled":
+    if not case.entry.panel:
         return model.fit(y, X)
     panel = {KEY: (y, X)}
     fits = model.fit(panel)

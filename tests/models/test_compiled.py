@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.backtest.origin import Origin, expect
-from forecast.backtest.run import RunContext
+from forecast.backtest.origin import Origin, RunContext, effect_expectations
+from forecast.backtest.plan import Settings
 from forecast.kernels import KernelError
 from forecast.models.arima import Arima, ArimaFit, _sarimax
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
 from forecast.models.orders import trained_on
 from forecast.models.prophet import Prophet
 from forecast.models.protocol import FitError
-from forecast.realtime.releases import vintages_of
+from forecast.realtime.data import Data
 from forecast.registry import ENGINES, load
 
 INDEX = pd.period_range("2018-01", periods=84, freq="M")
@@ -122,7 +122,7 @@ def test_an_order_beyond_the_kernel_is_left_to_whoever_asked():
 def test_the_compiled_models_load_neither_library():
     """Neither statsmodels nor Prophet is imported for a compiled fit."""
     code = (
-        "import sys; from forecast.models import load; load('arima', 'compiled'), load('prophet', 'compiled');"
+        "import sys; from forecast.registry import load; load('arima', 'compiled'), load('prophet', 'compiled');"
         " assert not {'statsmodels', 'prophet', 'cmdstanpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -136,10 +136,11 @@ def test_an_engine_that_is_not_there_is_named():
 
 def shipped(issued: date) -> list[tuple[pd.Series, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
     """The designs of all series of magnets as known on a day, with what was learned of events."""
-    job = RunContext(vintages_of(fc.read_exports()), fc.read_events(), fc.read_groups(), 1, 0)
-    job = replace(job, expected={issued: expect(job, issued)})
-    origin = Origin(job, job.as_of(issued))
-    designs = [origin.design(("rare_earth_magnets", code)) for code in origin.known.volumes["rare_earth_magnets"]]
+    data = Data(fc.read_exports(), fc.read_events(), fc.read_groups())
+    unlearned = RunContext(data, Settings())
+    context = replace(unlearned, expected={issued: effect_expectations(unlearned, issued)})
+    origin = Origin(context, context.as_of(issued))
+    designs = [origin.design(("rare_earth_magnets", code)) for code in origin.snapshot.volumes["rare_earth_magnets"]]
     return [(design.y, design.X, design.X_future, design.prior) for design in designs]
 
 

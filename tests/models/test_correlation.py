@@ -106,16 +106,18 @@ def test_seasonal_naive_sees_how_yearly_changes_persist(missing: list[int], expe
 
 
 def test_theta_is_a_local_level_two_months_after_its_last_figure() -> None:
-    """Paths of level, steps and noise drawn from what the fit says of each."""
-    y, X, ahead = series()
+    """Paths of level, steps, season and noise drawn from what the fit says of each, over more than a year."""
+    y, X, ahead = longer(14)
     y.iloc[-2:] = np.nan
     fit = Theta().fit(y, X)
     fit = replace(fit, state=replace(fit.state, share=0.3, uncertainty=0.5 * fit.state.variance))
     rng, count = np.random.default_rng(4), 40_000
     step = np.sqrt(fit.state.share * fit.state.variance)
     level = np.sqrt(fit.state.uncertainty) * rng.normal(size=(count, 1))
-    noise = np.sqrt(fit.state.variance - step**2) * rng.normal(size=(count, 3))
-    paths = level + step * rng.normal(size=(count, 3)).cumsum(axis=1) + noise
+    noise = np.sqrt(fit.state.variance - step**2) * rng.normal(size=(count, 14))
+    factors = np.sqrt(fit.doubt * fit.state.variance) * rng.normal(size=(count, 12))
+    walk = step * rng.normal(size=(count, 14)).cumsum(axis=1)
+    paths = level + walk + factors[:, pd.PeriodIndex(ahead.index).asi8 % 12] + noise
     np.testing.assert_allclose(fit.correlation(ahead), simulated_correlation(paths), atol=0.02)
 
 

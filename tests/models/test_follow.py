@@ -11,9 +11,11 @@ import pytest
 from scipy.special import ndtri
 
 from forecast.models.arima import Arima
+from forecast.models.ces import Ces
 from forecast.models.compiled import CompiledArima
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.ets import Ets
 from forecast.models.theta import Theta
+from forecast.tables.quantiles import QUANTILES
 
 with warnings.catch_warnings():
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -48,8 +50,12 @@ PRIOR = pd.DataFrame({"mean": [-0.5], "sd": [0.2]}, index=["licensing"])
     [
         *[(Theta(), none, None), (Arima(), none, None), (Arima(), step, None), (Arima(), step, PRIOR)],
         *[(CompiledArima(), none, None), (CompiledArima(), step, None), (CompiledArima(), step, PRIOR)],
+        *[(Ets(), none, None), (Ets(), step, PRIOR), (Ces(), none, None), (Ces(), step, PRIOR)],
     ],
-    ids=["theta", "arima", "regressor", "prior", "compiled", "compiled-regressor", "compiled-prior"],
+    ids=[
+        *["theta", "arima", "regressor", "prior", "compiled", "compiled-regressor", "compiled-prior"],
+        *["ets", "ets-prior", "ces", "ces-prior"],
+    ],
 )
 def test_following_the_same_figures_changes_nothing(model, X, prior):
     """With nothing new to filter the forecast stays what it was, whatever the coefficients started from."""
@@ -91,7 +97,8 @@ def test_theta_follows_as_statsmodels_filters():
     found = fit.follow(y, none(INDEX)).predict(none(AHEAD))
     median = expected.predicted_mean + fit.drift * np.array([1, 2, 3]) + fit.season[AHEAD.month - 1]
     np.testing.assert_allclose(found["median"], median, rtol=1e-9)
-    half = ndtri(0.9) * np.sqrt(expected.var_pred_mean)
+    variance = expected.var_pred_mean + fit.doubt[AHEAD.month - 1] * fit.state.variance
+    half = ndtri(0.9) * np.sqrt(variance)
     np.testing.assert_allclose(found["upper_80"] - found["median"], half, rtol=1e-7)
 
 
@@ -105,19 +112,21 @@ def test_a_fit_is_left_as_it_was_and_moves_with_the_unit(model):
     followed = fit.follow(y, none(INDEX)).predict(none(AHEAD))
     pd.testing.assert_frame_equal(fit.predict(none(INDEX[60:63])), before)
     shifted = model.fit(y[:60] + 7, none(INDEX[:60])).follow(y + 7, none(INDEX)).predict(none(AHEAD))
-    np.testing.assert_allclose(shifted[BOUNDS], followed[BOUNDS] + 7, atol=1e-4)
+    np.testing.assert_allclose(shifted[list(QUANTILES)], followed[list(QUANTILES)] + 7, atol=1e-4)
 
 
 def test_what_cannot_be_followed_says_why():
-    """Other columns than in training are a mistake; months that do not vary are a refusal."""
-    y = series()
-    arima, theta = Arima().fit(y, none(INDEX)), Theta().fit(y, none(INDEX))
+    """Other columns than in training are a mistake."""
+    arima = Arima().fit(series(), none(INDEX))
     message = "arima was fitted with regressors [] and is asked to predict with ['licensing']"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        arima.follow(y, step(INDEX))
-    flat = pd.Series(1.0, INDEX)
-    with pytest.raises(FitError, match=r"^arima found no variation in 72 observed months, so it has no interval"):
-        arima.follow(flat, none(INDEX))
-    flat = flat + theta.season[INDEX.month - 1] + theta.drift * np.arange(72)
-    with pytest.raises(FitError, match=r"^theta found no variation in 72 observed months, so it has no interval"):
-        theta.follow(flat, none(INDEX))
+        arima.follow(series(), step(INDEX))
+
+
+@pytest.mark.parametrize("model", [Arima(), CompiledArima(), Ets(), Ces()])
+def test_months_that_never_change_are_followed(model):
+    """A fit shown a constant forecasts that constant."""
+    fit = model.fit(series(), none(INDEX)).follow(pd.Series(1.0, INDEX), none(INDEX))
+    found = fit.predict(none(AHEAD))
+    assert np.isfinite(found.to_numpy()).all()
+    assert (found["median"] - 1).abs().max() < 3 * (found["upper_95"] - found["median"]).max()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from laws import CASES, KEY, MONTHS, Case, fitted, series
+from laws import CASES, KEY, MONTHS, NOT_WIDER, Case, fitted, series
 
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.protocol import FitError
 from forecast.registry import load
+from forecast.tables.quantiles import QUANTILES
 
 
 def each(cases: list[Case]) -> pytest.MarkDecorator:
@@ -20,10 +21,10 @@ def each(cases: list[Case]) -> pytest.MarkDecorator:
 
 
 every_model = each(CASES)
-models_with_effects = each([case for case in CASES if case.effects])
-models_that_widen = each([case for case in CASES if case.widens])
-models_of_one_series = each([case for case in CASES if not case.panel])
-models_of_a_panel = each([case for case in CASES if case.panel])
+models_with_effects = each([case for case in CASES if case.entry.effects])
+models_that_widen = each([case for case in CASES if case.name not in NOT_WIDER])
+models_of_one_series = each([case for case in CASES if not case.entry.panel])
+models_of_a_panel = each([case for case in CASES if case.entry.panel])
 
 
 @every_model
@@ -32,7 +33,7 @@ def test_a_forecast_has_a_row_a_month_and_the_columns_of_the_contract(case):
     y, X, ahead = series()
     found = fitted(case, y, X).predict(ahead)
     pd.testing.assert_index_equal(found.index, ahead.index)
-    assert found.columns.tolist() == BOUNDS
+    assert found.columns.tolist() == [*QUANTILES]
 
 
 @every_model

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from forecast.models import pooled
 from forecast.models.naive import Naive
 from forecast.models.pooled import DISTANCES, Pooled, PooledFit, SparseFit, krige
-from forecast.models.protocol import BOUNDS
+from forecast.tables.quantiles import QUANTILES
 
 MONTHS = 84
 AHEAD = 3
@@ -137,14 +137,14 @@ def test_a_prior_moves_and_widens_its_own_series_alone() -> None:
     X = events([], 0, MONTHS + 1)
     panel = {("p", name): (logs[name][:MONTHS], X[name][:MONTHS]) for name in NAMES}
     priors = {("p", "D00"): pd.DataFrame({"mean": [-0.7], "sd": [0.4]}, index=["licensing"])}
-    flat, told = Pooled().fit(panel), Pooled().fit(panel, priors)
+    flat, informed = Pooled().fit(panel), Pooled().fit(panel, priors)
     calm = X["D00"][MONTHS:]
-    without, struck = told["p", "D00"].predict(calm), told["p", "D00"].predict(calm + 1)
+    without, struck = informed["p", "D00"].predict(calm), informed["p", "D00"].predict(calm + 1)
     assert (struck["median"] - without["median"]).iloc[0] == pytest.approx(-0.7)
     sd = [half_width(bounds).iloc[0] / 1.2815515655446004 for bounds in (without, struck)]
     assert sd[1] ** 2 - sd[0] ** 2 == pytest.approx(0.4**2)
-    pd.testing.assert_frame_equal(told["p", "D01"].predict(calm + 1), flat["p", "D01"].predict(calm + 1))
-    effect = told["p", "D00"].effects().loc["licensing"]
+    pd.testing.assert_frame_equal(informed["p", "D01"].predict(calm + 1), flat["p", "D01"].predict(calm + 1))
+    effect = informed["p", "D00"].effects().loc["licensing"]
     np.testing.assert_allclose(effect, [-0.7, -0.7 - 0.784, -0.7 + 0.784], atol=1e-3)
 
 
@@ -243,7 +243,7 @@ def test_products_differ_in_length_and_inputs_stay_as_they_are() -> None:
     assert list(fits) == list(panel)
     for key, fit in fits.items():
         bounds = fit.predict(next_months(panel[key][0], 70))
-        assert bounds.columns.tolist() == BOUNDS
+        assert bounds.columns.tolist() == [*QUANTILES]
         assert np.isfinite(bounds).all(axis=None)
         ordered = bounds[["lower_95", "lower_80", "median", "upper_80", "upper_95"]].diff(axis=1).iloc[:, 1:]
         assert (ordered > 0).all(axis=None)
@@ -277,15 +277,15 @@ def test_series_without_a_share_to_take_go_by_their_own_level_and_come_out_wide(
 
 
 def test_a_known_effect_takes_a_sparse_level_down() -> None:
-    """Two months known before a ban whose effect is told: the level times that effect, its sd in the interval."""
+    """Two months known before a ban whose effect has a prior: the level times that effect, its sd in the interval."""
     logs, _ = simulated(6)
     y, X = plain(only(logs["D00"][:MONTHS], MONTHS - 3, MONTHS - 2))
     ahead = next_months(logs[:MONTHS], 1)
     banned = {"X": X.assign(ban=0.0), "ahead": ahead.assign(ban=1.0)}
-    told = pd.DataFrame({"mean": [-1.5], "sd": [0.8]}, index=["ban"])
+    prior = pd.DataFrame({"mean": [-1.5], "sd": [0.8]}, index=["ban"])
     panel = with_total(logs[:MONTHS])
     without = Pooled().fit(panel | {("q", "WLD"): (y, X)})["q", "WLD"].predict(ahead)
-    fit = Pooled().fit(panel | {("q", "WLD"): (y, banned["X"])}, {("q", "WLD"): told})["q", "WLD"]
+    fit = Pooled().fit(panel | {("q", "WLD"): (y, banned["X"])}, {("q", "WLD"): prior})["q", "WLD"]
     with_ban = fit.predict(banned["ahead"])
     assert with_ban["median"].iloc[0] == pytest.approx(without["median"].iloc[0] - 1.5)
     sd, wider = (float(half_width(bounds).iloc[0]) / 1.2816 for bounds in (without, with_ban))

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from forecast.models.prophet import Prophet, trend_variance
-from forecast.models.protocol import BOUNDS, FitError
+from forecast.models.protocol import FitError
+from forecast.tables.quantiles import QUANTILES
 
 MONTHS = 72
 AHEAD = 3
@@ -69,7 +70,7 @@ def test_the_median_is_the_library_s_own_yhat(series) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         expected = library(y, X).predict(ahead.assign(ds=ahead.index.to_timestamp()))["yhat"] + y.mean()
     found = Prophet().fit(y, X).predict(ahead)
-    assert found.columns.tolist() == BOUNDS
+    assert found.columns.tolist() == [*QUANTILES]
     np.testing.assert_allclose(found["median"], expected, rtol=0, atol=1e-8)
 
 

@@ -10,10 +10,9 @@ import pytest
 from scipy.special import ndtri
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.statespace.structural import UnobservedComponents
-from statsmodels.tsa.stattools import acf
 
 from forecast.models.protocol import FitError
-from forecast.models.theta import Theta, autocorrelations, local_level, season_factors
+from forecast.models.theta import Theta, local_level
 
 MONTHS = 96
 YEAR_OF_SINE = np.sin(2 * np.pi * np.arange(12) / 12)
@@ -101,26 +100,6 @@ def test_on_a_complete_series_it_is_close_to_statsmodels_theta(season):
     assert max(apart) < 1
 
 
-def test_a_season_is_found_where_there_is_one_and_only_there():
-    """A sine of amplitude one comes back; noise, and a series one month too short, have no season."""
-    noise = np.random.default_rng(4).normal(0, 0.1, MONTHS)
-    calendar = np.arange(MONTHS) % 12
-    found = season_factors(YEAR_OF_SINE[calendar] + noise, calendar)
-    np.testing.assert_allclose(found, YEAR_OF_SINE, atol=0.15)
-    assert found.sum() == pytest.approx(0, abs=1e-12)
-    assert not season_factors(noise, calendar).any()
-    julys = np.where(calendar == 6, 1.0, 0.0)
-    assert not season_factors(julys[:35], calendar[:35]).any()
-    assert season_factors(julys[:36], calendar[:36]).argmax() == 6
-
-
-def test_a_calendar_month_never_observed_leaves_no_season():
-    """Without a single February nobody can say what February does."""
-    calendar = np.arange(MONTHS) % 12
-    values = np.where(calendar == 1, np.nan, YEAR_OF_SINE[calendar])
-    assert not season_factors(values, calendar).any()
-
-
 def test_the_season_starts_in_the_month_in_which_the_series_starts():
     """A series that begins in May keeps its high month when it goes on."""
     months = pd.period_range("2017-05", periods=MONTHS, freq="M")
@@ -131,25 +110,14 @@ def test_the_season_starts_in_the_month_in_which_the_series_starts():
     assert found.max() - found.median() == pytest.approx(3, abs=0.2)
 
 
-def test_autocorrelations_are_the_usual_ones_and_forgive_gaps():
-    """Complete values give statsmodels' estimates; with a gap the pairs that are left say the same of a cycle."""
-    values = wandering(6).to_numpy() - wandering(6).mean()
-    np.testing.assert_allclose(autocorrelations(values), acf(values, nlags=MONTHS - 1), atol=1e-12)
-    cycle = np.tile([1.0, -1.0], 24)
-    cycle[5] = np.nan
-    assert autocorrelations(cycle)[12] == pytest.approx(1 - 12 / 48)
-    assert autocorrelations(np.array([1.0, np.nan, np.nan])).tolist() == [1, 0, 0]
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ([*range(11), float("nan")], "theta needs 12 observed months and found 11."),
-        ([2.0] * 12, "theta found no variation in 12 observed months, so it has no interval to give."),
     ],
 )
 def test_a_series_that_cannot_be_fitted_says_why(values, message):
-    """Too few or unchanging months are refused in one sentence."""
+    """Too few months are refused in one sentence."""
     y = pd.Series(values, pd.period_range("2024-01", periods=len(values), freq="M"))
     with pytest.raises(FitError, match=f"^{re.escape(message)}$"):
         fitted(y)

@@ -76,19 +76,14 @@ def _write(folder: Path, rows: pd.DataFrame, inputs: dict[str, Path], arguments:
     exports, events = figures(), calendar(LICENSING)
     scored = add_actuals(rows, exports)
     phase = phases(scored, events, fc.read_groups())
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in EMPTY.items()}
     about = about_run("backtest", arguments, issued=max(rows["issued"]), seed=0, cutoffs={}, inputs=inputs)
-    write_run(folder, Forecasts(rows, empty["effects"], empty["dropped"], FAILURES), about)
+    write_run(folder, Forecasts(forecasts=rows, failures=FAILURES), about)
     write(scored, folder / "forecasts.csv")
     write(scores(scored, exports, phase), folder / "scores.csv")
     tests = [significance(scored, exports, measure=measure, phase=phase) for measure in ("mae_t", "wis")]
     write(pd.concat(tests), folder / "significance.csv")
 
 
-EMPTY = {
-    "effects": ["product", "destination", "model", "issued", "regressor", "estimate", "lower", "upper"],
-    "dropped": ["product", "destination", "issued", "regressor", "reason"],
-}
 FAILURES = pd.DataFrame(
     {
         "product": "magnets",

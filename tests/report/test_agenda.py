@@ -75,7 +75,7 @@ def test_effects_are_printed_in_percent_of_volume():
 
 
 def test_effects_say_where_they_come_from():
-    """Other products by name; a kind that nobody has lived through on this product is there if others have."""
+    """Other products by name; a kind that never acted on this product is there if it acted on others."""
     found = fc.learned_effects(table(), events(), GROUPS, issued=ISSUED, products=["magnets"], destinations=["DEU"])
     text = printed(print_effects, found)
     assert re.search(r"^licensing +others ", text, re.M)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -76,10 +75,9 @@ FAILURES = [
 
 def run(forecasts: list[list[object]] = FORECASTS) -> Forecasts:
     return Forecasts(
-        pd.DataFrame(forecasts, columns=RUN_TABLES["forecasts"].columns),
-        RUN_TABLES["effects"].empty(),
-        pd.DataFrame(DROPPED, columns=RUN_TABLES["dropped"].columns),
-        pd.DataFrame(FAILURES, columns=RUN_TABLES["failures"].columns),
+        forecasts=pd.DataFrame(forecasts, columns=RUN_TABLES["forecasts"].columns),
+        dropped=pd.DataFrame(DROPPED, columns=RUN_TABLES["dropped"].columns),
+        failures=pd.DataFrame(FAILURES, columns=RUN_TABLES["failures"].columns),
     )
 
 
@@ -157,7 +155,7 @@ def test_what_is_not_known_is_said() -> None:
 
 def test_a_confirmed_table_has_no_such_remarks() -> None:
     """Remarks without anything to say are left out."""
-    plain = Forecasts(run().forecasts.iloc[2:], run().effects, run().dropped.iloc[:0], run().failures.iloc[:0])
+    plain = Forecasts(forecasts=run().forecasts.iloc[2:])
     shown = outlook(
         EXPORTS, EVENTS.iloc[:0], {}, plain, product="magnets", issued=ISSUED, model="combination", names=NAMES
     )

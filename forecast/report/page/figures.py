@@ -46,6 +46,8 @@ MARKS = {
     "seasonal_naive": ("s", "#222222"),
     "theta": ("^", "#009e73"),
     "arima": ("v", "#cc79a7"),
+    "ets": ("<", "#117733"),
+    "ces": (">", "#882255"),
     "prophet": ("P", "#d55e00"),
     "pooled": ("X", "#e69f00"),
     "combination": ("D", "#0072b2"),

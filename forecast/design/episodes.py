@@ -1,0 +1,209 @@
+"""Episodes: one measure on one series, from its announcement to the months after its end, and the phases of its days.
+
+An episode is an event and what continues it: rows that name it in ``continues``, or, where that is empty, rows of one
+kind that abut on the same products and destinations. Rows that overlap are measures of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.realtime.days import days_of, months_of
+from forecast.realtime.events import DAYS_A_MONTH, Members, acts_on, covers_whole, parts_of
+
+NOTICE_DAYS = 30
+IN_FORCE = (0, 1, 2, 3, 6, 12)
+AFTER = (0, 1, 2, 4, 7)
+"""First month of each phase since the effect and since the end; after the last of `AFTER` nothing is left."""
+
+KNOTS = (
+    "notice",
+    *(f"force_{phase}" for phase in ("0", "1", "2", "3-5", "6-11", "12+")),
+    *(f"after_{phase}" for phase in ("0", "1", "2-3", "4-6")),
+)
+"""Phases of a measure's days, in order: the knots of a path."""
+
+FORCE = slice(1, 1 + len(IN_FORCE))
+ENDED = slice(1 + len(IN_FORCE), len(KNOTS))
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One measure as known on a day, on one series.
+
+    Attributes
+    ----------
+    name
+        The event that began it.
+    ends
+        The day after its last; None where no end is known.
+    share
+        Part of the series' volume under it, 0 to 1.
+    events
+        The event and those that continue it, in order.
+    """
+
+    name: str
+    kind: str
+    announced: date
+    effective: date
+    ends: date | None
+    share: float
+    events: tuple[str, ...]
+
+
+def episodes_of(
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None = None
+) -> tuple[Episode, ...]:
+    """The episodes of one series among the rows of a calendar as known, in order of effect.
+
+    ``acting`` are named tuples (`forecast.realtime.events.acting_events`); ``volumes`` holds tonnes by month, a column
+    per destination of the product, for the shares of the parts of a whole. A part whose share is not known, and a
+    measure without weight, is left out.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> from forecast.realtime.events import acting_events, known_events
+    >>> calendar = known_events(fc.read_events(), date(2025, 9, 1))
+    >>> found = episodes_of(acting_events(calendar), "rare_earth_magnets", "USA", {})
+    >>> [episode.name for episode in found if episode.kind == "licensing"]
+    ['licensing-2025-04-ree']
+    """
+    touching = [event for event in acting if acts_on(event, product, destination, members)]
+    found = []
+    for chain in chains(touching):
+        share = _share(chain[0], destination, members, volumes)
+        if share > 0:
+            found.append(_episode(chain, share))
+    return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
+
+
+def chains(events: Sequence[Any]) -> list[list[Any]]:
+    """Events grouped into measures: each with what continues it, in order of effect."""
+    ordered = sorted(events, key=lambda event: (event.effective, event.announced, event.event))
+    place: dict[str, int] = {}
+    found: list[list[Any]] = []
+    for event in ordered:
+        at = place.get(getattr(event, "continues", "") or "", _abutting(event, found))
+        if at is None:
+            found.append([])
+            at = len(found) - 1
+        found[at].append(event)
+        place[event.event] = at
+    return found
+
+
+def _abutting(event: Any, found: list[list[Any]]) -> int | None:
+    """Place of the measure that ends on the day on which ``event`` takes effect and is of its kind and scope."""
+    for at, chain in enumerate(found):
+        last = chain[-1]
+        same = (last.kind, set(last.products), set(last.destinations)) == (
+            event.kind,
+            set(event.products),
+            set(event.destinations),
+        )
+        if same and last.ends is not None and last.ends == event.effective:
+            return at
+    return None
+
+
+def _episode(chain: list[Any], share: float) -> Episode:
+    first = chain[0]
+    announced = min(event.announced for event in chain)
+    names = tuple(event.event for event in chain)
+    return Episode(first.event, first.kind, announced, first.effective, chain[-1].ends, share, names)
+
+
+def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame | None) -> float:
+    if covers_whole(event.destinations, destination, members):
+        return 1.0
+    if volumes is None or destination not in volumes:
+        return 0.0
+    onset = pd.Period(min(event.announced, event.effective), "M").ordinal
+    months = pd.PeriodIndex(volumes.index).asi8
+    year = volumes[(months < onset) & (months >= onset - 12)]
+    parts = [code for code in parts_of(event.destinations, destination, members) if code in year]
+    whole = year[destination].to_numpy(dtype=float)
+    part = year[parts].sum(axis=1, min_count=1).to_numpy(dtype=float)
+    both = np.isfinite(part) & np.isfinite(whole)
+    total = whole[both].sum()
+    return float(min(part[both].sum() / total, 1.0)) if total > 0 else 0.0
+
+
+def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
+    """Share of each month's days in each phase of a measure (months x `KNOTS`), without the episode's own share.
+
+    Both ends act ``lag`` days late, as goods in transit do; notice does not. ``months`` are consecutive.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import pandas as pd
+    >>> ban = Episode("b", "ban", date(2025, 4, 1), date(2025, 4, 1), None, 1.0, ("b",))
+    >>> exposure(ban, pd.period_range("2025-04", periods=2, freq="M"), lag=15).round(2)[:, 1:3].tolist()
+    [[0.5, 0.0], [0.5, 0.5]]
+    """
+    span = (episode.announced, episode.effective, episode.ends)
+    return _exposure(span, months[0].ordinal, len(months), lag)
+
+
+@lru_cache(maxsize=8192)
+def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
+    announced, effective, ends = span
+    days = days_of(months_of(np.arange(first, first + count)))
+    stop = effective if ends is None else min(effective, ends)
+    notice = days.between(max(announced, stop - timedelta(NOTICE_DAYS)), stop)
+    begin = effective.toordinal() + lag
+    end = None if ends is None else max(ends.toordinal() + lag, begin)
+    acted = ends is None or ends > effective
+    columns = [notice]
+    columns += [acted * block for block in _phases(days.ordinals, begin, end, IN_FORCE)]
+    after = np.inf if end is None or not acted else end
+    columns += _phases(days.ordinals, after, None, AFTER)[: len(AFTER) - 1]
+    shares = np.column_stack([days.monthly(column) for column in columns])
+    shares.flags.writeable = False
+    return shares
+
+
+def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int, ...]) -> list[np.ndarray]:
+    """Days of each phase since ``begin``, up to ``end``: one array of zeros and ones per phase."""
+    age = np.full(len(days), -1.0) if np.isinf(begin) else (days - begin) / DAYS_A_MONTH
+    phase = np.searchsorted(np.array(starts), age, side="right") - 1
+    inside = age >= 0 if end is None else (age >= 0) & (days < end)
+    return [np.asarray((phase == at) & inside, dtype=float) for at in range(len(starts))]
+
+
+def acting_share(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
+    """How much of each month a measure is news: its first year in force and two months from its end, by its share."""
+    phases = exposure(episode, months, lag)
+    news = phases[:, 1 : len(IN_FORCE)].sum(axis=1) + phases[:, ENDED.start : ENDED.start + 2].sum(axis=1)
+    return np.asarray(episode.share * np.minimum(news, 1.0))
+
+
+def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log effect of a path on each month, and its derivatives: ``log(1 + sum_k shares_k (exp(path_k) - 1))``.
+
+    ``path`` (knots,) in logs, ``shares`` (months x knots) with the episode's share in them.
+
+    Examples
+    --------
+    A quarter of the volume stopped for the whole month:
+
+    >>> import numpy as np
+    >>> effect, _ = log_effect(np.array([-20.0]), np.array([[0.25]]))
+    >>> np.exp(effect).round(2).tolist()
+    [0.75]
+    """
+    factors = np.exp(path)
+    left = np.maximum(1.0 + shares @ (factors - 1.0), 1e-12)
+    return np.log(left), shares * factors / left[:, None]
+

@@ -1,0 +1,140 @@
+"""What a kind of measure means before any volume is seen: the mean of its path and how far episodes lie from it.
+
+The means are stated, by reasoning and not by fitting: a ban stops nearly everything within two months and goods come
+back over the months after it; a licensing duty stops most at first and less as licences arrive; a tariff takes some;
+an easing lowers nothing. They are weak against data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.design.episodes import ENDED, FORCE, KNOTS
+
+STATED: Mapping[str, tuple[float, ...]] = {
+    "ban": (0.05, -1.8, -2.8, -3.1, -3.1, -3.1, -3.1, -0.8, -0.3, -0.05, 0.0),
+    "licensing": (0.2, -0.8, -1.2, -1.0, -0.7, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
+    "quota": (0.1, -0.5, -0.7, -0.7, -0.6, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
+    "scrutiny": (0.0, -0.4, -0.5, -0.4, -0.3, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0),
+    "tariff": (0.1, -0.15, -0.25, -0.25, -0.25, -0.2, -0.2, -0.15, -0.1, -0.05, 0.0),
+    "tax": (0.15, -0.15, -0.2, -0.2, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0, 0.0),
+    "listing": (0.0, -0.2, -0.3, -0.3, -0.3, -0.3, -0.3, -0.1, -0.05, 0.0, 0.0),
+    "truce": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "general_licence": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "approvals": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "suspension": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
+    "quota_removal": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
+    "tariff_cut": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
+}
+"""Mean path of each kind in logs, by `KNOTS`."""
+
+SEVERITY: Mapping[str, tuple[float, float]] = {
+    "ban": (0.9, 0.6),
+    "licensing": (0.8, 0.5),
+    "quota": (0.6, 0.4),
+    "scrutiny": (0.5, 0.4),
+    "tariff": (0.4, 0.25),
+    "tax": (0.3, 0.2),
+    "listing": (0.5, 0.3),
+}
+"""Standard deviations between episodes of a kind: of the common severity and of the steps around it."""
+
+EASING_SPREAD = (0.3, 0.2)
+NEIGHBOURS = 0.7
+EARLY = 0.4
+"""Loading on the severity of the first month in force and of the first after the end."""
+
+KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
+"""How the variance between episodes divides: the kind's own mean, product, episode of the product, destination of the episode."""
+
+
+@dataclass(frozen=True)
+class PathPrior:
+    """Gaussian prior of a path: ``mean`` (knots,) and ``covariance`` (knots, knots) in logs."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def stated(kind: str) -> PathPrior:
+    """The stated prior of a kind.
+
+    Examples
+    --------
+    >>> prior = stated("ban")
+    >>> float(prior.mean[2]), round(float(prior.covariance[2, 2]), 2)
+    (-2.8, 1.17)
+    """
+    severity, step = SEVERITY.get(kind, EASING_SPREAD)
+    loading = np.zeros(len(KNOTS))
+    loading[FORCE] = 1.0
+    loading[FORCE.start] = loading[ENDED.start] = EARLY
+    place = np.arange(len(KNOTS))
+    steps = step**2 * NEIGHBOURS ** np.abs(place[:, None] - place)
+    return PathPrior(np.array(STATED[kind]), severity**2 * np.outer(loading, loading) + steps)
+
+
+@dataclass(frozen=True)
+class PathEvidence:
+    """What one series says of the path of one of its episodes: ``precision`` (knots, knots), ``pull`` = precision x path."""
+
+    precision: np.ndarray
+    pull: np.ndarray
+
+    def widened(self, spread: np.ndarray) -> PathEvidence:
+        """The evidence on the mean around which the path lies with covariance ``spread``."""
+        kept = np.linalg.inv(np.eye(len(spread)) + self.precision @ spread)
+        return PathEvidence(_symmetric(kept @ self.precision), kept @ self.pull)
+
+
+def _symmetric(matrix: np.ndarray) -> np.ndarray:
+    half: np.ndarray = (matrix + matrix.T) / 2
+    return half
+
+
+def together(evidence: list[PathEvidence]) -> PathEvidence:
+    """The sum of independent evidence on one path."""
+    return PathEvidence(sum(one.precision for one in evidence), sum(one.pull for one in evidence))
+
+
+def updated(prior: PathPrior, evidence: list[PathEvidence]) -> PathPrior:
+    """A prior with ``evidence`` on its own path."""
+    if not evidence:
+        return prior
+    total, before = together(evidence), np.linalg.inv(prior.covariance)
+    covariance = _symmetric(np.linalg.inv(before + total.precision))
+    return PathPrior(covariance @ (before @ prior.mean + total.pull), covariance)
+
+
+Episodes = Mapping[str, list[PathEvidence]]
+"""Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
+
+
+def learned(prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]) -> PathPrior:
+    """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.
+
+    ``products`` has the evidence of other products, ``elsewhere`` that of the product's other episodes of the kind,
+    ``siblings`` that of the other destinations of the same episode. A path is the kind's mean plus deviations of kind,
+    product, episode and destination, which share the covariance of ``prior`` by `KIND`, `PRODUCT`, `EPISODE` and
+    `DESTINATION`; with no evidence at all the prior is as it was.
+    """
+    whole = prior.covariance
+    kind = updated(PathPrior(prior.mean, KIND * whole), [of_product(each, whole) for each in products])
+    product = PathPrior(kind.mean, kind.covariance + PRODUCT * whole)
+    product = updated(product, [of_episode(each, whole) for each in elsewhere.values()])
+    episode = PathPrior(product.mean, product.covariance + EPISODE * whole)
+    episode = updated(episode, [one.widened(DESTINATION * whole) for one in siblings])
+    return PathPrior(episode.mean, episode.covariance + DESTINATION * whole)
+
+
+def of_episode(destinations: list[PathEvidence], whole: np.ndarray) -> PathEvidence:
+    """What the destinations of one episode say of the product's mean path."""
+    return together([one.widened(DESTINATION * whole) for one in destinations]).widened(EPISODE * whole)
+
+
+def of_product(episodes: Episodes, whole: np.ndarray) -> PathEvidence:
+    """What the episodes of one product say of the kind's mean path."""
+    return together([of_episode(each, whole) for each in episodes.values()]).widened(PRODUCT * whole)

@@ -1,0 +1,226 @@
+"""The structural model on every series of a panel, with what siblings and earlier episodes say of each path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.design.episodes import Episode, acting_share, exposure
+from forecast.design.path_priors import PathEvidence, PathPrior, learned, stated
+from forecast.models.protocol import FitError
+from forecast.models.structural import LAGS, PathTerm, StructuralFit, fit_structural
+from forecast.realtime.events import DAYS_A_MONTH
+from forecast.realtime.days import months_of
+from forecast.tables.schema import SeriesKey
+
+FLOOR = 0.01
+FLOOR_MONTHS = 24
+ON_TOP = 2.0
+"""A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
+
+LONGEST = 180
+"""Months of history that are used: longer ones change nothing but the time."""
+
+
+@dataclass(frozen=True)
+class SeriesFit:
+    """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month."""
+
+    fit: StructuralFit
+    floor: float
+    y: pd.Series
+
+    @property
+    def months(self) -> pd.PeriodIndex:
+        """The months ahead."""
+        return self.fit.months
+
+    def volumes(self) -> pd.DataFrame:
+        """Median and bounds in tonnes of the months ahead."""
+        logs = self.fit.predict()
+        lengths = month_lengths(self.fit.months)
+        return np.maximum(np.exp(logs) - self.floor, 0.0).mul(lengths, axis=0)
+
+    def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
+        """Logs less the believed effect of all episodes, the effect in the months ahead, and its covariance there.
+
+        For models without regressors: fit the first, add the second to their forecast and the third to its variance.
+        """
+        past, ahead, covariance = self.fit.believed()
+        return self.y - past, ahead, covariance
+
+
+def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
+    """Days of each month over those of a mean month."""
+    return np.asarray(months.days_in_month / DAYS_A_MONTH)
+
+
+def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
+    """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> floor_of(pd.Series([100.0, 300.0, 0.0, 200.0]))
+    2.0
+    """
+    positive = volume[volume > 0].to_numpy()[-FLOOR_MONTHS:]
+    return FLOOR * float(np.median(positive)) if len(positive) else otherwise
+
+
+def structural_forecasts(
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
+    months_ahead: int,
+    experience: Mapping[str, PathPrior] | None = None,
+) -> dict[SeriesKey, SeriesFit]:
+    """The model on every series of ``panel``: tonnes by consecutive month up to the same cutoff, gaps as NaN.
+
+    Every series with episodes is fitted twice: alone, and with the priors that the other series' evidence leaves.
+    Series without two observed months are left out.
+    """
+    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
+    logs = {key: found for key, found in logs.items() if found is not None}
+    beliefs = {key: _priors(episodes_by_series.get(key, ()), experience or {}) for key in logs}
+    alone = {key: _fit(key, y, episodes_by_series, beliefs[key], months_ahead, None) for key, (y, _) in logs.items()}
+    shared = _shared_priors(alone, episodes_by_series, beliefs)
+    fits = {}
+    for key, (y, floor) in logs.items():
+        fit = alone[key]
+        if key in shared:
+            priors, support = shared[key]
+            fit = _fit(key, y, episodes_by_series, priors, months_ahead, support)
+        fits[key] = SeriesFit(fit, floor, y)
+    return fits
+
+
+def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
+    own = [volume for (product, _), volume in panel.items() if product == key[0]]
+    positive = np.concatenate([volume[volume > 0].to_numpy() for volume in own])
+    return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
+
+
+def _logs(volume: pd.Series, otherwise: float) -> tuple[pd.Series, float] | None:
+    daily = volume / month_lengths(pd.PeriodIndex(volume.index))
+    observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
+    if len(observed) < 2:
+        return None
+    daily = daily.iloc[max(observed[0], len(daily) - LONGEST) :]
+    if np.isfinite(daily.to_numpy()).sum() < 2:
+        return None
+    floor = floor_of(daily, otherwise)
+    return np.log(daily + floor), floor
+
+
+def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:
+    found = []
+    for episode in episodes:
+        prior = experience.get(episode.kind) or stated(episode.kind)
+        below = 1.0 + ON_TOP * stacked(episode, episodes)
+        found.append(PathPrior(prior.mean / below, prior.covariance / below))
+    return found
+
+
+def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
+    """How many measures of its kind an episode found in force on its series: it strikes what those have left.
+
+    Of measures that take effect on one day those count that come first by name.
+    """
+    own = (episode.effective, episode.name)
+    return sum(
+        other.kind == episode.kind
+        and (other.effective, other.name) < own
+        and (other.ends is None or other.ends > episode.effective)
+        for other in episodes
+    )
+
+
+def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
+    episodes = episodes_by_series.get(key, ())
+    first = y.index[0].ordinal
+    months = months_of(np.arange(first, first + len(y) + ahead))
+    terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
+    return fit_structural(y, terms, ahead, support)
+
+
+def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
+    """An episode on consecutive ``months`` at every lag, with the prior of its path.
+
+    It is news in so far as its effect is unknown: a kind that moves little holds the level little.
+    """
+    shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
+    weight = min(float(np.sqrt(prior.covariance[2, 2])), 1.0)
+    news = weight * np.array([acting_share(episode, months, lag) for lag in LAGS])
+    return PathTerm(episode.name, shares, news, prior)
+
+
+Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, tuple[PathEvidence, bool]]]]]
+"""By kind, product, episode and series; with whether the episode was the first of its kind there."""
+
+
+def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
+    """Priors and support for lags from the other series, for each series whose episodes have any."""
+    evidence, lags = _evidence(alone, episodes_by_series)
+    shared = {}
+    for key in alone:
+        episodes = episodes_by_series.get(key, ())
+        if not episodes or not _has_company(key, episodes, evidence):
+            continue
+        priors = [
+            _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
+            for one, prior in zip(episodes, beliefs[key], strict=True)
+        ]
+        latest = max(episodes, key=lambda episode: episode.effective)
+        others = [one for other, one in lags[latest.name].items() if other != key]
+        shared[key] = priors, (np.sum(others, axis=0) if others else None)
+    return shared
+
+
+def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
+    """What each series says of its paths, totals left out since their members say it already, and of the lags."""
+    evidence: Evidence = {}
+    lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
+    for key, fit in alone.items():
+        for place, episode in enumerate(episodes_by_series.get(key, ())):
+            own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
+            support = lags.setdefault(episode.name, {})
+            if key[1] != "WLD" and episode.share == 1.0:
+                own[key] = fit.evidence(place), not stacked(episode, episodes_by_series[key])
+                support[key] = fit.lag_likelihood - fit.lag_likelihood.max()
+    return evidence, lags
+
+
+def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence) -> bool:
+    others = (
+        other
+        for one in episodes
+        for products in evidence[one.kind].values()
+        for each in products.values()
+        for other in each
+    )
+    return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
+
+
+def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_top: bool) -> PathPrior:
+    """The prior with the others' evidence; a measure on top of others learns from its siblings alone."""
+    own = kind[key[0]]
+    siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
+    if on_top:
+        return learned(prior, [], {}, siblings)
+    elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
+    products = [
+        {name: _first(each) for name, each in episodes.items()} for product, episodes in kind.items() if product != key[0]
+    ]
+    return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
+
+
+def _first(destinations: dict) -> list[PathEvidence]:
+    """Evidence of the destinations where the episode was not on top of others of its kind."""
+    return [one for one, alone in destinations.values() if alone]
+
+
+def _filled(episodes: dict[str, list[PathEvidence]]) -> dict[str, list[PathEvidence]]:
+    return {name: each for name, each in episodes.items() if each}

@@ -1,0 +1,159 @@
+"""The combination as earlier days teach it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import GROUPS, calendar, exports
+
+import forecast as fc
+from forecast.backtest.run import backtest_all, forecast_all
+from forecast.ensemble.calibration import EARLIER, earlier_days
+from forecast.ensemble.combination import combination
+from forecast.realtime.releases import vintages_of
+from forecast.registry import MEMBERS
+from forecast.tables.quantiles import VOLUME_QUANTILES
+
+VOLUMES = [*VOLUME_QUANTILES]
+BOUNDS = [name for name in VOLUMES if name != "volume_t"]
+MODELS = ["naive", "theta", "combination"]
+EPISODE = {"kind": "licensing", "announced": date(2023, 3, 4), "effective": date(2023, 3, 4)}
+
+
+def world(seed=0, months=96, destinations=5, sd=0.2):
+    """Noisy levels from January 2016 on, more alike from month to month than a model would think."""
+    random = np.random.default_rng(seed)
+    volumes = np.exp(5 + sd * random.normal(size=(destinations, months)))
+    return exports({f"D{place}": row for place, row in enumerate(volumes)}, start="2016-01")
+
+
+@pytest.fixture(scope="module")
+def run():
+    """The last day of the world, forecast."""
+    return forecast_all(world(), calendar(EPISODE), GROUPS, models=MODELS)
+
+
+@pytest.mark.slow
+def test_a_live_forecast_is_a_backtest_of_one_day():
+    """The last of several days has the same rows, calibration included, when it is asked for alone."""
+    table = world()
+    past = backtest_all(table, calendar(EPISODE), GROUPS, models=MODELS, last=5)
+    day = past.forecasts["issued"].max()
+    alone = forecast_all(table, calendar(EPISODE), GROUPS, models=MODELS, issued=day)
+    for name in ("forecasts", "calibration"):
+        before, after = (getattr(found, name) for found in (past, alone))
+        before = before[before["issued"] == day].drop(columns="actual_t", errors="ignore").reset_index(drop=True)
+        pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+def test_what_is_not_shown_teaches_too(run):
+    """One destination asked for alone has the numbers that it has among all."""
+    alone = forecast_all(world(), calendar(EPISODE), GROUPS, models=MODELS, destinations=["D2"])
+    among = run.forecasts[run.forecasts["destination"] == "D2"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.forecasts, among, check_exact=True)
+    assert alone.calibration["destination"].unique().tolist() == ["D2"]
+
+
+@pytest.mark.slow
+def test_nothing_that_comes_later_teaches():
+    """Change every later volume, revision, event and end: no number of the day moves, the calibration included."""
+    table, events = world(), calendar(EPISODE, {**EPISODE, "kind": "truce", "announced": date(2023, 6, 1)})
+    days = {"magnets": [date(2023, 3, 20), date(2023, 9, 20)]}
+    assert fc.look_ahead_audit(table, events, GROUPS, days, models=MODELS, destinations=["D0", "D1"]).empty
+
+
+def test_the_table_says_how_each_row_came_about(run):
+    """Weights, shift and factors applied to the members' rows give the combination's row."""
+    rows, notes = run.forecasts, run.calibration.set_index("destination")
+    members = rows[rows["model"] == "theta"].set_index("destination")
+    combined = rows[rows["model"] == "combination"].set_index("destination")
+    assert len(notes) == len(combined) == 5
+    for code, note in notes.iterrows():
+        median = members.loc[code, "volume_t"] * np.exp(note["shift"])
+        assert combined.loc[code, "volume_t"] == pytest.approx(median)
+        for bound in BOUNDS:
+            away = np.log(members.loc[code, bound] / members.loc[code, "volume_t"]) * note[f"factor_{bound[-2:]}"]
+            assert combined.loc[code, bound] == pytest.approx(median * np.exp(away))
+    assert (notes["cells"] == 5 * (EARLIER - 4)).all()  # the month of effect and the three after it are apart
+
+
+def test_without_calibration_weights_are_equal():
+    """And no earlier day is looked at."""
+    plain = forecast_all(world(), calendar(), GROUPS, models=MODELS, calibrate=False)
+    rows = plain.forecasts
+    np.testing.assert_allclose(rows.loc[rows["model"] == "combination", VOLUMES], combination(rows)[VOLUMES])
+    assert plain.calibration.empty
+
+
+def test_with_few_earlier_forecasts_the_models_own_stand():
+    """In the first year of a product nothing was learned: equal weights, no shift, own intervals, and zero cells."""
+    young = forecast_all(world(months=14, destinations=2), calendar(), GROUPS, models=MODELS)
+    notes = young.calibration
+    assert notes["cells"].tolist() == [0, 0]
+    assert (notes[[f"weight_{name}" for name in MEMBERS]] == 1 / len(MEMBERS)).all(axis=None)
+    assert (notes[["factor_80", "factor_95"]] == 1).all(axis=None)
+    own = young.forecasts[young.forecasts["model"] == "theta"][BOUNDS].to_numpy()
+    np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][BOUNDS], own)
+
+
+@pytest.mark.slow
+def test_event_months_are_apart_from_calm_ones():
+    """An episode that only few earlier cells have seen leaves the models' own intervals in its months."""
+    table = world()
+    day = date(2023, 3, 20)
+    found = forecast_all(table, calendar(EPISODE), GROUPS, models=MODELS, issued=day)
+    assert found.calibration["phase"].unique().tolist() == ["event"]
+    assert (found.calibration[["factor_80", "factor_95"]] == 1).all(axis=None)
+    calm = forecast_all(table, calendar(), GROUPS, models=MODELS, issued=day)
+    assert (calm.calibration["cells"] > 0).all()
+
+
+@pytest.mark.slow
+def test_months_after_an_event_have_factors_of_their_own():
+    """In the third month after the licence, those of the first two in 20 series count, not the month of its effect."""
+    found = forecast_all(world(destinations=20), calendar(EPISODE), GROUPS, models=MODELS, issued=date(2023, 6, 20))
+    assert found.calibration["phase"].unique().tolist() == ["after"]
+    assert found.calibration["cells"].unique().tolist() == [2 * 20]
+
+
+def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
+    """In every column of the combination."""
+    large = forecast_all(
+        world().assign(volume_t=lambda rows: 1000 * rows["volume_t"]), calendar(EPISODE), GROUPS, models=MODELS
+    )
+    np.testing.assert_allclose(large.forecasts[VOLUMES], 1000 * run.forecasts[VOLUMES], rtol=1e-6)
+
+
+def test_weights_are_learned_among_the_models_at_hand():
+    """Of two models each has a weight by its errors, adding to one; those not asked for weigh nothing."""
+    season = 100 * np.exp(np.sin(2 * np.pi * np.arange(96) / 12))
+    noise = np.exp(0.1 * np.random.default_rng(1).normal(size=(4, 96)))
+    table = exports({f"D{place}": row for place, row in enumerate(season * noise)}, start="2016-01")
+    found = forecast_all(table, calendar(), GROUPS, models=["theta", "seasonal_naive", "combination"])
+    weights = found.calibration[[f"weight_{name}" for name in MEMBERS]]
+    assert (weights[["weight_ets", "weight_pooled"]] == 0).all(axis=None)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert (weights["weight_seasonal_naive"] > 0).all()
+    assert not np.isclose(weights["weight_seasonal_naive"], 0.5, atol=0.01).any()
+
+
+def test_earlier_days_are_the_last_origins_before():
+    """The day itself is none of them, and a day between two origins counts the one before."""
+    releases = vintages_of(world(months=40))["magnets"]
+    days = list(releases.cutoffs())
+    assert earlier_days(releases, days[-1]) == days[-1 - EARLIER : -1]
+    assert earlier_days(releases, date(2030, 1, 1)) == days[-EARLIER:]
+
+
+@pytest.mark.slow
+def test_intervals_hold_at_their_level_in_a_simulated_panel():
+    """Thirty destinations, thirty origins: coverage within what the months' clustering allows, and a lower WIS."""
+    table = world(seed=5, destinations=30, months=110, sd=0.35)
+    found = backtest_all(table, calendar(), GROUPS, models=["naive", "theta", "combination"], last=30)
+    rows = found.forecasts[found.forecasts["model"] == "combination"]
+    for level, low, high in ((80, 0.76, 0.84), (95, 0.925, 0.975)):
+        held = rows["actual_t"].between(rows[f"lower_{level}"], rows[f"upper_{level}"]).mean()
+        assert low < held < high

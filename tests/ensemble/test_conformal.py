@@ -1,0 +1,126 @@
+"""Laws of what earlier forecasts teach, on arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from forecast.ensemble.conformal import (
+    CAP,
+    ENOUGH,
+    LARGEST,
+    MOST_CARRIED,
+    bias_persistence,
+    conformal_factors,
+    conformal_quantile,
+    log_errors,
+    persistent_error,
+    rescale_intervals,
+)
+
+
+def cells(count, stated_sd, sd, seed=0, series=1):
+    """Actuals that are log-normal about 100 with ``sd``, and volumes whose bounds are those of ``stated_sd``."""
+    random = np.random.default_rng(seed)
+    half = ndtri([0.025, 0.1, 0.5, 0.9, 0.975]) * stated_sd
+    return (
+        100 * np.exp(sd * random.normal(size=count)),
+        np.tile(100 * np.exp(half), (count, 1)),
+        np.arange(count) % series,
+    )
+
+
+@pytest.mark.parametrize("stated_sd", [0.1, 0.3, 0.6])
+def test_bounds_that_are_too_wide_or_narrow_are_brought_to_the_truth(stated_sd):
+    """With many earlier cells the factor is true over stated standard deviation, at both levels."""
+    factors = conformal_factors(*cells(20_000, stated_sd, 0.3), count=1)
+    for level in (80, 95):
+        assert factors.of(level, np.array([0])) == pytest.approx(0.3 / stated_sd, rel=0.03)
+
+
+def test_new_actuals_fall_inside_at_the_level_that_was_asked():
+    """Over many worlds of 60 earlier cells, the next actual is held 80 and 95 times of 100, whatever models said."""
+    held = np.zeros((2000, 2))
+    for world in range(len(held)):
+        actual, volumes, series = cells(61, 0.5, 0.2, seed=world)
+        factors = conformal_factors(actual[:-1], volumes[:-1], series[:-1], 1)
+        lower_95, lower_80, _, upper_80, upper_95 = rescale_intervals(
+            volumes[-1:], factors.of(80, series[-1:]), factors.of(95, series[-1:])
+        )[0]
+        held[world] = lower_80 <= actual[-1] <= upper_80, lower_95 <= actual[-1] <= upper_95
+    error = 3 * np.sqrt(np.array([0.8 * 0.2, 0.95 * 0.05]) / len(held))
+    assert (np.abs(held.mean(axis=0) - [0.8, 0.95]) < error + 0.005).all()
+
+
+def test_a_series_of_its_own_spread_gets_a_scale_of_its_own():
+    """Twice the spread of the others gives nearly twice the factor with many months, and the common one with none."""
+    actual, volumes, series = cells(6000, 0.3, 0.3, series=3)
+    actual = np.where(series == 2, 100 * (actual / 100) ** 2, actual)
+    factors = conformal_factors(actual, volumes, series, 4)
+    quiet, other, loud, unseen = factors.of(80, np.arange(4))
+    assert quiet == pytest.approx(other, rel=0.1)
+    assert loud / quiet == pytest.approx(2, rel=0.1)
+    assert quiet < unseen < loud
+
+
+def test_few_earlier_cells_say_nothing():
+    """One cell short of enough there is no factor, and cells without an actual do not count."""
+    actual, volumes, series = cells(ENOUGH, 0.3, 0.3)
+    assert conformal_factors(actual, volumes, series, 1) is not None
+    actual[0] = np.nan
+    assert conformal_factors(actual, volumes, series, 1) is None
+
+
+def test_factors_and_errors_are_held():
+    """A month without exports is no infinite error, and no factor is beyond the largest."""
+    actual, volumes, series = cells(100, 0.01, 1.0)
+    assert conformal_factors(actual, volumes, series, 1).of(80, series[:1]) == LARGEST
+    assert log_errors(np.zeros(1), np.array([5.0])) == -CAP
+
+
+def test_the_unit_does_not_matter():
+    """A thousand times all volumes gives the same factors."""
+    actual, volumes, series = cells(100, 0.3, 0.2)
+    small, large = (conformal_factors(k * actual, k * volumes, series, 1) for k in (1, 1000))
+    assert small.by_level == pytest.approx(large.by_level)
+
+
+def test_stretched_bounds_nest_and_are_never_negative():
+    """A large factor at 80 carries the bounds at 95 along; a bound at zero stays there, and a median at zero too."""
+    volumes = np.array([[0.0, 0.0, 100.0, 150.0, 160.0], [0.0, 0.0, 0.0, 3.0, 4.0]])
+    found = rescale_intervals(volumes, np.array([3.0, 2.0]), np.array([0.5, 2.0]))
+    assert (found >= 0).all()
+    assert (np.diff(found, axis=1) >= 0).all()
+    assert found[1].tolist() == volumes[1].tolist()
+
+
+def test_a_quantile_beyond_the_scores_is_the_largest():
+    """With three scores nothing can be said at 95 % but the largest."""
+    assert conformal_quantile(np.array([1.0, 3.0, 2.0]), 0.95) == 3.0
+
+
+def test_only_errors_of_one_sign_are_repeated():
+    """Two of one sign give their mean to the next; a change of sign, or a month that is not known, gives nothing."""
+    errors = np.array([[-0.2, -0.4, -0.1, 0.3, 0.1], [0.2, np.nan, 0.2, 0.2, 0.2]])
+    np.testing.assert_allclose(persistent_error(errors), [[0, 0, -0.3, -0.25, 0, 0.2], [0, 0, 0, 0, 0.2, 0.2]])
+
+
+def test_the_share_carried_is_that_of_errors_that_go_on():
+    """Errors with autocorrelation are carried at the least-squares share, up to the most; independent ones are not."""
+    random = np.random.default_rng(2)
+    noise = random.normal(size=(200, 60))
+    errors = np.zeros_like(noise)
+    for place in range(1, 60):
+        errors[:, place] = 0.6 * errors[:, place - 1] + noise[:, place]
+    before = persistent_error(errors)[:, :60]
+    seen = before != 0
+    slope = np.linalg.lstsq(before[seen][:, None], errors[seen], rcond=None)[0][0]
+    assert bias_persistence(errors, before) == pytest.approx(min(slope, MOST_CARRIED), rel=0.02)
+    assert bias_persistence(noise, persistent_error(noise)[:, :60]) < 0.03
+
+
+def test_few_repeated_errors_are_hardly_carried():
+    """One series of ten months that repeat exactly: most of it is doubted."""
+    errors = np.full((1, 10), 0.3)
+    assert 0 < bias_persistence(errors, persistent_error(errors)[:, :10]) < 0.2
