@@ -22,13 +22,13 @@ from forecast.tables.schema import EVENTS, EXPORTS
 JOINED_BY = "/"
 """Between product and destination in ``unique_id``."""
 
-CELL = ["product", "destination", "month"]
+_KEY = ["product", "destination", "month"]
 
 
 def _latest(exports: pd.DataFrame) -> pd.DataFrame:
     """The latest release of each figure, sorted by series and month."""
     ordered = exports.sort_values("released", kind="stable")
-    return ordered.drop_duplicates(CELL, keep="last").sort_values(CELL, kind="stable").reset_index(drop=True)
+    return ordered.drop_duplicates(_KEY, keep="last").sort_values(_KEY, kind="stable").reset_index(drop=True)
 
 
 def to_nixtla(exports: pd.DataFrame) -> pd.DataFrame:
@@ -111,14 +111,14 @@ def to_sktime(exports: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for (product, destination), own in _latest(exports).groupby(["product", "destination"], sort=True):
         series = own.set_index(pd.PeriodIndex(own["month"], freq="M"))["volume_t"].astype(float).resample("M").asfreq()
-        index = pd.MultiIndex.from_product([[product], [destination], series.index], names=CELL)
+        index = pd.MultiIndex.from_product([[product], [destination], series.index], names=_KEY)
         parts.append(pd.DataFrame({"volume_t": series.to_numpy()}, index=index))
     return pd.concat(parts)
 
 
 def from_sktime(panel: pd.DataFrame) -> pd.DataFrame:
     """An exports table from a panel as `to_sktime` gives it; released on the usual day."""
-    rows = panel.dropna().rename_axis(CELL).set_axis(["volume_t"], axis=1).reset_index()
+    rows = panel.dropna().rename_axis(_KEY).set_axis(["volume_t"], axis=1).reset_index()
     released = [usual_release(month) for month in rows["month"]]
     about = {"released": released, "status": "reported", "precision_t": float("nan"), "source": ""}
     return rows.assign(**about)[EXPORTS.columns]
@@ -184,7 +184,7 @@ class ExportForecaster(BaseEstimator):  # type: ignore[misc]
             Before ``fit``.
         """
         rows = self._rows()
-        keys = [] if X is None else [name for name in CELL if name in X]
+        keys = [] if X is None else [name for name in _KEY if name in X]
         if X is None or not keys:
             return rows
         wanted = pd.MultiIndex.from_frame(X[keys])
@@ -202,7 +202,7 @@ class ExportForecaster(BaseEstimator):  # type: ignore[misc]
         """
         rows = self._rows()
         model = COMBINATION if COMBINATION in self.models else self.models[0]
-        both = rows[rows["model"] == model].merge(_latest(X), on=CELL, suffixes=("", "_actual"))
+        both = rows[rows["model"] == model].merge(_latest(X), on=_KEY, suffixes=("", "_actual"))
         if both.empty:
             raise ValueError("expected figures of a month that was forecast, found none. Give later figures.")
         return -float((both["volume_t"] - both["volume_t_actual"]).abs().mean())

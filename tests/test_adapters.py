@@ -45,7 +45,7 @@ def test_only_the_latest_release_goes_out(exports: pd.DataFrame) -> None:
 
 
 def test_a_gap_is_nan_in_the_panel(exports: pd.DataFrame) -> None:
-    """sktime wants months without holes."""
+    """Sktime wants months without holes."""
     series = to_sktime(exports).loc[("magnets", "USA"), "volume_t"]
     assert series.isna().sum() == 8
     assert series.index.equals(pd.period_range("2020-01", periods=32, freq="M"))
@@ -75,7 +75,7 @@ def test_forecasts_have_a_column_a_model_with_their_actual(exports: pd.DataFrame
 
 
 def test_the_estimator_is_the_forecast(exports: pd.DataFrame) -> None:
-    """predict gives the rows of forecast_all, of the rows asked for alone, and leaves what it was given alone."""
+    """Predict gives the rows of forecast_all, of the rows asked for alone, and leaves what it was given alone."""
     before = exports.copy()
     fitted = ExportForecaster(models=["naive", "theta"], horizon=2).fit(exports)
     expected = forecast_all(exports, NO_EVENTS, {}, models=["naive", "theta"], horizon=2).forecasts

@@ -17,7 +17,7 @@ from forecast.cli.events import calendar
 from forecast.cli.next import next_months
 from forecast.cli.report import report
 from forecast.cli.scenario import what_may_happen
-from forecast.cli.store import revised, tracked, updated
+from forecast.cli.store import monthly_update, revised, tracked
 
 app = typer.Typer(
     name="forecast",
@@ -53,7 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "backtest": past_months,
     "changes": unexplained,
     "report": report,
-    "update": updated,
+    "update": monthly_update,
     "track": tracked,
     "revisions": revised,
 }

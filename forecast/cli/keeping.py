@@ -39,7 +39,7 @@ def with_judgement(run: Forecasts, judgements: Sequence[Judgement], choice: Choi
 
 def print_judgements(run: Forecasts, tables: Tables) -> None:
     """A line for every judged forecast: both numbers and the reason."""
-    from forecast.report.stored import judgement_lines
+    from forecast.cli.store_tables import judgement_lines
 
     for line in judgement_lines(run.judgements, names(tables.places)):
         typer.echo(line)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from forecast.store.update import Routine, Updated
 
 
-def updated(
+def monthly_update(
     files: FilesOfUpdate = None,
     store: StoreFile = None,
     events: Events = None,
@@ -58,13 +58,13 @@ def updated(
     calibrate: Calibrate = True,
     quiet: Quiet = False,
 ) -> None:
-    """Take in new figures, score what came out, forecast, and say what changed: the month in one command."""
+    """Take in new figures, score the month that is out, forecast, and say what changed: the month in one command."""
     with plain_refusals(), silent_libraries():
         from dataclasses import replace
 
         from forecast.backtest.plan import Settings
         from forecast.registry import MODELS
-        from forecast.store.update import update
+        from forecast.store.update import run_update
         from forecast.tables.run_folder import check_place
 
         day = inputs.today()
@@ -75,7 +75,7 @@ def updated(
         routine = _routine(events, settings, words(product), words(destination), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
-            done = update(opened, files or [], replace(routine, jobs=jobs, progress=progress), day)
+            done = run_update(opened, files or [], replace(routine, jobs=jobs, progress=progress), day)
             record = _held_record(opened, day)
         if done.run is not None:
             _write_update(folder, done, routine, Given.of(None, events), files or [])
@@ -151,10 +151,10 @@ def _write_update(folder: Path, done: Updated, routine: Routine, given: Given, f
 
 
 def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder: Path, store: Path) -> None:
-    """What was taken in, what came out, what is forecast, and what changed."""
+    """What was taken in, what is out by now, what is forecast, and what changed."""
     import forecast as fc
+    from forecast.cli.store_tables import judgement_lines, print_scored, print_what_changed
     from forecast.ensemble.judgement import JUDGED
-    from forecast.report.stored import judgement_lines, print_scored, print_what_changed
     from forecast.report.table import print_outlook
 
     for sentence in done.remarks:
@@ -271,13 +271,13 @@ def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date) -> 
     from forecast.report.plots import plot_track
     from forecast.store.issued import issued_forecasts, issued_judgements
     from forecast.store.track import record, running
-    from forecast.store.vintages import as_of
+    from forecast.store.vintages import exports_as_of
     from forecast.tables.run import Forecasts
     from forecast.tables.run_folder import about_run, new_folder, write_run
 
     shown, spoken = _shown(found), names(fc.read_destinations())
     about = about_run("track", {"model": shown}, issued=day, seed=0, cutoffs={}, inputs={})
-    exports, issued = as_of(store, day), issued_forecasts(store)
+    exports, issued = exports_as_of(store, day), issued_forecasts(store)
     products = list(dict.fromkeys(found["product"]))
     tables = {"track": found, "record": record(found), "running": running(found, products, shown)}
     with new_folder(folder) as beside:
@@ -299,8 +299,8 @@ def _shown(found: pd.DataFrame) -> str:
 
 def _print_track(found: pd.DataFrame, folder: Path) -> None:
     import forecast as fc
+    from forecast.cli.store_tables import print_record, print_scored
     from forecast.ensemble.judgement import JUDGED
-    from forecast.report.stored import print_record, print_scored
     from forecast.store.track import MINIMUM, record
 
     console, counted = screen(), found[found["counts"]]
@@ -320,11 +320,11 @@ def revised(store: StoreFile = None, product: ProductsOfStore = None, destinatio
     """Show which figures were revised: the first release, the latest, the change, and the days between."""
     with plain_refusals(), silent_libraries():
         import forecast as fc
-        from forecast.report.stored import print_revisions
-        from forecast.store.vintages import revisions
+        from forecast.cli.store_tables import print_revisions
+        from forecast.store.vintages import revised_figures
 
         with _existing(store) as opened:
-            found = revisions(opened, words(product) or None, words(destination) or None)
+            found = revised_figures(opened, words(product) or None, words(destination) or None)
         if found.empty:
             typer.echo("No figure in the store was revised.")
             return

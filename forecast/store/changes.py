@@ -32,7 +32,7 @@ NEWS_DECOMP_COLUMNS = [
 ]  # fmt: skip
 """Those of the table ``decompositions`` of the Bank of England's package news_decomp."""
 
-Forecaster = Callable[[pd.DataFrame, pd.DataFrame, date, int], pd.DataFrame]
+Reforecast = Callable[[pd.DataFrame, pd.DataFrame, date, int], pd.DataFrame]
 """Rows of forecasts from exports, events, issue day and horizon, under the present settings."""
 
 
@@ -46,7 +46,7 @@ class Inputs:
     forecasts: pd.DataFrame
 
 
-def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Forecaster) -> pd.DataFrame:
+def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Reforecast) -> pd.DataFrame:
     """The change of every forecast since the last issue by contribution: columns `CHANGE_COLUMNS`.
 
     Rows stand for the series, models and months that both issues can forecast; where the last issue did not reach as
@@ -101,7 +101,7 @@ def _reach(step: Step, new: Inputs) -> int:
     return max(1, int(new.forecasts["month"].max().ordinal - step[0]["month"].max().ordinal))
 
 
-def _old_inputs_again(old: Inputs, new: Inputs, forecast: Forecaster) -> pd.DataFrame:
+def _old_inputs_again(old: Inputs, new: Inputs, forecast: Reforecast) -> pd.DataFrame:
     """What the present settings make of the inputs of the last issue."""
     step = (old.exports, old.events, old.issued)
     return forecast(*step, _reach(step, new))
@@ -186,7 +186,7 @@ def news_decomposition(changes: pd.DataFrame) -> pd.DataFrame:
     """Changes as the open table of forecast revisions: columns `NEWS_DECOMP_COLUMNS`, contributions in tonnes.
 
     ``settings`` is ``reestimation`` (a change of the model, not of data). All else is ``news``: models are estimated
-    again on every step, and what of that is due to parameters is not told apart, so that there is no ``interaction``.
+    again on every step, and what of that is due to parameters is not kept apart, so that there is no ``interaction``.
     ``variable`` is product and destination joined by ``::``; ``weight`` and ``news`` are empty, as no model is linear.
 
     References

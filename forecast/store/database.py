@@ -34,7 +34,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "destination TEXT, month TEXT, volume_t DOUBLE, released DATE, status TEXT, precision_t DOUBLE, source TEXT)",
         "CREATE TABLE calendars (calendar TEXT, place INTEGER, event TEXT, kind TEXT, products TEXT, "
         "destinations TEXT, announced TEXT, effective TEXT, ends TEXT, ends_announced TEXT, source TEXT, "
-        "description TEXT, ends_status TEXT)",
+        "description TEXT, ends_status TEXT, continues TEXT)",
         "CREATE TABLE issues (issue INTEGER PRIMARY KEY, issued DATE, made DATE, fingerprint TEXT, calendar TEXT, "
         "places BIGINT, settings TEXT, version TEXT)",
         f"CREATE TABLE forecasts ({_RUN_KEYS}, model TEXT, cutoff TEXT, month TEXT, horizon INTEGER, {_VOLUMES}, "
@@ -165,7 +165,12 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException) as error:
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    ) as error:
         raise StoreError(_refusal(path, str(error))) from error
     except duckdb.Error as error:
         if type(error) is not duckdb.Error:

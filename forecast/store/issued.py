@@ -55,7 +55,7 @@ class Issue:
 
 
 @dataclass(frozen=True)
-class Basis:
+class IssueBasis:
     """What an issue is made from: figures and calendar known on the day, and the settings with the version."""
 
     exports: pd.DataFrame
@@ -76,7 +76,7 @@ def _written(settings: Mapping[str, Any]) -> str:
     return json.dumps(dict(settings), sort_keys=True, ensure_ascii=False)
 
 
-def add_issue(store: Store, basis: Basis, run: Forecasts, groups: Members, issued: date, made: date) -> Issue:
+def add_issue(store: Store, basis: IssueBasis, run: Forecasts, groups: Members, issued: date, made: date) -> Issue:
     """Keep a run of one issue day: every model's rows with the phase of their month, judgements, and the calendar."""
     calendar = table_digest(basis.events)
     places = store.next_number("vintages", "place") - 1
@@ -129,7 +129,7 @@ def issued_judgements(store: Store) -> pd.DataFrame:
     return rows.assign(month=_months(rows["month"]))[[*JUDGEMENTS.columns, "issue"]]
 
 
-def calendar_of(store: Store, issue: Issue) -> pd.DataFrame:
+def issued_calendar(store: Store, issue: Issue) -> pd.DataFrame:
     """The calendar that an issue was made with: columns `forecast.tables.schema.EVENT_COLUMNS`."""
     rows = store.query("SELECT * FROM calendars WHERE calendar = ? ORDER BY place", [issue.calendar])
     return EVENTS.from_text(rows[EVENTS.columns].astype(object)).astype(object)

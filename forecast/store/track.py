@@ -13,7 +13,7 @@ from forecast.registry import STAND_IN
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.store.database import Store
 from forecast.store.issued import issued_forecasts
-from forecast.store.vintages import CELL, as_of
+from forecast.store.vintages import FIGURE_KEY, exports_as_of
 from forecast.tables.quantiles import LEVELS
 
 MINIMUM = 8
@@ -23,7 +23,7 @@ Z_95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
 SERIES = ["product", "destination", "model"]
-TRACK_COLUMNS = [
+TRACKED_COLUMNS = [
     *SERIES, "issue", "issued", "made", "cutoff", "month", "horizon", "volume_t", "lower_80", "upper_80", "lower_95",
     "upper_95", "phase", "actual_t", "out", "live", "counts", "inside_80", "inside_95", "error", "naive_t",
 ]  # fmt: skip
@@ -34,19 +34,19 @@ RECORD_COLUMNS = [
 
 
 def track(store: Store, day: date, vintage: Vintage = "latest") -> pd.DataFrame:
-    """Every issued forecast of a month whose actual was out by ``day``: columns `TRACK_COLUMNS`, in order of issue.
+    """Every issued forecast of a month whose actual was out by ``day``: columns `TRACKED_COLUMNS`, in order of issue.
 
     ``actual_t`` is the ``latest`` or ``first`` vintage by then, ``out`` the day of its first release, ``error``
     forecast / actual - 1 (NaN where the actual is zero), ``naive_t`` the naive forecast of the same issue. A forecast
     is ``live`` where it was put into the store before its month was out. Of several issues of one series, model, month
     and cutoff the first live one ``counts``: it alone enters the record.
     """
-    known = as_of(store, day)
+    known = exports_as_of(store, day)
     rows = issued_forecasts(store)
     rows = rows[np.array([issued <= day for issued in rows["issued"]], dtype=bool)]
     rows = add_actuals(rows, known, vintage)
-    first = known.groupby(CELL)["released"].min().rename("out").reset_index()
-    rows = rows.merge(first, on=CELL, how="left")
+    first = known.groupby(FIGURE_KEY)["released"].min().rename("out").reset_index()
+    rows = rows.merge(first, on=FIGURE_KEY, how="left")
     rows = rows[rows["actual_t"].notna()].reset_index(drop=True)
     live = [made < out for made, out in zip(rows["made"], rows["out"], strict=True)]
     rows = rows.assign(live=np.array(live, dtype=bool))
@@ -56,12 +56,12 @@ def track(store: Store, day: date, vintage: Vintage = "latest") -> pd.DataFrame:
     }
     positive = rows["actual_t"].where(rows["actual_t"] > 0)
     rows = rows.assign(counts=~again.astype(bool), **inside, error=rows["volume_t"] / positive - 1)
-    return rows.merge(_naive(rows), on=["issue", *CELL], how="left")[TRACK_COLUMNS]
+    return rows.merge(_naive(rows), on=["issue", *FIGURE_KEY], how="left")[TRACKED_COLUMNS]
 
 
 def _naive(rows: pd.DataFrame) -> pd.DataFrame:
     """The naive forecast of each issue and cell."""
-    naive = rows.loc[rows["model"] == STAND_IN, ["issue", *CELL, "volume_t"]]
+    naive = rows.loc[rows["model"] == STAND_IN, ["issue", *FIGURE_KEY, "volume_t"]]
     return naive.rename(columns={"volume_t": "naive_t"})
 
 

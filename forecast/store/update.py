@@ -21,9 +21,9 @@ from forecast.sources.plain import read_exports
 from forecast.store.changes import CHANGE_COLUMNS, Inputs, what_changed
 from forecast.store.database import Store
 from forecast.store.expected import late_releases
-from forecast.store.issued import Basis, Issue, add_issue, calendar_of, issued_forecasts, issues
+from forecast.store.issued import Issue, IssueBasis, add_issue, issued_calendar, issued_forecasts, issues
 from forecast.store.track import track
-from forecast.store.vintages import Appended, append, as_of, digest, unknown_files
+from forecast.store.vintages import Appended, append, digest, exports_as_of, unknown_files
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
@@ -142,8 +142,8 @@ class Updated:
     remarks: tuple[str, ...]
 
 
-def update(store: Store, files: Sequence[str | Path], routine: Routine, today: date) -> Updated:
-    """Take in ``files``, score what came out, forecast on ``today``, and keep it all; or change nothing.
+def run_update(store: Store, files: Sequence[str | Path], routine: Routine, today: date) -> Updated:
+    """Take in ``files``, score what is out by now, forecast on ``today``, and keep it all; or change nothing.
 
     All of it is one transaction. Where figures, calendar, settings and version are those of the last issue nothing is
     written.
@@ -162,7 +162,7 @@ def update(store: Store, files: Sequence[str | Path], routine: Routine, today: d
         exports = _exports(store, routine, today)
         products = _products(store, routine, today)
         basis = _basis(exports, routine, today)
-        late = tuple(late_releases(as_of(store, today), products, today))
+        late = tuple(late_releases(exports_as_of(store, today), products, today))
         if last is not None and last.fingerprint == basis.fingerprint:
             nothing = track(store, today).iloc[:0], pd.DataFrame(columns=CHANGE_COLUMNS)
             return Updated(appended, known, None, None, last, exports, *nothing, (*remarks, *late))
@@ -210,7 +210,7 @@ def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
 
 def _exports(store: Store, routine: Routine, day: date, places: int | None = None) -> pd.DataFrame:
     """The store's figures as known on a day, beside the experience of other series."""
-    own = as_of(store, day, places)
+    own = exports_as_of(store, day, places)
     return own if routine.experience is None else stacked([own, _others(routine.experience, own, day)])
 
 
@@ -229,7 +229,7 @@ def _products(store: Store, routine: Routine, today: date) -> list[str]:
     TableError
         When there are none by the day.
     """
-    known = sorted(as_of(store, today)["product"].unique())
+    known = sorted(exports_as_of(store, today)["product"].unique())
     chosen = [name for name in known if routine.products is None or name in routine.products]
     if not chosen:
         asked = f" of {', '.join(routine.products)}" if routine.products else ""
@@ -239,9 +239,9 @@ def _products(store: Store, routine: Routine, today: date) -> list[str]:
     return chosen
 
 
-def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> Basis:
+def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:
     events = known_events(routine.events, today)[EVENT_COLUMNS]
-    return Basis(exports, events, routine.written_down(), version(PACKAGE))
+    return IssueBasis(exports, events, routine.written_down(), version(PACKAGE))
 
 
 def _forecast(
@@ -268,7 +268,7 @@ def _forecast(
 
 
 def _changes(
-    store: Store, last: Issue, basis: Basis, run: Forecasts, routine: Routine, products: Sequence[str], today: date
+    store: Store, last: Issue, basis: IssueBasis, run: Forecasts, routine: Routine, products: Sequence[str], today: date
 ) -> pd.DataFrame:
     """What moved the shown model, and the judged one by what moved it, since the last issue."""
     shown = (routine.shown, JUDGED) if routine.judgements else (routine.shown,)
@@ -276,7 +276,7 @@ def _changes(
     rows = {name: table[table["model"].isin(shown)] for name, table in (("old", before), ("new", run.forecasts))}
     places = int(store.query("SELECT places FROM issues WHERE issue = ?", [last.number])["places"].iloc[0])
     old_exports = _exports(store, routine, last.issued, places)
-    old = Inputs(old_exports, calendar_of(store, last), last.issued, rows["old"])
+    old = Inputs(old_exports, issued_calendar(store, last), last.issued, rows["old"])
     new = Inputs(basis.exports, basis.events, today, rows["new"])
 
     def forecast(exports: pd.DataFrame, events: pd.DataFrame, issued: date, horizon: int) -> pd.DataFrame:
@@ -322,7 +322,7 @@ def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: For
     """Keep the figures of ``files`` and a run that was made elsewhere; False where that issue is on file already."""
     known = inputs.exports[(inputs.exports["released"] <= inputs.issued).to_numpy(dtype=bool)]
     events = known_events(inputs.events, inputs.issued)[EVENT_COLUMNS]
-    basis = Basis(known, events, inputs.settings, version(PACKAGE))
+    basis = IssueBasis(known, events, inputs.settings, version(PACKAGE))
     with store.transaction():
         digests = _digests(files)
         if unknown_files(store, digests):

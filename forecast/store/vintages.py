@@ -14,11 +14,20 @@ import pandas as pd
 from forecast.store.database import Store, StoreError
 from forecast.tables.schema import EXPORT_COLUMNS
 
-CELL = ["product", "destination", "month"]
+FIGURE_KEY = ["product", "destination", "month"]
 WITHDRAWN = "withdrawn"
 SAME = 1e-9
 """Relative difference up to which two figures are one."""
-REVISION_COLUMNS = [*CELL, "first_t", "first_released", "latest_t", "latest_released", "change", "days", "releases"]
+REVISION_COLUMNS = [
+    *FIGURE_KEY,
+    "first_t",
+    "first_released",
+    "latest_t",
+    "latest_released",
+    "change",
+    "days",
+    "releases",
+]
 
 
 @dataclass(frozen=True)
@@ -79,10 +88,14 @@ def _fresh(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> pd.Dat
     """
     ordered = exports.sort_values("released", kind="stable").reset_index(drop=True)
     verdict = np.full(len(ordered), "", dtype=object)
-    verdict[(~ordered.duplicated(CELL, keep=False) & ~_index(ordered, CELL).isin(_index(known, CELL))).to_numpy()] = "new"
+    verdict[
+        (
+            ~ordered.duplicated(FIGURE_KEY, keep=False) & ~_index(ordered, FIGURE_KEY).isin(_index(known, FIGURE_KEY))
+        ).to_numpy()
+    ] = "new"
     verdict[_on_file(ordered, known)] = "known"
     rest = ordered[verdict == ""]
-    history = known[_index(known, CELL).isin(_index(rest, CELL))]
+    history = known[_index(known, FIGURE_KEY).isin(_index(rest, FIGURE_KEY))]
     verdicts, days = _judged_by_history(history, rest, ingested)
     verdict[verdict == ""] = verdicts
     released = ordered["released"].to_numpy(dtype=object).copy()
@@ -96,15 +109,13 @@ def _index(table: pd.DataFrame, columns: Sequence[str]) -> pd.MultiIndex:
 
 def _on_file(exports: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
     """Whether each row stands on file with the same release day and volume."""
-    keys = [*CELL, "released"]
+    keys = [*FIGURE_KEY, "released"]
     last = known[[*keys, "volume_t"]].drop_duplicates(keys, keep="last").rename(columns={"volume_t": "on_file"})
     found = exports[[*keys, "volume_t"]].merge(last, on=keys, how="left")
     return np.isclose(found["volume_t"], found["on_file"].astype(float), rtol=SAME, atol=0.0)
 
 
-def _judged_by_history(
-    known: pd.DataFrame, exports: pd.DataFrame, ingested: date
-) -> tuple[np.ndarray, np.ndarray]:
+def _judged_by_history(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> tuple[np.ndarray, np.ndarray]:
     """The verdict and the release day of each row, one after the other as they came out."""
     on_file: dict[tuple[object, ...], list[tuple[date, float]]] = {}
     for key, released, volume in zip(_cells(known), known["released"], known["volume_t"], strict=True):
@@ -154,7 +165,7 @@ def withdraw(store: Store, cell: tuple[str, str, pd.Period], day: date, reason: 
     StoreError
         When there is no such figure by that day.
     """
-    known = as_of(store, day)
+    known = exports_as_of(store, day)
     product, destination, month = cell
     here = known[known["product"].eq(product) & known["destination"].eq(destination) & (known["month"] == month)]
     if here.empty:
@@ -173,7 +184,7 @@ def latest_vintages(store: Store) -> pd.DataFrame:
     return _typed(store.query("SELECT * FROM vintages ORDER BY place"))
 
 
-def as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
+def exports_as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
     """The exports table as known on ``day``: columns of the schema, each release a row; withdrawn cells are absent.
 
     ``places`` takes only the first so many vintages of the store: what it held when an issue was made.
@@ -187,16 +198,16 @@ def as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
     >>> rows = [row | dict(volume_t=volume, released=day) for volume, day in days]
     >>> with TemporaryDirectory() as folder, Store(Path(folder) / "s.duckdb") as store:
     ...     _ = append(store, pd.DataFrame(rows), {"a.csv": "0"}, date(2025, 7, 21))
-    ...     [as_of(store, date(2025, month, 30))["volume_t"].tolist() for month in (5, 6, 7)]
+    ...     [exports_as_of(store, date(2025, month, 30))["volume_t"].tolist() for month in (5, 6, 7)]
     [[], [46.0], [46.0, 47.0]]
     """
     text = "SELECT * FROM vintages WHERE released <= ? AND place <= ? ORDER BY released, place"
     known = _typed(store.query(text, [day, places if places is not None else 2**62]))
-    last = known.drop_duplicates(CELL, keep="last")
+    last = known.drop_duplicates(FIGURE_KEY, keep="last")
     gone = set(_cells(last[last["status"] == WITHDRAWN]))
     kept = known[np.array([key not in gone for key in _cells(known)], dtype=bool)]
-    kept = kept[kept["status"] != WITHDRAWN].drop_duplicates([*CELL, "released"], keep="last")
-    return kept[EXPORT_COLUMNS].sort_values([*CELL, "released"], kind="stable").reset_index(drop=True)
+    kept = kept[kept["status"] != WITHDRAWN].drop_duplicates([*FIGURE_KEY, "released"], keep="last")
+    return kept[EXPORT_COLUMNS].sort_values([*FIGURE_KEY, "released"], kind="stable").reset_index(drop=True)
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +218,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(month=pd.Series(months, index=rows.index), **numbers, **texts)
 
 
-def revisions(
+def revised_figures(
     store: Store, products: Sequence[str] | None = None, destinations: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """The cells whose figure changed after its first release: columns `REVISION_COLUMNS`, sorted.
@@ -218,7 +229,7 @@ def revisions(
     rows = latest_vintages(store).sort_values(["released", "place"], kind="stable")
     for name, chosen in (("product", products), ("destination", destinations)):
         rows = rows if chosen is None else rows[rows[name].isin(chosen)]
-    found = [_revision(key, own) for key, own in rows.groupby(CELL, sort=True) if len(own) > 1]
+    found = [_revision(key, own) for key, own in rows.groupby(FIGURE_KEY, sort=True) if len(own) > 1]
     table = pd.DataFrame(found, columns=REVISION_COLUMNS)
     return table[table["releases"] > 1].reset_index(drop=True)
 

@@ -10,7 +10,7 @@ import simulated
 
 from forecast.backtest.plan import Settings
 from forecast.store.database import Store
-from forecast.store.update import Routine, Updated, update
+from forecast.store.update import Routine, Updated, run_update
 from forecast.tables.frames import as_text
 
 COLUMNS = ["product", "destination", "month", "volume_t", "released"]
@@ -63,10 +63,12 @@ def until(exports: pd.DataFrame, day: date) -> pd.DataFrame:
     return exports[[released <= day for released in exports["released"]]]
 
 
-def play(store: Store, exports: pd.DataFrame, days: list[date], folder: Path, how: Routine | None = None) -> list[Updated]:
+def play(
+    store: Store, exports: pd.DataFrame, days: list[date], folder: Path, how: Routine | None = None
+) -> list[Updated]:
     """An update on each of ``days`` from a file of all that was out by then."""
     done = []
     for day in days:
         path = write(until(exports, day), folder / f"{day}.csv")
-        done.append(update(store, [path], how or routine(), day))
+        done.append(run_update(store, [path], how or routine(), day))
     return done

@@ -88,7 +88,7 @@ def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.M
 def test_without_a_store_nothing_is_written_outside_the_output_folder(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """next makes no store by itself, and track says how to make one."""
+    """Next makes no store by itself, and track says how to make one."""
     monkeypatch.setenv("XDG_DATA_HOME", str(place / "data-home"))
     result = run("next", "--exports", "month-1.csv", *PLAIN, "--quiet")
     assert result.exit_code == 0, result.output

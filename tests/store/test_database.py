@@ -16,8 +16,8 @@ import stored
 from forecast.store import database
 from forecast.store.database import MIGRATIONS, VERSION, Store, StoreError
 from forecast.store.issued import issued_forecasts, issues
-from forecast.store.update import update
-from forecast.store.vintages import append, as_of, latest_vintages
+from forecast.store.update import run_update
+from forecast.store.vintages import append, exports_as_of, latest_vintages
 
 HERE = Path(__file__).resolve()
 DAY = date(2022, 7, 20)
@@ -29,7 +29,7 @@ KILLED = """
     sys.path[:0] = [{tests!r}, {here!r}]
     import stored
     from forecast.store.database import Store
-    from forecast.store.update import update
+    from forecast.store.update import run_update
     left = [{point}]
     def strike():
         left[0] -= 1
@@ -42,7 +42,7 @@ KILLED = """
         strike()
     Store.append = appended
     with Store(Path({path!r})) as store:
-        update(store, [Path({file!r})], stored.routine(), date(2022, 7, 20))
+        run_update(store, [Path({file!r})], stored.routine(), date(2022, 7, 20))
 """
 
 
@@ -73,7 +73,7 @@ def test_a_killed_update_leaves_all_or_nothing(tmp_path: Path, point: int) -> No
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert after == before
     with Store(path) as store:
-        again = update(store, [file], stored.routine(), DAY)
+        again = run_update(store, [file], stored.routine(), DAY)
         assert (again.issue is None) == (done.returncode == 0)
 
 
@@ -88,13 +88,13 @@ def test_a_failing_update_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("forecast.store.update.add_issue", fails)
     with Store(path) as store:
         with pytest.raises(OSError, match="disk full"):
-            update(store, [file], stored.routine(), DAY)
+            run_update(store, [file], stored.routine(), DAY)
         assert latest_vintages(store).empty
     assert set(counts(path).values()) == {0}
 
 
 def test_two_processes_at_once_get_a_sentence(tmp_path: Path) -> None:
-    """While one process has the store, another is told so and not kept waiting."""
+    """While one process has the store, another hears so and is not kept waiting."""
     path = tmp_path / "store.duckdb"
     code = f"from forecast.store.database import Store\ntry:\n    Store({str(path)!r})\nexcept ValueError as error:\n    print(error)"
     with Store(path):
@@ -116,7 +116,9 @@ def test_a_damaged_file_is_refused_with_the_way_out(tmp_path: Path, damage: str)
     middle[4096:12288] = b"\xff" * 8192
     content = {"cut": whole[:20_000], "overwritten": bytes(middle), "text": b"hello\n" * 999, "empty": b""}[damage]
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"damaged or none of ours \(.*Put back a copy of it, or name another") as error:
+    with pytest.raises(
+        StoreError, match=r"damaged or none of ours \(.*Put back a copy of it, or name another"
+    ) as error:
         Store(path)
     assert "\n" not in str(error.value)
     assert path.read_bytes() == content
@@ -171,7 +173,7 @@ def test_a_store_of_the_first_version_is_migrated_and_keeps_everything(tmp_path:
         connection.execute(FIRST_VERSION)
     with Store(path, today=date(2026, 1, 1)) as store:
         assert store.query("SELECT version FROM migrations ORDER BY version")["version"].tolist() == [1, VERSION]
-        assert as_of(store, date(2025, 7, 1))["volume_t"].tolist() == [46.0]
+        assert exports_as_of(store, date(2025, 7, 1))["volume_t"].tolist() == [46.0]
         assert issued_forecasts(store)["upper_95"].tolist() == [60.0]
         assert issues(store)[0].settings == {"models": ["naive"]}
         store.append("judgements", pd.DataFrame([{"issue": 1, "product": "magnets", "reason": "strike"}]))

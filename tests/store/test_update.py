@@ -27,8 +27,8 @@ from forecast.store.changes import (
 from forecast.store.database import Store
 from forecast.store.issued import issued_forecasts, issued_judgements, issues
 from forecast.store.track import RECORD_COLUMNS, held_record, record, running, track
-from forecast.store.update import read_files, update
-from forecast.store.vintages import as_of
+from forecast.store.update import read_files, run_update
+from forecast.store.vintages import exports_as_of
 from forecast.tables.read import TableError
 
 KEYS = ["product", "destination", "model", "issued", "month"]
@@ -79,7 +79,7 @@ def test_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     (first,) = stored.play(store, exports, [day], tmp_path)
     before = [len(store.query(f"SELECT * FROM {name}")) for name in ("files", "vintages", "issues", "forecasts")]
     for later in (0, 3):
-        again = update(store, [tmp_path / f"{day}.csv"], stored.routine(), day + timedelta(days=later))
+        again = run_update(store, [tmp_path / f"{day}.csv"], stored.routine(), day + timedelta(days=later))
         assert (again.issue, again.run, len(again.known_files)) == (None, None, 1)
         assert again.last.number == first.issue.number
     after = [len(store.query(f"SELECT * FROM {name}")) for name in ("files", "vintages", "issues", "forecasts")]
@@ -92,7 +92,7 @@ def test_a_later_issue_is_another_row(store: Store, tmp_path: Path) -> None:
     stored.play(store, exports, days[:1], tmp_path)
     before = issued_forecasts(store, 1)
     other = replace(stored.CHEAP, models=("theta", "naive"))
-    update(store, [], stored.routine(other), days[0])
+    run_update(store, [], stored.routine(other), days[0])
     stored.play(store, exports, days[1:], tmp_path)
     assert [issue.number for issue in issues(store)] == [1, 2, 3]
     pd.testing.assert_frame_equal(issued_forecasts(store, 1), before)
@@ -151,10 +151,10 @@ def test_a_file_that_is_refused_leaves_the_store_as_it_was(store: Store, tmp_pat
     bad = tmp_path / "bad.csv"
     bad.write_text("product,destination,month,volume_t\nmagnets,USA,2020-05,-3\n", "utf-8")
     with pytest.raises(TableError, match="bad.csv row 2"):
-        update(store, [bad], stored.routine(), date(2022, 6, 20))
+        run_update(store, [bad], stored.routine(), date(2022, 6, 20))
     with pytest.raises(TableError, match=r"none.csv: expected a file of export figures, found none that can be read"):
-        update(store, [tmp_path / "none.csv"], stored.routine(), date(2022, 6, 20))
-    assert as_of(store, date(2022, 6, 20)).empty
+        run_update(store, [tmp_path / "none.csv"], stored.routine(), date(2022, 6, 20))
+    assert exports_as_of(store, date(2022, 6, 20)).empty
 
 
 def test_figures_that_are_late_are_said(store: Store, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import stored
 
 from forecast.realtime.releases import as_of as snapshot_of_table
 from forecast.store.database import Store, StoreError
-from forecast.store.vintages import append, as_of, latest_vintages, revisions, withdraw
+from forecast.store.vintages import append, exports_as_of, latest_vintages, revised_figures, withdraw
 from forecast.tables.schema import EXPORT_COLUMNS
 
 MAY = pd.Period("2020-05", freq="M")
@@ -34,7 +34,7 @@ def test_the_table_of_a_day_is_what_was_out_by_then(store: Store, place: int) ->
     exports = stored.with_revisions(stored.figures())
     append(store, exports, {"all.csv": "0"}, date(2024, 1, 1))
     day, none = sorted(set(exports["released"]))[place], simulated.calendar().astype(object)
-    table = as_of(store, day)
+    table = exports_as_of(store, day)
     assert table.columns.tolist() == EXPORT_COLUMNS
     expected = snapshot_of_table(exports, none, day).volumes["magnets"]
     pd.testing.assert_frame_equal(snapshot_of_table(table, none, day).volumes["magnets"], expected)
@@ -54,8 +54,8 @@ def test_a_figure_that_differs_on_its_own_release_day_is_known_from_the_day_it_w
     append(store, one(46.0, date(2020, 6, 20)), {"a.csv": "0"}, date(2020, 6, 21))
     added = append(store, one(48.0, date(2020, 6, 20)), {"b.csv": "1"}, date(2020, 9, 1))
     assert (added.revised, added.redated) == (1, 1)
-    assert as_of(store, date(2020, 8, 31))["volume_t"].tolist() == [46.0]
-    assert as_of(store, date(2020, 9, 1))[["volume_t", "released"]].values.tolist() == [
+    assert exports_as_of(store, date(2020, 8, 31))["volume_t"].tolist() == [46.0]
+    assert exports_as_of(store, date(2020, 9, 1))[["volume_t", "released"]].values.tolist() == [
         [46.0, date(2020, 6, 20)], [48.0, date(2020, 9, 1)],
     ]  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_two_corrections_of_one_day_leave_the_later(store: Store) -> None:
     day = date(2020, 6, 20)
     append(store, one(46.0, day), {"a.csv": "0"}, day)
     append(store, one(48.0, day), {"b.csv": "1"}, day)
-    assert as_of(store, day)["volume_t"].tolist() == [48.0]
+    assert exports_as_of(store, day)["volume_t"].tolist() == [48.0]
     assert latest_vintages(store)["volume_t"].tolist() == [46.0, 48.0]
 
 
@@ -73,9 +73,9 @@ def test_a_withdrawn_figure_is_gone_from_that_day_and_kept_before(store: Store) 
     """Withdrawing adds a row; the cell is absent from its day on, and what was known before stays."""
     append(store, one(46.0, date(2020, 6, 20)), {"a.csv": "0"}, date(2020, 6, 20))
     withdraw(store, ("magnets", "USA", MAY), date(2020, 8, 1), "withdrawn by customs")
-    assert as_of(store, date(2020, 7, 31))["volume_t"].tolist() == [46.0]
-    assert as_of(store, date(2020, 8, 1)).empty
-    row = revisions(store).iloc[0]
+    assert exports_as_of(store, date(2020, 7, 31))["volume_t"].tolist() == [46.0]
+    assert exports_as_of(store, date(2020, 8, 1)).empty
+    row = revised_figures(store).iloc[0]
     assert (row["first_t"], row["days"], np.isnan(row["latest_t"])) == (46.0, 42, True)
 
 
@@ -91,9 +91,9 @@ def test_revisions_have_first_latest_change_and_days(store: Store) -> None:
     append(store, one(48.3, date(2020, 8, 20)), {"b.csv": "1"}, date(2020, 8, 20))
     append(store, one(7.0, date(2020, 8, 20), MAY + 1), {"c.csv": "2"}, date(2020, 8, 20))
     append(store, one(7.0, date(2020, 9, 20), MAY + 1), {"d.csv": "3"}, date(2020, 9, 20))
-    found = revisions(store)
+    found = revised_figures(store)
     assert len(found) == 1
     row = found.iloc[0]
     assert (row["first_t"], row["latest_t"], row["days"], row["releases"]) == (46.0, 48.3, 61, 2)
     assert row["change"] == pytest.approx(0.05)
-    assert revisions(store, destinations=["DEU"]).empty
+    assert revised_figures(store, destinations=["DEU"]).empty
