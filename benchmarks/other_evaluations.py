@@ -1,8 +1,8 @@
 """Our forecasts judged by utilsforecast's and sktime's own measures, beside ours.
 
-Needs an environment of its own: ``pip install utilsforecast sktime``. First, in the environment of the package,
-``python benchmarks/other_evaluations.py write frames``; then, in the other one, ``python benchmarks/other_evaluations.py
-judge frames``, which prints a row per measure: theirs, ours, and the difference.
+Needs an environment of its own: ``pip install utilsforecast sktime``. First, in the environment of the package, run
+``python benchmarks/other_evaluations.py write frames``; then, in the other one, the same with ``judge`` for ``write``,
+which prints a row per measure: theirs, ours, and the difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exports and forecasts in the frames of other libraries, and the whole forecast as an estimator of scikit-learn's kind.
+"""Exports and forecasts in the frames of other libraries, and the forecast as an estimator of scikit-learn's kind.
 
 Nothing of those libraries is imported but scikit-learn's base class.
 """
@@ -37,8 +37,8 @@ def to_nixtla(exports: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> may = pd.Period("2025-05", freq="M")
-    >>> row = {"product": "magnets", "destination": "USA", "month": may, "volume_t": 46.0, "released": date(2025, 6, 20)}
-    >>> to_nixtla(pd.DataFrame([row])).astype(str).values.tolist()
+    >>> row = {"product": "magnets", "destination": "USA", "month": may, "volume_t": 46.0}
+    >>> to_nixtla(pd.DataFrame([row | {"released": date(2025, 6, 20)}])).astype(str).values.tolist()
     [['magnets/USA', '2025-05-01', '46.0']]
     """
     rows = _latest(exports)
@@ -69,7 +69,7 @@ def from_nixtla(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def forecasts_to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts with a column a model (``theta``, ``theta-lo-80``, ...): ``unique_id, ds, cutoff`` and, if known, ``y``.
+    """Forecasts with a column a model (``theta``, ``theta-lo-80``): ``unique_id, ds, cutoff`` and, if known, ``y``.
 
     Examples
     --------
@@ -120,8 +120,8 @@ def from_sktime(panel: pd.DataFrame) -> pd.DataFrame:
     """An exports table from a panel as `to_sktime` gives it; released on the usual day."""
     rows = panel.dropna().rename_axis(_KEY).set_axis(["volume_t"], axis=1).reset_index()
     released = [usual_release(month) for month in rows["month"]]
-    about = {"released": released, "status": "reported", "precision_t": float("nan"), "source": ""}
-    return rows.assign(**about)[EXPORTS.columns]
+    known = rows.assign(released=released, status="reported", precision_t=float("nan"), source="")
+    return known[EXPORTS.columns]
 
 
 class ExportForecaster(BaseEstimator):  # type: ignore[misc]

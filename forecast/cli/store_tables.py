@@ -60,7 +60,7 @@ def _place(code: str, model: str, names: Mapping[str, str]) -> str:
     return f"{names.get(code, code)} ({model})" if model == JUDGED else names.get(code, code)
 
 
-# Forecasts and actuals -------------------------------------------------------------------------------------------------------
+# Forecasts and actuals ------------------------------------------------------------------------------------------------
 
 
 def print_scored(scored: pd.DataFrame, shown: Sequence[str], names: Mapping[str, str], console: Console) -> None:

@@ -66,7 +66,7 @@ def test_two_months_of_updates(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The month that came out is shown with its actual, a plot of each series is drawn, and the revised figure is named."""
+    """The month that came out is shown with its actual, each series is drawn, and the revised figure is named."""
     run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
     on(monkeypatch, DAYS[1])
     run("update", "month-2.csv", "--store", "s.duckdb", *PLAIN)

@@ -55,7 +55,7 @@ def counts(path: Path) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("point", [1, 2, 3, 4, 6, 8, 10, 12, 99])
 def test_a_killed_update_leaves_all_or_nothing(tmp_path: Path, point: int) -> None:
-    """Killed before or after any append, the store opens and holds what it held; alive to the end, all of the update."""
+    """Killed before or after any append, the store opens and holds what it held; alive, all of the update."""
     path, exports = tmp_path / "store.duckdb", stored.figures()
     with Store(path) as store:
         stored.play(store, exports, [date(2022, 6, 20)], tmp_path)
@@ -96,7 +96,8 @@ def test_a_failing_update_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 def test_two_processes_at_once_get_a_sentence(tmp_path: Path) -> None:
     """While one process has the store, another hears so and is not kept waiting."""
     path = tmp_path / "store.duckdb"
-    code = f"from forecast.store.database import Store\ntry:\n    Store({str(path)!r})\nexcept ValueError as error:\n    print(error)"
+    code = "from forecast.store.database import Store\n"
+    code += f"try:\n    Store({str(path)!r})\nexcept ValueError as error:\n    print(error)"
     with Store(path):
         printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     wait = "the store is in use by another process. Wait until it has ended, and do it again."

@@ -150,7 +150,7 @@ def test_a_file_that_is_refused_leaves_the_store_as_it_was(store: Store, tmp_pat
     """A negative volume and a file that is not there are named, and nothing is taken in."""
     bad = tmp_path / "bad.csv"
     bad.write_text("product,destination,month,volume_t\nmagnets,USA,2020-05,-3\n", "utf-8")
-    with pytest.raises(TableError, match="bad.csv row 2"):
+    with pytest.raises(TableError, match=r"bad\.csv row 2"):
         run_update(store, [bad], stored.routine(), date(2022, 6, 20))
     with pytest.raises(TableError, match=r"none.csv: expected a file of export figures, found none that can be read"):
         run_update(store, [tmp_path / "none.csv"], stored.routine(), date(2022, 6, 20))
@@ -173,9 +173,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     exports = stored.with_revisions(stored.figures(36), every=2)
     days = sorted(set(exports["released"]))[-3:]
     models = ("naive", "arima", "combination")
-    old_calendar = stored.calendar()
-    moved = old_calendar.assign(effective=[date(2021, 7, 1), date(2023, 3, 1)])
-    ended = moved.assign(ends=[date(2022, 11, 1), None], ends_announced=[date(2022, 11, 1), None])
+    old_calendar = simulated.calendar(
+        {"kind": "licensing", "announced": date(2021, 6, 1)},
+        {"kind": "ban", "announced": date(2021, 9, 1), "ends": date(2022, 2, 1), "destinations": ("DEU",)},
+    )
+    moved = old_calendar.assign(effective=[date(2021, 7, 1), date(2021, 9, 1)])
+    ended = moved.assign(ends=[date(2022, 11, 1), date(2022, 2, 1)])
     added = simulated.calendar({"event": "ban-x", "kind": "ban", "announced": days[-1], "destinations": ("DEU",)})
     new_calendar = pd.concat([ended, added], ignore_index=True).astype(object)
     first = replace(stored.routine(replace(stored.CHEAP, models=models, horizon=3)), events=old_calendar)

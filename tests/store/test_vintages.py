@@ -50,7 +50,7 @@ def test_the_same_figures_add_nothing(store: Store) -> None:
 
 
 def test_a_figure_that_differs_on_its_own_release_day_is_known_from_the_day_it_was_taken_in(store: Store) -> None:
-    """The first figure stays what was known before; the revision counts from the ingest on and is said to be redated."""
+    """The first figure stays what was known before; the revision counts from the ingest on and is called redated."""
     append(store, one(46.0, date(2020, 6, 20)), {"a.csv": "0"}, date(2020, 6, 21))
     added = append(store, one(48.0, date(2020, 6, 20)), {"b.csv": "1"}, date(2020, 9, 1))
     assert (added.revised, added.redated) == (1, 1)
