@@ -182,7 +182,8 @@ def receive(
     """Take in those of ``files`` that are new: what was added, the files known before, and remarks of the reader."""
     paths = {str(path): Path(path) for path in files}
     digests = _digests(paths)
-    fresh = unknown_files(store, digests)
+    once = {name: found for found, name in {found: name for name, found in reversed(digests.items())}.items()}
+    fresh = unknown_files(store, {name: digests[name] for name in digests if name in once})
     known = tuple(name for name in digests if name not in fresh)
     if not fresh:
         return Appended(), known, ()
@@ -236,7 +237,26 @@ def _products(store: Store, routine: Routine, today: date) -> list[str]:
         raise TableError(
             f"{store.path}: expected figures{asked} released by {today}, found none. Give a file with them."
         )
+    _check_destinations(store, routine, today, chosen)
     return chosen
+
+
+def _check_destinations(store: Store, routine: Routine, today: date, products: Sequence[str]) -> None:
+    """Nothing when each destination that was asked for has figures.
+
+    Raises
+    ------
+    TableError
+        A sentence for each that has none.
+    """
+    known = exports_as_of(store, today)
+    here = set(known.loc[known["product"].isin(products), "destination"])
+    missing = [code for code in routine.destinations or () if code not in here]
+    if missing:
+        some = ", ".join(sorted(here))
+        raise TableError(
+            *(f"{store.path}: expected a destination with figures ({some}), found {code}." for code in missing)
+        )
 
 
 def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:

@@ -157,6 +157,22 @@ def test_a_file_that_is_refused_leaves_the_store_as_it_was(store: Store, tmp_pat
     assert exports_as_of(store, date(2022, 6, 20)).empty
 
 
+def test_one_file_under_two_names_is_taken_in_once(store: Store, tmp_path: Path) -> None:
+    """A copy adds nothing and is no error."""
+    exports, day = stored.until(stored.figures(), date(2022, 6, 20)), date(2022, 6, 20)
+    paths = [stored.write(exports, tmp_path / name) for name in ("a.csv", "copy of a.csv")]
+    done = run_update(store, paths, stored.routine(), day)
+    assert (done.appended.new, len(done.known_files)) == (len(exports), 1)
+
+
+def test_a_destination_without_figures_is_named(store: Store, tmp_path: Path) -> None:
+    """The codes on file are listed, and the store stays empty."""
+    exports, day = stored.figures(), date(2022, 6, 20)
+    with pytest.raises(TableError, match=r"expected a destination with figures \(DEU, USA, WLD\), found JPN\.$"):
+        stored.play(store, exports, [day], tmp_path, stored.routine(destinations=["JPN"]))
+    assert exports_as_of(store, day).empty
+
+
 def test_figures_that_are_late_are_said(store: Store, tmp_path: Path) -> None:
     """A month that its source owed before the day stands in a remark."""
     (done,) = stored.play(store, stored.until(stored.figures(), date(2022, 6, 20)), [date(2022, 8, 1)], tmp_path)
