@@ -155,8 +155,8 @@ Override = Annotated[
 ]  # fmt: skip
 FilesOfUpdate = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="FILE...", help="Files with new figures; those taken in before are passed over. None: only "
-                   "the calendar may have changed."),
+    typer.Argument(metavar="FILE...", help="The files with new figures; those taken in before are passed over. None: "
+                   "only the calendar may have changed."),
 ]  # fmt: skip
 HorizonOfUpdate = Annotated[
     int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")

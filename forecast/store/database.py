@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -213,8 +213,8 @@ def _make(path: Path, today: date) -> None:
             _migrate(connection, 0, today)
         finally:
             connection.close()
-        if not path.exists():
-            beside.rename(path)
+        with suppress(FileExistsError):
+            os.link(beside, path)  # in place of a rename, which would replace the store that somebody made meanwhile
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StoreError(

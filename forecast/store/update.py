@@ -345,8 +345,9 @@ def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: For
     basis = IssueBasis(known, events, inputs.settings, version(PACKAGE))
     with store.transaction():
         digests = _digests(files)
-        if unknown_files(store, digests):
-            append(store, inputs.exports, digests, today)
+        fresh = unknown_files(store, digests)
+        if fresh:
+            append(store, inputs.exports, {name: digests[name] for name in fresh}, today)
         if basis.fingerprint in {issue.fingerprint for issue in issues(store)}:
             return False
         add_issue(store, basis, run, inputs.groups, inputs.issued, today)

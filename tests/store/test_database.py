@@ -106,6 +106,17 @@ def test_two_processes_at_once_get_a_sentence(tmp_path: Path) -> None:
         assert store.version == VERSION
 
 
+def test_a_store_that_somebody_made_meanwhile_stays(tmp_path: Path) -> None:
+    """Making a store never replaces one, and leaves no file beside it."""
+    path = tmp_path / "store.duckdb"
+    with Store(path) as store:
+        append(store, stored.figures(2), {"a.csv": "0"}, DAY)
+    database._make(path, DAY)
+    with Store(path) as store:
+        assert len(latest_vintages(store)) == 6
+    assert [found.name for found in tmp_path.iterdir()] == ["store.duckdb"]
+
+
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "text", "empty"])
 def test_a_damaged_file_is_refused_with_the_way_out(tmp_path: Path, damage: str) -> None:
     """A file that is cut, overwritten in the middle, text or empty gives one sentence and stays as it is."""
