@@ -26,3 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands say nothing of compiling, which they would on a machine whose first run is the tests."""
     monkeypatch.setattr("forecast.cli.console._notice", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Commands find the user's data folder empty, whatever the machine has there."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))

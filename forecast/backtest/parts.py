@@ -99,8 +99,8 @@ def _arrays(table: pd.DataFrame, schema: TableSchema) -> dict[str, NDArray[Any]]
 
 def _ordinals(cells: pd.Series) -> NDArray[np.int64]:
     if isinstance(cells.dtype, pd.PeriodDtype):
-        return cells.astype("int64").to_numpy(np.int64)
-    return cells.to_numpy(np.int64)
+        return np.asarray(cells.astype("int64"), dtype=np.int64)
+    return np.asarray(cells, dtype=np.int64)
 
 
 def _categorical(cells: pd.Series) -> pd.Categorical:

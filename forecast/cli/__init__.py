@@ -18,6 +18,7 @@ from forecast.cli.imports import import_files
 from forecast.cli.next import next_months
 from forecast.cli.report import report
 from forecast.cli.scenario import what_may_happen
+from forecast.cli.store import monthly_update, revised, tracked
 from forecast.cli.validate import validate_files
 
 app = typer.Typer(
@@ -56,6 +57,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "backtest": past_months,
     "changes": unexplained,
     "report": report,
+    "update": monthly_update,
+    "track": tracked,
+    "revisions": revised,
 }
 for name, command in COMMANDS.items():
     app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names
+from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     Address,
     Backend,
@@ -22,10 +23,12 @@ from forecast.cli.options import (
     Jobs,
     Models,
     Output,
+    Override,
     Plot,
     Products,
     Quiet,
     Seed,
+    StoreOfNext,
     WorkBackend,
 )
 from forecast.cli.selection import Choice, asked
@@ -54,6 +57,8 @@ def next_months(
     address: Address = None,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    override: Override = None,
+    store: StoreOfNext = None,
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
@@ -61,20 +66,26 @@ def next_months(
     with plain_refusals() as held, silent_libraries():
         from forecast.tables.run_folder import claimed
 
+        judgements = judgements_of(override)
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
             run = _forecast(tables, choice, horizon, seed, jobs, progress)
+        run = with_judgement(run, judgements, choice, tables)
+        tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
         found = _outlooks(tables, choice, run, sums)
-        about = _about(given, choice, found, horizon, seed)
+        about = _about(given, choice, found, horizon, seed, override)
         with progress_bar("Drawing", quiet) as progress:
             _write(folder, tables, choice, run, about, found, sums, progress if plot else None)
+        if store is not None:
+            keep_issue(store, given, tables, choice, run, about)
         if quiet:
             return
         _print(found, folder)
+        print_judgements(run, tables)
         if issued is None:
             _say_newer_figures(found, tables)
 
@@ -127,10 +138,14 @@ def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None)
     return found
 
 
-def _about(given: Given, choice: Choice, found: list[Outlook], horizon: int, seed: int) -> dict[str, Any]:
+def _about(
+    given: Given, choice: Choice, found: list[Outlook], horizon: int, seed: int, override: list[str] | None
+) -> dict[str, Any]:
     from forecast.tables.run_folder import about_run
 
     arguments = choice.arguments(given) | {"horizon": horizon}
+    if override:
+        arguments["override"] = override
     cutoffs = {outlook.product: outlook.cutoff for outlook in found}
     return about_run("next", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=given.paths())
 

@@ -141,6 +141,48 @@ Plot = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
+# the store -----------------------------------------------------------------------------------------------------------
+
+StoreFile = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="The store: one file with every vintage and every issued forecast; "
+                 "made where there is none. Default: in the user's data folder."),
+]  # fmt: skip
+StoreOfNext = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="Also keep the figures and this forecast in a store, made where there "
+                 "is none. Without it nothing is kept; a store in the user's data folder gives the track record."),
+]  # fmt: skip
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--override", metavar="RULE", help="Judgement beside the model, with its reason, in quotes: "
+                 "\"USA=-20%: customs strike\" or \"USA=300t: ...\"; PRODUCT/USA or USA@2026-09 narrows it. "
+                 "May be repeated."),
+]  # fmt: skip
+FilesOfUpdate = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE...", help="The files with new figures; those taken in before are passed over. None: "
+                   "only the calendar may have changed."),
+]  # fmt: skip
+HorizonOfUpdate = Annotated[
+    int, typer.Option("--horizon", min=1, max=60, metavar="MONTHS", help="Months to forecast after the last figures.")
+]
+OutputOfUpdate = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for the tables; an earlier run in it is replaced. Default: "
+                 "output/update-<day>."),
+]  # fmt: skip
+OutputOfTrack = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FOLDER", help="Folder for tables and hedgehog plots; an earlier run in it is "
+                 "replaced. Default: output/track-<day>."),
+]  # fmt: skip
+ProductsOfStore = Annotated[
+    list[str] | None,
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: every "
+                 "one in the store."),
+]  # fmt: skip
+
 # events --------------------------------------------------------------------------------------------------------------
 
 ProductsOfEvents = Annotated[

@@ -35,6 +35,9 @@ HEADROOM = 2.5
 APART = 0.022
 """Share of the width that the numbers of two events need between them to stand in one row."""
 
+MONTHS_BEFORE_TRACK = 12
+"""Months of actuals before the first issue in a hedgehog plot."""
+
 INK, FAINT, OUTLOOK = "#222222", "#8a8a8a", "#009e73"
 COLOURS = {"tightening": "#d55e00", "easing": "#0072b2"}
 """Colours that stay apart for every eye: the palette of Okabe and Ito. Easings are dashed as well."""
@@ -262,3 +265,43 @@ def _write_titles(figure: Figure, what: str, rows: pd.DataFrame, issued: date) -
     figure.text(left, 1 - 0.12 / height, f"Exports of {what}", fontsize=11, weight="bold", va="top", color=INK)
     figure.text(1 - _RIGHT / _WIDTH, 1 - 0.14 / height, f"{of_months}, issued {issued}", fontsize=8.5, va="top",
                 ha="right", color=FAINT)  # fmt: skip
+
+
+def plot_track(
+    exports: pd.DataFrame, forecasts: pd.DataFrame, product: str, model: str, code: str, name: str
+) -> Figure:
+    """A hedgehog plot of one series: the actual by month, and from the cutoff of each issue its medians with 80 % bars.
+
+    ``exports`` are the figures as known (of a month the latest release counts), ``forecasts`` every issue's rows.
+    """
+    own = exports[(exports["product"] == product) & (exports["destination"] == code)]
+    actual = own.sort_values("released", kind="stable").drop_duplicates("month", keep="last").set_index("month")
+    volume = actual["volume_t"].sort_index()
+    chosen = forecasts["product"].eq(product) & forecasts["destination"].eq(code) & forecasts["model"].eq(model)
+    rows = forecasts[chosen]
+    figure = Figure(figsize=(_WIDTH, 3.6), dpi=150, layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    since = min(rows["cutoff"]) - MONTHS_BEFORE_TRACK if len(rows) else volume.index.min()
+    shown = volume.loc[since:]
+    axes.plot(pd.PeriodIndex(shown.index).to_timestamp(), shown.to_numpy(), color=INK, linewidth=1.6, label="actual")
+    for _, issue in rows.groupby("issued", sort=True):
+        _draw_spine(axes, issue, volume)
+    axes.set_ylabel("tonnes a month")
+    axes.set_ylim(bottom=0)
+    axes.set_title(f"{spoken(product)}: {name}, what was issued and the actual", loc="left", fontsize=10)
+    axes.plot([], [], color=OUTLOOK, marker="o", markersize=3, label=f"{spoken(model)} as issued, 80 % interval")
+    axes.legend(loc="best", fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_spine(axes: Axes, issue: pd.DataFrame, volume: pd.Series) -> None:
+    """One issue: a line from the last figure known through its medians."""
+    rows = issue.sort_values("month").drop_duplicates("month")
+    months = rows["month"].dt.to_timestamp()
+    last = rows["last_known"].iloc[0]
+    start = [volume[last]] if last in volume.index else []
+    places = [*([last.to_timestamp()] if start else []), *months]
+    axes.plot(places, [*start, *rows["volume_t"]], color=OUTLOOK, linewidth=0.8, alpha=0.8)
+    axes.plot(months, rows["volume_t"].to_numpy(), "o", color=OUTLOOK, markersize=3)
+    axes.vlines(months, rows["lower_80"], rows["upper_80"], color=OUTLOOK, linewidth=1.2, alpha=0.35)

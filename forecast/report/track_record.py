@@ -27,3 +27,20 @@ def read_track_record() -> pd.DataFrame:
     months = {name: pd.PeriodIndex(raw[name], freq="M") for name in ("first_month", "last_month")}
     counts = {name: raw[name].astype(int) for name in ("level", "held", "n")}
     return raw.assign(**months, **counts)[TRACK_COLUMNS]
+
+
+def beside_shipped(own: pd.DataFrame, shipped_record: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The record of a store, and the shipped one for series and models that the store lacks; None for neither.
+
+    Examples
+    --------
+    >>> row = {"product": "magnets", "destination": "USA", "model": "combination", "level": 80, "held": 9, "n": 10}
+    >>> own = pd.DataFrame([row | {"first_month": None, "last_month": None}])[TRACK_COLUMNS]
+    >>> beside_shipped(own, own.assign(held=1))["held"].tolist()
+    [9]
+    """
+    if shipped_record is None:
+        return own if len(own) else None
+    key = ["product", "destination", "model", "level"]
+    known = pd.MultiIndex.from_frame(shipped_record[key]).isin(pd.MultiIndex.from_frame(own[key]))
+    return pd.concat([own, shipped_record[~known]], ignore_index=True) if len(own) else shipped_record

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.safety.limits import SMALLEST_VOLUME_T
-from forecast.tables.cells import LARGEST_VOLUME_T, 
+from forecast.tables.cells import LARGEST_VOLUME_T
 from forecast.tables.read import usual_release
 from forecast.vocabulary.countries import memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month

@@ -291,6 +291,20 @@ RUN_TABLES = {
             keys=("month",),
             optional=True,
         ),
+        TableSchema(
+            "judgements",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                "model_t": T.NUMBER,
+                "judged_t": T.NUMBER,
+                "rule": T.TEXT,
+                "reason": T.TEXT,
+            },
+            keys=("month",),
+            optional=True,
+        ),
     )
 }
 """The tables of a run, by name."""

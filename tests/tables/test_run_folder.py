@@ -34,7 +34,11 @@ def run() -> Forecasts:
     key = {"product": "magnets", "destination": "USA", "model": "arima", "issued": date(2023, 5, 20)}
     effects = pd.DataFrame([{**key, "regressor": "ban_step", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}])
     left = pd.DataFrame([{**key, "reason": "arima: fit a simpler model."}])
-    return made.replaced(effects=effects, reference_fits=left)
+    month = pd.Period("2023-05", freq="M")
+    cell = {name: key[name] for name in ("product", "destination", "issued")} | {"month": month}
+    judgements = pd.DataFrame([{**cell, "model_t": 0.1, "judged_t": 0.08, "rule": "-20%", "reason": "a strike; two"}])
+    reconciled = made.forecasts[RUN_TABLES["reconciled"].columns[:-1]].assign(parts=1)
+    return made.replaced(effects=effects, reference_fits=left, judgements=judgements, reconciled=reconciled)
 
 
 @pytest.fixture

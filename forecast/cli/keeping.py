@@ -1,0 +1,86 @@
+"""What ``forecast next`` does beside forecasting: judgement, the track record of the store, and keeping the issue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from forecast.cli.inputs import Given, Tables, names
+from forecast.cli.selection import Choice
+
+if TYPE_CHECKING:
+    from forecast.ensemble.judgement import Judgement
+    from forecast.tables.run import Forecasts
+
+
+def judgements_of(rules: Sequence[str] | None) -> list[Judgement]:
+    """The judgements that were given.
+
+    Raises
+    ------
+    JudgementError
+        When one is of another form or has no reason.
+    """
+    from forecast.ensemble.judgement import parse_judgement
+
+    return [parse_judgement(rule) for rule in rules or ()]
+
+
+def with_judgement(run: Forecasts, judgements: Sequence[Judgement], choice: Choice, tables: Tables) -> Forecasts:
+    """The run with the rows of the model ``judged`` and their reasons, where there is judgement."""
+    from forecast.ensemble.judgement import judged_run
+
+    return judged_run(run, judgements, choice.shown, tables.groups)
+
+
+def print_judgements(run: Forecasts, tables: Tables) -> None:
+    """A line for every judged forecast: both numbers and the reason."""
+    from forecast.cli.store_tables import judgement_lines
+
+    for line in judgement_lines(run.judgements, names(tables.places)):
+        typer.echo(line)
+
+
+def with_stored_record(tables: Tables, path: Path | None) -> Tables:
+    """The tables with the track record of the store, where there is one, before the shipped one.
+
+    A store in use elsewhere is said and passed over when nobody named it.
+    """
+    from forecast.store.database import Store, StoreError, default_path
+
+    place = path or default_path()
+    if not place.exists():
+        return tables
+    from forecast.report.track_record import beside_shipped
+    from forecast.store.track import held_record, track
+
+    try:
+        with Store(place, today=tables.today) as store:
+            own = held_record(track(store, tables.today))
+    except StoreError as error:
+        if path is not None:
+            raise
+        typer.echo(f"{error} Without it the track record is the shipped one.", err=True)
+        return tables
+    return replace(tables, record=beside_shipped(own, tables.record))
+
+
+def keep_issue(
+    path: Path, given: Given, tables: Tables, choice: Choice, run: Forecasts, about: Mapping[str, Any]
+) -> None:
+    """Keep the figures of the files given and this issue in the store; an issue that is there is not kept again."""
+    from forecast.store.database import Store
+    from forecast.store.update import StoredInputs, keep
+
+    paths = given.paths()
+    figures = {name: paths[name] for name in paths if name in (*given.exports, "shipped exports.csv")}
+    inputs = StoredInputs(
+        tables.exports, tables.events, tables.groups, choice.issued, {**about["arguments"], "seed": about["seed"]}
+    )
+    with Store(path, today=tables.today) as store:
+        kept = keep(store, figures, inputs, run, tables.today)
+    typer.echo(f"The issue is {'kept' if kept else 'on file already'} in {path}.", err=True)

@@ -1,0 +1,184 @@
+"""What the store says, as people read it: what an update did, what changed and why, the track record, revisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forecast.ensemble.judgement import JUDGED
+from forecast.report.outlook import records, spoken
+from forecast.report.table import UNKNOWN, percent
+
+SHOWN_REVISIONS = 20
+LEAST_CHANGE = 0.0005
+"""Changes below this share are said to be none."""
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> Table:
+    """Rows under headings, the first ``text`` columns to the left."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < text else "right", no_wrap=place < text)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def tonnes(volume: float) -> str:
+    """A volume with three digits at least, ``-`` where there is none.
+
+    Examples
+    --------
+    >>> tonnes(1234.4), tonnes(4.126), tonnes(float("nan"))
+    ('1,234', '4.13', '-')
+    """
+    if math.isnan(volume):
+        return "-"
+    digits = 0 if abs(volume) >= 100 else 1 if abs(volume) >= 10 else 2
+    return f"{volume:,.{digits}f}"
+
+
+def _signed(volume: float) -> str:
+    return ("+" if volume > 0 else "") + tonnes(volume)
+
+
+def _title(console: Console, text: str, under: str = "") -> None:
+    console.print(Text(text, style="bold"))
+    if under:
+        console.print(Text(under, style="dim"))
+    console.print()
+
+
+def _place(code: str, model: str, names: Mapping[str, str]) -> str:
+    """A destination by name, with a word where its forecast was judged."""
+    return f"{names.get(code, code)} ({model})" if model == JUDGED else names.get(code, code)
+
+
+# Forecasts and actuals ------------------------------------------------------------------------------------------------
+
+
+def print_scored(scored: pd.DataFrame, shown: Sequence[str], names: Mapping[str, str], console: Console) -> None:
+    """Print what was issued of the months that are out by now, one month ahead, by models ``shown``."""
+    rows = scored[scored["model"].isin(shown) & scored["horizon"].eq(1)]
+    if rows.empty:
+        return
+    _title(console, "What was issued, and the actual", "one month ahead; volumes in tonnes")
+    cells = [
+        [
+            _place(row.destination, row.model, names), str(row.month),
+            tonnes(row.volume_t), f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}", tonnes(row.actual_t),
+            _inside(row), percent(row.error),
+        ]
+        for row in records(rows)
+    ]  # fmt: skip
+    headings = ("destination", "month", "issued", "80 % interval", "actual", "inside", "error")
+    console.print(_table(headings, cells))
+    console.print()
+
+
+def _inside(row: object) -> str:
+    inside = [level for level in (80, 95) if getattr(row, f"inside_{level}")]
+    return f"{inside[0]} %" if inside else "outside"
+
+
+def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
+    """Print coverage with Wilson intervals and skill against naive, by product, model and phase, one month ahead."""
+    for product in dict.fromkeys(record["product"]):
+        about = f"one month ahead; shares with 95 % Wilson intervals, nothing below n = {minimum}"
+        _title(console, f"Track record of {spoken(product)}", about)
+        rows = record[record["product"] == product]
+        cells = [
+            [spoken(row.model), row.slice, str(row.n), _held(row, 80), _held(row, 95), _skill(row.skill)]
+            for row in records(rows)
+        ]
+        console.print(_table(("model", "months", "n", "inside 80 %", "inside 95 %", "skill against naive"), cells, 2))
+        console.print()
+
+
+def _held(row: object, level: int) -> str:
+    share, lower, upper = (getattr(row, f"{name}_{level}") for name in ("coverage", "lower", "upper"))
+    held, n = getattr(row, f"held_{level}"), getattr(row, "n")  # noqa: B009
+    return UNKNOWN if math.isnan(share) else f"{held} of {n} ({lower:.0%} to {upper:.0%})"
+
+
+def _skill(skill: float) -> str:
+    return "-" if math.isnan(skill) else f"{skill:+.0%}"
+
+
+# What changed --------------------------------------------------------------------------------------------------------
+
+
+def print_what_changed(changes: pd.DataFrame, names: Mapping[str, str], console: Console) -> None:
+    """Print what moved each forecast since the last issue, and by how much which cause did."""
+    if changes.empty:
+        return
+    before, issued = changes["before"].iloc[0], changes["issued"].iloc[0]
+    causes = _causes(changes)
+    for product, own in changes.groupby("product", sort=False):
+        about = f"from the issue of {before} to that of {issued}; tonnes, contributions add up to the change"
+        _title(console, f"What changed of {spoken(str(product))}", about)
+        headings = ("destination", "month", "before", "now", "change", *(spoken(cause) for cause in causes))
+        console.print(_table(headings, _change_cells(own, causes, names)))
+        console.print()
+
+
+def _causes(changes: pd.DataFrame) -> list[str]:
+    """The contributions that are not zero throughout."""
+    moved = changes.groupby("contribution", sort=False)["change_t"].apply(lambda column: column.abs().sum())
+    return [str(name) for name in moved.index if moved[name] > 0]
+
+
+def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, str]) -> list[list[str]]:
+    rows = []
+    for (code, model, month), cell in own.groupby(["destination", "model", "month"], sort=False):
+        before, after = cell["before_t"].iloc[0], cell["after_t"].iloc[0]
+        parts = cell.set_index("contribution")["change_t"]
+        name = _place(str(code), str(model), names)
+        moved = percent(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
+        rows.append(
+            [name, str(month), tonnes(before), tonnes(after), moved, *(_signed(parts[name]) for name in causes)]
+        )
+    return rows
+
+
+def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """A sentence for each judged forecast: the model's number, the judged one, and why.
+
+    Examples
+    --------
+    >>> row = {"destination": "USA", "month": pd.Period("2026-08"), "model_t": 353.0, "judged_t": 282.4, "rule": "-20%"}
+    >>> judgement_lines(pd.DataFrame([row | {"reason": "customs strike"}]), {"USA": "United States"})
+    ['United States 2026-08: the model says 353 t, judged 282 t (-20%): customs strike']
+    """
+    return [
+        f"{names.get(row.destination, row.destination)} {row.month}: the model says {tonnes(row.model_t)} t, "
+        f"judged {tonnes(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
+        for row in records(judgements)
+    ]
+
+
+# Revisions -----------------------------------------------------------------------------------------------------------
+
+
+def print_revisions(revisions: pd.DataFrame, names: Mapping[str, str], console: Console) -> None:
+    """Print the cells whose figure changed, the latest first."""
+    _title(console, "Figures that were revised", "tonnes; days between the first release and the latest")
+    rows = revisions.sort_values("latest_released", ascending=False, kind="stable").head(SHOWN_REVISIONS)
+    cells = [
+        [
+            spoken(row.product), names.get(row.destination, row.destination), str(row.month), tonnes(row.first_t),
+            str(row.first_released), "withdrawn" if math.isnan(row.latest_t) else tonnes(row.latest_t),
+            str(row.latest_released), "-" if math.isnan(row.change) else percent(row.change), str(row.days),
+        ]
+        for row in records(rows)
+    ]  # fmt: skip
+    headings = ("product", "destination", "month", "first", "released", "latest", "released", "change", "days")
+    console.print(_table(headings, cells, 2))
+    if len(revisions) > SHOWN_REVISIONS:
+        console.print(f"and {len(revisions) - SHOWN_REVISIONS} earlier ones.")

@@ -1,0 +1,280 @@
+"""The file of the store: opened, migrated and locked by DuckDB, read by query and written by appending rows.
+
+Every write stands in a transaction, so that the file holds all of an update or nothing of it. A new file is made
+beside its place and appears whole. There is no way to change or remove a row.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import duckdb
+
+FILE = "store.duckdb"
+
+_RUN_KEYS = "issue INTEGER, product TEXT, destination TEXT"
+_VOLUMES = ", ".join(f"{name} DOUBLE" for name in ("volume_t", "lower_80", "upper_80", "lower_95", "upper_95"))
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE migrations (version INTEGER PRIMARY KEY, made DATE)",
+        "CREATE TABLE files (ingest INTEGER, sha256 TEXT, reading TEXT, name TEXT, ingested DATE)",
+        "CREATE TABLE vintages (place BIGINT PRIMARY KEY, ingest INTEGER, ingested DATE, product TEXT, "
+        "destination TEXT, month TEXT, volume_t DOUBLE, released DATE, status TEXT, precision_t DOUBLE, source TEXT)",
+        "CREATE TABLE calendars (calendar TEXT, place INTEGER, event TEXT, kind TEXT, products TEXT, "
+        "destinations TEXT, announced TEXT, effective TEXT, ends TEXT, ends_announced TEXT, source TEXT, "
+        "description TEXT, ends_status TEXT, continues TEXT)",
+        "CREATE TABLE issues (issue INTEGER PRIMARY KEY, issued DATE, made DATE, fingerprint TEXT, calendar TEXT, "
+        "places BIGINT, settings TEXT, version TEXT)",
+        f"CREATE TABLE forecasts ({_RUN_KEYS}, model TEXT, cutoff TEXT, month TEXT, horizon INTEGER, {_VOLUMES}, "
+        "last_known TEXT, phase TEXT)",
+    ),
+    (
+        f"CREATE TABLE judgements ({_RUN_KEYS}, month TEXT, model_t DOUBLE, judged_t DOUBLE, rule TEXT, reason TEXT)",
+        f"CREATE TABLE changes ({_RUN_KEYS}, model TEXT, month TEXT, horizon INTEGER, before DATE, before_t DOUBLE, "
+        "after_t DOUBLE, contribution TEXT, log_change DOUBLE, change_t DOUBLE)",
+    ),
+)
+"""The statements that lead from each version of the schema to the next; a new file goes through all of them."""
+
+VERSION = len(MIGRATIONS)
+"""The version of the schema that this package writes."""
+
+
+class StoreError(ValueError):
+    """Why a store cannot be used: one sentence with the way out."""
+
+
+def default_path() -> Path:
+    """Where the store lies if nothing is said: in the user's data folder (``XDG_DATA_HOME`` where that is set)."""
+    from platformdirs import user_data_path
+
+    return user_data_path("export-forecast", appauthor=False) / FILE
+
+
+class Store:
+    """An open store.
+
+    Parameters
+    ----------
+    path
+        The file; it is made, with its folder, where there is none.
+
+    Raises
+    ------
+    StoreError
+        When another process has the file, it is damaged, it is no store, or it was written by a later version.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, Store(Path(folder) / "mine.duckdb") as store:
+    ...     store.version
+    2
+    """
+
+    def __init__(self, path: str | Path, *, today: date | None = None) -> None:
+        self.path = Path(path)
+        day = today or date.today()
+        if not self.path.exists():
+            _make(self.path, day)
+        self._connection = _connected(self.path)
+        try:
+            _check_and_migrate(self._connection, self.path, day)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file free for other processes."""
+        self._connection.close()
+
+    @property
+    def version(self) -> int:
+        """The version of the file's schema."""
+        return int(self.query("SELECT max(version) AS version FROM migrations")["version"].iloc[0])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is appended in the block is kept when it ends, and none of it where it fails."""
+        self._connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def append(self, table: str, rows: pd.DataFrame) -> None:
+        """Add rows to a table: columns by name, months and other objects as text, days as days."""
+        if rows.empty:
+            return
+        self._connection.register("_rows", _stored(rows))
+        try:
+            with _readable(self.path):
+                self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _rows")
+        finally:
+            self._connection.unregister("_rows")
+
+    def query(self, text: str, values: Sequence[object] = ()) -> pd.DataFrame:
+        """The rows of a SELECT statement, days as `datetime.date` (None where there is none).
+
+        Raises
+        ------
+        StoreError
+            When the statement is of another kind: rows are never changed or removed.
+        """
+        if not text.lstrip().upper().startswith(("SELECT", "WITH")):
+            raise StoreError(
+                f"{self.path}: expected a SELECT statement, found {text.split()[0]}: the store only grows."
+            )
+        with _readable(self.path):
+            cursor = self._connection.execute(text, list(values))
+            days = [str(column[0]) for column in cursor.description or () if str(column[1]) == "DATE"]
+            table = cursor.df()
+        return table.assign(**{name: _days(table[name]) for name in days})
+
+    def next_number(self, table: str, column: str) -> int:
+        """One more than the largest number in a column; 1 in an empty table."""
+        return int(self.query(f"SELECT coalesce(max({column}), 0) + 1 AS number FROM {table}")["number"].iloc[0])
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Damage that is met only while rows are read or written gives the sentence of a damaged file."""
+    import duckdb
+
+    try:
+        yield
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    ) as error:
+        raise StoreError(_refusal(path, str(error))) from error
+    except duckdb.Error as error:
+        if type(error) is not duckdb.Error:
+            raise
+        raise StoreError(_refusal(path, str(error))) from error
+
+
+def _days(cells: pd.Series) -> pd.Series:
+    """Timestamps as days; each different one is made once."""
+    place, stamps = pd.factorize(cells)
+    days = np.array([*(stamp.date() for stamp in stamps), None], dtype=object)
+    return pd.Series(days[place], index=cells.index, dtype=object)
+
+
+def _stored(rows: pd.DataFrame) -> pd.DataFrame:
+    """Periods and categories as text, all else as it is."""
+    cells = {}
+    for name in rows:
+        column = rows[name]
+        if isinstance(column.dtype, pd.PeriodDtype):
+            place, months = pd.factorize(column)
+            column = pd.Series(np.array([str(month) for month in months], dtype=object)[place])
+        elif isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(column.cat.categories.dtype)
+        cells[name] = column.reset_index(drop=True)
+    return pd.DataFrame(cells)
+
+
+# The file ------------------------------------------------------------------------------------------------------------
+
+
+def _make(path: Path, today: date) -> None:
+    """A new store at ``path``, written beside it and then linked there; where somebody was faster theirs stays."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        connection = _connected(beside)
+        try:
+            _migrate(connection, 0, today)
+        finally:
+            connection.close()
+        with suppress(FileExistsError):
+            os.link(beside, path)  # in place of a rename, which would replace the store that somebody made meanwhile
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StoreError(
+            f"{path}: expected a place for a store, found none ({reason}). Name one with --store."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    try:
+        return duckdb.connect(str(path))
+    except duckdb.Error as error:
+        raise StoreError(_refusal(path, str(error))) from error
+
+
+def _refusal(path: Path, reason: str) -> str:
+    """Why DuckDB does not open a file, as a sentence with the way out."""
+    if re.search(r"set lock|conflicting lock|another process", reason, re.IGNORECASE):
+        return f"{path}: the store is in use by another process. Wait until it has ended, and do it again."
+    if "newer version" in reason.lower() or "storage version" in reason.lower():
+        return f"{path}: the store was written by a newer DuckDB. Upgrade duckdb (pip install -U duckdb)."
+    first = " ".join(reason.splitlines()[0].split())
+    way = "Put back a copy of it, or name another file with --store and give it your files again"
+    return f"{path}: expected a store, found a file that is damaged or none of ours ({first}). {way}."
+
+
+def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today: date) -> None:
+    """Bring the file up to this version of the schema.
+
+    Raises
+    ------
+    StoreError
+        When the file is newer, or a database of somebody else's.
+    """
+    tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if tables and "migrations" not in tables:
+        raise StoreError(
+            f"{path}: expected a store, found a database with other tables. Name another file with --store."
+        )
+    version = _scalar(connection, "SELECT coalesce(max(version), 0) FROM migrations") if tables else 0
+    if version > VERSION:
+        found = f"found a store of version {version}, expected at most {VERSION}"
+        raise StoreError(f"{path}: {found}. Upgrade export-forecast, or name another file with --store.")
+    if version < VERSION:
+        _migrate(connection, version, today)
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, text: str) -> int:
+    row: Any = connection.execute(text).fetchone()
+    return int(row[0])
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection, version: int, today: date) -> None:
+    """Lead a file of ``version`` to the present one, in one transaction."""
+    connection.execute("BEGIN TRANSACTION")
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("INSERT INTO migrations VALUES (?, ?)", [number, today])
+    connection.execute("COMMIT")

@@ -1,0 +1,354 @@
+"""The monthly routine: take in files, score what is out, forecast, and say what changed since the last issue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.backtest.plan import Settings
+from forecast.backtest.run import Progress, forecast_all
+from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
+from forecast.realtime.events import Members, known_events
+from forecast.registry import COMBINATION
+from forecast.sources.plain import read_exports
+from forecast.store.changes import CHANGE_COLUMNS, Inputs, what_changed
+from forecast.store.database import Store
+from forecast.store.expected import late_releases
+from forecast.store.issued import Issue, IssueBasis, add_issue, issued_calendar, issued_forecasts, issues
+from forecast.store.track import track
+from forecast.store.vintages import Appended, append, digest, exports_as_of, unknown_files
+from forecast.tables.frames import stacked
+from forecast.tables.read import TableError
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import EVENT_COLUMNS
+
+PACKAGE = "export-forecast"
+HORIZON = 3
+"""Months ahead of an update, so that the next one finds its months in it and can say what changed."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What was read from files: the exports table, and sentences on what could not be used or looks wrong."""
+
+    exports: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+
+Reader = Callable[[Sequence[Path], date], Received]
+"""Reads files as they stand on a day."""
+
+
+def read_files(paths: Sequence[Path], today: date) -> Received:
+    """Export figures in the project's own columns.
+
+    Raises
+    ------
+    TableError
+        For all that is wrong in the files.
+    """
+    return Received(read_exports(*paths, today=today))
+
+
+@dataclass(frozen=True)
+class Routine:
+    """How an update is made.
+
+    Attributes
+    ----------
+    events, groups
+        The calendar, and members by group.
+    settings
+        All arguments that numbers depend on.
+    experience, totals
+        Figures of other series to learn from, and volumes of several months together; a series that the store has
+        counts from the store alone.
+    products, destinations
+        What is forecast; None is all that the store has.
+    judgements
+        Numbers set beside those of the shown model.
+    reader, jobs, progress
+        Reads the files; processes; is called with the work done and its total.
+    """
+
+    events: pd.DataFrame
+    groups: Members
+    settings: Settings = field(default_factory=lambda: Settings(horizon=HORIZON))
+    experience: pd.DataFrame | None = None
+    totals: pd.DataFrame | None = None
+    products: Sequence[str] | None = None
+    destinations: Sequence[str] | None = None
+    judgements: Sequence[Judgement] = ()
+    reader: Reader = read_files
+    jobs: int = 1
+    progress: Progress | None = None
+
+    @property
+    def shown(self) -> str:
+        """The model that is shown and judged."""
+        models = self.settings.models
+        return COMBINATION if COMBINATION in models else models[0]
+
+    def written_down(self) -> dict[str, Any]:
+        """All that numbers depend on but figures and calendar, as JSON holds it."""
+        rules = [f"{one.product}/{one.destination}@{one.month}={one.rule}: {one.reason}" for one in self.judgements]
+        asked = {"products": _listed(self.products), "destinations": _listed(self.destinations), "judgements": rules}
+        return {**asdict(self.settings), "models": [*self.settings.models], **asked}
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did.
+
+    Attributes
+    ----------
+    appended
+        Rows that the files added.
+    known_files
+        Files that had been taken in before.
+    issue, run
+        The new issue with its tables; None where nothing has changed since the last one.
+    last
+        The issue before, if there is one.
+    exports
+        The figures that the forecast rests on.
+    scored
+        Forecasts that count and whose month came out since the last issue (`forecast.store.track`).
+    changes
+        What moved since the last issue (`forecast.store.changes`).
+    remarks
+        Sentences on the files and on late releases.
+    """
+
+    appended: Appended
+    known_files: tuple[str, ...]
+    issue: Issue | None
+    run: Forecasts | None
+    last: Issue | None
+    exports: pd.DataFrame
+    scored: pd.DataFrame
+    changes: pd.DataFrame
+    remarks: tuple[str, ...]
+
+
+def run_update(store: Store, files: Sequence[str | Path], routine: Routine, today: date) -> Updated:
+    """Take in ``files``, score what is out by now, forecast on ``today``, and keep it all; or change nothing.
+
+    All of it is one transaction. Where figures, calendar, settings and version are those of the last issue nothing is
+    written.
+
+    Raises
+    ------
+    TableError
+        When a file cannot be read, or the store has nothing to forecast by ``today``.
+    StoreError
+        When the store cannot be used.
+    """
+    with store.transaction():
+        appended, known, remarks = receive(store, files, routine.reader, today)
+        past = issues(store)
+        last = past[-1] if past else None
+        exports = _exports(store, routine, today)
+        products = _products(store, routine, today)
+        basis = _basis(exports, routine, today)
+        late = tuple(late_releases(exports_as_of(store, today), products, today))
+        if last is not None and last.fingerprint == basis.fingerprint:
+            nothing = track(store, today).iloc[:0], pd.DataFrame(columns=CHANGE_COLUMNS)
+            return Updated(appended, known, None, None, last, exports, *nothing, (*remarks, *late))
+        run = _forecast(routine, exports, products, today)
+        changes = _changes(store, last, basis, run, routine, products, today) if last else None
+        issue = add_issue(store, basis, run, routine.groups, today, today)
+        if changes is None:
+            changes = pd.DataFrame(columns=CHANGE_COLUMNS)
+        store.append("changes", changes.drop(columns="issued").assign(issue=issue.number))
+        scored = _scored(store, last, today)
+    return Updated(appended, known, issue, run, last, exports, scored, changes, (*remarks, *late))
+
+
+def receive(
+    store: Store, files: Sequence[str | Path], reader: Reader, today: date
+) -> tuple[Appended, tuple[str, ...], tuple[str, ...]]:
+    """Take in those of ``files`` that are new: what was added, the files known before, and remarks of the reader."""
+    paths = {str(path): Path(path) for path in files}
+    digests = _digests(paths)
+    once = {name: found for found, name in {found: name for name, found in reversed(digests.items())}.items()}
+    fresh = unknown_files(store, {name: digests[name] for name in digests if name in once})
+    known = tuple(name for name in digests if name not in fresh)
+    if not fresh:
+        return Appended(), known, ()
+    received = reader([paths[name] for name in fresh], today)
+    appended = append(store, received.exports, {Path(name).name: digests[name] for name in fresh}, today)
+    return appended, known, received.remarks
+
+
+def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
+    """sha256 of each file by its name."""
+    found, problems = {}, []
+    for name, path in paths.items():
+        try:
+            found[name] = digest(path)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problems.append(f"{name}: expected a file of export figures, found none that can be read ({reason}).")
+    if problems:
+        raise TableError(*problems)
+    return found
+
+
+# What it rests on ----------------------------------------------------------------------------------------------------
+
+
+def _exports(store: Store, routine: Routine, day: date, places: int | None = None) -> pd.DataFrame:
+    """The store's figures as known on a day, beside the experience of other series."""
+    own = exports_as_of(store, day, places)
+    return own if routine.experience is None else stacked([own, _others(routine.experience, own, day)])
+
+
+def _others(experience: pd.DataFrame, own: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Rows of series that ``own`` does not have, released by a day."""
+    series = ["product", "destination"]
+    here = pd.MultiIndex.from_frame(experience[series]).isin(pd.MultiIndex.from_frame(own[series].drop_duplicates()))
+    return experience[~here & (experience["released"] <= day).to_numpy(dtype=bool)]
+
+
+def _products(store: Store, routine: Routine, today: date) -> list[str]:
+    """The products of the store that are forecast.
+
+    Raises
+    ------
+    TableError
+        When there are none by the day.
+    """
+    known = sorted(exports_as_of(store, today)["product"].unique())
+    chosen = [name for name in known if routine.products is None or name in routine.products]
+    if not chosen:
+        asked = f" of {', '.join(routine.products)}" if routine.products else ""
+        raise TableError(
+            f"{store.path}: expected figures{asked} released by {today}, found none. Give a file with them."
+        )
+    _check_destinations(store, routine, today, chosen)
+    return chosen
+
+
+def _check_destinations(store: Store, routine: Routine, today: date, products: Sequence[str]) -> None:
+    """Nothing when each destination that was asked for has figures.
+
+    Raises
+    ------
+    TableError
+        A sentence for each that has none.
+    """
+    known = exports_as_of(store, today)
+    here = set(known.loc[known["product"].isin(products), "destination"])
+    missing = [code for code in routine.destinations or () if code not in here]
+    if missing:
+        some = ", ".join(sorted(here))
+        raise TableError(
+            *(f"{store.path}: expected a destination with figures ({some}), found {code}." for code in missing)
+        )
+
+
+def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:
+    events = known_events(routine.events, today)[EVENT_COLUMNS]
+    return IssueBasis(exports, events, routine.written_down(), version(PACKAGE))
+
+
+def _forecast(
+    routine: Routine, exports: pd.DataFrame, products: Sequence[str], issued: date, events: pd.DataFrame | None = None
+) -> Forecasts:
+    """The run of a day, with judgement where there is any."""
+    totals = routine.totals
+    run = forecast_all(
+        exports,
+        routine.events if events is None else events,
+        routine.groups,
+        issued=issued,
+        products=products,
+        destinations=routine.destinations,
+        totals=None if totals is None else _others(totals, exports, issued),
+        jobs=routine.jobs,
+        progress=routine.progress,
+        **asdict(routine.settings),
+    )
+    return judged_run(run, routine.judgements, routine.shown, routine.groups)
+
+
+# What changed --------------------------------------------------------------------------------------------------------
+
+
+def _changes(
+    store: Store, last: Issue, basis: IssueBasis, run: Forecasts, routine: Routine, products: Sequence[str], today: date
+) -> pd.DataFrame:
+    """What moved the shown model, and the judged one by what moved it, since the last issue."""
+    shown = (routine.shown, JUDGED) if routine.judgements else (routine.shown,)
+    before = issued_forecasts(store, last.number)
+    rows = {name: table[table["model"].isin(shown)] for name, table in (("old", before), ("new", run.forecasts))}
+    places = int(store.query("SELECT places FROM issues WHERE issue = ?", [last.number])["places"].iloc[0])
+    old_exports = _exports(store, routine, last.issued, places)
+    old = Inputs(old_exports, issued_calendar(store, last), last.issued, rows["old"])
+    new = Inputs(basis.exports, basis.events, today, rows["new"])
+
+    def forecast(exports: pd.DataFrame, events: pd.DataFrame, issued: date, horizon: int) -> pd.DataFrame:
+        settings = replace(routine.settings, horizon=horizon)
+        known = sorted(set(products) & set(exports["product"]))
+        made = _forecast(replace(routine, settings=settings, judgements=()), exports, known, issued, events)
+        shown_rows = made.forecasts[made.forecasts["model"] == routine.shown]
+        judgements = [one for one in routine.judgements if one.on(shown_rows).any()]
+        return judged_run(made, judgements, routine.shown, routine.groups).forecasts
+
+    same = _comparable(last.settings) == _comparable(basis.settings) and last.version == basis.version
+    return what_changed(old, new, same, forecast)
+
+
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings but for the horizon, on which no number depends."""
+    return {name: value for name, value in settings.items() if name != "horizon"}
+
+
+def _scored(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
+    """The forecasts that count and whose month came out after the last issue."""
+    rows = track(store, today)
+    since = last.issued if last is not None else date.min
+    lately = np.array([out > since for out in rows["out"]], dtype=bool)
+    return rows[rows["counts"] & lately].reset_index(drop=True)
+
+
+# Without an update ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StoredInputs:
+    """What a run outside `update` was made from: figures, calendar, members, issue day, and all other arguments."""
+
+    exports: pd.DataFrame
+    events: pd.DataFrame
+    groups: Members
+    issued: date
+    settings: Mapping[str, Any]
+
+
+def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: Forecasts, today: date) -> bool:
+    """Keep the figures of ``files`` and a run that was made elsewhere; False where that issue is on file already."""
+    known = inputs.exports[(inputs.exports["released"] <= inputs.issued).to_numpy(dtype=bool)]
+    events = known_events(inputs.events, inputs.issued)[EVENT_COLUMNS]
+    basis = IssueBasis(known, events, inputs.settings, version(PACKAGE))
+    with store.transaction():
+        digests = _digests(files)
+        fresh = unknown_files(store, digests)
+        if fresh:
+            append(store, inputs.exports, {name: digests[name] for name in fresh}, today)
+        if basis.fingerprint in {issue.fingerprint for issue in issues(store)}:
+            return False
+        add_issue(store, basis, run, inputs.groups, inputs.issued, today)
+    return True

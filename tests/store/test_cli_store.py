@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import simulated
+import stored
+from typer.testing import CliRunner, Result
+
+from forecast import cli, read_run
+from forecast.store.changes import CHANGE_COLUMNS, NEWS_DECOMP_COLUMNS
+from forecast.store.database import Store
+from forecast.store.issued import issues
+from forecast.tables.frames import as_text
+
+PLAIN = ["--models", "naive,theta,combination", "--no-calibrate", "--product", "widgets", "--events", "events.csv"]
+DAYS = [date(2022, 6, 20), date(2022, 7, 20)]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, arguments)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a calendar and two months' files of a product of our own; the second revises a figure."""
+    monkeypatch.chdir(tmp_path)
+    exports = stored.figures().assign(product="widgets")
+    for number, day in enumerate(DAYS, start=1):
+        table = stored.until(exports, day)
+        table = table.assign(volume_t=table["volume_t"].where(table.index != 3, table["volume_t"] * number))
+        stored.write(table, tmp_path / f"month-{number}.csv")
+    events = simulated.calendar({"kind": "licensing", "announced": date(2021, 6, 1), "products": ("widgets",)})
+    as_text(events).to_csv("events.csv", index=False)
+    on(monkeypatch, DAYS[0])
+    return tmp_path
+
+
+def on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    monkeypatch.setattr("forecast.cli.inputs.today", lambda: day)
+
+
+def test_two_months_of_updates(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first makes the store, the second scores, says what changed and writes it; a third changes nothing."""
+    first = run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
+    assert first.exit_code == 0, first.output
+    assert first.stdout.startswith("Taken in: 87 new figures, 0 revised, 0 on file already.\n")
+    on(monkeypatch, DAYS[1])
+    second = run("update", "month-2.csv", "--store", "s.duckdb", *PLAIN)
+    assert second.exit_code == 0, second.output
+    revised = "3 new figures, 1 revised (1 without a release day of their own, known from today), 86 on file already"
+    assert second.stdout.startswith(f"Taken in: {revised}.\n")
+    for line in ("What was issued, and the actual", "What changed of widgets", "new figures", "revisions"):
+        assert line in second.stdout
+    folder = Path("output/update-2022-07-20")
+    assert pd.read_csv(folder / "changes.csv").columns.tolist() == CHANGE_COLUMNS
+    assert pd.read_csv(folder / "news_decomposition.csv").columns.tolist() == NEWS_DECOMP_COLUMNS
+    assert len(read_run(folder).forecasts)
+    third = run("update", "month-2.csv", "--store", "s.duckdb", *PLAIN)
+    assert third.stdout == (
+        "Taken in: month-2.csv was taken in before and changes nothing.\n"
+        "Nothing has changed since the issue of 2022-07-20: same figures, same calendar, same settings.\n"
+    )
+
+
+def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The month that came out is shown with its actual, each series is drawn, and the revised figure is named."""
+    run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
+    on(monkeypatch, DAYS[1])
+    run("update", "month-2.csv", "--store", "s.duckdb", *PLAIN)
+    result = run("track", "--store", "s.duckdb")
+    assert result.exit_code == 0, result.output
+    assert "Track record of widgets" in result.stdout
+    assert "nothing below n = 8" in result.stdout
+    folder = Path("output/track-2022-07-20")
+    assert sorted(path.name for path in (folder / "plots").iterdir()) == [
+        "widgets-DEU.png", "widgets-USA.png", "widgets-WLD.png",
+    ]  # fmt: skip
+    assert set(pd.read_csv(folder / "track.csv")["model"]) == {"naive", "theta", "combination"}
+    result = run("revisions", "--store", "s.duckdb")
+    assert "2020-04" in result.stdout
+    assert "+100 %" in result.stdout
+    assert run("revisions", "--store", "s.duckdb", "--destination", "DEU").stdout.startswith("No figure")
+
+
+def test_without_a_store_nothing_is_written_outside_the_output_folder(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Next makes no store by itself, and track says how to make one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(place / "data-home"))
+    result = run("next", "--exports", "month-1.csv", *PLAIN, "--quiet")
+    assert result.exit_code == 0, result.output
+    assert not (place / "data-home").exists()
+    refused = run("track")
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("store.duckdb: expected a store, found none. Make one with forecast update FILE.\n")
+
+
+def test_update_makes_the_default_store_in_the_users_data_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG_DATA_HOME is where it goes."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(place / "data-home"))
+    assert run("update", "month-1.csv", *PLAIN, "--quiet").exit_code == 0
+    with Store(place / "data-home" / "export-forecast" / "store.duckdb") as store:
+        assert [issue.issued for issue in issues(store)] == [DAYS[0]]
+
+
+def test_next_keeps_its_issue_and_shows_judgement(place: Path) -> None:
+    """With --store the issue is kept once; the judged number and its reason stand below the table and in the folder."""
+    arguments = ["next", "--exports", "month-1.csv", *PLAIN, "--store", "s.duckdb"]
+    result = run(*arguments, "--override", "USA=-20%: customs strike")
+    assert result.exit_code == 0, result.output
+    assert "judged" in result.stdout
+    assert "(-20%): customs strike" in result.stdout
+    folder = Path("output/next-2022-06-20")
+    table = read_run(folder)
+    assert set(table.judgements["reason"]) == {"customs strike", "follows its parts"}
+    usa = table.forecasts.query("destination == 'USA'").set_index("model")["volume_t"]
+    assert usa["judged"] == pytest.approx(0.8 * usa["combination"])
+    again = run(*arguments, "--override", "USA=-20%: customs strike")
+    assert "on file already" in again.stderr
+    with Store("s.duckdb") as store:
+        assert len(issues(store)) == 1
+
+
+def test_an_override_without_a_reason_is_refused(place: Path) -> None:
+    """One sentence, exit 1, and no folder."""
+    result = run("next", "--exports", "month-1.csv", *PLAIN, "--override", "USA=-20%")
+    assert result.exit_code == 1
+    assert result.stderr == "'USA=-20%': expected a reason after a colon, found none. Say why.\n"
+    assert not Path("output").exists()
+
+
+@pytest.mark.slow
+def test_the_record_of_next_comes_from_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After nine months of updates next says how often the 80 % interval held, from the store."""
+    exports = stored.figures().assign(product="widgets")
+    days = [day for day in sorted(set(exports["released"])) if day >= date(2022, 6, 20)][:10]
+    for day in days:
+        on(monkeypatch, day)
+        stored.write(stored.until(exports, day), place / "latest.csv")
+        assert run("update", "latest.csv", "--store", "s.duckdb", *PLAIN, "--horizon", "1", "--quiet").exit_code == 0
+    result = run("next", "--exports", "latest.csv", *PLAIN, "--store", "s.duckdb")
+    assert result.exit_code == 0, result.output
+    assert "held" in result.stdout
+    assert " of 9" in result.stdout
+
+
+def test_a_damaged_store_is_said_in_a_line(place: Path) -> None:
+    """Exit 1 and a sentence on stderr."""
+    run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
+    Path("s.duckdb").write_bytes(b"nonsense" * 100)
+    result = run("track", "--store", "s.duckdb")
+    assert result.exit_code == 1
+    assert "damaged or none of ours" in result.stderr
