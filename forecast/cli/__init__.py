@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.backtest import past_months
+from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
 from forecast.cli.next import next_months
@@ -47,6 +48,7 @@ def main(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "next": next_months,
+    "brief": brief,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,
