@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.backtest import past_months
+from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
 from forecast.cli.imports import import_files
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "next": next_months,
     "import": import_files,
     "validate": validate_files,
+    "brief": brief,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,

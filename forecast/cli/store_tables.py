@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
-from forecast.report.outlook import records, spoken
-from forecast.report.table import UNKNOWN, percent
+from forecast.report.text import change, digits, spoken
+from forecast.tables.frames import records
 
 SHOWN_REVISIONS = 20
 LEAST_CHANGE = 0.0005
@@ -30,22 +30,8 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1
     return table
 
 
-def tonnes(volume: float) -> str:
-    """A volume with three digits at least, ``-`` where there is none.
-
-    Examples
-    --------
-    >>> tonnes(1234.4), tonnes(4.126), tonnes(float("nan"))
-    ('1,234', '4.13', '-')
-    """
-    if math.isnan(volume):
-        return "-"
-    digits = 0 if abs(volume) >= 100 else 1 if abs(volume) >= 10 else 2
-    return f"{volume:,.{digits}f}"
-
-
 def _signed(volume: float) -> str:
-    return ("+" if volume > 0 else "") + tonnes(volume)
+    return ("+" if volume > 0 else "") + digits(volume)
 
 
 def _title(console: Console, text: str, under: str = "") -> None:
@@ -72,8 +58,8 @@ def print_scored(scored: pd.DataFrame, shown: Sequence[str], names: Mapping[str,
     cells = [
         [
             _place(row.destination, row.model, names), str(row.month),
-            tonnes(row.volume_t), f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}", tonnes(row.actual_t),
-            _inside(row), percent(row.error),
+            digits(row.volume_t), f"{digits(row.lower_80)} to {digits(row.upper_80)}", digits(row.actual_t),
+            _inside(row), change(row.error),
         ]
         for row in records(rows)
     ]  # fmt: skip
@@ -140,9 +126,9 @@ def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, 
         before, after = cell["before_t"].iloc[0], cell["after_t"].iloc[0]
         parts = cell.set_index("contribution")["change_t"]
         name = _place(str(code), str(model), names)
-        moved = percent(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
+        moved = change(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
         rows.append(
-            [name, str(month), tonnes(before), tonnes(after), moved, *(_signed(parts[name]) for name in causes)]
+            [name, str(month), digits(before), digits(after), moved, *(_signed(parts[name]) for name in causes)]
         )
     return rows
 
@@ -157,8 +143,8 @@ def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[
     ['United States 2026-08: the model says 353 t, judged 282 t (-20%): customs strike']
     """
     return [
-        f"{names.get(row.destination, row.destination)} {row.month}: the model says {tonnes(row.model_t)} t, "
-        f"judged {tonnes(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
+        f"{names.get(row.destination, row.destination)} {row.month}: the model says {digits(row.model_t)} t, "
+        f"judged {digits(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
         for row in records(judgements)
     ]
 
@@ -172,9 +158,9 @@ def print_revisions(revisions: pd.DataFrame, names: Mapping[str, str], console: 
     rows = revisions.sort_values("latest_released", ascending=False, kind="stable").head(SHOWN_REVISIONS)
     cells = [
         [
-            spoken(row.product), names.get(row.destination, row.destination), str(row.month), tonnes(row.first_t),
-            str(row.first_released), "withdrawn" if math.isnan(row.latest_t) else tonnes(row.latest_t),
-            str(row.latest_released), "-" if math.isnan(row.change) else percent(row.change), str(row.days),
+            spoken(row.product), names.get(row.destination, row.destination), str(row.month), digits(row.first_t),
+            str(row.first_released), "withdrawn" if math.isnan(row.latest_t) else digits(row.latest_t),
+            str(row.latest_released), "-" if math.isnan(row.change) else change(row.change), str(row.days),
         ]
         for row in records(rows)
     ]  # fmt: skip

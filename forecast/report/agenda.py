@@ -14,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.realtime.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
-from forecast.report.outlook import records, spoken, whom
+from forecast.report.outlook import whom
+from forecast.report.text import spoken
+from forecast.tables.frames import records
 
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""

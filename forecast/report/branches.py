@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.outlook import records, spoken, whom
-from forecast.report.table import tonnes
+from forecast.report.outlook import whom
+from forecast.report.text import digits, spoken
 from forecast.scenario.events import HypotheticalEvent
 from forecast.scenario.forecast import MIXTURE, Branch, Scenario
+from forecast.tables.frames import records
 from forecast.tables.run import Forecasts
 
 SHOWN_BRANCHES = 4
@@ -94,8 +95,8 @@ def cells(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Iter
 
 def _volume(row: Any, *, many: bool) -> str:
     """A median and its interval, one below the other where columns are many."""
-    interval = f"{tonnes(row['lower_80'])} to {tonnes(row['upper_80'])}"
-    return f"{tonnes(row['volume_t'])}\n{interval}" if many else f"{tonnes(row['volume_t'])} ({interval})"
+    interval = f"{digits(row['lower_80'])} to {digits(row['upper_80'])}"
+    return f"{digits(row['volume_t'])}\n{interval}" if many else f"{digits(row['volume_t'])} ({interval})"
 
 
 def _remarks(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str]) -> Table:

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.level_shifts.propose import Proposals
-from forecast.report.outlook import records, spoken, whom
-from forecast.report.table import percent
+from forecast.report.outlook import whom
+from forecast.report.text import change, spoken
+from forecast.tables.frames import records
 
 HEADINGS = ("months", "destinations", "against expected", "80 % interval", "p", "shown on", "on file in these months")
 NUMBERS = HEADINGS[2:5]
@@ -51,10 +52,10 @@ def cells(rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[list[str]]:
     """The text of every row, under `HEADINGS`."""
     for row in records(rows):
         months = f"{row.first} to {row.last}" + ("" if row.ends else " or longer")
-        interval = f"{percent(row.lower)} to {percent(row.upper)}"
+        interval = f"{change(row.lower)} to {change(row.upper)}"
         told = ", ".join(row.without_effect) or "no event"
         place = "World" if row.destinations == ("WLD",) else whom(row.destinations, names)
-        yield [months, place, percent(row.size), interval, p_value(row.p_value), str(row.shown), told]
+        yield [months, place, change(row.size), interval, p_value(row.p_value), str(row.shown), told]
 
 
 def p_value(value: float) -> str:

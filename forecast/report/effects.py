@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.outlook import spoken
+from forecast.report.text import spoken
 from forecast.tables.frames import records
 
 SHOWN_PHASES = {"notice": "notice", "force_0": "month 0", "force_1": "month 1", "force_3-5": "months 3-5",

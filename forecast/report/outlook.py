@@ -15,6 +15,8 @@ from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import as_of
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
+from forecast.report.text import spoken
+from forecast.tables.frames import records as records
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
@@ -163,22 +165,6 @@ class Calendar:
 def _acts(event: Any, first: date, last: date) -> bool:
     ends = event.ends or date.max
     return bool(event.effective < ends and event.effective <= last and ends > first)
-
-
-def spoken(slug: str) -> str:
-    """A slug as words.
-
-    Examples
-    --------
-    >>> spoken("general_licence")
-    'general licence'
-    """
-    return slug.replace("_", " ")
-
-
-def records(table: pd.DataFrame) -> list[Any]:
-    """The rows of a table as named tuples."""
-    return list(table.itertuples(index=False))
 
 
 def since(event: Any, names: Mapping[str, str]) -> str:

@@ -21,8 +21,10 @@ from matplotlib.ticker import StrMethodFormatter
 
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
 from forecast.realtime.releases import as_of
-from forecast.report.outlook import Calendar, records, since, spoken
+from forecast.report.outlook import Calendar, since
+from forecast.report.text import spoken
 from forecast.safety.inert import show_letters
+from forecast.tables.frames import records
 
 YEARS_SHOWN = 4
 

@@ -13,8 +13,7 @@ from rich.text import Text
 
 from forecast.realtime.events import Members
 from forecast.realtime.phases import phases
-from forecast.report.outlook import spoken
-from forecast.report.table import percent, tonnes
+from forecast.report.text import change, digits, spoken
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, Measure, significance
 from forecast.tables.run import Forecasts
@@ -98,8 +97,8 @@ def _figures(row: Any) -> list[str]:
     n = int(row["n"])
     held = [f"{round(row[name] * n)} of {n}" for name in ("coverage_80", "coverage_95")]
     mase = f"{row['mase']:.2f} ({row['n_mase']})" if np.isfinite(row["mase"]) else f"- ({row['n_mase']})"
-    shares = [percent(row["wape"]).lstrip("+"), mase, percent(row["bias"])]
-    return [str(n), tonnes(row["mae_t"]), *shares, tonnes(row["wis"]), *held]
+    shares = [change(row["wape"]).lstrip("+"), mase, change(row["bias"])]
+    return [str(n), digits(row["mae_t"]), *shares, digits(row["wis"]), *held]
 
 
 def sentences(tests: pd.DataFrame, model: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,10 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.outlook import COMBINED, Outlook, records, spoken
+from forecast.report.outlook import COMBINED, Outlook
+from forecast.report.text import UNKNOWN, change, digits, spoken
 from forecast.safety.inert import markdown
+from forecast.tables.frames import records
 
 ROOMY = 118
 """Columns of a terminal from which events and notes stand in the table; below, they follow it."""
@@ -26,8 +27,6 @@ PIPED = 140
 UNBOUNDED = 10_000
 
 EVENTS_WIDTH = 46
-
-UNKNOWN = "-"
 
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -78,10 +77,10 @@ def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     several, record, former, said = rows["month"].nunique() > 1, rows["held"].any(), None, ""
     for row in records(rows):
         first, kinds = row.destination != former, _kinds(row)
-        actual = [str(row.name), tonnes(row.last_t), str(row.last_month)] if first else ["", "", ""]
-        interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
+        actual = [str(row.name), digits(row.last_t), str(row.last_month)] if first else ["", "", ""]
+        interval = f"{digits(row.lower_80)} to {digits(row.upper_80)}"
         held = [row.held or UNKNOWN] if record else []
-        numbers = [tonnes(row.volume_t), interval, *held, percent(row.on_month), percent(row.on_year)]
+        numbers = [digits(row.volume_t), interval, *held, change(row.on_month), change(row.on_year)]
         of_month = [str(row.month)] if several else []
         yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
         former, said = row.destination, kinds
@@ -95,8 +94,8 @@ def sum_cells(together: pd.DataFrame) -> Iterator[list[str]]:
     former = None
     for row in records(together):
         name = str(row.name) if row.destination != former else ""
-        interval = f"{tonnes(row.lower_80)} to {tonnes(row.upper_80)}"
-        yield [name, months_together(row.start, row.end, row.known), tonnes(row.volume_t), interval]
+        interval = f"{digits(row.lower_80)} to {digits(row.upper_80)}"
+        yield [name, months_together(row.start, row.end, row.known), digits(row.volume_t), interval]
         former = row.destination
 
 
@@ -121,31 +120,6 @@ def _kinds(row: Any) -> str:
     """The kinds acting, in brackets where their effect is not estimated."""
     texts = [f"({spoken(kind)})" if kind in row.unestimated else spoken(kind) for kind in row.events]
     return ", ".join(texts) or UNKNOWN
-
-
-def tonnes(volume: float) -> str:
-    """Tonnes to read: whole from ten up, two digits below.
-
-    Examples
-    --------
-    >>> tonnes(5970.4), tonnes(4.26), tonnes(0.034), tonnes(0.0)
-    ('5,970', '4.3', '0.034', '0')
-    """
-    return f"{volume:,.0f}" if volume >= 10 or volume == 0 else f"{volume:.2g}"
-
-
-def percent(change: float) -> str:
-    """A change as a signed whole percentage, or a dash where it is not known.
-
-    Examples
-    --------
-    >>> percent(0.123), percent(-0.2), percent(-0.001), percent(float("nan"))
-    ('+12 %', '-20 %', '0 %', '-')
-    """
-    if math.isnan(change):
-        return UNKNOWN
-    whole = round(100 * change)
-    return f"{whole:+,} %" if whole else "0 %"
 
 
 def _sums_table(together: pd.DataFrame) -> Table:

@@ -16,11 +16,12 @@ from scipy.stats import beta
 from forecast.realtime.events import ACTING_KINDS, acts_on, known_events
 from forecast.realtime.phases import PHASES
 from forecast.registry import MEMBERS
-from forecast.report.outlook import records
 from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import Measure, significance
 from forecast.sources.plain import read_groups
+from forecast.tables.frames import records
+from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
 from forecast.tables.schema import EVENTS
 
 NEXT_MONTH = "horizon=1"
@@ -28,7 +29,6 @@ NEXT_MONTH = "horizon=1"
 
 BASELINE = "naive"
 WITHOUT = " without events"
-from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
 
 ADDED_COLUMNS = ["product", "model", "slice", "n", "months", "with", "without", "p_value", "verdict"]
 MONTHS_NEAR = 3

@@ -24,7 +24,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from forecast.realtime.events import TIGHTENING
-from forecast.report.outlook import records
 from forecast.report.page.analysis import (
     added_by_events,
     calendar_of,
@@ -39,6 +38,7 @@ from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.report.page.text import said, times
 from forecast.safety.inert import show_letters
 from forecast.scoring.significance import Measure
+from forecast.tables.frames import records
 
 INK, FAINT, BLUE, ORANGE, GREEN = "#222222", "#8a8a8a", "#0072b2", "#d55e00", "#009e73"
 BAND_95, BAND_80 = "#cfe3f1", "#8fbfe0"

@@ -12,9 +12,9 @@ import pandas as pd
 
 from forecast.realtime.phases import phases
 from forecast.registry import MODELS
-from forecast.report.outlook import records
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
 from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
+from forecast.tables.frames import records
 from forecast.tables.read import TableError
 from forecast.tables.run_folder import WITHOUT_EVENTS, OutputError, check_forecasts, read_about, read_saved
 from forecast.tables.schema import RUN_TABLES, SCORES, ColumnType, TableSchema

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 
 from forecast.registry import MEMBERS
-from forecast.report.outlook import records
 from forecast.report.page import figures
 from forecast.report.page.analysis import (
     added_by_events,
@@ -45,6 +44,7 @@ from forecast.report.page.text import (
     times,
     tonnes,
 )
+from forecast.tables.frames import records
 
 SEEN_DESTINATIONS = 2
 """How many destinations, the largest, have a table of what was seen when."""

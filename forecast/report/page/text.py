@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.report.outlook import records
 from forecast.report.page.analysis import (
     BASELINE,
     NEXT_MONTH,
@@ -21,6 +20,7 @@ from forecast.report.page.analysis import (
 from forecast.report.page.run_tables import Replay
 from forecast.report.scoreboard import parity_sentence
 from forecast.scoring.significance import Measure
+from forecast.tables.frames import records
 from forecast.tables.run_folder import WITHOUT_EVENTS
 
 

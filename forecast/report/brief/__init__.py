@@ -1,0 +1,1 @@
+"""The briefing of a `next` run: one self-contained HTML page."""
