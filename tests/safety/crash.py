@@ -148,6 +148,7 @@ def _run(place: Path, command: list[str], changes: Changes, log: Path, counted: 
     for descriptor, path in ((1, os.devnull), (2, str(log))):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     counted.write_text("0")
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     changes.install()
     code: Any = 99
     try:
