@@ -242,7 +242,7 @@ def _faults_of_end(code: int, said: str, mode: str) -> Iterator[str]:
 
 def _faults_of_another_go(of: Prepared, copy: Path, again: list[str]) -> Iterator[str]:
     code, _, said = in_child(copy, again)
-    if code == 1 and "--resume" in again and "expected a run to resume, found none. Run without --resume." in said:
+    if code == 1 and "--resume" in again and said.rstrip().endswith("Run without --resume."):
         code, _, said = in_child(copy, [word for word in again if word != "--resume"])
     if code != 0:
         yield f"{' '.join(again[:1])} again ended with {code}: {said}"
