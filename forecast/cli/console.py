@@ -90,7 +90,7 @@ def _complain_of_disk(error: OSError) -> None:
         with open(os.devnull, "w") as nothing:  # noqa: PTH123 (what is left to be flushed has nowhere to go)
             os.dup2(nothing.fileno(), 1)
     if not isinstance(error, BrokenPipeError):
-        place = "standard output" if error.filename is None else str(error.filename)
+        place = "standard output or the disk" if error.filename is None else str(error.filename)
         complain([f"{place}: expected a place that can be read and written, found that it cannot ({reason})."])
 
 

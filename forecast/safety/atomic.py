@@ -51,7 +51,8 @@ def write_whole(path: Path, content: bytes) -> None:
         _create(beside, content)
         beside.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be removed now is swept by the next writer
+            beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
@@ -84,8 +85,7 @@ def whole_folder(target: Path, replaceable: Callable[[Path], None]) -> Iterator[
         sync_tree(beside)
         _take_place(beside, target, replaceable)
     finally:
-        if beside.exists():
-            shutil.rmtree(beside)
+        shutil.rmtree(beside, ignore_errors=True)  # what cannot be removed now is swept by the next writer
 
 
 def _take_place(beside: Path, target: Path, replaceable: Callable[[Path], None]) -> None:

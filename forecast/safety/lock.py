@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forecast.safety.atomic import PREFIX, make_parents, mark, remove_empty, sweep
@@ -98,5 +98,6 @@ def _try_lock_on_windows(descriptor: int) -> bool:
 def _give_back(place: Path, descriptor: int) -> None:
     """Remove the lock file while it is still held, so that no one else's is removed."""
     if os.name == "posix":
-        place.unlink(missing_ok=True)
+        with suppress(OSError):  # a lock file that stays is no lock: the next run takes it
+            place.unlink(missing_ok=True)
     os.close(descriptor)

@@ -148,6 +148,7 @@ def _run(place: Path, command: list[str], changes: Changes, log: Path, counted: 
     for descriptor, path in ((1, os.devnull), (2, str(log))):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     counted.write_text("0")
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     changes.install()
     code: Any = 99
     try:
@@ -241,7 +242,7 @@ def _faults_of_end(code: int, said: str, mode: str) -> Iterator[str]:
 
 def _faults_of_another_go(of: Prepared, copy: Path, again: list[str]) -> Iterator[str]:
     code, _, said = in_child(copy, again)
-    if code == 1 and "--resume" in again and "expected a run to resume, found none. Run without --resume." in said:
+    if code == 1 and "--resume" in again and said.rstrip().endswith("Run without --resume."):
         code, _, said = in_child(copy, [word for word in again if word != "--resume"])
     if code != 0:
         yield f"{' '.join(again[:1])} again ended with {code}: {said}"

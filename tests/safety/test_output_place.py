@@ -264,7 +264,7 @@ def test_a_full_screen_is_a_sentence(place: Path) -> None:
     """The run is written; that it could not be shown is one line and exit 1."""
     done = full(NEXT, place, "/dev/full")
     assert done.stderr.splitlines()[-1] == (
-        "standard output: expected a place that can be read and written, found that it cannot "
+        "standard output or the disk: expected a place that can be read and written, found that it cannot "
         "(no space left on device)."
     )
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
