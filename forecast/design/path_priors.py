@@ -44,6 +44,9 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
 
 EASING_SPREAD = (0.3, 0.2)
 NEIGHBOURS = 0.7
+PAYBACK = -0.3
+"""Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
+
 EARLY = 0.4
 """Loading on the severity of the first month in force and of the first after the end."""
 
@@ -74,6 +77,8 @@ def stated(kind: str) -> PathPrior:
     loading[FORCE.start] = loading[ENDED.start] = EARLY
     place = np.arange(len(KNOTS))
     steps = step**2 * NEIGHBOURS ** np.abs(place[:, None] - place)
+    steps[0, 1:] = steps[1:, 0] = 0.0
+    steps[0, 1] = steps[1, 0] = PAYBACK * step**2
     return PathPrior(np.array(STATED[kind]), severity**2 * np.outer(loading, loading) + steps)
 
 
