@@ -56,9 +56,7 @@ def _names(cell: str, code: str) -> bool:
 
 def _of_series(product: str, code: str, volume: pd.Series, acting: pd.DataFrame, choice: Choice) -> list[tuple]:
     on = [
-        event
-        for event in acting.itertuples()
-        if _names(event.products, product) and _names(event.destinations, code)
+        event for event in acting.itertuples() if _names(event.products, product) and _names(event.destinations, code)
     ]
     inside = {month for event in on for month in window(event)}
     found = []

@@ -30,7 +30,9 @@ def calendar(path: str) -> pd.DataFrame:
     for column in TEXT:
         events[column] = events.get(column, "")
     for column in ("announced", "effective", "ends", "ends_announced"):
-        events[column] = pd.Series([date.fromisoformat(cell) if cell else None for cell in events[column]], dtype=object)
+        events[column] = pd.Series(
+            [date.fromisoformat(cell) if cell else None for cell in events[column]], dtype=object
+        )
     for column in ("products", "destinations"):
         events[column] = [tuple(cell.split(";")) for cell in events[column]]
     return events
@@ -79,7 +81,9 @@ def scales(volumes: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
     first = wanted.groupby(["product", "destination"])["month"].min()
     found = {}
     for key, month in first.items():
-        own = volumes[(volumes["product"] == key[0]) & (volumes["destination"] == key[1])].set_index("month")["volume_t"]
+        own = volumes[(volumes["product"] == key[0]) & (volumes["destination"] == key[1])].set_index("month")[
+            "volume_t"
+        ]
         apart = own[own.index < pd.Period(month, "M")].diff(12).abs().dropna()
         found[key] = apart.mean() if len(apart) >= 6 and apart.mean() > 0 else np.nan
     return pd.Series(found)

@@ -3,7 +3,7 @@
     python benchmarks/experience.py data/experience.csv EIA=exports.csv,events.csv Census=exports.csv,events.csv
 
 Each panel is named by its source. A year stands only where episodes or their months changed what is known by more than
-a hundredth; for a day within a year the year before counts.
+0.05 (logs); for a day within a year the year before counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from forecast.models.structural_panel import path_evidence
 from forecast.realtime.events import acting_events, known_events
 
 LEAST_HISTORY = 24
+LEAST_CHANGE = 0.05
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     last, rows = {}, []
     for year in range(arguments.start, arguments.to + 1):
         for kind, (prior, count, sources) in learned_by(panels, year).items():
-            if kind in last and np.abs(prior.mean - last[kind]).max() < 0.01:
+            if kind in last and np.abs(prior.mean - last[kind]).max() < LEAST_CHANGE:
                 continue
             last[kind] = prior.mean
             rows += experience_rows(kind, year, count, sources, prior)

@@ -206,4 +206,3 @@ def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.nda
     factors = np.exp(path)
     left = np.maximum(1.0 + shares @ (factors - 1.0), 1e-12)
     return np.log(left), shares * factors / left[:, None]
-

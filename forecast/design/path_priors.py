@@ -51,7 +51,7 @@ EARLY = 0.4
 """Loading on the severity of the first month in force and of the first after the end."""
 
 KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
-"""How the variance between episodes divides: the kind's own mean, product, episode of the product, destination of the episode."""
+"""How the variance divides: the kind's own mean, the product, its episode, and the destination of an episode."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def stated(kind: str) -> PathPrior:
 
 @dataclass(frozen=True)
 class PathEvidence:
-    """What one series says of the path of one of its episodes: ``precision`` (knots, knots), ``pull`` = precision x path."""
+    """What one series says of a path: ``precision`` (knots, knots), and ``pull``, the precision times the path."""
 
     precision: np.ndarray
     pull: np.ndarray
@@ -102,7 +102,8 @@ def _symmetric(matrix: np.ndarray) -> np.ndarray:
 
 def together(evidence: list[PathEvidence]) -> PathEvidence:
     """The sum of independent evidence on one path."""
-    return PathEvidence(sum(one.precision for one in evidence), sum(one.pull for one in evidence))
+    precision = np.sum([one.precision for one in evidence], axis=0)
+    return PathEvidence(precision, np.sum([one.pull for one in evidence], axis=0))
 
 
 def updated(prior: PathPrior, evidence: list[PathEvidence]) -> PathPrior:
@@ -118,7 +119,9 @@ Episodes = Mapping[str, list[PathEvidence]]
 """Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
 
 
-def learned(prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]) -> PathPrior:
+def learned(
+    prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]
+) -> PathPrior:
     """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.
 
     ``products`` has the evidence of other products, ``elsewhere`` that of the product's other episodes of the kind,

@@ -10,10 +10,10 @@ import pandas as pd
 
 from forecast.design.episodes import Episode, acting_share, exposure
 from forecast.design.path_priors import PathEvidence, PathPrior, learned, stated
-from forecast.models.protocol import FitError
-from forecast.models.structural import LAGS, PathTerm, StructuralFit, fit_structural
-from forecast.realtime.events import DAYS_A_MONTH
+from forecast.models.structural import fit_structural
+from forecast.models.structural_posterior import LAGS, PathTerm, StructuralFit
 from forecast.realtime.days import months_of
+from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import SeriesKey
 
 FLOOR = 0.01
@@ -23,6 +23,13 @@ ON_TOP = 2.0
 
 LONGEST = 180
 """Months of history that are used: longer ones change nothing but the time."""
+
+
+Calendars = Mapping[SeriesKey, Sequence[Episode]]
+"""Episodes of each series."""
+
+Logs = tuple[pd.Series, float]
+"""Logs of volume per mean month plus a floor, and the floor."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,8 @@ class SeriesFit:
         """Median and bounds in tonnes of the months ahead."""
         logs = self.fit.predict()
         lengths = month_lengths(self.fit.months)
-        return np.maximum(np.exp(logs) - self.floor, 0.0).mul(lengths, axis=0)
+        tonnes = np.maximum(np.exp(logs.to_numpy()) - self.floor, 0.0) * lengths[:, None]
+        return pd.DataFrame(tonnes, logs.index, logs.columns)
 
     def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
         """Logs less the believed effect of all episodes, the effect in the months ahead, and its covariance there.
@@ -73,7 +81,7 @@ def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
 
 def structural_forecasts(
     panel: Mapping[SeriesKey, pd.Series],
-    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
+    episodes_by_series: Calendars,
     months_ahead: int,
     experience: Mapping[str, PathPrior] | None = None,
 ) -> dict[SeriesKey, SeriesFit]:
@@ -94,17 +102,19 @@ def structural_forecasts(
     return fits
 
 
-def _alone(panel, episodes_by_series, ahead: int, experience: Mapping[str, PathPrior]) -> tuple[dict, dict, dict]:
+def _alone(
+    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Calendars, ahead: int, experience: Mapping[str, PathPrior]
+) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]], dict[SeriesKey, StructuralFit]]:
     """Logs with floors, priors, and the fit of every series by itself."""
-    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
-    logs = {key: found for key, found in logs.items() if found is not None}
+    made = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
+    logs = {key: found for key, found in made.items() if found is not None}
     beliefs = {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
     fits = {key: _fit(key, y, episodes_by_series, beliefs[key], ahead, None) for key, (y, _) in logs.items()}
     return logs, beliefs, fits
 
 
 def path_evidence(
-    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
+    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Calendars
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
     _, _, fits = _alone(panel, episodes_by_series, 1, {})
@@ -122,7 +132,7 @@ def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
     return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
 
 
-def _logs(volume: pd.Series, otherwise: float) -> tuple[pd.Series, float] | None:
+def _logs(volume: pd.Series, otherwise: float) -> Logs | None:
     daily = volume / month_lengths(pd.PeriodIndex(volume.index))
     observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
     if len(observed) < 2:
@@ -157,7 +167,14 @@ def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
     )
 
 
-def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
+def _fit(
+    key: SeriesKey,
+    y: pd.Series,
+    episodes_by_series: Calendars,
+    priors: Sequence[PathPrior],
+    ahead: int,
+    support: np.ndarray | None,
+) -> StructuralFit:
     episodes = episodes_by_series.get(key, ())
     first = y.index[0].ordinal
     months = months_of(np.arange(first, first + len(y) + ahead))
@@ -176,11 +193,18 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     return PathTerm(episode.name, shares, news, prior)
 
 
-Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, tuple[PathEvidence, bool]]]]]
-"""By kind, product, episode and series; with whether the episode was the first of its kind there."""
+Weighed = tuple[PathEvidence, bool]
+"""Evidence, and whether the episode was the first of its kind on its series."""
+
+Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, Weighed]]]]
+"""By kind, product, episode and series."""
 
 
-def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
+def _shared_priors(
+    alone: Mapping[SeriesKey, StructuralFit],
+    episodes_by_series: Calendars,
+    beliefs: Mapping[SeriesKey, list[PathPrior]],
+) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
     """Priors and support for lags from the other series, for each series whose episodes have any."""
     evidence, lags = _evidence(alone, episodes_by_series)
     shared = {}
@@ -198,7 +222,9 @@ def _shared_priors(alone, episodes_by_series, beliefs) -> dict[SeriesKey, tuple[
     return shared
 
 
-def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
+def _evidence(
+    alone: Mapping[SeriesKey, StructuralFit], episodes_by_series: Calendars
+) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
     """What each series says of its paths, totals left out since their members say it already, and of the lags."""
     evidence: Evidence = {}
     lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
@@ -223,7 +249,13 @@ def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence
     return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
 
 
-def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_top: bool) -> PathPrior:
+def _learned(
+    key: SeriesKey,
+    episode: Episode,
+    kind: dict[str, dict[str, dict[SeriesKey, Weighed]]],
+    prior: PathPrior,
+    on_top: bool,
+) -> PathPrior:
     """The prior with the others' evidence; a measure on top of others learns from its siblings alone."""
     own = kind[key[0]]
     siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
@@ -231,12 +263,14 @@ def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_
         return learned(prior, [], {}, siblings)
     elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [
-        {name: _first(each) for name, each in episodes.items()} for product, episodes in kind.items() if product != key[0]
+        {name: _first(each) for name, each in episodes.items()}
+        for product, episodes in kind.items()
+        if product != key[0]
     ]
     return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
 
 
-def _first(destinations: dict) -> list[PathEvidence]:
+def _first(destinations: dict[SeriesKey, Weighed]) -> list[PathEvidence]:
     """Evidence of the destinations where the episode was not on top of others of its kind."""
     return [one for one, alone in destinations.values() if alone]
 

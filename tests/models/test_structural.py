@@ -115,7 +115,7 @@ def test_four_siblings_that_stopped_make_the_fifth_stop():
         panel = {("w", code): noisy(seed=at) for at, code in enumerate(("USA", "DEU", "JPN", "KOR", "VNM"))}
         for code in ("USA", "DEU", "JPN", "KOR"):
             panel["w", code].loc["2024-07":] = left
-        episodes = {key: (episode,) for key in panel} | {("w", "VNM"): (coming,)}
+        episodes = dict.fromkeys(panel, (episode,)) | {("w", "VNM"): (coming,)}
         found = structural_forecasts(panel, episodes, 2)["w", "VNM"].volumes()["median"].iloc[1]
         assert found < 12
 
