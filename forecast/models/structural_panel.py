@@ -103,10 +103,14 @@ def structural_forecasts(
 
 
 def _alone(
-    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Calendars, ahead: int, experience: Mapping[str, PathPrior]
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    ahead: int,
+    experience: Mapping[str, PathPrior],
+    longest: int = LONGEST,
 ) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]], dict[SeriesKey, StructuralFit]]:
     """Logs with floors, priors, and the fit of every series by itself."""
-    made = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
+    made = {key: _logs(volume, _fallback(panel, key), longest) for key, volume in panel.items()}
     logs = {key: found for key, found in made.items() if found is not None}
     beliefs = {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
     fits = {key: _fit(key, y, episodes_by_series, beliefs[key], ahead, None) for key, (y, _) in logs.items()}
@@ -114,10 +118,12 @@ def _alone(
 
 
 def path_evidence(
-    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Calendars
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    longest: int = LONGEST,
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
-    _, _, fits = _alone(panel, episodes_by_series, 1, {})
+    _, _, fits = _alone(panel, episodes_by_series, 1, {}, longest)
     evidence, _ = _evidence(fits, episodes_by_series)
     found = {}
     for kind, products in evidence.items():
@@ -132,12 +138,12 @@ def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
     return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
 
 
-def _logs(volume: pd.Series, otherwise: float) -> Logs | None:
+def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
     daily = volume / month_lengths(pd.PeriodIndex(volume.index))
     observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
     if len(observed) < 2:
         return None
-    daily = daily.iloc[max(observed[0], len(daily) - LONGEST) :]
+    daily = daily.iloc[max(observed[0], len(daily) - longest) :]
     if np.isfinite(daily.to_numpy()).sum() < 2:
         return None
     floor = floor_of(daily, otherwise)

@@ -165,6 +165,7 @@ class StructuralFit:
 
 
 def knots_at(place: int, term: PathTerm) -> slice:
+    """Places of the knots of the episode at ``place`` among the coefficients."""
     knots = len(term.prior.mean)
     return slice(SEASON + 3 + place * knots, SEASON + 3 + (place + 1) * knots)
 
