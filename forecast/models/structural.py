@@ -29,7 +29,7 @@ Q = np.array([0.001, 0.03, 0.1, 0.3, 1.0, 4.0])
 SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
 NEW_YEAR_SD = 0.3
 HELD, NOISIER = 0.1, 2.0
-WEAK = np.array([1.0, 0.1**2])
+WEAK = np.array([1.0, 0.02**2])
 """Degrees of freedom and variance of the weak prior of the noise."""
 
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])

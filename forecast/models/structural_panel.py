@@ -18,6 +18,9 @@ from forecast.tables.schema import SeriesKey
 
 FLOOR = 0.01
 FLOOR_MONTHS = 24
+OTHER_LAGS = 0.5
+"""How much the lag of another episode of the kind on the product counts."""
+
 ON_TOP = 2.0
 """A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
 
@@ -69,14 +72,19 @@ def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
 def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
     """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
 
+    Months under a hundredth of the median of all positive ones do not count, so that 0 and 1 kg are the same news.
+
     Examples
     --------
     >>> import pandas as pd
     >>> floor_of(pd.Series([100.0, 300.0, 0.0, 200.0]))
     2.0
     """
-    positive = volume[volume > 0].to_numpy()[-FLOOR_MONTHS:]
-    return FLOOR * float(np.median(positive)) if len(positive) else otherwise
+    positive = volume[volume > 0].to_numpy()
+    if not len(positive):
+        return otherwise
+    counted = positive[positive > FLOOR * np.median(positive)]
+    return FLOOR * float(np.median(counted[-FLOOR_MONTHS:]))
 
 
 def structural_forecasts(
@@ -199,6 +207,9 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     return PathTerm(episode.name, shares, news, prior)
 
 
+LagEvidence = dict[SeriesKey, np.ndarray]
+"""Log likelihoods of the lags, the best at 0, by series."""
+
 Weighed = tuple[PathEvidence, bool]
 """Evidence, and whether the episode was the first of its kind on its series."""
 
@@ -222,22 +233,32 @@ def _shared_priors(
             _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
             for one, prior in zip(episodes, beliefs[key], strict=True)
         ]
-        latest = max(episodes, key=lambda episode: episode.effective)
-        others = [one for other, one in lags[latest.name].items() if other != key]
-        shared[key] = priors, (np.sum(others, axis=0) if others else None)
+        shared[key] = priors, _lag_support(key, max(episodes, key=lambda one: one.effective), lags)
     return shared
+
+
+def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
+    """Log likelihoods of the lags from siblings of a series' latest episode, and half those of others of its kind."""
+    found: dict[SeriesKey, np.ndarray] = {}
+    for (product, kind, name), each in lags.items():
+        if (product, kind) == (key[0], latest.kind):
+            weight = 1.0 if name == latest.name else OTHER_LAGS
+            for other, one in each.items():
+                if other != key and (other not in found or weight == 1.0):
+                    found[other] = weight * one
+    return np.sum(list(found.values()), axis=0) if found else None
 
 
 def _evidence(
     alone: Mapping[SeriesKey, StructuralFit], episodes_by_series: Calendars
-) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
+) -> tuple[Evidence, dict[tuple[str, str, str], LagEvidence]]:
     """What each series says of its paths, totals left out since their members say it already, and of the lags."""
     evidence: Evidence = {}
-    lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
+    lags: dict[tuple[str, str, str], LagEvidence] = {}
     for key, fit in alone.items():
         for place, episode in enumerate(episodes_by_series.get(key, ())):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
-            support = lags.setdefault(episode.name, {})
+            support = lags.setdefault((key[0], episode.kind, episode.name), {})
             if key[1] != "WLD" and episode.share == 1.0:
                 own[key] = fit.evidence(place), not stacked(episode, episodes_by_series[key])
                 support[key] = fit.lag_likelihood - fit.lag_likelihood.max()

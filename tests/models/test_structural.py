@@ -128,6 +128,7 @@ def test_a_figure_that_goes_to_zero_moves_the_forecast_without_a_jump():
         volume.iloc[-1] = last
         found.append(median(volume)[0])
     assert found == sorted(found)
+    assert found[1] / found[0] < 1.001
     assert found[2] / found[0] < 1.01
 
 
@@ -152,12 +153,16 @@ def test_a_series_of_zeros_scales_with_its_product():
 
 
 def test_equal_years_give_the_same_year_again():
-    """Five equal years: the sixth is the same to a percent, and inside its interval."""
+    """Five equal years: the sixth is the same to two percent, and inside its interval.
+
+    But for February, which had a day more in 2020 and 2024: equal months are not equal days there.
+    """
     year = np.array([100, 80, 120, 90, 110, 105, 95, 130, 70, 100, 85, 115.0])
     volume = pd.Series(np.tile(year, 5), MONTHS[12:72])
     found = forecast(volume, [], 12).volumes()
     assert found["median"].to_numpy() == pytest.approx(year, rel=0.02)
-    assert ((found["lower_80"] <= year) & (year <= found["upper_80"])).all()
+    inside = (found["lower_80"] <= year) & (year <= found["upper_80"])
+    assert inside[found.index.month != 2].all()
 
 
 def test_ten_tonnes_a_day_are_280_in_february():
