@@ -71,7 +71,7 @@ def test_goods_in_transit_are_recognised():
 
 
 def test_the_planted_effect_is_recovered():
-    """A ban of ten months: the posterior of the months in force holds the planted path within two sds."""
+    """A ban of ten months: the posterior of the months in force holds the planted path within 2.5 sds at each of five knots."""
     episode = ban(date(2023, 6, 1))
     fit = forecast(under(noisy(), episode, STATED["ban"], 0), [episode])
     path = fit.fit.path(0)
@@ -97,7 +97,7 @@ def test_a_second_measure_on_top_of_the_first_lowers_the_forecast(kind):
 
 
 def test_a_mild_first_and_a_complete_second_episode_are_both_recovered():
-    """Two episodes of one kind differ: each path in its interval, and the next month of the second is near zero."""
+    """Two episodes of one kind differ: the first path within 2.5 sds, and the next month of the second is near zero."""
     mild, whole = np.array(STATED["ban"]) * 0.1, np.where(np.array(STATED["ban"]) < -1, -5.0, 0.0)
     first, second = ban(date(2021, 3, 1), date(2021, 12, 1), "a"), ban(date(2024, 10, 1), None, "b")
     volume = under(under(noisy(), first, mild, 0), second, whole, 0)
