@@ -71,7 +71,7 @@ def test_goods_in_transit_are_recognised():
 
 
 def test_the_planted_effect_is_recovered():
-    """A ban of ten months: the posterior of the months in force holds the planted path within 2.5 sds at each of five knots."""
+    """A ban of ten months: the posterior of the months in force is within 2.5 sds of it at five knots."""
     episode = ban(date(2023, 6, 1))
     fit = forecast(under(noisy(), episode, STATED["ban"], 0), [episode])
     path = fit.fit.path(0)
