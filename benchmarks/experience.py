@@ -1,9 +1,10 @@
 """Make ``data/experience.csv`` from open panels: the prior of each kind's path by year, as known at its end.
 
-    python benchmarks/experience.py data/experience.csv EIA=exports.csv,events.csv Census=exports.csv,events.csv
+    python benchmarks/experience.py data/experience.csv EIA=exports.csv,events.csv Census:tariff=exports.csv,events.csv
 
-Each panel is named by its source. A year stands only where episodes or their months changed what is known by more than
-a hundredth; for a day within a year the year before counts.
+Each panel is named by its source; kinds after a colon are all that it teaches: where a series is a whole chapter and a
+ban strikes a part of it, what a ban does cannot be learned. A year stands only where what is known of a mean path moved
+by more than 0.05 (logs); for a day within a year the year before counts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from forecast.episodes.path_priors import of_another_product, stated
 from forecast.realtime.events import acting_events, known_events
 
 LEAST_HISTORY = 24
+LEAST_CHANGE = 0.05
+WHOLE = 1200
+"""Months: all of a panel's history."""
 
 
 def main() -> None:
@@ -36,7 +40,7 @@ def main() -> None:
     last, rows = {}, []
     for year in range(arguments.start, arguments.to + 1):
         for kind, (prior, count, sources) in learned_by(panels, year).items():
-            if kind in last and np.abs(prior.mean - last[kind]).max() < 0.01:
+            if kind in last and np.abs(prior.mean - last[kind]).max() < LEAST_CHANGE:
                 continue
             last[kind] = prior.mean
             rows += experience_rows(kind, year, count, sources, prior)
@@ -46,20 +50,27 @@ def main() -> None:
     )
 
 
-def read(argument: str) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """Name, volumes and calendar of one panel."""
-    source, _, files = argument.partition("=")
+def read(argument: str) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame, set[str]]]:
+    """Name of one panel, its volumes and calendar, and the kinds that it teaches (none: all)."""
+    named, _, files = argument.partition("=")
+    source, _, kinds = named.partition(":")
     exports, events = files.split(",")
     volumes = pd.read_csv(exports)
-    return source, (volumes.assign(month=pd.PeriodIndex(volumes["month"], freq="M")), calendar(events))
+    return source, (
+        volumes.assign(month=pd.PeriodIndex(volumes["month"], freq="M")),
+        calendar(events),
+        set(filter(None, kinds.split(","))),
+    )
 
 
 def learned_by(panels: dict, year: int) -> dict:
     """Prior, number of episodes and sources of each kind, as known on the last day of ``year``."""
     products: dict = {}
     sources: dict = {}
-    for source, (volumes, events) in panels.items():
-        for kind, found in path_evidence(*as_known(volumes, events, year)).items():
+    for source, (volumes, events, kinds) in panels.items():
+        for kind, found in path_evidence(*as_known(volumes, events, year), longest=WHOLE).items():
+            if kinds and kind not in kinds:
+                continue
             products.setdefault(kind, []).extend(found)
             sources.setdefault(kind, []).append(source)
     return {
@@ -70,7 +81,7 @@ def learned_by(panels: dict, year: int) -> dict:
 
 def as_known(volumes: pd.DataFrame, events: pd.DataFrame, year: int) -> tuple[dict, dict]:
     """Series under a measure up to November (December is out in January), and their episodes."""
-    target = pd.Period(f"{year}-12", "M")
+    target = min(pd.Period(f"{year}-12", "M"), volumes["month"].max() + 1)
     acting = acting_events(known_events(events, date(year, 12, 31)))
     known = volumes[volumes["month"] < target]
     panel, episodes = {}, {}

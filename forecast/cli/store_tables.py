@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
-from forecast.report.text import change, digits, spoken
+from forecast.report.text import UNKNOWN, change, digits, spoken
 from forecast.tables.frames import records
 
 SHOWN_REVISIONS = 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,11 +87,11 @@ def _episodes_by_kind(results: Mapping[SeriesKey, StageResult]) -> dict[str, int
     return {kind: len(names) for kind, names in named.items()}
 
 
-def _rows(key: SeriesKey, result: StageResult, counts: Mapping[str, int]) -> list[tuple[object, ...]]:
+def _rows(key: SeriesKey, result: StageResult, counts: Mapping[str, int]) -> list[tuple[Any, ...]]:
     months = pd.PeriodIndex(result.design.raw.index)
     observed = np.isfinite(result.design.raw.to_numpy())
     shares = [exposure(episode, months) for episode in result.episodes]
-    found = []
+    found: list[tuple[Any, ...]] = []
     for place, (episode, path) in enumerate(zip(result.episodes, result.paths, strict=True)):
         half = HALF_WIDTH[80] * np.sqrt(np.diag(path.covariance))
         together = _coinciding(place, result.episodes, shares)

@@ -1,7 +1,7 @@
 """Experience that ships: what open panels of other goods and countries taught of each kind's path, by year.
 
-``data/experience.csv`` (made by `benchmarks/experience.py`) has, for each kind and year, the prior of a path on a product
-never seen before as it was known at the end of that year, so that a replay of 2023 uses what was known in 2022.
+``data/experience.csv`` (made by `benchmarks/experience.py`) has, for each kind and year, the prior of a path on a
+product never seen before as it was known at the end of that year: a replay of 2023 uses what was known in 2022.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def experience_known(table: pd.DataFrame, issued: date) -> dict[str, PathPrior]:
     Examples
     --------
     >>> import pandas as pd
-    >>> rows = [("ban", year, 1, "s", knot, mean, *([0.0] * 11)) for year, mean in ((2020, -1.0), (2021, -2.0)) for knot in KNOTS]
+    >>> means, zeros = {2020: -1.0, 2021: -2.0}, [0.0] * len(KNOTS)
+    >>> rows = [("ban", year, 1, "s", knot, mean, *zeros) for year, mean in means.items() for knot in KNOTS]
     >>> table = pd.DataFrame(rows, columns=COLUMNS)
     >>> float(experience_known(table, date(2021, 12, 31))["ban"].mean[0])
     -1.0
@@ -56,9 +57,9 @@ def read_experience(path: Path) -> pd.DataFrame:
 
 
 def experience_rows(kind: str, known: int, episodes: int, sources: str, prior: PathPrior) -> list[tuple[object, ...]]:
-    """Rows of one kind and year, in the order of `COLUMNS`, to four digits."""
-    covariance = np.round(prior.covariance, 4)
+    """Rows of one kind and year, in the order of `COLUMNS`, to three digits."""
+    covariance = np.round(prior.covariance, 3)
     return [
-        (kind, known, episodes, sources, knot, round(float(prior.mean[at]), 4), *covariance[at].tolist())
+        (kind, known, episodes, sources, knot, round(float(prior.mean[at]), 3), *covariance[at].tolist())
         for at, knot in enumerate(KNOTS)
     ]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from forecast.episodes.course import Episode, acting_share, exposure
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned, stated
-from forecast.episodes.structural import LAGS, PathTerm, StructuralFit, fit_structural
+from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
+from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import SeriesKey
@@ -18,11 +19,21 @@ from forecast.tables.schema import SeriesKey
 WORLD = "WLD"
 FLOOR = 0.01
 FLOOR_MONTHS = 24
+OTHER_LAGS = 0.5
+"""How much the lag of another episode of the kind on the product counts."""
+
 ON_TOP = 2.0
 """A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
 
 LONGEST = 180
 """Months of history that are used: longer ones change nothing but the time."""
+
+
+Calendars = Mapping[SeriesKey, Sequence[Episode]]
+"""Episodes of each series."""
+
+Logs = tuple[pd.Series, float]
+"""Logs of volume per mean month plus a floor, and the floor."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,8 @@ class SeriesFit:
         """Median and bounds in tonnes of the months ahead."""
         logs = self.fit.predict()
         lengths = month_lengths(self.fit.months)
-        return np.maximum(np.exp(logs) - self.floor, 0.0).mul(lengths, axis=0)
+        tonnes = np.maximum(np.exp(logs.to_numpy()) - self.floor, 0.0) * lengths[:, None]
+        return pd.DataFrame(tonnes, logs.index, logs.columns)
 
     def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
         """Logs less the believed effect of all episodes, the effect in the months ahead, and its covariance there.
@@ -61,14 +73,19 @@ def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
 def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
     """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
 
+    Months under a hundredth of the median of all positive ones do not count, so that 0 and 1 kg are the same news.
+
     Examples
     --------
     >>> import pandas as pd
     >>> floor_of(pd.Series([100.0, 300.0, 0.0, 200.0]))
     2.0
     """
-    positive = volume[volume > 0].to_numpy()[-FLOOR_MONTHS:]
-    return FLOOR * float(np.median(positive)) if len(positive) else otherwise
+    positive = volume[volume > 0].to_numpy()
+    if not len(positive):
+        return otherwise
+    counted = positive[positive > FLOOR * np.median(positive)]
+    return FLOOR * float(np.median(counted[-FLOOR_MONTHS:]))
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,7 @@ class Alone:
 
 def structural_forecasts(
     panel: Mapping[SeriesKey, pd.Series],
-    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
+    episodes_by_series: Calendars,
     months_ahead: int,
     experience: Mapping[str, PathPrior] | None = None,
     wanted: Collection[SeriesKey] | None = None,
@@ -92,9 +109,9 @@ def structural_forecasts(
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
     that the others leave, or without ``learn`` with the stated ones. Series without two observed months are left out.
     """
-    logs, beliefs = _described(panel, episodes_by_series, experience or {})
+    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST)
     asked = [key for key in logs if wanted is None or key in wanted]
-    shared = {}
+    shared: dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]] = {}
     if learn:
         alone = _alone(logs, episodes_by_series, beliefs)
         shared = _shared_priors(alone, episodes_by_series, beliefs, asked)
@@ -106,14 +123,21 @@ def structural_forecasts(
     return fits
 
 
-def _described(panel, episodes_by_series, experience: Mapping[str, PathPrior]) -> tuple[dict, dict]:
+def _described(
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    experience: Mapping[str, PathPrior],
+    longest: int,
+) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
     """Logs with floors, and the priors of the episodes, of every series."""
-    logs = {key: _logs(volume, _fallback(panel, key)) for key, volume in panel.items()}
-    logs = {key: found for key, found in logs.items() if found is not None}
+    made = {key: _logs(volume, _fallback(panel, key), longest) for key, volume in panel.items()}
+    logs = {key: found for key, found in made.items() if found is not None}
     return logs, {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
 
 
-def _alone(logs, episodes_by_series, beliefs) -> dict[SeriesKey, Alone]:
+def _alone(
+    logs: Mapping[SeriesKey, Logs], episodes_by_series: Calendars, beliefs: Mapping[SeriesKey, list[PathPrior]]
+) -> dict[SeriesKey, Alone]:
     """What every series with episodes says by itself."""
     return {
         key: _seen_alone(y, tuple(episodes_by_series[key]), tuple(beliefs[key]))
@@ -142,10 +166,12 @@ def _seen_alone(y: pd.Series, episodes: tuple[Episode, ...], priors: tuple[PathP
 
 
 def path_evidence(
-    panel: Mapping[SeriesKey, pd.Series], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    longest: int = LONGEST,
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
-    logs, beliefs = _described(panel, episodes_by_series, {})
+    logs, beliefs = _described(panel, episodes_by_series, {}, longest)
     evidence, _ = _evidence(_alone(logs, episodes_by_series, beliefs), episodes_by_series)
     found = {}
     for kind, products in evidence.items():
@@ -160,12 +186,12 @@ def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
     return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
 
 
-def _logs(volume: pd.Series, otherwise: float) -> tuple[pd.Series, float] | None:
+def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
     daily = volume / month_lengths(pd.PeriodIndex(volume.index))
     observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
     if len(observed) < 2:
         return None
-    daily = daily.iloc[max(observed[0], len(daily) - LONGEST) :]
+    daily = daily.iloc[max(observed[0], len(daily) - longest) :]
     if np.isfinite(daily.to_numpy()).sum() < 2:
         return None
     floor = floor_of(daily, otherwise)
@@ -195,7 +221,14 @@ def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
     )
 
 
-def _fit(key, y, episodes_by_series, priors, ahead, support) -> StructuralFit:
+def _fit(
+    key: SeriesKey,
+    y: pd.Series,
+    episodes_by_series: Calendars,
+    priors: Sequence[PathPrior],
+    ahead: int,
+    support: np.ndarray | None,
+) -> StructuralFit:
     episodes = episodes_by_series.get(key, ())
     first = y.index[0].ordinal
     months = months_of(np.arange(first, first + len(y) + ahead))
@@ -214,12 +247,21 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     return PathTerm(episode.name, shares, news, prior)
 
 
-Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, tuple[PathEvidence, bool]]]]]
-"""By kind, product, episode and series; with whether the episode was the first of its kind there."""
+LagEvidence = dict[SeriesKey, np.ndarray]
+"""Log likelihoods of the lags, the best at 0, by series."""
+
+Weighed = tuple[PathEvidence, bool]
+"""Evidence, and whether the episode was the first of its kind on its series."""
+
+Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, Weighed]]]]
+"""By kind, product, episode and series."""
 
 
 def _shared_priors(
-    alone, episodes_by_series, beliefs, asked
+    alone: Mapping[SeriesKey, Alone],
+    episodes_by_series: Calendars,
+    beliefs: Mapping[SeriesKey, list[PathPrior]],
+    asked: Sequence[SeriesKey],
 ) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
     """Priors and support for lags from the other series, for each series whose episodes have any."""
     evidence, lags = _evidence(alone, episodes_by_series)
@@ -232,23 +274,35 @@ def _shared_priors(
             _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
             for one, prior in zip(episodes, beliefs[key], strict=True)
         ]
-        latest = max(episodes, key=lambda episode: episode.effective)
-        others = [one for other, one in lags[latest.name].items() if other != key]
-        shared[key] = priors, (np.sum(others, axis=0) if others else None)
+        shared[key] = priors, _lag_support(key, max(episodes, key=lambda one: one.effective), lags)
     return shared
 
 
-def _evidence(alone, episodes_by_series) -> tuple[Evidence, dict[str, dict[SeriesKey, np.ndarray]]]:
-    """What each series says of its paths, totals left out since their members say it already, and of the lags."""
+def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
+    """Log likelihoods of the lags from siblings of a series' latest episode, and half those of others of its kind."""
+    found: dict[SeriesKey, np.ndarray] = {}
+    for (product, kind, name), each in lags.items():
+        if (product, kind) == (key[0], latest.kind):
+            weight = 1.0 if name == latest.name else OTHER_LAGS
+            for other, one in each.items():
+                if other != key and (other not in found or weight == 1.0):
+                    found[other] = weight * one
+    return np.sum(list(found.values()), axis=0) if found else None
+
+
+def _evidence(
+    alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars
+) -> tuple[Evidence, dict[tuple[str, str, str], LagEvidence]]:
+    """What each series says of its paths and of the lags; a total only where none of its parts does."""
     evidence: Evidence = {}
-    lags: dict[str, dict[SeriesKey, np.ndarray]] = {}
+    lags: dict[tuple[str, str, str], LagEvidence] = {}
     parts = {
         (key[0], one.name) for key in alone if key[1] != WORLD for one in episodes_by_series[key] if one.share == 1.0
     }
     for key, found in alone.items():
         for place, episode in enumerate(episodes_by_series[key]):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
-            support = lags.setdefault(episode.name, {})
+            support = lags.setdefault((key[0], episode.kind, episode.name), {})
             teaches = key[1] != WORLD or (key[0], episode.name) not in parts
             if teaches and episode.share == 1.0:
                 own[key] = found.evidence[place], not stacked(episode, episodes_by_series[key])
@@ -267,7 +321,13 @@ def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence
     return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
 
 
-def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_top: bool) -> PathPrior:
+def _learned(
+    key: SeriesKey,
+    episode: Episode,
+    kind: dict[str, dict[str, dict[SeriesKey, Weighed]]],
+    prior: PathPrior,
+    on_top: bool,
+) -> PathPrior:
     """The prior with the others' evidence; a measure on top of others learns from its siblings alone."""
     own = kind[key[0]]
     siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
@@ -282,7 +342,7 @@ def _learned(key: SeriesKey, episode: Episode, kind: dict, prior: PathPrior, on_
     return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
 
 
-def _first(destinations: dict) -> list[PathEvidence]:
+def _first(destinations: dict[SeriesKey, Weighed]) -> list[PathEvidence]:
     """Evidence of the destinations where the episode was not on top of others of its kind."""
     return [one for one, alone in destinations.values() if alone]
 

@@ -44,11 +44,14 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
 
 EASING_SPREAD = (0.3, 0.2)
 NEIGHBOURS = 0.7
+PAYBACK = -0.3
+"""Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
+
 EARLY = 0.4
 """Loading on the severity of the first month in force and of the first after the end."""
 
 KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
-"""How the variance between episodes divides: the kind's own mean, product, episode of the product, destination of the episode."""
+"""How the variance divides: the kind's own mean, the product, its episode, and the destination of an episode."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,14 @@ def stated(kind: str) -> PathPrior:
     loading[FORCE.start] = loading[ENDED.start] = EARLY
     place = np.arange(len(KNOTS))
     steps = step**2 * NEIGHBOURS ** np.abs(place[:, None] - place)
+    steps[0, 1:] = steps[1:, 0] = 0.0
+    steps[0, 1] = steps[1, 0] = PAYBACK * step**2
     return PathPrior(np.array(STATED[kind]), severity**2 * np.outer(loading, loading) + steps)
 
 
 @dataclass(frozen=True)
 class PathEvidence:
-    """What one series says of the path of one of its episodes: ``precision`` (knots, knots), ``pull`` = precision x path."""
+    """What one series says of a path: ``precision`` (knots, knots), and ``pull``, the precision times the path."""
 
     precision: np.ndarray
     pull: np.ndarray
@@ -97,7 +102,8 @@ def _symmetric(matrix: np.ndarray) -> np.ndarray:
 
 def together(evidence: list[PathEvidence]) -> PathEvidence:
     """The sum of independent evidence on one path."""
-    return PathEvidence(sum(one.precision for one in evidence), sum(one.pull for one in evidence))
+    precision = np.sum([one.precision for one in evidence], axis=0)
+    return PathEvidence(precision, np.sum([one.pull for one in evidence], axis=0))
 
 
 def updated(prior: PathPrior, evidence: list[PathEvidence]) -> PathPrior:

@@ -15,203 +15,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from forecast.episodes.course import log_effect
-from forecast.episodes.path_priors import PathEvidence, PathPrior
+from forecast.episodes.posterior import LAGS, SEASON, Component, PathTerm, StructuralFit, knots_at
 from forecast.kernels.structural import posterior, whitened
-from forecast.models.protocol import FitError, as_correlation
+from forecast.models.protocol import FitError
 from forecast.realtime.days import lunar_new_year_shares, months_of
-from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
-SEASON = 12
 Q = np.array([0.001, 0.03, 0.1, 0.3, 1.0, 4.0])
 SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
 NEW_YEAR_SD = 0.3
 HELD, NOISIER = 0.1, 2.0
-WEAK = np.array([1.0, 0.1**2])
+WEAK = np.array([1.0, 0.02**2])
 """Degrees of freedom and variance of the weak prior of the noise."""
 
-LAGS = (0, 15, 30, 45)
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 1e-3
-BISECTIONS = 50
 LARGE = 45
 """Coefficients above which the coarse grid has to do, for time."""
-
-
-@dataclass(frozen=True)
-class PathTerm:
-    """One episode in a series' equation.
-
-    Attributes
-    ----------
-    shares
-        Share of the volume of each month in each phase: (lags, months, knots), training months and those ahead.
-    news
-        How much of each month it is news: (lags, months), 0 to 1.
-    prior
-        Of its path.
-    """
-
-    name: str
-    shares: np.ndarray
-    news: np.ndarray
-    prior: PathPrior
-
-
-@dataclass(frozen=True)
-class Component:
-    """The posterior at one point of the grid: ``weight``, place of the lag, and moments of the months ahead in logs.
-
-    ``coefficients`` and their ``covariance`` are those of season (12), New Year (3) and the paths' knots (all episodes);
-    ``level`` is the last level. ``parts`` (months, 2 + episodes) holds level, season with New Year, and each episode.
-    """
-
-    weight: float
-    lag: int
-    coefficients: np.ndarray
-    covariance: np.ndarray
-    parts: np.ndarray
-    errors: np.ndarray
-
-
-@dataclass(frozen=True)
-class StructuralFit:
-    """Posterior of one series: a mixture over the grid. ``months`` are those ahead, ``terms`` the episodes."""
-
-    months: pd.PeriodIndex
-    terms: tuple[PathTerm, ...]
-    components: tuple[Component, ...]
-    lag_likelihood: np.ndarray
-    training: pd.PeriodIndex
-
-    @cached_property
-    def _weights(self) -> np.ndarray:
-        return np.array([one.weight for one in self.components])
-
-    @cached_property
-    def _means(self) -> np.ndarray:
-        return np.array([one.parts.sum(axis=1) for one in self.components])
-
-    @cached_property
-    def _quantiles(self) -> np.ndarray:
-        sd = np.sqrt(np.array([np.diag(one.errors) for one in self.components]))
-        return mixture_quantiles(self._weights, self._means, sd)
-
-    def predict(self, months: pd.PeriodIndex | None = None) -> pd.DataFrame:
-        """Median and bounds in logs of the months ahead (all, or those asked for): columns `QUANTILES`."""
-        table = pd.DataFrame(self._quantiles, self.months, pd.Index(QUANTILES))
-        return table if months is None else table.loc[months]
-
-    def covariance(self) -> np.ndarray:
-        """Covariance of the errors in logs between the months ahead."""
-        spread = self._means - self._weights @ self._means
-        errors = np.array([one.errors for one in self.components])
-        within = np.einsum("c,cij->ij", self._weights, errors)
-        return np.asarray(within + np.einsum("c,ci,cj->ij", self._weights, spread, spread))
-
-    def correlation(self, months: pd.PeriodIndex | None = None) -> np.ndarray:
-        """Correlation of the errors in logs between the months ahead."""
-        whole = as_correlation(self.covariance())
-        if months is None:
-            return whole
-        place = self.months.get_indexer(pd.Index(months))
-        return whole[np.ix_(place, place)]
-
-    def parts(self) -> pd.DataFrame:
-        """The log median of the months ahead, divided: level, season, and each episode; rows add to it exactly.
-
-        The median of the mixture is not its mean; what lies between is shared out by each part's variance over the
-        mixture, so that without doubt about a part nothing goes to it.
-        """
-        parts = np.array([one.parts for one in self.components])
-        mean = np.einsum("c,chp->hp", self._weights, parts)
-        apart = np.einsum("c,chp->hp", self._weights, np.square(parts - mean)) + 1e-300
-        rest = self._quantiles[:, MEDIAN] - mean.sum(axis=1)
-        shared = mean + rest[:, None] * apart / apart.sum(axis=1, keepdims=True)
-        shared[:, 0] += self._quantiles[:, MEDIAN] - shared.sum(axis=1)
-        return pd.DataFrame(shared, self.months, ["level", "season", *(term.name for term in self.terms)])
-
-    def lags(self) -> dict[int, float]:
-        """Posterior probability of each number of days in transit."""
-        weights = np.zeros(len(LAGS))
-        for one in self.components:
-            weights[one.lag] += one.weight
-        return dict(zip(LAGS, weights.tolist(), strict=True))
-
-    def path(self, place: int) -> PathPrior:
-        """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags and grid."""
-        knots = len(self.terms[place].prior.mean)
-        at = slice(SEASON + 3 + place * knots, SEASON + 3 + (place + 1) * knots)
-        means = np.array([one.coefficients[at] for one in self.components])
-        mean = self._weights @ means
-        apart = means - mean
-        inside = np.array([one.covariance[at, at] for one in self.components])
-        covariance = np.einsum("c,cij->ij", self._weights, inside)
-        return PathPrior(mean, covariance + np.einsum("c,ci,cj->ij", self._weights, apart, apart))
-
-    def paths(self) -> dict[str, PathPrior]:
-        """Posterior of every episode's path."""
-        return {term.name: self.path(place) for place, term in enumerate(self.terms)}
-
-    def evidence(self, place: int) -> PathEvidence:
-        """What the series alone says of the path at ``place``: its posterior less its prior, as precisions."""
-        before, after = self.terms[place].prior, self.path(place)
-        precision = np.linalg.inv(after.covariance) - np.linalg.inv(before.covariance)
-        values, vectors = np.linalg.eigh((precision + precision.T) / 2)
-        kept = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        pull = np.linalg.solve(after.covariance, after.mean) - np.linalg.solve(before.covariance, before.mean)
-        return PathEvidence(kept, vectors @ (np.where(values > 0, 1.0, 0.0) * (vectors.T @ pull)))
-
-    def believed(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
-        """Mean log effect of all episodes on the training months and on those ahead, and its covariance ahead."""
-        count, ahead = len(self.training), len(self.months)
-        means = np.zeros((len(self.components), count + ahead))
-        inside = np.zeros((len(self.components), ahead, ahead))
-        for place, one in enumerate(self.components):
-            jacobian = np.zeros((ahead, len(one.coefficients)))
-            for at, term in enumerate(self.terms):
-                own = _knots_at(at, term)
-                effect, slope = log_effect(one.coefficients[own], term.shares[one.lag])
-                means[place] += effect
-                jacobian[:, own] = slope[count:]
-            inside[place] = jacobian @ one.covariance @ jacobian.T
-        mean = self._weights @ means
-        apart = (means - mean)[:, count:]
-        spread = np.einsum("c,cij->ij", self._weights, inside) + np.einsum("c,ci,cj->ij", self._weights, apart, apart)
-        return pd.Series(mean[:count], self.training), pd.Series(mean[count:], self.months), spread
-
-
-def _knots_at(place: int, term: PathTerm) -> slice:
-    knots = len(term.prior.mean)
-    return slice(SEASON + 3 + place * knots, SEASON + 3 + (place + 1) * knots)
-
-
-def mixture_quantiles(weights: np.ndarray, means: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    """Quantiles (months, `QUANTILES`) of mixtures of normals: ``weights`` (n,), ``means`` and ``sd`` (n, months).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> one = mixture_quantiles(np.array([1.0]), np.array([[2.0]]), np.array([[1.0]]))
-    >>> one.round(2).tolist()
-    [[0.04, 0.72, 2.0, 3.28, 3.96]]
-    """
-    wide = 2.1 * sd
-    low = np.repeat((means - wide).min(axis=0)[:, None], len(PROBABILITIES), axis=1)
-    high = np.repeat((means + wide).max(axis=0)[:, None], len(PROBABILITIES), axis=1)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        below = np.einsum("c,chq->hq", weights, ndtr((middle[None] - means[:, :, None]) / sd[:, :, None]))
-        low, high = np.where(below < PROBABILITIES, middle, low), np.where(below < PROBABILITIES, high, middle)
-    return np.asarray((low + high) / 2)
 
 
 def fit_structural(
@@ -264,6 +90,19 @@ class _Point:
     variance: float
 
 
+_Cell = tuple[int, int]
+"""Places of ``q`` and of the season's spread in the grid."""
+
+_Filtered = tuple[int, tuple[np.ndarray, float, np.ndarray, float]]
+"""Degrees of freedom, and what `whitened` returns."""
+
+
+@dataclass(frozen=True)
+class _Grid:
+    points: dict[_Cell, _Point]
+    active: np.ndarray
+
+
 @dataclass(frozen=True)
 class _Problem:
     training: pd.PeriodIndex
@@ -284,7 +123,7 @@ class _Problem:
 
     @property
     def size(self) -> int:
-        return self.base.shape[1] + sum(len(term.prior.mean) for term in self.terms)
+        return int(self.base.shape[1]) + sum(len(term.prior.mean) for term in self.terms)
 
     def prior(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance of all coefficients, the season's at one."""
@@ -292,7 +131,7 @@ class _Problem:
         covariance[:SEASON, :SEASON] = np.eye(SEASON)
         covariance[SEASON : SEASON + 3, SEASON : SEASON + 3] = NEW_YEAR_SD**2 * np.eye(3)
         for place, term in enumerate(self.terms):
-            at = _knots_at(place, term)
+            at = knots_at(place, term)
             mean[at], covariance[at, at] = term.prior.mean, term.prior.covariance
         return mean, covariance
 
@@ -304,7 +143,7 @@ class _Problem:
         """Every column on all months, linearised at ``coefficients``, and what the linearisation leaves over."""
         blocks, offset = [self.base], np.zeros(len(self.base))
         for place, term in enumerate(self.terms):
-            own = coefficients[_knots_at(place, term)]
+            own = coefficients[knots_at(place, term)]
             effect, slope = log_effect(own, term.shares[lag])
             blocks.append(slope)
             offset += effect - slope @ own
@@ -317,7 +156,7 @@ class _Problem:
         acts += [(term.shares[lag][seen] > 0).any(axis=0) for term in self.terms]
         return np.flatnonzero(np.concatenate(acts))
 
-    def at_lag(self, lag: int) -> tuple[dict, np.ndarray]:
+    def at_lag(self, lag: int) -> tuple[_Grid, np.ndarray]:
         """Points of the grid of ``q`` and season at one lag, by place, and their log marginal likelihoods."""
         mean, covariance = self.prior()
         coefficients, active, cell = mean.copy(), self.active(lag), (2, 2)
@@ -331,9 +170,9 @@ class _Problem:
         state = self.state(lag, coefficients, active)
         cells = _all_cells() if len(active) <= LARGE else COARSE
         points, logs = self.points(state, mean, covariance, active, cells)
-        return {"points": points, "at": coefficients, "active": active}, logs
+        return _Grid(points, active), logs
 
-    def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray) -> list:
+    def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray) -> list[_Filtered]:
         columns, offset = self.columns(lag, coefficients)
         past = len(self.values)
         response = self.values - offset[:past]
@@ -343,8 +182,17 @@ class _Problem:
         noise, steps = 1 + (NOISIER - 1) * news, 1 - (1 - HELD) * news
         return [(int(seen.sum()) - 1, whitened(whole, seen, noise, q * steps)) for q in Q]
 
-    def points(self, state, mean, covariance, active, cells) -> tuple[dict, np.ndarray]:
-        logs, points, start = np.full((len(Q), len(SEASON_SD)), -np.inf), {}, 0.05
+    def points(
+        self,
+        state: list[_Filtered],
+        mean: np.ndarray,
+        covariance: np.ndarray,
+        active: np.ndarray,
+        cells: list[_Cell],
+    ) -> tuple[dict[_Cell, _Point], np.ndarray]:
+        """The posterior at some points of the grid, and log marginal likelihoods (-inf elsewhere)."""
+        points: dict[_Cell, _Point] = {}
+        logs, start = np.full((len(Q), len(SEASON_SD)), -np.inf), 0.05
         prior = covariance[np.ix_(active, active)]
         rest = np.linalg.inv(prior[SEASON:, SEASON:])
         size = np.linalg.slogdet(rest)[1]
@@ -361,18 +209,18 @@ class _Problem:
             start = sigma2
         return points, logs
 
-    def component(self, lag: int, made: dict, cell: tuple, weight: float) -> Component:
+    def component(self, lag: int, made: _Grid, cell: _Cell, weight: float) -> Component:
         """Moments of the months ahead at one point of the grid."""
-        point, active = made["points"][cell], made["active"]
+        point, active = made.points[cell], made.active
         mean, covariance = self.prior()
         covariance[:SEASON, :SEASON] *= SEASON_SD[cell[1]] ** 2
         coefficients = _all_given(point.b, active, mean, covariance)
         spread = _covariance_given(point.covariance, active, covariance)
         past, ahead = len(self.values), len(self.ahead)
-        columns, offset = self.columns(lag, coefficients)
+        columns, _ = self.columns(lag, coefficients)
         level = point.level[-1] - point.level[:-1] @ point.b
         parts = np.column_stack([np.full(ahead, level), self.base[past:] @ coefficients[: SEASON + 3]])
-        effects = [log_effect(coefficients[_knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
+        effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
         news = self.news(lag)[past:]
         steps = np.cumsum(Q[cell[0]] * (1 - (1 - HELD) * news))

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 
 
 @compiled
-def whitened(columns: Floats, observed: NDArray[np.bool_], noise: Floats, steps: Floats) -> tuple:
+def whitened(
+    columns: Floats, observed: NDArray[np.bool_], noise: Floats, steps: Floats
+) -> tuple[Floats, float, Floats, float]:
     """Gram matrix of the whitened ``columns`` (n, m), the sum of log innovation variances, the levels (m,), variance.
 
     ``noise`` and ``steps`` (n,) are variances relative to sigma squared, ``steps[t]`` that of the step into month t.
@@ -59,7 +61,7 @@ def whitened(columns: Floats, observed: NDArray[np.bool_], noise: Floats, steps:
 @compiled
 def posterior(
     gram: Floats, count: int, logs: float, mean: Floats, precision: Floats, start: float, weak: Floats, rounds: int
-) -> tuple:
+) -> tuple[Floats, Floats, float, float]:
     """Coefficients, covariance, sigma squared and log marginal likelihood of a whitened regression.
 
     ``gram`` (k + 1, k + 1) has the response last, ``mean`` (k,) and ``precision`` (k, k) are the prior's, ``weak``
@@ -73,13 +75,13 @@ def posterior(
     sigma2 = start
     b, covariance, squares = mean, inner, 0.0
     for _ in range(rounds):
-        covariance = np.linalg.inv(inner / sigma2 + precision)
+        covariance = np.linalg.inv(inner / sigma2 + precision)  # type: ignore[assignment]
         b = covariance @ (cross / sigma2 + pull)
         squares = max(gram[k, k] - 2.0 * (b @ cross) + b @ (inner @ b), 0.0)
         used = (covariance * inner).sum() / sigma2
         sigma2 = (weak[0] * weak[1] + squares) / (weak[0] + max(count - used, 0.5))
     shift = b - mean
-    sign, size = np.linalg.slogdet(covariance)
+    size = np.linalg.slogdet(covariance)[1]
     penalty = shift @ (precision @ shift)
     likelihood = -0.5 * ((count + weak[0]) * math.log(sigma2) + logs - size)
     likelihood -= 0.5 * ((squares + weak[0] * weak[1]) / sigma2 + penalty)

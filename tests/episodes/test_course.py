@@ -64,7 +64,8 @@ def test_a_measure_that_ended_before_its_effect_never_acted():
     """Only its notice is left."""
     ban = Episode("b", "ban", date(2024, 5, 1), date(2024, 6, 15), date(2024, 6, 10), 1.0, ("b",))
     shares = exposure(ban, pd.period_range("2024-01", periods=24, freq="M"))
-    assert shares[:, 0].sum() > 0 and not shares[:, 1:].any()
+    assert shares[:, 0].sum() > 0
+    assert not shares[:, 1:].any()
 
 
 def test_the_effect_on_a_month_is_the_mean_over_its_days_and_its_slope_the_derivative():
