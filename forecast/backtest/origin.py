@@ -125,7 +125,7 @@ class Origin:
         """
         stages = self.context.stages.get(self.issued, {})
         if key not in stages:
-            raise FitError(f"a forecast needs two observed months of {key[1]} and found fewer.")
+            raise FitError(f"a forecast needs an observed month of {key[1]} and found none.")
         return stages[key]
 
     def design(self, key: SeriesKey) -> Design:
@@ -320,7 +320,7 @@ class OriginForecaster:
                 own = fits[key].predict(stages[key].design.X_future)[list(QUANTILES)].to_numpy()
                 self.add_forecast(name, key, fits[key], own)
             else:
-                self.fail(key, name, refused.get(key, f"{name} needs two observed months and found fewer."))
+                self.fail(key, name, refused.get(key, f"{name} needs an observed month and found none."))
 
     def add_rows(self, name: str, key: SeriesKey, logs: np.ndarray) -> None:
         """Note a forecast, quantiles in logs (months x quantile) from the month after the cutoff on."""

@@ -107,7 +107,7 @@ def structural_forecasts(
     """The model on every series of ``panel``: tonnes by consecutive month up to a cutoff, gaps as NaN.
 
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
-    that the others leave, or without ``learn`` with the stated ones. Series without two observed months are left out.
+    that the others leave, or without ``learn`` with the stated ones. Series without an observed month are left out.
     """
     logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST)
     asked = [key for key in logs if wanted is None or key in wanted]
@@ -189,10 +189,10 @@ def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
 def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
     daily = volume / month_lengths(pd.PeriodIndex(volume.index))
     observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
-    if len(observed) < 2:
+    if not len(observed):
         return None
     daily = daily.iloc[max(observed[0], len(daily) - longest) :]
-    if np.isfinite(daily.to_numpy()).sum() < 2:
+    if not np.isfinite(daily.to_numpy()).any():
         return None
     floor = floor_of(daily, otherwise)
     return np.log(daily + floor), floor
@@ -247,6 +247,9 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     return PathTerm(episode.name, shares, news, prior)
 
 
+FAR_LAGS, LEAST_LAG = 0.25, -20.0
+"""Weight of what another product says of the lag, and the least log likelihood that any series gives one."""
+
 LagEvidence = dict[SeriesKey, np.ndarray]
 """Log likelihoods of the lags, the best at 0, by series."""
 
@@ -279,14 +282,18 @@ def _shared_priors(
 
 
 def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
-    """Log likelihoods of the lags from siblings of a series' latest episode, and half those of others of its kind."""
+    """Log likelihoods of the lags from siblings of a series' latest episode, and less of others of its kind.
+
+    Goods of another product travel otherwise, but figures of one reporter are counted at one border.
+    """
     found: dict[SeriesKey, np.ndarray] = {}
     for (product, kind, name), each in lags.items():
-        if (product, kind) == (key[0], latest.kind):
-            weight = 1.0 if name == latest.name else OTHER_LAGS
-            for other, one in each.items():
-                if other != key and (other not in found or weight == 1.0):
-                    found[other] = weight * one
+        if kind != latest.kind:
+            continue
+        weight = 1.0 if name == latest.name else OTHER_LAGS if product == key[0] else FAR_LAGS
+        for other, one in each.items():
+            if other != key and (other not in found or weight == 1.0):
+                found[other] = weight * np.maximum(one, LEAST_LAG)
     return np.sum(list(found.values()), axis=0) if found else None
 
 

@@ -15,6 +15,7 @@ from forecast.episodes.experience import experience_known
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
 from forecast.realtime.events import Members, acts_on
+from forecast.realtime.period_totals import with_totals
 from forecast.realtime.releases import Snapshot
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.schema import SeriesKey
@@ -73,11 +74,16 @@ def structural_stage(
     learn: bool = True,
     experience: pd.DataFrame | None = None,
 ) -> dict[SeriesKey, StageResult]:
-    """The structural model of every series of ``products`` (None: all) with at least two figures, by series.
+    """The structural model of every series of ``products`` (None: all) with a figure, by series.
 
+    Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
     Series of other products are experience to learn from. ``experience`` is the table of `forecast.episodes.experience`.
     """
-    panel = {(product, str(code)): wide[code] for product, wide in snapshot.volumes.items() for code in wide}
+    panel = {
+        (product, str(code)): with_totals(wide[code], _totals_of(snapshot.totals, product, str(code)))
+        for product, wide in snapshot.volumes.items()
+        for code in wide
+    }
     episodes = {
         key: episodes_of(snapshot.acting, *key, groups, snapshot.volumes[key[0]]) if len(snapshot.acting) else ()
         for key in panel
@@ -86,15 +92,26 @@ def structural_stage(
     wanted = [key for key in panel if products is None or key[0] in products]
     fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
     return {
-        key: _result(fit, episodes[key], _without_share(snapshot, key, groups, episodes[key]))
+        key: _result(
+            fit, snapshot.volumes[key[0]][key[1]], episodes[key], _without_share(snapshot, key, groups, episodes[key])
+        )
         for key, fit in fits.items()
     }
 
 
-def _result(fit: SeriesFit, episodes: tuple[Episode, ...], dropped: tuple[tuple[str, str], ...]) -> StageResult:
+def _totals_of(totals: pd.DataFrame, product: str, destination: str) -> pd.DataFrame:
+    return totals[(totals["product"] == product) & (totals["destination"] == destination)]
+
+
+def _result(
+    fit: SeriesFit, volume: pd.Series, episodes: tuple[Episode, ...], dropped: tuple[tuple[str, str], ...]
+) -> StageResult:
     past, mean, covariance = fit.fit.believed()
     effects = EpisodeEffects(mean.to_numpy(), covariance)
-    design = Design.of(fit.y, fit.floor, past.to_numpy(), effects)
+    observed = volume.reindex(fit.y.index).notna().to_numpy()
+    first = int(np.argmax(observed))
+    monthly = fit.y.where(observed).iloc[first:]
+    design = Design.of(monthly, fit.floor, past.to_numpy()[first:], effects)
     paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
     quantiles = fit.fit.predict().to_numpy()
     return StageResult(design, quantiles, fit.fit.correlation(), fit.fit.parts(), episodes, paths, dropped)

@@ -30,8 +30,26 @@ Q = np.array([0.001, 0.03, 0.1, 0.3, 1.0, 4.0])
 SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
 NEW_YEAR_SD = 0.3
 HELD, NOISIER = 0.1, 2.0
-WEAK = np.array([1.0, 0.02**2])
-"""Degrees of freedom and variance of the weak prior of the noise."""
+LUMPY, LOWEST = 0.5, -3.0
+"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of the
+volume has ten times the relative variance, by this share; and the log effect beyond which it grows no more."""
+
+WEAK, SHORT = np.array([1.0, 0.02**2]), np.array([5.0, 0.3**2])
+"""Degrees of freedom and variance of the prior of the noise: weak, and what a series without months has besides."""
+
+LONG_ENOUGH = 24
+"""Observed months from which a series says itself how noisy it is."""
+
+
+def noise_prior(observed: int) -> np.ndarray:
+    """Degrees of freedom and variance (logs) of the prior of the noise of a series with so many months.
+
+    Examples
+    --------
+    >>> noise_prior(0).round(4).tolist(), noise_prior(60).tolist()
+    ([6.0, 0.0904], [1.0, 0.0004])
+    """
+    return np.asarray(WEAK + max(0.0, 1.0 - observed / LONG_ENOUGH) * SHORT)
 
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
@@ -50,11 +68,11 @@ def fit_structural(
     Raises
     ------
     FitError
-        Without two observed months.
+        Without an observed month.
     """
     values = y.to_numpy(dtype=float)
-    if np.isfinite(values).sum() < 2:
-        raise FitError(f"the structural model needs 2 observed months and found {int(np.isfinite(values).sum())}.")
+    if not np.isfinite(values).any():
+        raise FitError("the structural model needs an observed month and found none.")
     problem = _Problem.of(y, tuple(terms), ahead)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]
@@ -162,29 +180,39 @@ class _Problem:
         coefficients, active, cell = mean.copy(), self.active(lag), (2, 2)
         rounds = LINEARISED if self.terms else 1
         for turn in range(rounds - 1):
-            state = self.state(lag, coefficients, active)
             cells = COARSE if turn == 0 else [cell]
+            state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
             points, logs = self.points(state, mean, covariance, active, cells)
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
-        state = self.state(lag, coefficients, active)
         cells = _all_cells() if len(active) <= LARGE else COARSE
+        state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
         points, logs = self.points(state, mean, covariance, active, cells)
         return _Grid(points, active), logs
 
-    def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray) -> list[_Filtered]:
+    def noise(self, lag: int, coefficients: np.ndarray) -> np.ndarray:
+        """Variance of the noise of every month against that of a calm one."""
+        effect = np.zeros(len(self.base))
+        for place, term in enumerate(self.terms):
+            effect += log_effect(coefficients[knots_at(place, term)], term.shares[lag])[0]
+        lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
+        return np.asarray(1.0 + (NOISIER - 1.0) * self.news(lag) + LUMPY * lots)
+
+    def state(
+        self, lag: int, coefficients: np.ndarray, active: np.ndarray, qs: Sequence[int]
+    ) -> dict[int, _Filtered]:
         columns, offset = self.columns(lag, coefficients)
         past = len(self.values)
         response = self.values - offset[:past]
         seen = np.isfinite(response)
         whole = np.column_stack([columns[:past][:, active], np.where(seen, response, 0.0)])
         news = self.news(lag)[:past]
-        noise, steps = 1 + (NOISIER - 1) * news, 1 - (1 - HELD) * news
-        return [(int(seen.sum()) - 1, whitened(whole, seen, noise, q * steps)) for q in Q]
+        noise, steps = self.noise(lag, coefficients)[:past], 1 - (1 - HELD) * news
+        return {q: (int(seen.sum()) - 1, whitened(whole, seen, noise, Q[q] * steps)) for q in qs}
 
     def points(
         self,
-        state: list[_Filtered],
+        state: dict[int, _Filtered],
         mean: np.ndarray,
         covariance: np.ndarray,
         active: np.ndarray,
@@ -203,7 +231,7 @@ class _Problem:
             rounds = 4 if not points else 2
             tight = SEASON_SD[at_season] ** -2.0
             precision[:SEASON, :SEASON] = tight * np.eye(SEASON)
-            b, spread, sigma2, log = posterior(gram, count, innovations, mean[active], precision, start, WEAK, rounds)
+            b, spread, sigma2, log = posterior(gram, count, innovations, mean[active], precision, start, noise_prior(count + 1), rounds)
             logs[at_q, at_season] = log + 0.5 * (size + SEASON * np.log(tight))
             points[at_q, at_season] = _Point(b, spread, sigma2, level, variance)
             start = sigma2
@@ -224,7 +252,7 @@ class _Problem:
         gradient = columns[past:][:, active] - point.level[:-1]
         news = self.news(lag)[past:]
         steps = np.cumsum(Q[cell[0]] * (1 - (1 - HELD) * news))
-        noise = 1 + (NOISIER - 1) * news
+        noise = self.noise(lag, coefficients)[past:]
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
         return Component(weight, lag, coefficients, spread, np.column_stack([parts, *effects]), errors)
@@ -269,7 +297,7 @@ class Structural:
         Raises
         ------
         FitError
-            Without two observed months.
+            Without an observed month.
         """
         fit_structural(y, (), 1)
         return StructuralSeries(y)
