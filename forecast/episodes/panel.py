@@ -300,21 +300,31 @@ def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str
 def _evidence(
     alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars
 ) -> tuple[Evidence, dict[tuple[str, str, str], LagEvidence]]:
-    """What each series says of its paths and of the lags; a total only where none of its parts does."""
+    """What each series says of its paths and of the lags: of a product's total and its parts those that say more."""
     evidence: Evidence = {}
     lags: dict[tuple[str, str, str], LagEvidence] = {}
-    parts = {
-        (key[0], one.name) for key in alone if key[1] != WORLD for one in episodes_by_series[key] if one.share == 1.0
-    }
     for key, found in alone.items():
         for place, episode in enumerate(episodes_by_series[key]):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            teaches = key[1] != WORLD or (key[0], episode.name) not in parts
-            if teaches and episode.share == 1.0:
+            if episode.share == 1.0:
                 own[key] = found.evidence[place], not stacked(episode, episodes_by_series[key])
                 support[key] = found.lag_likelihood - found.lag_likelihood.max()
+    for kind, products in evidence.items():
+        for product, episodes in products.items():
+            for name, own in episodes.items():
+                teachers = _teachers(own)
+                episodes[name] = {key: own[key] for key in teachers}
+                lags[product, kind, name] = {key: lags[product, kind, name][key] for key in teachers}
     return evidence, lags
+
+
+def _teachers(own: Mapping[SeriesKey, Weighed]) -> list[SeriesKey]:
+    """The total of a product, or its parts: counted both they would say the same twice, and few months say little."""
+    said = {key: float(np.trace(one.precision)) for key, (one, _) in own.items()}
+    parts = [key for key in said if key[1] != WORLD]
+    total = [key for key in said if key[1] == WORLD]
+    return total if sum(said[key] for key in total) > sum(said[key] for key in parts) else parts
 
 
 def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence) -> bool:

@@ -51,6 +51,7 @@ def noise_prior(observed: int) -> np.ndarray:
     """
     return np.asarray(WEAK + max(0.0, 1.0 - observed / LONG_ENOUGH) * SHORT)
 
+
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 1e-3
@@ -198,9 +199,7 @@ class _Problem:
         lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
         return np.asarray(1.0 + (NOISIER - 1.0) * self.news(lag) + LUMPY * lots)
 
-    def state(
-        self, lag: int, coefficients: np.ndarray, active: np.ndarray, qs: Sequence[int]
-    ) -> dict[int, _Filtered]:
+    def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray, qs: Sequence[int]) -> dict[int, _Filtered]:
         columns, offset = self.columns(lag, coefficients)
         past = len(self.values)
         response = self.values - offset[:past]
@@ -231,7 +230,9 @@ class _Problem:
             rounds = 4 if not points else 2
             tight = SEASON_SD[at_season] ** -2.0
             precision[:SEASON, :SEASON] = tight * np.eye(SEASON)
-            b, spread, sigma2, log = posterior(gram, count, innovations, mean[active], precision, start, noise_prior(count + 1), rounds)
+            b, spread, sigma2, log = posterior(
+                gram, count, innovations, mean[active], precision, start, noise_prior(count + 1), rounds
+            )
             logs[at_q, at_season] = log + 0.5 * (size + SEASON * np.log(tight))
             points[at_q, at_season] = _Point(b, spread, sigma2, level, variance)
             start = sigma2

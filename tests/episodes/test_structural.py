@@ -231,5 +231,5 @@ def test_too_short_is_refused_in_one_sentence():
     """One month is no series."""
     from forecast.models.protocol import FitError
 
-    with pytest.raises(FitError, match=r"needs 2 observed months and found 1\."):
+    with pytest.raises(FitError, match=r"needs an observed month and found none\."):
         fit_structural(pd.Series([1.0], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
