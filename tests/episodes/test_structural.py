@@ -228,8 +228,8 @@ def test_a_prior_of_another_kind_is_used_as_given():
 
 
 def test_too_short_is_refused_in_one_sentence():
-    """One month is no series."""
+    """A series without any month is refused."""
     from forecast.models.protocol import FitError
 
     with pytest.raises(FitError, match=r"needs an observed month and found none\."):
-        fit_structural(pd.Series([1.0], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
+        fit_structural(pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
