@@ -232,4 +232,6 @@ def test_too_short_is_refused_in_one_sentence():
     from forecast.models.protocol import FitError
 
     with pytest.raises(FitError, match=r"needs an observed month and found none\."):
-        fit_structural(pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
+        fit_structural(
+            pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1
+        )
