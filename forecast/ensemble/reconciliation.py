@@ -70,7 +70,7 @@ def _positive_definite(correlation: np.ndarray) -> np.ndarray:
 
 
 def joint_draws(quantiles: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Draws in tonnes (draw x series) of series with the marginal ``quantiles`` (series x quantile), joined by a copula.
+    """Draws in tonnes (draw x series) of series with marginal ``quantiles`` (series x quantile), joined by a copula.
 
     The same quantiles give the same draws.
     """

@@ -75,7 +75,8 @@ def structural_stage(
 ) -> dict[SeriesKey, StageResult]:
     """The structural model of every series of ``products`` (None: all) with at least two figures, by series.
 
-    Series of other products are experience to learn from. ``experience`` is the table of `forecast.episodes.experience`.
+    Series of other products are experience to learn from. ``experience`` is the table of
+    `forecast.episodes.experience`.
     """
     panel = {(product, str(code)): wide[code] for product, wide in snapshot.volumes.items() for code in wide}
     episodes = {

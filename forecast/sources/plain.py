@@ -181,7 +181,7 @@ def without_repeats(files: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Volumes of several months together: columns `forecast.tables.schema.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
+    """Volumes of several months together, with the columns `PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
 
     Raises
     ------
