@@ -260,7 +260,7 @@ class OriginForecaster:
         self.add_forecast(name, key, fitted, own)
 
     def add_forecast(self, name: str, key: SeriesKey, fitted: Fitted, own: np.ndarray) -> None:
-        """Note a model's forecast ``own`` (months x quantile, logs), with the effects of episodes unless it has none."""
+        """Note a model's forecast ``own`` (months x quantile, logs), effects of episodes added unless it has none."""
         design, horizon = self.origin.design(key), self.origin.context.settings.horizon
         knows = not REGISTRY[name].benchmark
         self.add_rows(name, key, design.with_effects(own) if knows else own)
