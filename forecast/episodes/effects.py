@@ -43,7 +43,7 @@ def episode_effects(
     ``estimate`` is the median change of volume against no episode, as a fraction, with its 80 % interval; ``months``
     the observed months of the phase; ``episodes`` how many of the kind, on whatever series, were known; ``coincides``
     the other episodes in force in most of its months; ``against_kind`` whether the interval in force lies wholly on the
-    side that such a measure does not work to. Such numbers are associations: what else happened in those months is in them.
+    side that such a measure does not work to. Such numbers are associations: whatever else happened then is in them.
 
     Raises
     ------

@@ -14,9 +14,8 @@ from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
-from forecast.tables.schema import SeriesKey
+from forecast.tables.schema import WORLD, SeriesKey
 
-WORLD = "WLD"
 FLOOR = 0.01
 FLOOR_MONTHS = 24
 OTHER_LAGS = 0.5

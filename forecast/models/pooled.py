@@ -20,9 +20,8 @@ from forecast.models.protocol import (
     gaussian_effects,
     values_of,
 )
-from forecast.tables.schema import SeriesKey
+from forecast.tables.schema import WORLD, SeriesKey
 
-WORLD = "WLD"
 LEAST_OBSERVED = 12
 LEAST_SHARES = 2
 DISTANCES = (1, 2, 3, 6, 12)

@@ -36,7 +36,7 @@ from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANT
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
 
-FURTHEST = 12
+LONGEST_HORIZON = 12
 """Months ahead that a scenario reaches where no horizon is given."""
 
 BASE, MIXTURE = "as the calendar stands", "mixture"
@@ -220,9 +220,9 @@ def scenario_all(
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
-    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    shown by branch are those of the combination, or of the first of ``models`` without it. All other arguments are
-    those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    issue day. ``horizon`` defaults to the month after the last of these days, at most `LONGEST_HORIZON` months. The
+    forecasts shown by branch are those of the combination, or of the first of ``models`` without it. All other
+    arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
@@ -335,4 +335,4 @@ def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[Hypo
     """Months from the earliest cutoff to the month after the last day supposed."""
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
-    return min(max(away, default=1), FURTHEST)
+    return min(max(away, default=1), LONGEST_HORIZON)

@@ -29,7 +29,7 @@ from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
 from forecast.verify import look_ahead as audit
 
-FILES = ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
+FILES = ["dropped.csv", "effects.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
 PARTIAL = "output/backtest-2022-12-20.partial"
 
 

@@ -52,18 +52,16 @@ def forecast(destination: str, volume: float, lower: float, upper: float, last_k
     return [*key, volume, lower, upper, lower / 2, upper * 2, pd.Period(last_known, "M")]
 
 
-LATE = "no observed month on which it acted for a tenth of the days"
+UNKNOWN_SHARE = "the part of the volume under it is not known"
 FORECASTS = [
     forecast("JPN", 450.0, 400.0, 500.0, "2025-12"),
     forecast("USA", 150.0, 50.0, 600.0, "2025-10"),
     forecast("WLD", 1100.0, 900.0, 1300.0, "2025-12"),
 ]
 DROPPED = [
-    ["magnets", "USA", ISSUED, "truce_step", LATE],
-    ["magnets", "USA", ISSUED, "truce_temporary", LATE],
-    ["magnets", "USA", ISSUED, "licensing_temporary", "limit of 1 for 10 observed months"],
-    ["magnets", "WLD", ISSUED, "truce_step", LATE],
-    ["magnets", "WLD", ISSUED, "truce_temporary", LATE],
+    ["magnets", "USA", ISSUED, "truce", UNKNOWN_SHARE],
+    ["magnets", "USA", ISSUED, "ended", UNKNOWN_SHARE],
+    ["magnets", "WLD", ISSUED, "truce", UNKNOWN_SHARE],
 ]
 FAILURES = [
     ["magnets", "KOR", "combination", ISSUED, "No model could be fitted."],
@@ -126,12 +124,12 @@ def test_events_that_act_in_the_month() -> None:
 
 
 def test_effects_not_estimated_stand_in_brackets() -> None:
-    """A kind is in brackets where level shift and temporary change were both left out, with the reason below."""
+    """A kind is in brackets where every event of it that acts was left out, with the reason below."""
     rows = found().rows.set_index("destination")
     assert rows["unestimated"].to_dict() == {"WLD": ("truce",), "JPN": (), "USA": ("truce",)}
     assert remarks(found())["In brackets"] == (
-        "act, but the models of one series have no estimate of their effect (dropped.csv)",
-        f"World, United States: {LATE}",
+        "act, but their effect is in no forecast (dropped.csv)",
+        f"World, United States: {UNKNOWN_SHARE}",
     )
     assert "licensing, listing, (truce)" in printed(found(), 140)
 
