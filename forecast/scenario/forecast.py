@@ -327,7 +327,7 @@ def _mixed(
         model,
         issued,
         horizon,
-        tuple(name for name, place in alone if np.array_equal(volumes[place], volumes[0])),
+        tuple(name for name, place in alone if np.allclose(volumes[place], volumes[0], rtol=1e-9, atol=0.0)),
     )
 
 
