@@ -68,7 +68,7 @@ def _table(cell: Mapping[str, Any], order: list[str], quantiles: np.ndarray, par
 
 
 def _parts(codes: list[str], product: str, issued: date, data: Data) -> list[str]:
-    """The destinations that add up: those told from the rest and the rest; without a total all that do not overlap."""
+    """The destinations that add up: those apart from the rest, and it; without a total all that do not overlap."""
     if REST_OF_WORLD in codes:
         exports = data.exports
         known = exports[(exports["product"] == product) & (exports["released"] <= issued)]

@@ -16,7 +16,7 @@ import pandas as pd
 from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
 
-COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
+EXPERIENCE_COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
 """A row per knot: its mean (logs), and its covariance with every knot; ``known`` is the year at whose end it was."""
 
 
@@ -50,14 +50,16 @@ def read_experience(path: Path) -> pd.DataFrame:
         When a column is missing.
     """
     table = pd.read_csv(path)
-    missing = [name for name in COLUMNS if name not in table]
+    missing = [name for name in EXPERIENCE_COLUMNS if name not in table]
     if missing:
-        raise ValueError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, found none named {missing[0]}.")
+        raise ValueError(
+            f"{path.name}: expected the columns {', '.join(EXPERIENCE_COLUMNS)}, found none named {missing[0]}."
+        )
     return table
 
 
 def experience_rows(kind: str, known: int, episodes: int, sources: str, prior: PathPrior) -> list[tuple[object, ...]]:
-    """Rows of one kind and year, in the order of `COLUMNS`, to three digits."""
+    """Rows of one kind and year, in the order of `EXPERIENCE_COLUMNS`, to three digits."""
     covariance = np.round(prior.covariance, 3)
     return [
         (kind, known, episodes, sources, knot, round(float(prior.mean[at]), 3), *covariance[at].tolist())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import Episode, acting_share, exposure
-from forecast.episodes.path_priors import PathEvidence, PathPrior, learned, stated
+from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_prior, stated
 from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
@@ -24,7 +24,7 @@ OTHER_LAGS = 0.5
 ON_TOP = 2.0
 """A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
 
-LONGEST = 180
+LONGEST_HISTORY = 180
 """Months of history that are used: longer ones change nothing but the time."""
 
 
@@ -108,7 +108,7 @@ def structural_forecasts(
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
     that the others leave, or without ``learn`` with the stated ones. Series without two observed months are left out.
     """
-    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST)
+    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
     shared: dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]] = {}
     if learn:
@@ -167,7 +167,7 @@ def _seen_alone(y: pd.Series, episodes: tuple[Episode, ...], priors: tuple[PathP
 def path_evidence(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Calendars,
-    longest: int = LONGEST,
+    longest: int = LONGEST_HISTORY,
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
@@ -201,12 +201,12 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
     found = []
     for episode in episodes:
         prior = experience.get(episode.kind) or stated(episode.kind)
-        below = 1.0 + ON_TOP * stacked(episode, episodes)
+        below = 1.0 + ON_TOP * measures_below(episode, episodes)
         found.append(PathPrior(prior.mean / below, prior.covariance / below))
     return found
 
 
-def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
+def measures_below(episode: Episode, episodes: Sequence[Episode]) -> int:
     """How many measures of its kind an episode found in force on its series: it strikes what those have left.
 
     Of measures that take effect on one day those count that come first by name.
@@ -270,7 +270,7 @@ def _shared_priors(
         if not _has_company(key, episodes, evidence):
             continue
         priors = [
-            _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
+            _learned(key, one, evidence[one.kind], prior, bool(measures_below(one, episodes)))
             for one, prior in zip(episodes, beliefs[key], strict=True)
         ]
         shared[key] = priors, _lag_support(key, max(episodes, key=lambda one: one.effective), lags)
@@ -279,13 +279,14 @@ def _shared_priors(
 
 def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
     """Log likelihoods of the lags from siblings of a series' latest episode, and half those of others of its kind."""
+    alike = [(name, each) for (product, kind, name), each in lags.items() if (product, kind) == (key[0], latest.kind)]
     found: dict[SeriesKey, np.ndarray] = {}
-    for (product, kind, name), each in lags.items():
-        if (product, kind) == (key[0], latest.kind):
-            weight = 1.0 if name == latest.name else OTHER_LAGS
-            for other, one in each.items():
-                if other != key and (other not in found or weight == 1.0):
-                    found[other] = weight * one
+    for name, each in alike:
+        siblings = {other: one for other, one in each.items() if other != key}
+        if name == latest.name:
+            found |= siblings
+        else:
+            found |= {other: OTHER_LAGS * one for other, one in siblings.items() if other not in found}
     return np.sum(list(found.values()), axis=0) if found else None
 
 
@@ -304,7 +305,7 @@ def _evidence(
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
             teaches = key[1] != WORLD or (key[0], episode.name) not in parts
             if teaches and episode.share == 1.0:
-                own[key] = found.evidence[place], not stacked(episode, episodes_by_series[key])
+                own[key] = found.evidence[place], not measures_below(episode, episodes_by_series[key])
                 support[key] = found.lag_likelihood - found.lag_likelihood.max()
     return evidence, lags
 
@@ -331,14 +332,14 @@ def _learned(
     own = kind[key[0]]
     siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
     if on_top:
-        return learned(prior, [], {}, siblings)
+        return learned_prior(prior, [], {}, siblings)
     elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [
         {name: _first(each) for name, each in episodes.items()}
         for product, episodes in kind.items()
         if product != key[0]
     ]
-    return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
+    return learned_prior(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
 
 
 def _first(destinations: dict[SeriesKey, Weighed]) -> list[PathEvidence]:

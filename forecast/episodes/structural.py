@@ -36,7 +36,7 @@ WEAK = np.array([1.0, 0.02**2])
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 1e-3
-LARGE = 45
+MANY_COEFFICIENTS = 45
 """Coefficients above which the coarse grid has to do, for time."""
 
 
@@ -168,7 +168,7 @@ class _Problem:
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
         state = self.state(lag, coefficients, active)
-        cells = _all_cells() if len(active) <= LARGE else COARSE
+        cells = _all_cells() if len(active) <= MANY_COEFFICIENTS else COARSE
         points, logs = self.points(state, mean, covariance, active, cells)
         return _Grid(points, active), logs
 

@@ -61,7 +61,7 @@ def _concerns(codes: Collection[str], destination: str, groups: Members) -> bool
 
 
 def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console) -> None:
-    """Print a calendar; kinds without a regressor are dimmed. ``names`` gives destinations by their codes."""
+    """Print a calendar; kinds that do not act are dimmed. ``names`` gives destinations by their codes."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
     for heading in ("announced", "effective", "ends", "kind"):
         table.add_column(heading, no_wrap=True)
@@ -70,7 +70,7 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
     for event in records(shown):
         table.add_row(*map(Text, _cells(event, names)), style="" if event.kind in ACTING_KINDS else "dim")
     console.print(table)
-    without = "of kinds without a regressor, which are told but not modelled"
+    without = "of kinds that are shown but not modelled"
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
     console.print(f"\n{len(shown)} events, {count} {without}. An end with ? is scheduled, not confirmed.")
 

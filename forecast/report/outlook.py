@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMBINED = "combination"
 
-WIDE = 4
+WIDE_INTERVAL = 4
 """An interval is called wide where its 80 % bounds are further apart than this factor."""
 
 SPARSE = 12
@@ -256,7 +256,7 @@ def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...
 
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
-    wide = ("wide",) if forecast.upper_80 > WIDE * forecast.lower_80 else ()
+    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
     return (*wide, f"{volume.count()} months known") if volume.count() < SPARSE else wide
 
 
@@ -320,7 +320,7 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCa
 
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
-    return Remark("Wide", (f"the 80 % bounds are more than {WIDE} times apart",) if wide else ())
+    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart",) if wide else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:

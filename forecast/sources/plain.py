@@ -206,8 +206,8 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
 def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:
     """Every cell as a stripped string, a table per file, by the name that messages use.
 
-    That is the file's own name, or the path as given where two files share one. ``"shipped"`` among the paths stands
-    for the packaged file ``shipped_name``. Rows are indexed by their number in the file; blank ones are left out.
+    That is the file's own name, or the path as given where two files share one. ``"shipped"`` among the paths means
+    the packaged file ``shipped_name``. Rows are indexed by their number in the file; blank ones are left out.
 
     Raises
     ------

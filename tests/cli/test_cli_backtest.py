@@ -310,7 +310,7 @@ def test_an_audit_with_findings_fails_loudly(place: Path, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stdout) == (1, "")
     first, second, *_, last = result.stderr.splitlines()
     assert re.fullmatch(
-        r"Look-ahead audit: \d+ numbers moved when only what came after the issue day was changed\.", first
+        r"Look-ahead audit: \d+ numbers moved when only figures and events after the issue day were changed\.", first
     )
     number = r"\d+\.\d+"
     assert re.fullmatch(

@@ -180,7 +180,7 @@ def test_effects_of_the_events_of_given_files(place: Path) -> None:
 
 @pytest.mark.slow
 def test_effects_of_the_shipped_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing is asked for, magnets to the world; licensing takes more than two fifths of its first full month."""
+    """Where nothing is asked for, magnets to the world; licensing takes two fifths or more of month 1."""
     monkeypatch.chdir(tmp_path)
     result = run("events", "--effects", "--issued", "2025-04-20")
     assert (result.exit_code, result.stderr) == (0, "")

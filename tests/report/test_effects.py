@@ -13,7 +13,7 @@ from rich.console import Console
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.episodes.effects import COLUMNS
+from forecast.episodes.effects import EPISODE_COLUMNS
 from forecast.report.effects import SHOWN_PHASES, effect_cells, of_totals, print_effects, remarks
 
 NAMES = {"WLD": "World", "USA": "United States"}
@@ -25,7 +25,8 @@ def row(phase: str, estimate: float, lower: float, upper: float, **other: object
     usual = {
         "product": "gallium", "destination": "WLD", "episode": "ban-2022", "kind": "ban",
         "effective": date(2022, 6, 1), "ends": None, "share": 0.25, "phase": phase, "months": 2,
-        "estimate": estimate, "lower_80": lower, "upper_80": upper, "episodes": 3, "coincides": (), "against_kind": False,
+        "estimate": estimate, "lower_80": lower, "upper_80": upper, "episodes": 3, "coincides": (),
+        "against_kind": False,
     }  # fmt: skip
     return usual | other
 
@@ -34,7 +35,7 @@ def effects(*rows: dict[str, object]) -> pd.DataFrame:
     """A table of one episode: the rows given, and every other phase shown without effect."""
     given = {own["phase"] for own in rows}
     rest = [row(phase, 0.0, -0.1, 0.1) for phase in SHOWN_PHASES if phase not in given]
-    return pd.DataFrame([*rows, *rest], columns=COLUMNS)
+    return pd.DataFrame([*rows, *rest], columns=EPISODE_COLUMNS)
 
 
 def printed(found: pd.DataFrame, width: int = 140) -> str:
@@ -44,7 +45,7 @@ def printed(found: pd.DataFrame, width: int = 140) -> str:
 
 
 def test_effects_are_in_whole_percent_of_volume_by_phase():
-    """By hand: -0.584 (-0.801 to 0.104) is -58 (-80 to +10), a change under half a percent is 0, thousands have commas."""
+    """By hand: -0.584 (-0.801 to 0.104) is -58 (-80 to +10), under half a percent is 0, thousands have commas."""
     found = effects(row("force_0", -0.584, -0.801, 0.104), row("force_1", 0.004, -0.004, 12.34))
     (cells,) = effect_cells(found)
     assert cells[:2] == ["ban-2022", "25 %"]

@@ -242,4 +242,4 @@ def test_the_calendar_of_a_day() -> None:
     lines = console.file.getvalue().splitlines()
     (truce,) = [line for line in lines if " truce " in line]
     assert truce.split()[:6] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce", "United", "States"]
-    assert lines[-1].startswith("6 events, 1 of kinds without a regressor")
+    assert lines[-1].startswith("6 events, 1 of kinds that are shown but not modelled")
