@@ -28,7 +28,7 @@ def experience_known(table: pd.DataFrame, issued: date) -> dict[str, PathPrior]:
     >>> import pandas as pd
     >>> means, zeros = {2020: -1.0, 2021: -2.0}, [0.0] * len(KNOTS)
     >>> rows = [("ban", year, 1, "s", knot, mean, *zeros) for year, mean in means.items() for knot in KNOTS]
-    >>> table = pd.DataFrame(rows, columns=COLUMNS)
+    >>> table = pd.DataFrame(rows, columns=EXPERIENCE_COLUMNS)
     >>> float(experience_known(table, date(2021, 12, 31))["ban"].mean[0])
     -1.0
     """

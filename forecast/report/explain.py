@@ -43,9 +43,9 @@ def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> parts_of(100.0, np.log([2.0, 2.0])).round(6).tolist()
+    >>> tonnes_of_parts(100.0, np.log([2.0, 2.0])).round(6).tolist()
     [150.0, 150.0]
-    >>> parts_of(100.0, np.array([0.5, -0.5])).tolist()
+    >>> tonnes_of_parts(100.0, np.array([0.5, -0.5])).tolist()
     [50.0, -50.0]
     """
     if not (math.isfinite(base_t) and base_t > 0):

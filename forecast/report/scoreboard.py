@@ -107,7 +107,7 @@ def significance_lines(tests: pd.DataFrame, model: str) -> Iterator[str]:
     Examples
     --------
     >>> tests = pd.DataFrame({"slice": ["all"], "measure": ["mae_t"], "verdict": ["better than naive (n = 9 months)"]})
-    >>> list(sentences(tests, "combination"))
+    >>> list(significance_lines(tests, "combination"))
     ['All months, in tonnes: combination is better than naive (n = 9 months).']
     """
     for row in tests.itertuples(index=False):
