@@ -217,9 +217,15 @@ def _first_months(replay: Replay, product: str) -> Values:
 
 
 def recovered(results: Path, truth: pd.DataFrame) -> pd.DataFrame:
-    """Every estimate of an effect whose truth is known: effects with ``effect`` (the truth, logs) and ``inside``."""
-    effects = read_table(results, "effects")
-    joined = effects.merge(truth, on=["destination", "regressor"], validate="many_to_one")
+    """Every estimate of an effect whose truth is known and whose phase had begun: effects, truth and ``inside``.
+
+    ``truth`` has the columns `simulate.EFFECT_COLUMNS`; a phase has begun in a month with figures, up to the cutoff.
+    """
+    cutoffs = read_table(results, "forecasts").groupby("issued")["cutoff"].max()
+    effects = read_table(results, "effects").drop(columns="kind")
+    joined = effects.merge(truth, on=["destination", "episode", "phase"], validate="many_to_one")
+    begun = joined["begins"].astype(str) <= joined["issued"].map(cutoffs).astype(str)
+    joined = joined[begun].drop(columns="begins")
     return joined.assign(inside=joined["effect"].between(joined["lower"], joined["upper"]).astype(int))
 
 
@@ -234,14 +240,12 @@ def simulated(results: Path) -> Values:
 
 
 def _last_of_each(estimates: pd.DataFrame) -> pd.DataFrame:
-    return estimates.sort_values("issued").drop_duplicates(["destination", "model", "regressor"], keep="last")
+    return estimates.sort_values("issued").drop_duplicates(["destination", "episode", "phase"], keep="last")
 
 
 def _recovered_values(estimates: pd.DataFrame, prefix: str) -> Values:
-    counted = estimates.groupby("model")["inside"].agg(["sum", "size"])
-    values = {f"{prefix}recovered_{model}": f"{row['sum']} of {row['size']}" for model, row in counted.iterrows()}
     held_truth, n = int(estimates["inside"].sum()), len(estimates)
-    return values | {
+    return {
         f"{prefix}recovered": f"{held_truth} of {n}",
         f"{prefix}recovered_judged": judged(95, held_truth, n),
     }

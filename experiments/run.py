@@ -13,7 +13,7 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,8 +21,12 @@ from unittest.mock import patch
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest.origin import RunContext, effect_expectations
 from forecast.backtest.run import backtest_all
+from forecast.episodes.course import episodes_of
+from forecast.episodes.experience import EXPERIENCE_COLUMNS, experience_rows
+from forecast.episodes.panel import path_evidence
+from forecast.episodes.path_priors import of_another_product, stated
+from forecast.realtime.data import Data
 from forecast.realtime.phases import phases
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import significance
@@ -38,6 +42,9 @@ import answers  # noqa: E402
 import episodes  # noqa: E402
 import unlabelled  # noqa: E402
 from simulate import simulated  # noqa: E402
+
+BEFORE_ALL = 1900
+"""A year before every issue day."""
 
 EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes", "05-unlabelled-breaks")
 
@@ -165,20 +172,28 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
 def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
     """The combination's rows of the same backtest, had all been known on every day of what events do.
 
-    Effects are those expected on the day of the last release; volumes and calendar stay as known on each day. It looks
-    ahead, and is there to be compared with what did not.
+    Priors of paths are those of each kind on the day of the last release; volumes and calendar stay as known on each
+    day. It looks ahead, and is there to be compared with what did not.
     """
-    last = max(world.exports["released"])
-    known: dict[date, Any] = {}
-
-    def expected_later(context: RunContext, issued: date) -> Any:
-        if last not in known:
-            known[last] = effect_expectations(context, last)
-        return known[last]
-
-    with patch("forecast.backtest.run.effect_expectations", expected_later):
+    with patch("forecast.backtest.run.Data", partial(Data, experience=experience_in_hindsight(world))):
         rows = replayed(settings, world, jobs=1).forecasts
     return rows[rows["model"] == "combination"].reset_index(drop=True)
+
+
+def experience_in_hindsight(world: World) -> pd.DataFrame:
+    """Experience (columns `EXPERIENCE_COLUMNS`) of all episodes known on the last day, put before every issue day."""
+    groups = fc.read_groups()
+    snapshot = Data(world.exports, world.events, groups, world.totals).as_of(max(world.exports["released"]))
+    panel = {(product, str(code)): wide[code] for product, wide in snapshot.volumes.items() for code in wide}
+    episodes_by_series = {key: episodes_of(snapshot.acting, *key, groups, snapshot.volumes[key[0]]) for key in panel}
+    rows = [
+        row
+        for kind, products in path_evidence(panel, episodes_by_series).items()
+        for row in experience_rows(
+            kind, BEFORE_ALL, sum(map(len, products)), "hindsight", of_another_product(stated(kind), products)
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(EXPERIENCE_COLUMNS))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

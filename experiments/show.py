@@ -9,34 +9,28 @@ from matplotlib.figure import Figure
 
 from forecast.report.page.figures import BLUE, INK, ORANGE, Picture
 from forecast.report.page.sections import Html, table
-
-SHAPES = {"arima": ("o", BLUE, -0.13), "prophet": ("s", ORANGE, 0.13)}
+from forecast.tables.frames import records
 
 
 def effects_picture(results: Path) -> Picture:
-    """Every effect at the last origin at which it was estimated: estimate with 95 % interval, and the truth."""
+    """Every effect at the last origin: estimate of the structural model with 95 % interval, and the truth."""
     estimates = _last(results)
-    regressors = list(dict.fromkeys(estimates["regressor"]))
-    figure = Figure(figsize=(11, 0.9 + 0.36 * len(_keys(estimates))), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(11, 0.9 + 0.24 * len(estimates)), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    keys = _keys(estimates)
-    for model, (marker, colour, shift) in SHAPES.items():
-        rows = estimates[estimates["model"] == model]
-        place = [keys.index(key) + shift for key in zip(rows["regressor"], rows["destination"], strict=True)]
-        reach = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
-        axes.errorbar(rows["estimate"], place, xerr=reach, fmt=marker, color=colour, markersize=5, capsize=2,
-                      linewidth=1.2, label=f"{model}, 95 %")  # fmt: skip
-    truth = estimates.drop_duplicates(["regressor", "destination"])
-    place = [keys.index(key) for key in zip(truth["regressor"], truth["destination"], strict=True)]
-    axes.plot(truth["effect"], place, "|", color=INK, markersize=20, markeredgewidth=2.5, label="truth")
-    axes.set_yticks(range(len(keys)), [f"{name.replace('_', ' ')}, {code}" for name, code in keys], fontsize=9)
-    axes.set_ylim(len(keys) - 0.4, -0.6)
+    place = range(len(estimates))
+    reach = [estimates["estimate"] - estimates["lower"], estimates["upper"] - estimates["estimate"]]
+    axes.errorbar(estimates["estimate"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2,
+                  linewidth=1.2, label="estimate, 95 %")  # fmt: skip
+    axes.plot(estimates["effect"], place, "|", color=INK, markersize=14, markeredgewidth=2.5, label="truth")
+    names = [f"{row.episode}, {row.destination}, {row.phase.replace('_', ' ')}" for row in records(estimates)]
+    axes.set_yticks(place, names, fontsize=8)
+    axes.set_ylim(len(estimates) - 0.4, -0.6)
     axes.axvline(0, color="#c9c9c9", linewidth=0.8)
     axes.set_xlabel("log effect of a whole month (-0.7 halves a volume)", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
-    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    return Picture(figure, f"Estimated and true log effects of {', '.join(regressors)} by destination.")
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+    return Picture(figure, "Estimated and true log effects of every episode by destination and phase.")
 
 
 def episodes_picture(cells: pd.DataFrame) -> Picture:
@@ -66,22 +60,20 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
 
 
 def recovered_table(results: Path) -> Html:
-    """How often the 95 % interval of an effect held its truth, by model, regressor and origin: k of n."""
-    estimates = pd.read_csv(results / "recovered.csv")
-    last = _last(results)
-    counts = _count(estimates).join(_count(last), rsuffix="_last").reset_index()
+    """How often the 95 % interval of an effect held its truth, by episode, phase and origin: k of n."""
+    counts = _count(pd.read_csv(results / "recovered.csv")).join(_count(_last(results)), rsuffix="_last").reset_index()
     columns = {
-        "model": counts["model"],
-        "regressor": counts["regressor"].str.replace("_", " "),
+        "episode": counts["episode"],
+        "phase": counts["phase"].str.replace("_", " "),
         "true log effect": [f"{effect:.1f}" for effect in counts["effect"]],
         "held at the last origin": counts["held_last"],
         "held at all origins": counts["held"],
     }
-    return table(columns, words=["model", "regressor"])
+    return table(columns, words=["episode", "phase"])
 
 
 def _count(estimates: pd.DataFrame) -> pd.DataFrame:
-    counted = estimates.groupby(["model", "regressor"]).agg(
+    counted = estimates.groupby(["episode", "phase"]).agg(
         effect=("effect", "first"), k=("inside", "sum"), n=("inside", "size")
     )
     return counted.assign(held=counted["k"].astype(str) + " of " + counted["n"].astype(str))[["effect", "held"]]
@@ -89,9 +81,5 @@ def _count(estimates: pd.DataFrame) -> pd.DataFrame:
 
 def _last(results: Path) -> pd.DataFrame:
     estimates = pd.read_csv(results / "recovered.csv").sort_values("issued", kind="stable")
-    last = estimates.drop_duplicates(["destination", "model", "regressor"], keep="last")
-    return last.sort_values(["regressor", "destination", "model"], ignore_index=True)
-
-
-def _keys(estimates: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(dict.fromkeys(zip(estimates["regressor"], estimates["destination"], strict=True)))
+    last = estimates.drop_duplicates(["destination", "episode", "phase"], keep="last")
+    return last.sort_values(["episode", "destination", "phase"], ignore_index=True)

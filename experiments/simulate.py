@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecast.episodes.course import FORCE, IN_FORCE, KNOTS
 from forecast.realtime.days import days_of, lunar_new_year_shares, release_day
 from forecast.realtime.events import DAYS_A_MONTH, DECAY
 from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS
 
 PRODUCT = "simulated"
-EFFECT_COLUMNS = ["destination", "regressor", "effect"]
+EFFECT_COLUMNS = ["destination", "episode", "phase", "begins", "effect"]
+LAST_PHASE = 24
+"""Months since the effect up to which the last phase is averaged."""
 
 
 def simulated(world: Mapping[str, Any], seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Exports, events and true log effects of a world described in an ``experiment.toml``, the same for one seed.
 
     A month is the mean over its days of the exponential of all effects that act on that day, times trend, wave and
-    log-normal noise: it is made by days, not by the package's own regressors.
+    log-normal noise: it is made by days, not by the package's own phases.
     """
     months = pd.period_range(world["start"], periods=world["months"], freq="M")
     random = np.random.default_rng(seed)
@@ -96,13 +101,20 @@ def _calendar(world: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _truth(world: Mapping[str, Any]) -> pd.DataFrame:
-    """The log effect of a whole month under each regressor, by destination."""
+    """The log effect of each phase in force of each event, by destination, with the month in which the phase begins."""
     rows = [
-        (code, f"{event['kind']}_{shape}", event[shape])
+        (code, event["event"], KNOTS[FORCE][place], *_phase_effect(event, first, last))
         for event in world["events"]
         for code in world["destinations"]
         if {code, "ALL"} & set(event["destinations"])
-        for shape in ("step", "temporary")
-        if event[shape]
+        for place, (first, last) in enumerate(pairwise((*IN_FORCE, LAST_PHASE)))
     ]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
+
+
+def _phase_effect(event: Mapping[str, Any], first: int, last: int) -> tuple[pd.Period, float]:
+    """The month in which a phase begins, and the log of its mean effect over the days from one age to another."""
+    days = np.arange(np.ceil(first * DAYS_A_MONTH), last * DAYS_A_MONTH)
+    effect = event["step"] + event["temporary"] * DECAY ** (days / DAYS_A_MONTH)
+    begins = event["effective"] + timedelta(int(days[0]))
+    return pd.Period(begins, "M"), float(np.log(np.exp(effect).mean()))

@@ -160,7 +160,7 @@ def _write(
     sums: Sums | None,
     drawing: Progress | None,
 ) -> None:
-    """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
+    """Put the whole run into ``folder``, with plots where ``drawing`` takes how many are done."""
     from forecast.report.table import as_markdown
     from forecast.tables.run_folder import new_folder, write_run
 

@@ -57,7 +57,7 @@ LINEARISED = 4
 KEPT_WEIGHT = 0.98
 """Posterior weight of the points of the grid that are kept, the weightiest first."""
 
-LARGE = 45
+MANY_COEFFICIENTS = 45
 """Coefficients above which the coarse grid has to do, for time."""
 
 
@@ -195,7 +195,7 @@ class _Problem:
             points, logs = self.points(state, mean, covariance, active, cells)
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
-        cells = _all_cells() if len(active) <= LARGE else COARSE
+        cells = _all_cells() if len(active) <= MANY_COEFFICIENTS else COARSE
         state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
         points, logs = self.points(state, mean, covariance, active, cells)
         return _Grid(points, active), logs
@@ -302,7 +302,7 @@ class Structural:
     name: ClassVar[str] = "structural"
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> StructuralSeries:
-        """The model of ``y``, log volume by month with gaps as NaN; it has its own Lunar New Year and no other regressor.
+        """The model of ``y``, log volume by month with gaps as NaN; Lunar New Year is its only regressor.
 
         Raises
         ------

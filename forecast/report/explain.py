@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log"]
-BASE = "level"
+LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
 
-def parts_of(base_t: float, logs: np.ndarray) -> np.ndarray:
+def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
     """Tonnes of each log difference, by logarithmic means, so that ``base_t`` plus their sum is the forecast.
 
     A part is its log times the logarithmic mean of base and forecast, ``(forecast - base) / (log forecast - log base)``
@@ -43,9 +43,9 @@ def parts_of(base_t: float, logs: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> parts_of(100.0, np.log([2.0, 2.0])).round(6).tolist()
+    >>> tonnes_of_parts(100.0, np.log([2.0, 2.0])).round(6).tolist()
     [150.0, 150.0]
-    >>> parts_of(100.0, np.array([0.5, -0.5])).tolist()
+    >>> tonnes_of_parts(100.0, np.array([0.5, -0.5])).tolist()
     [50.0, -50.0]
     """
     if not (math.isfinite(base_t) and base_t > 0):
@@ -82,11 +82,11 @@ def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
-    level = (of_one["kind"] == BASE).to_numpy()
+    level = (of_one["kind"] == LEVEL_PART).to_numpy()
     if level.sum() != 1:
         raise ValueError(f"{', '.join(map(str, key))}: expected one part of kind level, found {level.sum()}. Give one.")
     logs = of_one["log"].to_numpy(dtype=float)
     found = np.empty(len(logs))
     base_t = math.exp(logs[level][0])
-    found[level], found[~level] = base_t, parts_of(base_t, logs[~level])
+    found[level], found[~level] = base_t, tonnes_of_parts(base_t, logs[~level])
     return found

@@ -28,7 +28,7 @@ UNBOUNDED = 10_000
 
 EVENTS_WIDTH = 46
 
-MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SHORT_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def print_outlook(found: Outlook, console: Console) -> None:
@@ -112,8 +112,8 @@ def months_together(start: pd.Period, end: pd.Period, known: Any) -> str:
     'Jul to Sep 2026, known to Aug'
     """
     year = f" {start.year}" if start.year != end.year else ""
-    until = "" if pd.isna(known) else f", known to {MONTH_NAMES[known.month - 1]}"
-    return f"{MONTH_NAMES[start.month - 1]}{year} to {MONTH_NAMES[end.month - 1]} {end.year}{until}"
+    until = "" if pd.isna(known) else f", known to {SHORT_MONTHS[known.month - 1]}"
+    return f"{SHORT_MONTHS[start.month - 1]}{year} to {SHORT_MONTHS[end.month - 1]} {end.year}{until}"
 
 
 def _kinds(row: Any) -> str:

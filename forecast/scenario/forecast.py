@@ -36,7 +36,7 @@ from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANT
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
 
-FURTHEST = 12
+LONGEST_HORIZON = 12
 """Months ahead that a scenario reaches where no horizon is given."""
 
 BASE, MIXTURE = "as the calendar stands", "mixture"
@@ -157,7 +157,7 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Normal scores of ``logs`` (... x n) in distributions whose logs at `NORMAL_SCORES` are ``quantiles`` (... x 5)."""
+    """Normal scores of ``logs`` (... x n) in distributions with logs ``quantiles`` (... x 5) at `NORMAL_SCORES`."""
     slopes = np.diff(NORMAL_SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
     left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
     left[..., 0], right[..., -1] = -np.inf, np.inf
@@ -221,9 +221,9 @@ def scenario_all(
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
-    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    shown by branch are those of the combination, or of the first of ``models`` without it. All other arguments are
-    those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    issue day. ``horizon`` defaults to the month after the last of these days, at most `LONGEST_HORIZON` months. The
+    forecasts shown by branch are those of the combination, or of the first of ``models`` without it. All other
+    arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def _mixed(
         model,
         issued,
         horizon,
-        tuple(name for name, place in alone if np.array_equal(volumes[place], volumes[0])),
+        tuple(name for name, place in alone if np.allclose(volumes[place], volumes[0], rtol=1e-9, atol=0.0)),
     )
 
 
@@ -336,4 +336,4 @@ def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[Hypo
     """Months from the earliest cutoff to the month after the last day supposed."""
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
-    return min(max(away, default=1), FURTHEST)
+    return min(max(away, default=1), LONGEST_HORIZON)

@@ -21,7 +21,7 @@ class Forecasts:
     forecasts
         Volumes in tonnes, medians with 80 and 95 % intervals, a row per series, model, issue day and month.
     effects
-        What each regressor does to log volume, with its 95 % interval.
+        What each episode does to log volume in each phase, with its 95 % interval.
     dropped, failures
         Regressors left out, and series without a forecast, with the reason.
     correlations

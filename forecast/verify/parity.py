@@ -186,13 +186,13 @@ def _log_posterior(fit: ProphetFit, design: Design) -> float:
     Normal priors but for changes of trend, which have Laplace priors. The variance v maximises what depends on it,
     - n log(v) / 2 - squares / 2v - v / 2 noise², where ``noise`` is the scale of its prior.
     """
-    from forecast.models.prophet import LEAST_SD, History
+    from forecast.models.prophet import LEAST_PRIOR_SD, History
 
     known = np.isfinite(design.y.to_numpy())
     months, X = pd.PeriodIndex(design.y.index).asi8[known], design.X.to_numpy(dtype=float)[known]
     mean, sd = beliefs(design.prior, design.X.columns)
     y = design.y.to_numpy()[known] - X @ mean - fit.centre
-    history = History(months, y, X, design.X.columns, mean, np.maximum(sd, LEAST_SD))
+    history = History(months, y, X, design.X.columns, mean, np.maximum(sd, LEAST_PRIOR_SD))
     model: Any = load("prophet")
     changes, scale = len(fit.basis.changes), np.abs(y).max()
     pulls = fit.coefficients / (scale * model.prior_sd(changes, fit.basis.order, model.scales(history)))

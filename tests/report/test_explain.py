@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.report.explain import parts_of, with_tonnes
+from forecast.report.explain import tonnes_of_parts, with_tonnes
 
 LOGS = st.lists(st.floats(-3, 3), max_size=8)
 BASES = st.floats(1e-3, 1e4)
@@ -18,19 +18,19 @@ BASES = st.floats(1e-3, 1e4)
 def test_the_parts_add_up_to_the_forecast(base_t, logs):
     """Base plus parts is base times the product of the factors, within 1e-6 t or a billionth."""
     forecast_t = base_t * math.exp(math.fsum(logs))
-    assert base_t + math.fsum(parts_of(base_t, np.array(logs))) == pytest.approx(forecast_t, rel=1e-9, abs=1e-6)
+    assert base_t + math.fsum(tonnes_of_parts(base_t, np.array(logs))) == pytest.approx(forecast_t, rel=1e-9, abs=1e-6)
 
 
 @given(BASES, st.floats(1e-9, 3))
 def test_parts_that_cancel_leave_the_base(base_t, log):
     """Two opposite parts are opposite in tonnes, each its log times the base."""
-    assert parts_of(base_t, np.array([log, -log])) == pytest.approx([log * base_t, -log * base_t])
+    assert tonnes_of_parts(base_t, np.array([log, -log])) == pytest.approx([log * base_t, -log * base_t])
 
 
 @given(BASES, LOGS)
 def test_a_part_has_the_sign_of_its_log(base_t, logs):
     """What raises the forecast in logs raises it in tonnes."""
-    assert (np.sign(parts_of(base_t, np.array(logs))) == np.sign(logs)).all()
+    assert (np.sign(tonnes_of_parts(base_t, np.array(logs))) == np.sign(logs)).all()
 
 
 @given(BASES, LOGS)
@@ -53,7 +53,7 @@ def test_a_forecast_without_a_level_is_refused():
 def test_what_has_no_logarithm_is_refused(base_t, log):
     """Zero, unknown and infinite give no parts."""
     with pytest.raises(ValueError, match="Parts of a forecast"):
-        parts_of(base_t, np.array([log]))
+        tonnes_of_parts(base_t, np.array([log]))
 
 
 def _part(destination, kind, log):

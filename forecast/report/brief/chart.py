@@ -10,8 +10,8 @@ import pandas as pd
 from forecast.report.text import digits
 from forecast.tables.frames import records
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 240, 56, 90, 14, 28
-ACTUALS_SHOWN = 30
+CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 240, 56, 90, 14, 28
+MONTHS_DRAWN = 30
 """Months before the first one forecast."""
 
 
@@ -20,7 +20,7 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
 
     ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination.
     """
-    first = rows["month"].min() - ACTUALS_SHOWN
+    first = rows["month"].min() - MONTHS_DRAWN
     shown = actual[actual.index >= first].dropna()
     top = 1.1 * max(
         [*shown, *rows["volume_t"], min(rows["upper_80"].max(), 3 * max([*shown, *rows["volume_t"]]))], default=1
@@ -28,7 +28,7 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
     months = rows["month"].max().ordinal - first.ordinal + 1
 
     def at(month: Any, tonnes: float) -> tuple[float, float]:
-        x = LEFT + (month.ordinal - first.ordinal + 0.5) / months * (WIDTH - LEFT - RIGHT)
+        x = LEFT + (month.ordinal - first.ordinal + 0.5) / months * (CHART_WIDTH - LEFT - RIGHT)
         return round(x, 1), round(TOP + (1 - min(tonnes / (top or 1), 1)) * (HEIGHT - TOP - BOTTOM), 1)
 
     marks = [*_axes(at, first, rows["month"].max(), top), *_line(at, shown)]
@@ -41,7 +41,7 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
         marks.append(f'<circle class="median" cx="{x}" cy="{middle}" r="4"/></g>')
     marks.append(f'<text x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
     label = escape(f"{name}: tonnes a month, actual and forecast", quote=True)
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+    return f'<svg viewBox="0 0 {CHART_WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
 
 
 def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
@@ -49,7 +49,7 @@ def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
     marks = []
     for tonnes in (0.0, top / 2.2):
         _, y = at(first, tonnes)
-        marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
+        marks.append(f'<line class="grid" x1="{LEFT}" x2="{CHART_WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         marks.append(f'<text text-anchor="end" x="{LEFT - 6}" y="{y + 4}">{digits(tonnes)}</text>')
     for month in pd.period_range(first, last, freq="M"):
         if month.month == 1:

@@ -25,7 +25,7 @@ def recent(found: Outlook) -> pd.Series:
     return found.rows["last_month"] > found.cutoff - STALE_MONTHS
 
 
-def headline(found: Outlook) -> list[str]:
+def briefing_headline(found: Outlook) -> list[str]:
     """Sentences made from the numbers of the first row: what comes, how sure, and against what."""
     if found.rows.empty:
         return [f"No destination of {spoken(found.product)} has a forecast."]
@@ -57,7 +57,7 @@ def brief_page(found: list[Outlook], volumes: Mapping[str, pd.DataFrame], about:
 
 
 def _product(found: Outlook, volumes: pd.DataFrame) -> str:
-    said = " ".join(headline(found))
+    said = " ".join(briefing_headline(found))
     is_recent = recent(found)
     charts = "".join(
         f"<figure><figcaption>{escape(str(rows['name'].iloc[0]))}</figcaption>"
