@@ -15,6 +15,7 @@ from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
+from forecast.cli.explain import explain
 from forecast.cli.imports import import_files
 from forecast.cli.next import next_months
 from forecast.cli.report import report
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_files,
     "validate": validate_files,
     "brief": brief,
+    "explain": explain,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,
