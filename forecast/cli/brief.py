@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.console import plain_refusals, silent_libraries
-from forecast.cli.inputs import Given, names, read
+from forecast.cli.inputs import Given, names, read, with_rest
 from forecast.cli.options import Quiet
 
 NextFolder = Annotated[
@@ -34,7 +34,7 @@ def brief(folder: NextFolder = None, output: BriefPage = None, quiet: Quiet = Fa
         arguments, issued = about["arguments"], date.fromisoformat(about["issued"])
         given = Given.of(arguments["exports"], arguments["events"])
         _check_inputs(folder, given, about["inputs"])
-        tables = read(given)
+        tables = with_rest(read(given), issued)
         from forecast.realtime.data import Data
 
         known = Data(tables.exports, tables.events, tables.groups, tables.totals).as_of(issued)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import names
+from forecast.cli.inputs import names, with_rest
 from forecast.cli.options import Engine, Events, Exports, Horizon, Issued, Jobs, Products, Quiet, words
 from forecast.cli.selection import asked
 from forecast.registry import DEFAULT_ENGINE
@@ -90,8 +90,11 @@ def _forecast(
 ) -> tuple[Forecasts, date]:
     """The forecast that `forecast next` makes of some destinations, and its issue day."""
     import forecast as fc
+    from forecast.realtime.rest_of_world import REST_OF_WORLD
 
-    _, tables, choice = asked(exports, events, products, codes, None, engine, issued)
+    known = [code for code in codes if code != REST_OF_WORLD]
+    _, tables, choice = asked(exports, events, products, known, None, engine, issued)
+    tables = with_rest(tables, choice.issued)
     with progress_bar("Forecasting", quiet) as progress:
         run = fc.forecast_all(
             tables.exports,
@@ -99,7 +102,7 @@ def _forecast(
             tables.groups,
             issued=choice.issued,
             products=choice.products,
-            destinations=choice.destinations,
+            destinations=codes,
             engine=engine,
             horizon=horizon,
             totals=tables.totals,

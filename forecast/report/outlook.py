@@ -13,9 +13,10 @@ import pandas as pd
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import as_of
+from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
-from forecast.report.text import spoken
+from forecast.report.text import digits, spoken
 from forecast.tables.frames import records as records
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
@@ -34,10 +35,15 @@ SPARSE = 12
 NAMED = 3
 """Destinations of an event that are named; further ones are counted."""
 
+STALE_MONTHS = 12
+"""A destination has no recent figures where its last one is so many months before the cutoff."""
+
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
     "held", "events", "unestimated", "notes",
 ]  # fmt: skip
+
+TOTALS = (WORLD, REST_OF_WORLD, "SUM")
 
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
 
@@ -59,7 +65,8 @@ class Outlook:
     product, model, issued, cutoff
         What is shown, by which model, made on which day, with figures up to which month.
     rows
-        Columns `OUTLOOK_COLUMNS`, a row per destination and month, ``WLD`` first, then by the volume of a year.
+        Columns `OUTLOOK_COLUMNS`, a row per destination and month: ``WLD``, the rest of the world, then by the volume
+        of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
         ``events`` the kinds that act in the month, ``unestimated`` those among them of which the models of one series
@@ -78,6 +85,11 @@ class Outlook:
     rows: pd.DataFrame
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
+
+
+def recent(found: Outlook) -> pd.Series:
+    """Which rows rest on a figure of the year up to the cutoff."""
+    return found.rows["last_month"] > found.cutoff - STALE_MONTHS
 
 
 def outlook(
@@ -113,6 +125,7 @@ def outlook(
         _not_estimated(rows, dropped),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
+        _adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
@@ -221,7 +234,8 @@ def _rows(
         told = (held.get(code, ""), acting, without, _notes(forecast, volume))
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *told))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
-    places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))
+    stands = [_place(row[0], row[1], volumes, shown["cutoff"].iloc[0]) for row in rows]
+    places = sorted(range(len(rows)), key=lambda row: (stands[row], table["month"].iloc[row]))
     return table.iloc[places].reset_index(drop=True)
 
 
@@ -257,10 +271,13 @@ def _change(forecast: float, actual: float | None) -> float:
     return forecast / actual - 1 if actual is not None and actual > 0 else float("nan")
 
 
-def _place(code: str, volumes: pd.DataFrame) -> tuple[bool, float, str]:
-    """Where a destination stands: ``WLD`` first, then by mean volume over the last year of its own figures."""
+def _place(code: str, name: str, volumes: pd.DataFrame, cutoff: pd.Period) -> tuple[int, float, str]:
+    """Where a destination stands: totals, then by mean volume over the last year of figures, then those without one."""
     observed = volumes[code].dropna()
-    return code != "WLD", -float(observed[observed.index > observed.index[-1] - 12].mean()), code
+    first = {WORLD: 0, REST_OF_WORLD: 1}.get(code, 2)
+    if observed.index[-1] <= cutoff - STALE_MONTHS:
+        return 3, float(first), name
+    return first, -float(observed[observed.index > observed.index[-1] - 12].mean()), code
 
 
 # Remarks -------------------------------------------------------------------------------------------------------------
@@ -313,6 +330,21 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame) -> Remark:
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
     return Remark("Wide", (f"the 80 % bounds are more than {WIDE} times apart",) if wide else ())
+
+
+def _adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date) -> Remark:
+    """Medians of the total and its parts whose draws add up."""
+    own = reconciled[(reconciled["product"] == product) & (reconciled["issued"] == issued)]
+    called = dict(zip(rows["destination"], rows["name"], strict=True)) | {"SUM": "Sum"}
+    lines = []
+    for month, of_month in own.groupby("month", sort=True):
+        medians = dict(zip(of_month["destination"], of_month["volume_t"], strict=True))
+        parts = [f"{called.get(code, code)} {digits(tonnes)} t" for code, tonnes in medians.items()]
+        lines.append(f"{month}: {', '.join(parts)}")
+    parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in TOTALS]
+    rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
+    said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
+    return Remark("Totals", (said, *lines) if lines else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:

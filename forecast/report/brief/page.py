@@ -11,18 +11,10 @@ from typing import Any
 import pandas as pd
 
 from forecast.report.brief.chart import fan_chart
-from forecast.report.outlook import Outlook
+from forecast.report.outlook import Outlook, recent
 from forecast.report.table import cells, columns
 from forecast.report.text import change, digits, spoken
 from forecast.tables.frames import records
-
-STALE_MONTHS = 12
-"""A destination has no recent figures where its last one is so many months before the cutoff."""
-
-
-def recent(found: Outlook) -> pd.Series:
-    """Which rows rest on a figure of the year up to the cutoff."""
-    return found.rows["last_month"] > found.cutoff - STALE_MONTHS
 
 
 def headline(found: Outlook) -> list[str]:
