@@ -16,7 +16,9 @@ from forecast.realtime.releases import as_of
 from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
-from forecast.report.text import digits, spoken
+from forecast.report.remark import Remark as Remark
+from forecast.report.remark import adding_up
+from forecast.report.text import spoken
 from forecast.tables.frames import records as records
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
@@ -43,17 +45,7 @@ OUTLOOK_COLUMNS = [
     "held", "events", "unestimated", "notes",
 ]  # fmt: skip
 
-TOTALS = (WORLD, REST_OF_WORLD, "SUM")
-
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that a reader of the table must know: ``lines`` under a ``label``."""
-
-    label: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ def outlook(
         _not_estimated(rows, dropped),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
-        _adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
+        adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
@@ -330,21 +322,6 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame) -> Remark:
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
     return Remark("Wide", (f"the 80 % bounds are more than {WIDE} times apart",) if wide else ())
-
-
-def _adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date) -> Remark:
-    """Medians of the total and its parts whose draws add up."""
-    own = reconciled[(reconciled["product"] == product) & (reconciled["issued"] == issued)]
-    called = dict(zip(rows["destination"], rows["name"], strict=True)) | {"SUM": "Sum"}
-    lines = []
-    for month, of_month in own.groupby("month", sort=True):
-        medians = dict(zip(of_month["destination"], of_month["volume_t"], strict=True))
-        parts = [f"{called.get(code, code)} {digits(tonnes)} t" for code, tonnes in medians.items()]
-        lines.append(f"{month}: {', '.join(parts)}")
-    parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in TOTALS]
-    rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
-    said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
-    return Remark("Totals", (said, *lines) if lines else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:
