@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -12,7 +13,7 @@ from forecast.report.text import digits, spoken
 from forecast.tables.frames import records
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 280, 56, 90, 10, 28
-LANES, LETTER = 5, 5.2
+LANES, LETTER = 5, 5.6
 """Lines of names of events above the plot, and about the width of a letter of theirs."""
 
 PLOT = TOP + 11 * LANES
@@ -53,10 +54,24 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str, events: Sequence
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
 
 
+def round_below(tonnes: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above ``tonnes``.
+
+    Examples
+    --------
+    >>> round_below(4999.0), round_below(0.6)
+    (2000.0, 0.5)
+    """
+    if tonnes <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(tonnes))
+    return next(step * power for step in (5, 2, 1) if step * power <= tonnes or step == 1)
+
+
 def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
-    """Zero and half of the top, and the Januaries."""
+    """Zero and a round number below the top, and the Januaries."""
     marks = []
-    for tonnes in (0.0, top / 2.2):
+    for tonnes in (0.0, round_below(top / 1.5)):
         _, y = at(first, tonnes)
         marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         marks.append(f'<text text-anchor="end" x="{LEFT - 6}" y="{y + 4}">{digits(tonnes)}</text>')

@@ -21,8 +21,8 @@ from forecast.tables.frames import records
 METHOD = (
     "Each forecast is the combination of several models of log volume. A structural model with level, season and the"
     " path of every known event is fitted to all series as known on the issue day; the other models see the logs less"
-    " those paths. Weights and the width of intervals come from earlier forecasts and the figures that followed. Nothing"
-    " that came out or was announced after the issue day is used. Tables of all numbers lie beside run.json."
+    " those paths. Weights and the width of intervals come from earlier forecasts and the figures that followed."
+    " Nothing that came out or was announced after the issue day is used. Tables of all numbers lie beside run.json."
 )
 
 
@@ -114,11 +114,12 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
 
 
 def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
-    return "".join(
-        f"<figure><figcaption>{escape(str(rows['name'].iloc[0]))}</figcaption>"
+    charts = "".join(
+        f'<figure tabindex="0"><figcaption>{escape(str(rows["name"].iloc[0]))}</figcaption>'
         f"{fan_chart(volumes[code], rows, str(rows['name'].iloc[0]), behind.events(found.product, str(code)))}</figure>"
         for code, rows in found.rows.groupby("destination", sort=False)
     )
+    return f'<div class="charts">{charts}</div>'
 
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
