@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from forecast.cli.analogues import past_measures
 from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "validate": validate_files,
     "brief": brief,
     "explain": explain,
+    "analogues": past_measures,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,
