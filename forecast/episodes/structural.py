@@ -257,7 +257,9 @@ class _Problem:
         past, ahead = len(self.values), len(self.ahead)
         columns, _ = self.columns(lag, coefficients)
         level = point.level[-1] - point.level[:-1] @ point.b
-        parts = np.column_stack([np.full(ahead, level), self.base[past:] @ coefficients[: SEASON + 3]])
+        season = self.base[past:, :SEASON] @ coefficients[:SEASON]
+        new_year = self.base[past:, SEASON:] @ coefficients[SEASON : SEASON + 3]
+        parts = np.column_stack([np.full(ahead, level), season, new_year])
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
         news = self.news(lag)[past:]

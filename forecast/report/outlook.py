@@ -13,8 +13,11 @@ import pandas as pd
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import as_of
+from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
+from forecast.report.remark import Remark as Remark
+from forecast.report.remark import adding_up
 from forecast.report.text import spoken
 from forecast.tables.frames import records as records
 from forecast.tables.run import Forecasts
@@ -34,20 +37,15 @@ SPARSE = 12
 NAMED = 3
 """Destinations of an event that are named; further ones are counted."""
 
+STALE_MONTHS = 12
+"""A destination has no recent figures where its last one is so many months before the cutoff."""
+
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
     "held", "events", "unestimated", "notes",
 ]  # fmt: skip
 
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that a reader of the table must know: ``lines`` under a ``label``."""
-
-    label: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ class Outlook:
     product, model, issued, cutoff
         What is shown, by which model, made on which day, with figures up to which month.
     rows
-        Columns `OUTLOOK_COLUMNS`, a row per destination and month, ``WLD`` first, then by the volume of a year.
+        Columns `OUTLOOK_COLUMNS`, a row per destination and month: ``WLD``, the rest of the world, then by the volume
+        of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
         ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
@@ -78,6 +77,11 @@ class Outlook:
     rows: pd.DataFrame
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
+
+
+def recent(found: Outlook) -> pd.Series:
+    """Which rows rest on a figure of the year up to the cutoff."""
+    return found.rows["last_month"] > found.cutoff - STALE_MONTHS
 
 
 def outlook(
@@ -113,6 +117,7 @@ def outlook(
         _not_estimated(rows, dropped, calendar),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
+        adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
@@ -221,7 +226,8 @@ def _rows(
         texts = (held.get(code, ""), acting, without, _notes(forecast, volume))
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
-    places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))
+    stands = [_place(row[0], row[1], volumes, shown["cutoff"].iloc[0]) for row in rows]
+    places = sorted(range(len(rows)), key=lambda row: (stands[row], table["month"].iloc[row]))
     return table.iloc[places].reset_index(drop=True)
 
 
@@ -264,10 +270,13 @@ def _change(forecast: float, actual: float | None) -> float:
     return forecast / actual - 1 if actual is not None and actual > 0 else float("nan")
 
 
-def _place(code: str, volumes: pd.DataFrame) -> tuple[bool, float, str]:
-    """Where a destination stands: ``WLD`` first, then by mean volume over the last year of its own figures."""
+def _place(code: str, name: str, volumes: pd.DataFrame, cutoff: pd.Period) -> tuple[int, float, str]:
+    """Where a destination stands: totals, then by mean volume over the last year of figures, then those without one."""
     observed = volumes[code].dropna()
-    return code != "WLD", -float(observed[observed.index > observed.index[-1] - 12].mean()), code
+    first = {WORLD: 0, REST_OF_WORLD: 1}.get(code, 2)
+    if observed.index[-1] <= cutoff - STALE_MONTHS:
+        return 3, float(first), name
+    return first, -float(observed[observed.index > observed.index[-1] - 12].mean()), code
 
 
 # Remarks -------------------------------------------------------------------------------------------------------------

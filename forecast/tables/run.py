@@ -35,6 +35,8 @@ class Forecasts:
     reconciled
         Forecasts of the total, its parts and the rest of the world whose draws add up
         (`forecast.ensemble.hierarchy`).
+    parts
+        Additive parts in logs of each median of the combination (`forecast.backtest.attribution`).
     judgements
         What somebody set in place of the shown model's median, with the reason (`forecast.ensemble.judgement`).
 

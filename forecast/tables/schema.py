@@ -295,6 +295,19 @@ RUN_TABLES = {
             optional=True,
         ),
         TableSchema(
+            "parts",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                "name": T.LABEL,
+                "kind": T.LABEL,
+                "log": T.NUMBER,
+            },
+            keys=("month", "kind", "name"),
+            optional=True,
+        ),
+        TableSchema(
             "judgements",
             {
                 **_SERIES,
