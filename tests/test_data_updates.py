@@ -208,7 +208,7 @@ def branches(*rows, supposed=None, **options):
     """Forecasts by branch of the United States, from three years up to December 2022."""
     table = exports({"USA": steady(36, 200.0, seed=1), "DEU": steady(36, 90.0, seed=2)})
     nothing = pd.DataFrame(columns=SUPPOSED_COLUMNS)
-    given = {"products": ["magnets"], "models": ["naive"], "issued": date(2023, 1, 20)}
+    given = {"products": ["magnets"], "models": ["theta"], "issued": date(2023, 1, 20)}
     found = scenario_all(
         table, calendar(*rows), GROUPS, nothing if supposed is None else supposed, **(given | options)
     ).by_branch
