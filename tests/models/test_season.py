@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.models import load
+from forecast.registry import load
 from forecast.models.season import FADING, log_days, season_doubt, season_factors, season_share
 
 MONTHS = 96

@@ -149,7 +149,9 @@ def test_branches_are_all_combinations_and_add_up_to_one():
     assert {branch.name: branch.probability for branch in found}["a + c"] == pytest.approx(0.5 * 0.8 * 1.0)
 
 
-@pytest.mark.parametrize("model", ["theta", "structural", "combination"])
+@pytest.mark.parametrize(
+    "model", ["theta", "structural", pytest.param("combination", marks=pytest.mark.slow)]
+)
 def test_a_certain_event_is_the_same_event_in_the_calendar(model):
     """With probability 1 the mixture is the forecast of a calendar that has the row, in every number."""
     models = ["naive", "theta", "combination"] if model == "combination" else [model]
@@ -171,7 +173,8 @@ def test_an_event_makes_its_branch_lower_and_wider_and_leaves_others_alone():
     found = scenario(LICENSING)
     base, branch = volumes_of(found, BASE), volumes_of(found, "licensing-2023-02-01")
     after = base.index >= pd.Period("2023-02")
-    assert (branch["volume_t"] < 0.8 * base["volume_t"])[after].all()
+    assert (branch["volume_t"] < 0.85 * base["volume_t"])[after].all()
+    assert branch.loc["2023-03", "volume_t"] < 0.8 * base.loc["2023-03", "volume_t"]
     ratios = [(rows["upper_80"] / rows["lower_80"])[after] for rows in (branch, base)]
     assert (ratios[0] > 1.2 * ratios[1]).all()
     pd.testing.assert_frame_equal(
@@ -188,12 +191,13 @@ def test_the_world_feels_the_share_of_the_destination():
 
 
 def test_a_second_episode_of_a_kind_that_acts_already_lowers_volumes_again():
-    """Where licences are required already, a further tightening acts on top, with what the series itself has shown."""
+    """Where licences are required already, a further tightening acts on top, most once goods in transit are through."""
     fell = exports({"WLD": np.append(steady(30, 100.0), steady(6, 40.0, seed=5))})
     licensed = calendar({"event": "first", "kind": "licensing", "announced": date(2022, 7, 1)})
     found = scenario(LICENSING.replace("USA", "ALL"), exports=fell, events_table=licensed)
     ratio = volumes_of(found, "licensing-2023-02-01", "WLD") / volumes_of(found, BASE, "WLD")
-    assert (ratio.loc["2023-02":, "volume_t"] < 0.75).all()
+    assert ratio.loc["2023-02", "volume_t"] < 0.85
+    assert ratio.loc["2023-03", "volume_t"] < 0.75
 
 
 def test_a_lapse_is_the_same_end_in_the_calendar():
@@ -211,17 +215,22 @@ def test_a_lapse_is_the_same_end_in_the_calendar():
     assert branch.loc["2023-04", "volume_t"] != base.loc["2023-04", "volume_t"]
 
 
-def test_truces_that_follow_each_other_end_only_together():
-    """Where a second truce takes over on the day the first lapses, one lapse changes nothing; both do."""
+def test_truces_that_are_not_linked_are_two_measures():
+    """Each lapse takes its own truce away, both together take more than either; before the first day nothing moves."""
     later = TRUCE | {
         "event": "second", "announced": date(2022, 12, 1), "effective": date(2023, 2, 1),
         "ends_announced": date(2022, 12, 1), "ends": date(2023, 3, 1),
     }  # fmt: skip
     calendar_of_both = calendar(TRUCE | {"ends": date(2023, 2, 1)}, later)
     found = scenario(events_table=calendar_of_both, lapses={"truce": 0.5, "second": 0.5}, horizon=3)
-    assert found.idle == ("truce lapses", "second lapses")
-    together = volumes_of(found, "truce lapses + second lapses").loc["2023-03", "volume_t"]
-    assert together != volumes_of(found, BASE).loc["2023-03", "volume_t"]
+    base, first, second, both = (
+        volumes_of(found, name)["volume_t"]
+        for name in (BASE, "truce lapses", "second lapses", "truce lapses + second lapses")
+    )
+    assert both["2023-03"] < first["2023-03"] < base["2023-03"]
+    assert both["2023-03"] < second["2023-03"] < base["2023-03"]
+    assert first["2023-01"] == pytest.approx(base["2023-01"], rel=1e-9)
+    assert second["2023-02"] == pytest.approx(base["2023-02"], rel=1e-9)
 
 
 # The whole ------------------------------------------------------------------------------------------------------------
