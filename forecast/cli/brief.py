@@ -71,10 +71,10 @@ def _behind(run: Forecasts, tables: Tables, issued: date, products: list[str], s
     from forecast.realtime.events import known_events
     from forecast.report.brief.page import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
-    from forecast.report.outlook import Calendar
+    from forecast.report.outlook import ActingCalendar
 
     known, called = known_events(tables.events, issued), names(tables.places)
-    calendars = {product: Calendar(known, tables.groups, product) for product in products}
+    calendars = {product: ActingCalendar(known, tables.groups, product) for product in products}
     parts = list(as_objects(explained(run, issued), shown_medians(run, issued), called))
     branches, probabilities = (None, {}) if scenario is None else _scenario(scenario)
     return Behind(parts, calendars, branches, probabilities, tables.record, called)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.explain import ASSOCIATION, BASE, waterfall
+from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
 from forecast.report.text import UNKNOWN, change, digits, spoken
 
 BAR = 28
@@ -60,7 +60,7 @@ def print_explained(found: dict[str, Any], console: Console) -> None:
 
 def _cells(part: dict[str, Any]) -> tuple[str, str, str]:
     """Name, signed tonnes, and percent of one part; the level has no percentage."""
-    if part["kind"] == BASE:
+    if part["kind"] == LEVEL_PART:
         return part_name(part["name"], part["kind"]), digits(part["tonnes"]), ""
     sign = "+" if part["tonnes"] > 0 else ""
     return part_name(part["name"], part["kind"]), f"{sign}{digits(part['tonnes'])}", percent(part["log"])

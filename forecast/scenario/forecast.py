@@ -47,6 +47,9 @@ ALMOST_ZERO = 1e-6
 LEAST_STEP = 1e-9
 """Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
 
+IDLE = 1e-9
+"""Relative change of every bound up to which a branch changes nothing: sums of other lengths round otherwise."""
+
 HALVINGS = 60
 """Rounds of bisection: as many as a double has digits to halve."""
 
@@ -84,18 +87,15 @@ def branch_events(events: pd.DataFrame, found: Sequence[HypotheticalEvent], issu
     """The calendar of a branch: the events that happen added, and ends that lapse confirmed, known by ``issued``.
 
     An event counts as known from its announcement, or from ``issued`` where that is still to come. What was to carry on
-    an event that lapses never acts.
+    an event that lapses is left out.
     """
-    calendar = events.assign(known_from=events["announced"])
     lapsed = {one.lapsed: one.day for one in found if one.lapsed}
-    gone = _carried_on(events, lapsed)
-    rows = records(calendar)
-    calendar = calendar.assign(
-        ends=pd.Series([row.effective if row.event in gone else row.ends for row in rows], dtype=object),
-        ends_status=["" if row.event in (*lapsed, *gone) else row.ends_status for row in rows],
-        ends_announced=pd.Series(
-            [issued if row.event in (*lapsed, *gone) else row.ends_announced for row in rows], dtype=object
-        ),
+    left = events[~events["event"].isin(_carried_on(events, lapsed))].reset_index(drop=True)
+    rows = records(left)
+    calendar = left.assign(
+        known_from=left["announced"],
+        ends_status=["" if row.event in lapsed else row.ends_status for row in rows],
+        ends_announced=pd.Series([issued if row.event in lapsed else row.ends_announced for row in rows], dtype=object),
     )
     added = [
         one.added.assign(known_from=[min(day, issued) for day in one.added["announced"]])
@@ -328,7 +328,7 @@ def _mixed(
         model,
         issued,
         horizon,
-        tuple(name for name, place in alone if np.allclose(volumes[place], volumes[0], rtol=1e-9, atol=0.0)),
+        tuple(name for name, place in alone if np.allclose(volumes[place], volumes[0], rtol=IDLE, atol=0.0)),
     )
 
 

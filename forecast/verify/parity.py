@@ -142,7 +142,8 @@ def redone(context: RunContext, fit: Drawn) -> Redone:
     except ValueError as error:  # FitError, KernelError, and what statsmodels itself refuses
         none = pd.DataFrame(columns=QUANTILES, index=pd.PeriodIndex([], freq="M"), dtype=float)
         return Redone(none, reason=str(error))
-    return Redone(pd.DataFrame(design.to_volume(ahead.to_numpy()), ahead.index, pd.Index(QUANTILES)), order, gain)
+    volumes = design.to_volume(design.with_effects(ahead[list(QUANTILES)].to_numpy()))
+    return Redone(pd.DataFrame(volumes, ahead.index, pd.Index(QUANTILES)), order, gain)
 
 
 # By the libraries ----------------------------------------------------------------------------------------------------

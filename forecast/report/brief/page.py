@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.why import how_often_right, table, what_may_happen, why
-from forecast.report.outlook import Calendar, Outlook, recent
+from forecast.report.outlook import ActingCalendar, Outlook, recent
 from forecast.report.table import NOT_RECENT, cells, columns
 from forecast.report.text import change, digits, spoken
 from forecast.tables.frames import records
@@ -61,7 +61,7 @@ class Behind:
     """
 
     explained: Sequence[Mapping[str, Any]] = ()
-    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    calendars: Mapping[str, ActingCalendar] = field(default_factory=dict)
     branches: pd.DataFrame | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     record: pd.DataFrame | None = None

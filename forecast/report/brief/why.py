@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.report.explain import ASSOCIATION, BASE, waterfall
+from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
 from forecast.report.explain_table import part_name, percent
 from forecast.report.text import digits
 from forecast.tables.frames import records
@@ -52,7 +52,7 @@ def _one(found: Mapping[str, Any]) -> str:
 
 
 def _numbers(part: Mapping[str, Any]) -> tuple[str, str]:
-    if part["kind"] == BASE:
+    if part["kind"] == LEVEL_PART:
         return digits(part["tonnes"]), ""
     return f"{'+' if part['tonnes'] > 0 else ''}{digits(part['tonnes'])}", percent(part["log"])
 
@@ -60,13 +60,13 @@ def _numbers(part: Mapping[str, Any]) -> tuple[str, str]:
 def _waterfall(found: Mapping[str, Any]) -> str:
     """A bar a part, from where the one before ends, and the forecast from zero."""
     bars = waterfall(np.array([part["tonnes"] for part in found["parts"]]))
-    parts = [*found["parts"], {"name": "forecast", "kind": BASE, "tonnes": found["forecast_t"], "log": 0.0}]
+    parts = [*found["parts"], {"name": "forecast", "kind": LEVEL_PART, "tonnes": found["forecast_t"], "log": 0.0}]
     bars = np.vstack([bars, [0.0, found["forecast_t"]]])
     scale = (WIDTH - NAMES - RIGHT) / max(float(bars.max()), 1e-9)
     marks = []
     for place, (part, (start, end)) in enumerate(zip(parts, bars, strict=True)):
         left, width = NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
-        kind = "total" if part["kind"] == BASE else "up" if end > start else "down"
+        kind = "total" if part["kind"] == LEVEL_PART else "up" if end > start else "down"
         name, tonnes = part_name(part["name"], part["kind"]), _numbers(part)[0]
         y = place * ROW
         marks.append(
