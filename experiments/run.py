@@ -13,15 +13,12 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pandas as pd
 
 import forecast as fc
-from forecast.backtest.origin import RunContext, effect_expectations
 from forecast.backtest.run import backtest_all
 from forecast.realtime.phases import phases
 from forecast.scoring.scores import scores
@@ -84,8 +81,6 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
         (beside / WITHOUT_EVENTS).mkdir()
         without = replace(world, events=world.events.iloc[:0], truth=None)
         write_replay(beside / WITHOUT_EVENTS, settings | {"events": "none"}, without, jobs, world.events)
-        if settings.get("hindsight"):
-            _write(in_hindsight(settings, world), beside / "hindsight.csv")
         if world.truth is not None:
             answers.recovered(beside, world.truth).pipe(_write, beside / "recovered.csv")
 
@@ -160,25 +155,6 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
         totals=world.totals, engine=settings["engine"], seed=settings["seed"], jobs=jobs,
     )  # fmt: skip
-
-
-def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
-    """The combination's rows of the same backtest, had all been known on every day of what events do.
-
-    Effects are those expected on the day of the last release; volumes and calendar stay as known on each day. It looks
-    ahead, and is there to be compared with what did not.
-    """
-    last = max(world.exports["released"])
-    known: dict[date, Any] = {}
-
-    def expected_later(context: RunContext, issued: date) -> Any:
-        if last not in known:
-            known[last] = effect_expectations(context, last)
-        return known[last]
-
-    with patch("forecast.backtest.run.effect_expectations", expected_later):
-        rows = replayed(settings, world, jobs=1).forecasts
-    return rows[rows["model"] == "combination"].reset_index(drop=True)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -5,38 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from answers import last_of_each
 from matplotlib.figure import Figure
 
+from forecast.episodes.course import KNOTS
 from forecast.report.page.figures import BLUE, INK, ORANGE, Picture
 from forecast.report.page.sections import Html, table
 
-SHAPES = {"arima": ("o", BLUE, -0.13), "prophet": ("s", ORANGE, 0.13)}
-
 
 def effects_picture(results: Path) -> Picture:
-    """Every effect at the last origin at which it was estimated: estimate with 95 % interval, and the truth."""
+    """Every effect at the last origin: estimate with 95 % interval, and the truth, a row per episode, phase, place."""
     estimates = _last(results)
-    regressors = list(dict.fromkeys(estimates["regressor"]))
-    figure = Figure(figsize=(11, 0.9 + 0.36 * len(_keys(estimates))), layout="constrained", facecolor="white")
+    episodes = list(dict.fromkeys(estimates["episode"]))
+    place = range(len(estimates))
+    figure = Figure(figsize=(11, 0.9 + 0.26 * len(estimates)), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    keys = _keys(estimates)
-    for model, (marker, colour, shift) in SHAPES.items():
-        rows = estimates[estimates["model"] == model]
-        place = [keys.index(key) + shift for key in zip(rows["regressor"], rows["destination"], strict=True)]
-        reach = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
-        axes.errorbar(rows["estimate"], place, xerr=reach, fmt=marker, color=colour, markersize=5, capsize=2,
-                      linewidth=1.2, label=f"{model}, 95 %")  # fmt: skip
-    truth = estimates.drop_duplicates(["regressor", "destination"])
-    place = [keys.index(key) for key in zip(truth["regressor"], truth["destination"], strict=True)]
-    axes.plot(truth["effect"], place, "|", color=INK, markersize=20, markeredgewidth=2.5, label="truth")
-    axes.set_yticks(range(len(keys)), [f"{name.replace('_', ' ')}, {code}" for name, code in keys], fontsize=9)
-    axes.set_ylim(len(keys) - 0.4, -0.6)
+    reach = [estimates["estimate"] - estimates["lower"], estimates["upper"] - estimates["estimate"]]
+    axes.errorbar(estimates["estimate"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2,
+                  linewidth=1.2, label="estimate, 95 %")  # fmt: skip
+    axes.plot(estimates["effect"], place, "|", color=INK, markersize=14, markeredgewidth=2.5, label="truth")
+    names = zip(estimates["episode"], estimates["phase"], estimates["destination"], strict=True)
+    axes.set_yticks(place, [f"{episode}, {phase.replace('_', ' ')}, {code}" for episode, phase, code in names])
+    axes.tick_params(axis="y", labelsize=9)
+    axes.set_ylim(len(estimates) - 0.4, -0.6)
     axes.axvline(0, color="#c9c9c9", linewidth=0.8)
-    axes.set_xlabel("log effect of a whole month (-0.7 halves a volume)", fontsize=9)
+    axes.set_xlabel("log effect of a whole month in the phase (-0.7 halves a volume)", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
-    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    return Picture(figure, f"Estimated and true log effects of {', '.join(regressors)} by destination.")
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+    return Picture(figure, f"Estimated and true log effects of {', '.join(episodes)} by phase and destination.")
 
 
 def episodes_picture(cells: pd.DataFrame) -> Picture:
@@ -66,32 +63,33 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
 
 
 def recovered_table(results: Path) -> Html:
-    """How often the 95 % interval of an effect held its truth, by model, regressor and origin: k of n."""
+    """How often the 95 % interval of an effect held its truth, by episode, phase and origin: k of n."""
     estimates = pd.read_csv(results / "recovered.csv")
-    last = _last(results)
-    counts = _count(estimates).join(_count(last), rsuffix="_last").reset_index()
+    seen, ahead = estimates[estimates["seen"] == 1], estimates[estimates["seen"] == 0]
+    counts = (
+        _count(_last(results)).join(_count(seen)["held"], rsuffix="_seen").join(_count(ahead)["held"], rsuffix="_ahead")
+    )
+    counts = counts.reset_index()
     columns = {
-        "model": counts["model"],
-        "regressor": counts["regressor"].str.replace("_", " "),
-        "true log effect": [f"{effect:.1f}" for effect in counts["effect"]],
-        "held at the last origin": counts["held_last"],
-        "held at all origins": counts["held"],
+        "episode": counts["episode"],
+        "phase": counts["phase"].str.replace("_", " "),
+        "true log effect": [f"{effect:.2f}" for effect in counts["effect"]],
+        "held at the last origin": counts["held"],
+        "held once seen": counts["held_seen"],
+        "held before it was seen": counts["held_ahead"].fillna(""),
     }
-    return table(columns, words=["model", "regressor"])
+    return table(columns, words=["episode", "phase"])
 
 
 def _count(estimates: pd.DataFrame) -> pd.DataFrame:
-    counted = estimates.groupby(["model", "regressor"]).agg(
+    counted = estimates.groupby(["episode", "phase"], sort=False).agg(
         effect=("effect", "first"), k=("inside", "sum"), n=("inside", "size")
     )
     return counted.assign(held=counted["k"].astype(str) + " of " + counted["n"].astype(str))[["effect", "held"]]
 
 
 def _last(results: Path) -> pd.DataFrame:
-    estimates = pd.read_csv(results / "recovered.csv").sort_values("issued", kind="stable")
-    last = estimates.drop_duplicates(["destination", "model", "regressor"], keep="last")
-    return last.sort_values(["regressor", "destination", "model"], ignore_index=True)
-
-
-def _keys(estimates: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(dict.fromkeys(zip(estimates["regressor"], estimates["destination"], strict=True)))
+    estimates = pd.read_csv(results / "recovered.csv").query("seen == 1")
+    order = estimates["phase"].map({phase: place for place, phase in enumerate(KNOTS)})
+    last = last_of_each(estimates.assign(order=order))
+    return last.sort_values(["episode", "order", "destination"], ignore_index=True).drop(columns="order")
