@@ -193,6 +193,17 @@ def analogues(results: Path) -> Values:
     for product in sorted(scored):
         own = shared_values(replay, product) | added_values(replay, product) | _first_months(replay, product)
         values |= {f"{product}_{name}": value for name, value in own.items()}
+    return values | _held_over_products(replay)
+
+
+def _held_over_products(replay: Replay) -> Values:
+    """How often the intervals of the shown model held one month ahead, over all products: ``all_held_80``."""
+    rows = replay.scored
+    rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1)]
+    values: Values = {}
+    for level in (80, 95):
+        held, n = coverage_counts(rows, level)[["held", "n"]].sum().tolist()
+        values |= {f"all_held_{level}": f"{held} of {n}", f"all_judged_{level}": judged(level, held, n)}
     return values
 
 
