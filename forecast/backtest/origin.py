@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast.backtest.plan import Settings
 from forecast.episodes.design import Design
+from forecast.episodes.experience import shipped_experience
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.kernels import KernelError
 from forecast.models.protocol import FitError, Fitted, FollowingFit
@@ -79,7 +80,7 @@ def stage_on(context: RunContext, day: StageDay) -> dict[SeriesKey, StageResult]
         settings.horizon + REACH,
         products=day.products,
         learn=settings.learn,
-        experience=context.data.experience,
+        experience=shipped_experience() if settings.experience == "shipped" else None,
     )
 
 

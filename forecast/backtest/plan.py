@@ -17,6 +17,9 @@ from forecast.realtime.releases import VintagesByProduct, all_series, cutoffs
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MEMBERS, MODELS, REGISTRY, STAND_IN, check_engine
 from forecast.tables.schema import SeriesKey
 
+EXPERIENCE = "shipped"
+"""What is known of measures from other panels where nothing is said."""
+
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
 
@@ -42,6 +45,9 @@ class Settings:
         Whether effects of events have priors from all series.
     calibrate
         Whether the combination learns from the forecasts of earlier origins.
+    experience
+        ``shipped``: what open panels of other goods and countries taught of each kind by the end of the year before
+        (`forecast.episodes.experience`); ``none``: stated priors and the user's own series alone.
     seed, engine
         Of whatever draws at random; ``compiled`` or ``reference``.
 
@@ -59,9 +65,12 @@ class Settings:
     calibrate: bool = True
     seed: int = 0
     engine: str = DEFAULT_ENGINE
+    experience: str = EXPERIENCE
 
     def __post_init__(self) -> None:
         check_engine(self.engine)
+        if self.experience not in ("shipped", "none"):
+            raise ValueError(f"experience: expected shipped or none, found {self.experience!r}.")
         for name in ("window", "refit", "horizon"):
             positive(name, getattr(self, name))
 

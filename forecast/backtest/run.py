@@ -18,6 +18,7 @@ from forecast.backtest.checkpoint import Checkpoint, table_digest
 from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
+    EXPERIENCE,
     IssueDays,
     Request,
     Settings,
@@ -59,6 +60,7 @@ def forecast_all(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     calibrate: bool = True,
+    experience: str = EXPERIENCE,
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
@@ -103,7 +105,7 @@ def forecast_all(
     [['WLD', 'naive', '2025-12', '2026-01'], ['WLD', 'naive', '2025-12', '2026-02']]
     """
     data = Data(exports, events, groups, totals)
-    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine)
+    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine, experience)
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, issue_days(exports, products, issued))
     request = Request(days, selected_series(exports, products, destinations))
@@ -127,6 +129,7 @@ def backtest_all(
     totals: pd.DataFrame | None = None,
     learn: bool = True,
     calibrate: bool = True,
+    experience: str = EXPERIENCE,
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
@@ -164,7 +167,7 @@ def backtest_all(
     2
     """
     data = Data(exports, events, groups, totals)
-    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine)
+    settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine, experience)
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
     request = Request(days, selected_series(exports, products, destinations))

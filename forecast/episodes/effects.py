@@ -11,6 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from forecast.episodes.course import KNOTS, Episode, exposure
+from forecast.episodes.experience import shipped_experience
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.realtime.data import Data
@@ -36,7 +37,6 @@ def episode_effects(
     products: Sequence[str] | None = None,
     destinations: Sequence[str] | None = None,
     totals: pd.DataFrame | None = None,
-    experience: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The effect of every episode on each of the selected series by phase, as believed on ``issued``: `COLUMNS`.
 
@@ -70,7 +70,7 @@ def episode_effects(
         raise ValueError(f"Nothing of {', '.join(selected)} was released by {day}: issue on a later day.")
     snapshot = Data(exports, events, groups, totals).as_of(day)
     with threadpool_limits(1):  # so that sums are made in the same order as for a forecast
-        found = structural_stage(snapshot, groups, 1, products=selected, experience=experience)
+        found = structural_stage(snapshot, groups, 1, products=selected, experience=shipped_experience())
         everything = structural_stage(snapshot, groups, 1, products=list(snapshot.volumes), learn=False)
     counts = _episodes_by_kind(everything)
     chosen = {key: one for key, one in found.items() if destinations is None or key[1] in destinations}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
+from forecast.vocabulary.shipped import shipped
 
 COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
 """A row per knot: its mean (logs), and its covariance with every knot; ``known`` is the year at whose end it was."""
@@ -54,6 +55,17 @@ def read_experience(path: Path) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, found none named {missing[0]}.")
     return table
+
+
+def shipped_experience() -> pd.DataFrame:
+    """The packaged table.
+
+    Examples
+    --------
+    >>> bool(experience_known(shipped_experience(), date(2026, 1, 1))["ban"].mean[2] < -2)
+    True
+    """
+    return read_experience(shipped("experience.csv"))
 
 
 def experience_rows(kind: str, known: int, episodes: int, sources: str, prior: PathPrior) -> list[tuple[object, ...]]:

@@ -113,7 +113,8 @@ def structural_forecasts(
     asked = [key for key in logs if wanted is None or key in wanted]
     shared: dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]] = {}
     if learn:
-        alone = _alone(logs, episodes_by_series, beliefs)
+        kinds = {episode.kind for key in asked for episode in episodes_by_series.get(key, ())}
+        alone = _alone(logs, episodes_by_series, beliefs, kinds)
         shared = _shared_priors(alone, episodes_by_series, beliefs, asked)
     fits = {}
     for key in asked:
@@ -136,13 +137,16 @@ def _described(
 
 
 def _alone(
-    logs: Mapping[SeriesKey, Logs], episodes_by_series: Calendars, beliefs: Mapping[SeriesKey, list[PathPrior]]
+    logs: Mapping[SeriesKey, Logs],
+    episodes_by_series: Calendars,
+    beliefs: Mapping[SeriesKey, list[PathPrior]],
+    kinds: Collection[str] | None = None,
 ) -> dict[SeriesKey, Alone]:
-    """What every series with episodes says by itself."""
+    """What every series with episodes, of ``kinds`` (None: any), says by itself."""
     return {
         key: _seen_alone(y, tuple(episodes_by_series[key]), tuple(beliefs[key]))
         for key, (y, _) in logs.items()
-        if episodes_by_series.get(key)
+        if any(kinds is None or episode.kind in kinds for episode in episodes_by_series.get(key, ()))
     }
 
 

@@ -54,9 +54,18 @@ def noise_prior(observed: int) -> np.ndarray:
 
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
-LEAST_WEIGHT = 1e-3
+KEPT_WEIGHT = 0.98
+"""Posterior weight of the points of the grid that are kept, the weightiest first."""
+
 LARGE = 45
 """Coefficients above which the coarse grid has to do, for time."""
+
+
+def _least_kept(weights: np.ndarray) -> float:
+    """The weight of the last point that is needed for `KEPT_WEIGHT` of all."""
+    ordered = np.sort(weights.ravel())[::-1]
+    place = int(np.searchsorted(np.cumsum(ordered), KEPT_WEIGHT * ordered.sum()))
+    return float(ordered[min(place, len(ordered) - 1)])
 
 
 def fit_structural(
@@ -88,7 +97,7 @@ def fit_structural(
         [logs + prior[at] + support[lag] for at, (lag, (_, logs)) in enumerate(zip(lags, found, strict=True))]
     )
     weights = np.exp(total - total.max())
-    weights = np.where(weights > LEAST_WEIGHT, weights, 0.0)
+    weights = np.where(weights >= _least_kept(weights), weights, 0.0)
     weights /= weights.sum()
     components = [
         problem.component(lag, make, cell, float(weights[at][cell]))

@@ -16,7 +16,7 @@ from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages
 
 @dataclass(frozen=True)
 class Data:
-    """Real-time data: exports, calendar, members by group, and totals of several months; vintages are built once.
+    """Real-time data: exports, calendar, members by group, and and totals of several months; vintages are built once.
 
     To another process travel the vintages and not the table of exports, which takes several times their memory.
     """
@@ -25,7 +25,6 @@ class Data:
     events: pd.DataFrame
     groups: Members
     totals: pd.DataFrame | None = None
-    experience: pd.DataFrame | None = None
 
     @cached_property
     def vintages(self) -> Mapping[str, Vintages]:

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from forecast.backtest.origin import RunContext
-from forecast.backtest.plan import Request, Settings, issue_days, plan, selected_series
+from forecast.backtest.plan import EXPERIENCE, Request, Settings, issue_days, plan, selected_series
 from forecast.backtest.run import Progress, gather, run_context, run_tasks
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
@@ -213,6 +213,7 @@ def scenario_all(
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
     calibrate: bool = True,
+    experience: str = EXPERIENCE,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Scenario:
@@ -255,7 +256,7 @@ def scenario_all(
     suppositions = hypothetical_events(known, supposed, lapses)
     check_ahead(supposed, known, products)
     horizon = horizon or _reach(known, products, suppositions)
-    settings = Settings(tuple(models), horizon, calibrate=calibrate, seed=seed, engine=engine)
+    settings = Settings(tuple(models), horizon, calibrate=calibrate, seed=seed, engine=engine, experience=experience)
     request = Request({product: [issued] for product in products}, selected_series(exports, products, destinations))
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
