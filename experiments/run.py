@@ -37,6 +37,7 @@ import unlabelled  # noqa: E402
 from simulate import simulated  # noqa: E402
 
 EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes", "05-unlabelled-breaks")
+SHIPPED_INPUTS = ("exports.csv", "events.csv", "period_totals.csv", "experience.csv")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
 def make_world(settings: dict[str, Any], folder: Path) -> World:
     """The tables that an experiment names: the shipped ones, or simulated ones, which are written into ``folder``."""
     if "world" not in settings:
-        inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+        inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
         return World(fc.read_exports(), fc.read_events(), fc.read_period_totals(), inputs, None)
     exports, events, truth = simulated(settings["world"], settings["seed"])
     for name, table in {"exports.csv": exports, "events.csv": events, "truth.csv": truth}.items():
@@ -100,7 +101,7 @@ def make_world(settings: dict[str, Any], folder: Path) -> World:
 def write_cells(folder: Path, settings: dict[str, Any]) -> None:
     """The cells of an experiment on episodes, and what made them."""
     table = episodes.cells(settings)
-    inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+    inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
     cutoffs = table.groupby("product")["month"].max().to_dict()
     issued = max(table["issued"])
     about = about_run("episodes", settings, issued=issued, seed=settings["seed"], cutoffs=cutoffs, inputs=inputs)
@@ -153,7 +154,8 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
     return backtest_all(
         world.exports, world.events, fc.read_groups(), products=settings["products"], models=settings["models"],
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
-        totals=world.totals, engine=settings["engine"], seed=settings["seed"], jobs=jobs,
+        totals=world.totals, experience=settings["experience"], engine=settings["engine"], seed=settings["seed"],
+        jobs=jobs,
     )  # fmt: skip
 
 

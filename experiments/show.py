@@ -48,7 +48,7 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
     axes.errorbar(share["volume_t"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2, linewidth=1.2,
                   label="forecast, 80 %")  # fmt: skip
     axes.plot(share["last_t"], place, "s", color=ORANGE, markersize=5, label="last figure known")
-    axes.plot(share["actual_t"], place, "|", color=INK, markersize=16, markeredgewidth=2.5, label="what came (actuals)")
+    axes.plot(share["actual_t"], place, "|", color=INK, markersize=16, markeredgewidth=2.5, label="actual")
     names = [f"{name.replace('_', ' ')}, {month}" for name, month in zip(cells["product"], cells["month"], strict=True)]
     axes.set_yticks(place, names, fontsize=9)
     axes.set_ylim(len(cells) - 0.4, -0.6)
@@ -58,7 +58,7 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    words = "Forecasts of the first months under each licence in percent of the base, and what came (actuals)."
+    words = "Forecasts of the first months under each licence in percent of the base, and the actuals."
     return Picture(figure, words)
 
 
