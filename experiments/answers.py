@@ -6,6 +6,7 @@ No number of README.md is typed: every one is looked up here, and a test writes 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -42,10 +43,20 @@ def readme(here: Path, names: Sequence[str]) -> str:
 
 
 def answer(folder: Path) -> str:
-    """The three sentences of an experiment: its ``answer.md`` with every ``{name}`` filled from the results."""
+    """The sentences of an experiment: its ``answer.md`` with every ``{name}`` filled from the results.
+
+    A name that begins with ``previous_`` is looked up in ``previous.toml``: what the results were before.
+    """
     text = " ".join((folder / "answer.md").read_text(encoding="utf-8").split())
-    values = VALUES[folder.name](folder / RESULTS)
+    values = VALUES[folder.name](folder / RESULTS) | _previous(folder / "previous.toml")
     return text.format_map({name: re.sub(r" \((p [<=].*|n = .*)\)$", r", \1", value) for name, value in values.items()})
+
+
+def _previous(path: Path) -> Values:
+    """Values of earlier results, where a folder keeps any to be compared with."""
+    if not path.exists():
+        return {}
+    return {f"previous_{name}": value for name, value in tomllib.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def shared_values(replay: Replay, product: str) -> Values:
@@ -124,18 +135,8 @@ def magnets(results: Path) -> Values:
         "last": str(rows["month"].max()),
     }
     factors = {code: miss_factors(replay, product, code) for code in ("WLD", "USA")}
-    return (
-        values
-        | _factor_values(factors)
-        | _hurt(factors)
-        | _shock_values({"with": replay.forecasts, "without": without.forecasts, "hindsight": hindsight(results)})
-    )
-
-
-def hindsight(results: Path) -> pd.DataFrame:
-    """The combination's rows had all been known of what events do."""
-    rows = pd.read_csv(results / "hindsight.csv")
-    return rows.assign(issued=[date.fromisoformat(day) for day in rows["issued"]])
+    runs = {"with": replay.forecasts, "without": without.forecasts}
+    return values | _factor_values(factors) | _hurt(factors) | _shock_values(runs)
 
 
 def _shock_values(runs: Mapping[str, pd.DataFrame]) -> Values:
@@ -150,8 +151,6 @@ def _shock_values(runs: Mapping[str, pd.DataFrame]) -> Values:
         "shock_with": tonnes(losses["with"]),
         "shock_without": tonnes(losses["without"]),
         "shock_ratio": f"{losses['with'] / losses['without']:.2f}",
-        "shock_hindsight": tonnes(losses["hindsight"]),
-        "hindsight_ratio": f"{losses['hindsight'] / losses['without']:.2f}",
     }
 
 
@@ -194,6 +193,17 @@ def analogues(results: Path) -> Values:
     for product in sorted(scored):
         own = shared_values(replay, product) | added_values(replay, product) | _first_months(replay, product)
         values |= {f"{product}_{name}": value for name, value in own.items()}
+    return values | _held_over_products(replay)
+
+
+def _held_over_products(replay: Replay) -> Values:
+    """How often the intervals of the shown model held one month ahead, over all products: ``all_held_80``."""
+    rows = replay.scored
+    rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1)]
+    values: Values = {}
+    for level in (80, 95):
+        held, n = coverage_counts(rows, level)[["held", "n"]].sum().tolist()
+        values |= {f"all_held_{level}": f"{held} of {n}", f"all_judged_{level}": judged(level, held, n)}
     return values
 
 
@@ -217,16 +227,16 @@ def _first_months(replay: Replay, product: str) -> Values:
 
 
 def recovered(results: Path, truth: pd.DataFrame) -> pd.DataFrame:
-    """Every estimate of an effect whose truth is known and whose phase had begun: effects, truth and ``inside``.
+    """Every estimate of an effect whose truth is known: with ``effect`` (the truth, logs), ``seen`` and ``inside``.
 
-    ``truth`` has the columns `simulate.EFFECT_COLUMNS`; a phase has begun in a month with figures, up to the cutoff.
+    ``seen`` is whether a month with a day in the phase was published when the estimate was made.
     """
-    cutoffs = read_table(results, "forecasts").groupby("issued")["cutoff"].max()
-    effects = read_table(results, "effects").drop(columns="kind")
-    joined = effects.merge(truth, on=["destination", "episode", "phase"], validate="many_to_one")
-    begun = joined["begins"].astype(str) <= joined["issued"].map(cutoffs).astype(str)
-    joined = joined[begun].drop(columns="begins")
-    return joined.assign(inside=joined["effect"].between(joined["lower"], joined["upper"]).astype(int))
+    cutoffs = read_table(results, "forecasts")[["destination", "issued", "cutoff"]].drop_duplicates()
+    joined = read_table(results, "effects").merge(truth, on=["destination", "episode", "phase"], validate="many_to_one")
+    joined = joined.merge(cutoffs, on=["destination", "issued"], validate="many_to_one")
+    inside = joined["effect"].between(joined["lower"], joined["upper"])
+    seen = pd.PeriodIndex(joined["first"]) <= pd.PeriodIndex(joined["cutoff"])
+    return joined.drop(columns=["first", "cutoff"]).assign(seen=seen.astype(int), inside=inside.astype(int))
 
 
 def simulated(results: Path) -> Values:
@@ -235,17 +245,22 @@ def simulated(results: Path) -> Values:
     product = replay.products[0]
     values = shared_values(replay, product) | added_values(replay, product)
     estimates = pd.read_csv(results / "recovered.csv")
-    values |= _recovered_values(estimates, "") | _recovered_values(_last_of_each(estimates), "last_")
+    seen, ahead = estimates[estimates["seen"] == 1], estimates[estimates["seen"] == 0]
+    values |= _recovered_values(seen, "") | _recovered_values(ahead, "ahead_")
+    values |= _recovered_values(last_of_each(seen), "last_")
     return values | _episode_values(replay, product)
 
 
-def _last_of_each(estimates: pd.DataFrame) -> pd.DataFrame:
+def last_of_each(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Every effect as estimated at its last origin."""
     return estimates.sort_values("issued").drop_duplicates(["destination", "episode", "phase"], keep="last")
 
 
 def _recovered_values(estimates: pd.DataFrame, prefix: str) -> Values:
+    counted = estimates.groupby("kind")["inside"].agg(["sum", "size"])
+    values = {f"{prefix}recovered_{kind}": f"{row['sum']} of {row['size']}" for kind, row in counted.iterrows()}
     held_truth, n = int(estimates["inside"].sum()), len(estimates)
-    return {
+    return values | {
         f"{prefix}recovered": f"{held_truth} of {n}",
         f"{prefix}recovered_judged": judged(95, held_truth, n),
     }
@@ -286,7 +301,18 @@ def episodes_in_order(results: Path) -> Values:
         name = next(short for part, short in names.items() if part in row["event"])
         values |= _episode_error_values(row, name)
     magnets = by_decision(table[table["product"] == "rare_earth_magnets"]).iloc[-1]
+    compared = "nearer than" if magnets["error"] < magnets["error_base"] else "farther off than"
+    values |= {"magnets_compared": compared, "largest": _largest_misses(table)}
     return values | _episode_error_values(magnets, "magnets")
+
+
+def _largest_misses(table: pd.DataFrame, most: int = 2) -> str:
+    """The months with the largest errors in units of the base, in words."""
+    parts = [
+        f"{said(row.product)} in {row.month} ({tonnes(row.volume_t)} forecast, {tonnes(row.actual_t)} exported)"
+        for row in table.nlargest(most, "error").itertuples()
+    ]
+    return " and ".join(parts)
 
 
 def _episode_error_values(row: pd.Series, name: str) -> Values:

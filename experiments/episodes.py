@@ -67,7 +67,8 @@ def cell(settings: dict[str, Any], event: str, product: str, month: pd.Period) -
     run = fc.forecast_all(
         exports, events, fc.read_groups(), issued=issued, products=[product], destinations=["WLD"],
         models=settings["models"], horizon=month.ordinal - known["month"].max().ordinal,
-        totals=fc.read_period_totals(), engine=settings["engine"], seed=settings["seed"],
+        totals=fc.read_period_totals(), experience=settings["experience"],
+        engine=settings["engine"], seed=settings["seed"],
     )  # fmt: skip
     rows = run.forecasts[(run.forecasts["model"] == "combination") & (run.forecasts["month"] == month)]
     announced = events.set_index("event").loc[event, "announced"]

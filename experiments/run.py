@@ -13,20 +13,13 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pandas as pd
 
 import forecast as fc
 from forecast.backtest.run import backtest_all
-from forecast.episodes.course import episodes_of
-from forecast.episodes.experience import EXPERIENCE_COLUMNS, experience_rows
-from forecast.episodes.panel import path_evidence
-from forecast.episodes.path_priors import of_another_product, stated
-from forecast.realtime.data import Data
 from forecast.realtime.phases import phases
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import significance
@@ -43,10 +36,8 @@ import episodes  # noqa: E402
 import unlabelled  # noqa: E402
 from simulate import simulated  # noqa: E402
 
-BEFORE_ALL = 1900
-"""A year before every issue day."""
-
 EXPERIMENTS = ("01-magnets-2025", "02-analogues", "03-simulated", "04-episodes", "05-unlabelled-breaks")
+SHIPPED_INPUTS = ("exports.csv", "events.csv", "period_totals.csv", "experience.csv")
 
 
 @dataclass(frozen=True)
@@ -91,8 +82,6 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
         (beside / WITHOUT_EVENTS).mkdir()
         without = replace(world, events=world.events.iloc[:0], truth=None)
         write_replay(beside / WITHOUT_EVENTS, settings | {"events": "none"}, without, jobs, world.events)
-        if settings.get("hindsight"):
-            _write(in_hindsight(settings, world), beside / "hindsight.csv")
         if world.truth is not None:
             answers.recovered(beside, world.truth).pipe(_write, beside / "recovered.csv")
 
@@ -100,7 +89,7 @@ def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:
 def make_world(settings: dict[str, Any], folder: Path) -> World:
     """The tables that an experiment names: the shipped ones, or simulated ones, which are written into ``folder``."""
     if "world" not in settings:
-        inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+        inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
         return World(fc.read_exports(), fc.read_events(), fc.read_period_totals(), inputs, None)
     exports, events, truth = simulated(settings["world"], settings["seed"])
     for name, table in {"exports.csv": exports, "events.csv": events, "truth.csv": truth}.items():
@@ -112,7 +101,7 @@ def make_world(settings: dict[str, Any], folder: Path) -> World:
 def write_cells(folder: Path, settings: dict[str, Any]) -> None:
     """The cells of an experiment on episodes, and what made them."""
     table = episodes.cells(settings)
-    inputs = {name: shipped(name) for name in ("exports.csv", "events.csv", "period_totals.csv")}
+    inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
     cutoffs = table.groupby("product")["month"].max().to_dict()
     issued = max(table["issued"])
     about = about_run("episodes", settings, issued=issued, seed=settings["seed"], cutoffs=cutoffs, inputs=inputs)
@@ -165,35 +154,9 @@ def replayed(settings: dict[str, Any], world: World, jobs: int) -> Forecasts:
     return backtest_all(
         world.exports, world.events, fc.read_groups(), products=settings["products"], models=settings["models"],
         first=pd.Period(settings["from"], "M"), to=pd.Period(settings["to"], "M"), horizon=settings["horizon"],
-        totals=world.totals, engine=settings["engine"], seed=settings["seed"], jobs=jobs,
+        totals=world.totals, experience=settings["experience"], engine=settings["engine"], seed=settings["seed"],
+        jobs=jobs,
     )  # fmt: skip
-
-
-def in_hindsight(settings: dict[str, Any], world: World) -> pd.DataFrame:
-    """The combination's rows of the same backtest, had all been known on every day of what events do.
-
-    Priors of paths are those of each kind on the day of the last release; volumes and calendar stay as known on each
-    day. It looks ahead, and is there to be compared with what did not.
-    """
-    with patch("forecast.backtest.run.Data", partial(Data, experience=experience_in_hindsight(world))):
-        rows = replayed(settings, world, jobs=1).forecasts
-    return rows[rows["model"] == "combination"].reset_index(drop=True)
-
-
-def experience_in_hindsight(world: World) -> pd.DataFrame:
-    """Experience (columns `EXPERIENCE_COLUMNS`) of all episodes known on the last day, put before every issue day."""
-    groups = fc.read_groups()
-    snapshot = Data(world.exports, world.events, groups, world.totals).as_of(max(world.exports["released"]))
-    panel = {(product, str(code)): wide[code] for product, wide in snapshot.volumes.items() for code in wide}
-    episodes_by_series = {key: episodes_of(snapshot.acting, *key, groups, snapshot.volumes[key[0]]) for key in panel}
-    rows = [
-        row
-        for kind, products in path_evidence(panel, episodes_by_series).items()
-        for row in experience_rows(
-            kind, BEFORE_ALL, sum(map(len, products)), "hindsight", of_another_product(stated(kind), products)
-        )
-    ]
-    return pd.DataFrame(rows, columns=list(EXPERIENCE_COLUMNS))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -5,32 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from answers import last_of_each
 from matplotlib.figure import Figure
 
+from forecast.episodes.course import KNOTS
 from forecast.report.page.figures import BLUE, INK, ORANGE, Picture
 from forecast.report.page.sections import Html, table
-from forecast.tables.frames import records
 
 
 def effects_picture(results: Path) -> Picture:
-    """Every effect at the last origin: estimate of the structural model with 95 % interval, and the truth."""
+    """Every effect at the last origin: estimate with 95 % interval, and the truth, a row per episode, phase, place."""
     estimates = _last(results)
-    figure = Figure(figsize=(11, 0.9 + 0.24 * len(estimates)), layout="constrained", facecolor="white")
-    axes = figure.subplots()
+    episodes = list(dict.fromkeys(estimates["episode"]))
     place = range(len(estimates))
+    figure = Figure(figsize=(11, 0.9 + 0.26 * len(estimates)), layout="constrained", facecolor="white")
+    axes = figure.subplots()
     reach = [estimates["estimate"] - estimates["lower"], estimates["upper"] - estimates["estimate"]]
     axes.errorbar(estimates["estimate"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2,
                   linewidth=1.2, label="estimate, 95 %")  # fmt: skip
     axes.plot(estimates["effect"], place, "|", color=INK, markersize=14, markeredgewidth=2.5, label="truth")
-    names = [f"{row.episode}, {row.destination}, {row.phase.replace('_', ' ')}" for row in records(estimates)]
-    axes.set_yticks(place, names, fontsize=8)
+    names = zip(estimates["episode"], estimates["phase"], estimates["destination"], strict=True)
+    axes.set_yticks(place, [f"{episode}, {phase.replace('_', ' ')}, {code}" for episode, phase, code in names])
+    axes.tick_params(axis="y", labelsize=9)
     axes.set_ylim(len(estimates) - 0.4, -0.6)
     axes.axvline(0, color="#c9c9c9", linewidth=0.8)
-    axes.set_xlabel("log effect of a whole month (-0.7 halves a volume)", fontsize=9)
+    axes.set_xlabel("log effect of a whole month in the phase (-0.7 halves a volume)", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
     figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
-    return Picture(figure, "Estimated and true log effects of every episode by destination and phase.")
+    return Picture(figure, f"Estimated and true log effects of {', '.join(episodes)} by phase and destination.")
 
 
 def episodes_picture(cells: pd.DataFrame) -> Picture:
@@ -45,7 +48,7 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
     axes.errorbar(share["volume_t"], place, xerr=reach, fmt="o", color=BLUE, markersize=5, capsize=2, linewidth=1.2,
                   label="forecast, 80 %")  # fmt: skip
     axes.plot(share["last_t"], place, "s", color=ORANGE, markersize=5, label="last figure known")
-    axes.plot(share["actual_t"], place, "|", color=INK, markersize=16, markeredgewidth=2.5, label="what came (actuals)")
+    axes.plot(share["actual_t"], place, "|", color=INK, markersize=16, markeredgewidth=2.5, label="actual")
     names = [f"{name.replace('_', ' ')}, {month}" for name, month in zip(cells["product"], cells["month"], strict=True)]
     axes.set_yticks(place, names, fontsize=9)
     axes.set_ylim(len(cells) - 0.4, -0.6)
@@ -55,31 +58,38 @@ def episodes_picture(cells: pd.DataFrame) -> Picture:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    words = "Forecasts of the first months under each licence in percent of the base, and what came (actuals)."
+    words = "Forecasts of the first months under each licence in percent of the base, and the actuals."
     return Picture(figure, words)
 
 
 def recovered_table(results: Path) -> Html:
     """How often the 95 % interval of an effect held its truth, by episode, phase and origin: k of n."""
-    counts = _count(pd.read_csv(results / "recovered.csv")).join(_count(_last(results)), rsuffix="_last").reset_index()
+    estimates = pd.read_csv(results / "recovered.csv")
+    seen, ahead = estimates[estimates["seen"] == 1], estimates[estimates["seen"] == 0]
+    counts = (
+        _count(_last(results)).join(_count(seen)["held"], rsuffix="_seen").join(_count(ahead)["held"], rsuffix="_ahead")
+    )
+    counts = counts.reset_index()
     columns = {
         "episode": counts["episode"],
         "phase": counts["phase"].str.replace("_", " "),
-        "true log effect": [f"{effect:.1f}" for effect in counts["effect"]],
-        "held at the last origin": counts["held_last"],
-        "held at all origins": counts["held"],
+        "true log effect": [f"{effect:.2f}" for effect in counts["effect"]],
+        "held at the last origin": counts["held"],
+        "held once seen": counts["held_seen"],
+        "held before it was seen": counts["held_ahead"].fillna(""),
     }
     return table(columns, words=["episode", "phase"])
 
 
 def _count(estimates: pd.DataFrame) -> pd.DataFrame:
-    counted = estimates.groupby(["episode", "phase"]).agg(
+    counted = estimates.groupby(["episode", "phase"], sort=False).agg(
         effect=("effect", "first"), k=("inside", "sum"), n=("inside", "size")
     )
     return counted.assign(held=counted["k"].astype(str) + " of " + counted["n"].astype(str))[["effect", "held"]]
 
 
 def _last(results: Path) -> pd.DataFrame:
-    estimates = pd.read_csv(results / "recovered.csv").sort_values("issued", kind="stable")
-    last = estimates.drop_duplicates(["destination", "episode", "phase"], keep="last")
-    return last.sort_values(["episode", "destination", "phase"], ignore_index=True)
+    estimates = pd.read_csv(results / "recovered.csv").query("seen == 1")
+    order = estimates["phase"].map({phase: place for place, phase in enumerate(KNOTS)})
+    last = last_of_each(estimates.assign(order=order))
+    return last.sort_values(["episode", "order", "destination"], ignore_index=True).drop(columns="order")

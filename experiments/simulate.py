@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from itertools import pairwise
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import FORCE, IN_FORCE, KNOTS
+from forecast.episodes.course import FORCE, IN_FORCE, KNOTS, NOTICE_DAYS
 from forecast.realtime.days import days_of, lunar_new_year_shares, release_day
-from forecast.realtime.events import DAYS_A_MONTH, DECAY
+from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS
 
 PRODUCT = "simulated"
-EFFECT_COLUMNS = ["destination", "episode", "phase", "begins", "effect"]
-LAST_PHASE = 24
-"""Months since the effect up to which the last phase is averaged."""
+DECAY = 0.7
+"""What is left after a month of a change that passes."""
+
+EFFECT_COLUMNS = ["destination", "episode", "phase", "effect", "first"]
+"""``effect`` in logs; ``first`` is the first month with a day in the phase."""
 
 
 def simulated(world: Mapping[str, Any], seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Exports, events and true log effects of a world described in an ``experiment.toml``, the same for one seed.
 
     A month is the mean over its days of the exponential of all effects that act on that day, times trend, wave and
-    log-normal noise: it is made by days, not by the package's own phases.
+    log-normal noise: it is made by days, and the package's own phases only sum up the truth.
     """
     months = pd.period_range(world["start"], periods=world["months"], freq="M")
     random = np.random.default_rng(seed)
@@ -33,7 +34,7 @@ def simulated(world: Mapping[str, Any], seed: int) -> tuple[pd.DataFrame, pd.Dat
         _series(world, months, code, level_t, random)
         for code, level_t in zip(world["destinations"], world["level_t"], strict=True)
     ]
-    return pd.concat(parts, ignore_index=True)[EXPORT_COLUMNS], _calendar(world), _truth(world)
+    return pd.concat(parts, ignore_index=True)[EXPORT_COLUMNS], _calendar(world), true_effects(world)
 
 
 def _series(
@@ -73,10 +74,15 @@ def _acting(world: Mapping[str, Any], months: pd.PeriodIndex, code: str) -> np.n
     logs = np.zeros(len(days.ordinals))
     for event in world["events"]:
         if {code, "ALL"} & set(event["destinations"]):
-            age = (days.ordinals - event["effective"].toordinal()) / DAYS_A_MONTH
-            effect = event["step"] + event["temporary"] * DECAY ** np.maximum(age, 0.0)
-            logs += np.where(age >= 0, effect, 0.0)
+            logs += _daily_effect(event, days.ordinals)
     return np.asarray(days.monthly(np.exp(logs)))
+
+
+def _daily_effect(event: Mapping[str, Any], days: np.ndarray) -> np.ndarray:
+    """Log effect of an event on each of ``days`` (ordinals): none before it takes effect."""
+    age = (days - event["effective"].toordinal()) / DAYS_A_MONTH
+    effect = event["step"] + event["temporary"] * DECAY ** np.maximum(age, 0.0)
+    return np.where(age >= 0, effect, 0.0)
 
 
 def _calendar(world: Mapping[str, Any]) -> pd.DataFrame:
@@ -100,21 +106,41 @@ def _calendar(world: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EVENT_COLUMNS).astype(object)
 
 
-def _truth(world: Mapping[str, Any]) -> pd.DataFrame:
-    """The log effect of each phase in force of each event, by destination, with the month in which the phase begins."""
+def true_effects(world: Mapping[str, Any]) -> pd.DataFrame:
+    """The true log effect of a whole month in each phase of an episode that the months reach, by destination.
+
+    A phase's effect is that of the mean over its days; nothing is anticipated in this world, so notice has none.
+    """
+    months = pd.period_range(world["start"], periods=world["months"], freq="M")
     rows = [
-        (code, event["event"], KNOTS[FORCE][place], *_phase_effect(event, first, last))
+        (code, event["event"], phase, effect, first)
         for event in world["events"]
         for code in world["destinations"]
         if {code, "ALL"} & set(event["destinations"])
-        for place, (first, last) in enumerate(pairwise((*IN_FORCE, LAST_PHASE)))
+        for phase, effect, first in _phase_effects(event, months)
     ]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
 
 
-def _phase_effect(event: Mapping[str, Any], first: int, last: int) -> tuple[pd.Period, float]:
-    """The month in which a phase begins, and the log of its mean effect over the days from one age to another."""
-    days = np.arange(np.ceil(first * DAYS_A_MONTH), last * DAYS_A_MONTH)
-    effect = event["step"] + event["temporary"] * DECAY ** (days / DAYS_A_MONTH)
-    begins = event["effective"] + timedelta(int(days[0]))
-    return pd.Period(begins, "M"), float(np.log(np.exp(effect).mean()))
+def _phase_effects(event: Mapping[str, Any], months: pd.PeriodIndex) -> list[tuple[str, float, pd.Period]]:
+    """Phases of an event, in order: name, log of the mean over its days of what they are multiplied by, first month."""
+    found = []
+    for place, phase in enumerate(KNOTS):
+        days = _days_in(event, months, place)
+        if len(days):
+            effect = float(np.log(np.exp(_daily_effect(event, days)).mean()))
+            found.append((phase, effect, pd.Period(date.fromordinal(int(days[0])), "M")))
+    return found
+
+
+def _days_in(event: Mapping[str, Any], months: pd.PeriodIndex, place: int) -> np.ndarray:
+    """Days of ``months`` (ordinals) in one phase of an event, which has no end in this world."""
+    days, effective = days_of(months).ordinals, event["effective"].toordinal()
+    age = (days - effective) / DAYS_A_MONTH
+    if KNOTS[place] == "notice":
+        begin = max(event["announced"].toordinal(), effective - NOTICE_DAYS)
+        return np.asarray(days[(days >= begin) & (age < 0)])
+    if place >= FORCE.stop:
+        return days[:0]
+    bounds = (*IN_FORCE, np.inf)
+    return np.asarray(days[(age >= bounds[place - 1]) & (age < bounds[place])])

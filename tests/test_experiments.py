@@ -103,42 +103,23 @@ def test_a_simulated_step_multiplies_a_whole_month_by_its_effect():
     exports, events, truth = simulate.simulated(world, seed=0)
     assert exports["volume_t"].to_numpy() == pytest.approx([100.0, 100 * (15 + 16 / 2) / 31, 50.0], abs=1e-3)
     assert events["effective"].tolist() == [date(2024, 5, 16)]
-    months = [pd.Period(month, "M") for month in ("2024-05", "2024-06", "2024-07", "2024-08", "2024-11", "2025-05")]
-    phases = ["force_0", "force_1", "force_2", "force_3-5", "force_6-11", "force_12+"]
-    assert truth[["destination", "episode"]].drop_duplicates().to_numpy().tolist() == [["USA", "e"]]
-    assert truth["phase"].tolist() == phases
-    assert truth["begins"].tolist() == months
-    assert truth["effect"].to_numpy() == pytest.approx(np.log(0.5))
+    assert truth.astype({"first": str}).to_numpy().tolist() == [
+        ["USA", "e", "notice", 0.0, "2024-05"],
+        ["USA", "e", "force_0", pytest.approx(np.log(0.5)), "2024-05"],
+        ["USA", "e", "force_1", pytest.approx(np.log(0.5)), "2024-06"],
+    ]
 
 
-def test_a_change_that_passes_is_averaged_over_the_days_of_its_phase():
-    """0.7 of it left after a month: between one month and two a log effect of -1 lies between -0.7 and -0.49."""
-    event = {"effective": date(2024, 5, 16), "step": 0.0, "temporary": -1.0}
-    begins, effect = simulate._phase_effect(event, 1, 2)
-    assert begins == pd.Period("2024-06")
-    days = range(31, 61)
-    assert effect == pytest.approx(np.log(np.mean([np.exp(-(0.7 ** (day * 12 / 365.25))) for day in days])), rel=1e-9)
-
-
-def test_an_estimate_counts_from_the_month_in_which_its_phase_begins(tmp_path: Path):
-    """Of two origins the first has no figure of the phase; the interval of the second holds the truth."""
-    key = {"product": "simulated", "destination": "USA"}
-    issued = [date(2024, 6, 20), date(2024, 7, 20)]
-    effects = [
-        key | {"issued": day, "episode": "e", "kind": "ban", "phase": "force_1", "estimate": -1.0, "lower": -2.0,
-               "upper": 0.0}
-        for day in issued
-    ]  # fmt: skip
-    pd.DataFrame(effects).to_csv(tmp_path / "effects.csv", index=False)
-    rows = [
-        key | {"model": "naive", "issued": day, "cutoff": cutoff, "month": month, "horizon": 1, "last_known": cutoff,
-               **dict.fromkeys(["volume_t", "lower_80", "upper_80", "lower_95", "upper_95", "actual_t"], 1.0)}
-        for day, cutoff, month in zip(issued, ["2024-05", "2024-06"], ["2024-06", "2024-07"], strict=True)
-    ]  # fmt: skip
-    pd.DataFrame(rows).to_csv(tmp_path / "forecasts.csv", index=False)
-    truth = pd.DataFrame([("USA", "e", "force_1", pd.Period("2024-06"), -0.5)], columns=simulate.EFFECT_COLUMNS)
-    found = answers.recovered(tmp_path, truth)
-    assert found[["issued", "effect", "inside"]].to_numpy().tolist() == [[issued[1], -0.5, 1]]
+def test_a_simulated_phase_has_the_mean_effect_of_its_days():
+    """By a loop over the days of the second month after the effect, of a change that passes."""
+    event = {"event": "e", "kind": "licensing", "destinations": ["ALL"], "announced": date(2024, 1, 1),
+             "effective": date(2024, 1, 1), "step": -1.0, "temporary": -0.5}  # fmt: skip
+    world = {"start": "2024-01", "months": 4, "destinations": ["USA"], "events": [event]}
+    ages = [day / (365.25 / 12) for day in range(121)]
+    factors = [np.exp(-1.0 - 0.5 * 0.7**age) for age in ages if 1 <= age < 2]
+    found = simulate.true_effects(world).set_index("phase")["effect"]
+    assert found["force_1"] == pytest.approx(np.log(np.mean(factors)))
+    assert found.index.tolist() == ["force_0", "force_1", "force_2", "force_3-5"]
 
 
 def test_a_recovered_effect_is_one_whose_interval_holds_the_truth():
@@ -147,6 +128,24 @@ def test_a_recovered_effect_is_one_whose_interval_holds_the_truth():
     held = (table["lower"] <= table["effect"]) & (table["effect"] <= table["upper"])
     assert table["inside"].tolist() == held.astype(int).tolist()
     assert len(table) > 100
+
+
+def test_an_effect_is_seen_once_a_month_of_its_phase_is_published():
+    """Licensing of May 2025: at the origin of 20 June only its first phase was; the tariff of 2022 all along."""
+    table = pd.read_csv(HOME / "03-simulated" / "results" / "recovered.csv").query("destination == 'USA'")
+    rows = table[table["issued"] == "2025-06-20"].set_index(["episode", "phase"])["seen"]
+    assert rows["licensing-2025"].to_dict() == {
+        "force_0": 1, "force_1": 0, "force_2": 0, "force_3-5": 0, "force_6-11": 0
+    }  # fmt: skip
+    assert rows["tariff-2022"].eq(1).all()
+
+
+def test_earlier_results_are_looked_up_where_a_folder_keeps_them():
+    """Each value of previous.toml is named in the answer beside it."""
+    for path in HOME.glob("*/previous.toml"):
+        text = (path.parent / "answer.md").read_text(encoding="utf-8")
+        named = set(re.findall(r"\{previous_(\w+)\}", text))
+        assert named == set(tomllib.loads(path.read_text(encoding="utf-8"))), path.parent.name
 
 
 @pytest.mark.slow

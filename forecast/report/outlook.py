@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import as_of
-from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD
+from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
@@ -21,7 +21,7 @@ from forecast.report.remark import adding_up
 from forecast.report.text import spoken
 from forecast.tables.frames import records as records
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
+from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS, WORLD
 
 if TYPE_CHECKING:
     from forecast.ensemble.aggregates import Sums

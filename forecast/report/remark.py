@@ -7,8 +7,9 @@ from datetime import date
 
 import pandas as pd
 
-from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD
+from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.report.text import digits
+from forecast.tables.schema import WORLD
 
 TOTALS = (WORLD, REST_OF_WORLD, "SUM")
 
