@@ -20,6 +20,7 @@ from forecast.report.remark import Remark as Remark
 from forecast.report.remark import adding_up
 from forecast.report.text import spoken
 from forecast.tables.frames import records as records
+from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS, WORLD
 
@@ -106,7 +107,7 @@ def outlook(
     known = as_of(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
-    shown = forecasts[forecasts["model"] == model]
+    shown = _rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)
     calendar = ActingCalendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
@@ -137,6 +138,14 @@ def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tu
     shown = {"product": product, "issued": issued, "model": model}
     summed, omitted = (table[(table[list(shown)] == shown).all(axis=1)] for table in (sums.table, sums.omitted))
     return summed, omitted
+
+
+def _rest_reconciled(shown: pd.DataFrame, reconciled: pd.DataFrame) -> pd.DataFrame:
+    """The rows with those of the rest of the world as they add up with the total: by itself it may exceed it."""
+    key, bounds = ["product", "destination", "model", "issued", "month"], list(VOLUME_QUANTILES)
+    rest = reconciled[reconciled["destination"] == REST_OF_WORLD]
+    found = shown[key].merge(rest[[*key, *bounds]], on=key, how="left").set_axis(shown.index)
+    return shown.assign(**{name: found[name].fillna(shown[name]) for name in bounds})
 
 
 def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
