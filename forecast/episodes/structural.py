@@ -54,7 +54,7 @@ def fit_structural(
     """
     values = y.to_numpy(dtype=float)
     if np.isfinite(values).sum() < 2:
-        raise FitError(f"the structural model needs 2 observed months and found {int(np.isfinite(values).sum())}.")
+        raise FitError(f"structural needs 2 observed months and found {int(np.isfinite(values).sum())}.")
     problem = _Problem.of(y, tuple(terms), ahead)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]
