@@ -149,9 +149,7 @@ def test_branches_are_all_combinations_and_add_up_to_one():
     assert {branch.name: branch.probability for branch in found}["a + c"] == pytest.approx(0.5 * 0.8 * 1.0)
 
 
-@pytest.mark.parametrize(
-    "model", ["theta", "structural", pytest.param("combination", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("model", ["theta", "structural", pytest.param("combination", marks=pytest.mark.slow)])
 def test_a_certain_event_is_the_same_event_in_the_calendar(model):
     """With probability 1 the mixture is the forecast of a calendar that has the row, in every number."""
     models = ["naive", "theta", "combination"] if model == "combination" else [model]
