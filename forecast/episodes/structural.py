@@ -264,7 +264,7 @@ class Structural:
     name: ClassVar[str] = "structural"
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> StructuralSeries:
-        """The model of ``y``, log volume by month with gaps as NaN; it has its own Lunar New Year and no other regressor.
+        """The model of ``y``, log volume by month with gaps as NaN; it has its own Lunar New Year and no regressor.
 
         Raises
         ------

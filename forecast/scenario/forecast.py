@@ -157,7 +157,7 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Normal scores of ``logs`` (... x n) in distributions whose logs at `NORMAL_SCORES` are ``quantiles`` (... x 5)."""
+    """Normal scores of ``logs`` (... x n) in distributions with logs at `NORMAL_SCORES` of ``quantiles`` (... x 5)."""
     slopes = np.diff(NORMAL_SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
     left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
     left[..., 0], right[..., -1] = -np.inf, np.inf

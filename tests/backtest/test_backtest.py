@@ -17,7 +17,6 @@ from forecast.backtest.run import backtest_all, compare_events, forecast_all, ru
 from forecast.kernels import KernelError
 from forecast.models.theta import Theta
 from forecast.realtime.data import Data
-from forecast.realtime.releases import as_of
 from forecast.registry import MEMBERS, MODELS
 from forecast.tables.schema import RUN_TABLES
 
@@ -118,6 +117,7 @@ def test_an_end_announced_later_is_not_known_and_one_announced_earlier_is():
     assert not run(table, events).forecasts.equals(run(table, unknown).forecasts)
 
 
+@pytest.mark.slow
 def test_live_and_past_are_one_function():
     """The rows of an origin are the same alone and among others, to the last digit."""
     table, events = world(), calendar(EPISODE)
@@ -167,6 +167,7 @@ def test_intervals_nest_and_nothing_is_negative():
     assert (ordered >= 0).all()
 
 
+@pytest.mark.slow
 def test_january_forecasts_february_too():
     """An origin on 20 January reports both months that come out on 20 March."""
     table = world()
@@ -326,6 +327,7 @@ def test_an_end_that_is_only_scheduled_never_comes():
     assert not forecasts["scheduled"].equals(forecasts["closed"])
 
 
+@pytest.mark.slow
 def test_a_window_hides_what_lies_before_it():
     """Thirty months of window give the forecast of a file that begins thirty months before the cutoff."""
     table = world()
@@ -442,6 +444,7 @@ def test_what_events_added_is_tested_model_by_model():
     assert {"phase=event", "phase=after", "phase=calm"} <= set(counts.index)
 
 
+@pytest.mark.slow
 def test_engines_agree_on_a_plain_series_and_one_of_them_is_the_default(pytestconfig):
     """Forecasts of both engines have the same rows, medians within 5 %, and without a word it is that of `--engine`."""
     options = {"models": ["arima", "prophet"], "destinations": ["USA"], "learn": False}

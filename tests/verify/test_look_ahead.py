@@ -72,6 +72,7 @@ def audited(forecast=fc.forecast_all, events=(EPISODE, LATER), **options):
     )
 
 
+@pytest.mark.slow
 def test_an_honest_forecast_does_not_move():
     """No number of the fast models moves under any corruption, with a window and held parameters or without."""
     assert audited(models=["naive", "seasonal_naive", "theta", "pooled", "combination"], calibrate=False).empty
