@@ -97,9 +97,10 @@ class Design:
         return np.asarray(found)
 
     def to_volume(self, logs: np.ndarray) -> np.ndarray:
-        """Tonnes from logs (months after the cutoff x quantile); never negative."""
+        """Tonnes from logs (months after the cutoff x quantile); never negative, infinite where no float holds them."""
         lengths = month_lengths(pd.PeriodIndex(self.X_future.index[: len(logs)]))
-        return np.asarray(np.maximum(np.exp(logs) - self.floor, 0.0) * lengths[:, None])
+        with np.errstate(over="ignore"):
+            return np.asarray(np.maximum(np.exp(logs) - self.floor, 0.0) * lengths[:, None])
 
 
 @lru_cache(maxsize=1024)

@@ -82,7 +82,7 @@ def fit_structural(
     """
     values = y.to_numpy(dtype=float)
     if not np.isfinite(values).any():
-        raise FitError("the structural model needs an observed month and found none.")
+        raise FitError("structural needs an observed month and found none.")
     problem = _Problem.of(y, tuple(terms), ahead)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]

@@ -16,6 +16,8 @@ FIRST_OF_SEASON = {LEVEL: -1.5, TREND: -1.5, DAMPED: -1.5, COMPLEX: -2.2}
 """Where descents begin, in angles."""
 SPAN, CLOSE, MOST = 0.8, 0.05, 300
 """Size of the first simplex, the differences of log-likelihood at which a descent ends, and most evaluations."""
+MOST_WORSE = 1e4
+"""Ratio of error variances above which parameters held since an earlier month do not fit a series any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,17 @@ def at_point(
 
 
 def held(fitted: SmoothingFit, y: Floats, X: Floats, prior: Prior | None) -> SmoothingFit:
-    """The smoothing parameters and the variance of a fit on other months: nothing but what is linear is found anew."""
+    """The smoothing parameters and the variance of a fit on other months: nothing but what is linear is found anew.
+
+    Raises
+    ------
+    KernelError
+        When the errors are more than `MOST_WORSE` times as large in variance: first states found by passes over the
+        series run away where parameters are at the edge of what can be inverted.
+    """
     found = at_point(y, X, fitted.form, fitted.point, prior, fitted.against, fitted.share)
+    if not found.variance <= MOST_WORSE * fitted.variance:
+        raise KernelError("Parameters held from an earlier month leave errors that run away: estimate them anew.")
     covariance = found.covariance * (fitted.variance / found.variance)
     return replace(found, covariance=covariance, variance=fitted.variance)
 

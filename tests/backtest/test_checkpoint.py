@@ -103,6 +103,7 @@ def test_a_checkpoint_changes_nothing(tmp_path):
     assert calls == []
 
 
+@pytest.mark.slow
 def test_a_damaged_part_is_done_again(tmp_path):
     """A part that does not match its checksum, or that is empty, is no part."""
     folder = tmp_path / "run.partial"
@@ -115,6 +116,7 @@ def test_a_damaged_part_is_done_again(tmp_path):
     assert as_bytes(again) == as_bytes(whole)
 
 
+@pytest.mark.slow
 def test_without_resume_a_partial_run_is_replaced(tmp_path):
     """A run begun anew starts with nothing done."""
     checkpoint = Checkpoint(tmp_path / "run.partial")
@@ -189,6 +191,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
 
 
+@pytest.mark.slow
 def test_a_part_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     """Killed before the rename, a part is not there: what was written of it does not count."""
     checkpoint = Checkpoint(tmp_path / "run.partial")

@@ -119,6 +119,7 @@ def test_months_after_an_event_have_factors_of_their_own():
     assert found.calibration["cells"].unique().tolist() == [2 * 20]
 
 
+@pytest.mark.slow
 def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
     """In every column of the combination."""
     large = forecast_all(
@@ -127,6 +128,7 @@ def test_a_thousand_times_the_volumes_gives_a_thousand_times_the_forecasts(run):
     np.testing.assert_allclose(large.forecasts[VOLUMES], 1000 * run.forecasts[VOLUMES], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_are_learned_among_the_models_at_hand():
     """Of two models each has a weight by its errors, adding to one; those not asked for weigh nothing."""
     season = 100 * np.exp(np.sin(2 * np.pi * np.arange(96) / 12))

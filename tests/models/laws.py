@@ -18,6 +18,9 @@ KEY = ("product", "AAA")
 TOLERANCE = {"arima": 1e-5}
 """What a shift of the logs may change, in logs, where an optimiser stops short of the optimum; else 1e-6. By case."""
 
+FROM_TWO = {"structural": "its priors say what two months do not"}
+"""Models of one series that two observed months are enough for, and why."""
+
 NOT_WIDER = {"seasonal_naive": "the year before is what counts", "prophet": "the trend is what counts"}
 """Models whose interval months missing before the cutoff need not widen, and why."""
 

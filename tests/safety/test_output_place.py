@@ -76,6 +76,7 @@ def test_files_of_the_run_and_its_report_are_replaced(place: Path) -> None:
     assert run(*NEXT).exit_code == 0
     assert sorted([path.name for path in Path("o").iterdir()]) == [
         "dropped.csv",
+        "effects.csv",
         "failures.csv",
         "forecasts.csv",
         "run.json",

@@ -199,7 +199,7 @@ def test_a_second_episode_of_a_kind_that_acts_already_lowers_volumes_again():
 
 
 def test_a_lapse_is_the_same_end_in_the_calendar():
-    """A lapse that is certain gives the forecast of a calendar that says the truce ends that day; before it no other."""
+    """A certain lapse gives the forecast of a calendar that says the truce ends that day; before it no other."""
     found = scenario(lapses={"truce": 1.0}, horizon=4)
     ended = calendar(TRUCE | {"ends_announced": ISSUED, "ends_status": ""})
     known = pd.concat([events().iloc[:1], ended.assign(event="truce")], ignore_index=True)
@@ -213,6 +213,7 @@ def test_a_lapse_is_the_same_end_in_the_calendar():
     assert branch.loc["2023-04", "volume_t"] != base.loc["2023-04", "volume_t"]
 
 
+@pytest.mark.slow
 def test_truces_that_are_not_linked_are_two_measures():
     """Each lapse takes its own truce away, both together take more than either; before the first day nothing moves."""
     later = TRUCE | {
@@ -234,6 +235,7 @@ def test_truces_that_are_not_linked_are_two_measures():
 # The whole ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_supposed_changes_the_forecast_of_the_day():
     """The rows without anything supposed are those of forecast_all, to the last digit."""
     found = scenario(LICENSING, lapses={"truce": 0.5}, models=["theta", "naive"])
