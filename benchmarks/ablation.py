@@ -2,8 +2,6 @@
 
     python benchmarks/ablation.py --exports panel.csv --events calendar.csv --destinations 60
     python benchmarks/ablation.py --product rare_earth_magnets
-    python benchmarks/ablation.py --episodes          the first months under a licence of experiments/04-episodes
-    python benchmarks/ablation.py --earlier           shapes, on gallium and germanium, which came before these
 
 Errors of the combination one month ahead are scaled by series (MASE, and the weighted interval score in the same unit).
 A difference is the mean over months of the mean over series, without the part less with it: above zero, the part helps.
@@ -14,12 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -33,7 +28,6 @@ from scipy.stats import t as student
 import forecast as fc
 from forecast.ensemble.calibration import calibrated
 from forecast.realtime.days import lunar_new_year_shares
-from forecast.realtime.events import SHAPES
 from forecast.realtime.phases import phases
 from forecast.scoring.scores import add_actuals, interval_scores, series_scales
 from forecast.scoring.significance import diebold_mariano
@@ -53,7 +47,6 @@ def equal(errors: np.ndarray) -> np.ndarray:
 
 FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
-    "shapes that pass or come before": ({}, {"forecast.episodes.design.SHAPES": ("step",)}),
     "Lunar New Year": ({}, {"forecast.episodes.design.lunar_new_year_shares": no_new_year}),
     "effects learned from other series": ({"learn": False}, {}),
     "the pooled model": ({"models": ("theta", "arima", "prophet", "naive", "combination")}, {}),
@@ -72,11 +65,6 @@ LEARNED: dict[str, Patches] = {
     },
 }
 """Parts of the calibration: names to replace, the fits staying as they are."""
-
-SHAPE_SETS = (SHAPES, ("step", "anticipation"), ("step", "temporary"), ("step",))
-
-LONGEST = 100
-"""More origins than any shipped product has."""
 
 
 @dataclass(frozen=True)
@@ -121,61 +109,10 @@ def main() -> None:
     parser.add_argument("--codes", nargs="+", help="only these destinations")
     parser.add_argument("--origins", type=int, default=24)
     parser.add_argument("--to", help="the last month forecast, as YYYY-MM")
-    parser.add_argument("--episodes", action="store_true", help="shapes alone, on the episodes in order")
-    parser.add_argument("--earlier", action="store_true", help="shapes alone, on gallium and germanium")
     given = parser.parse_args()
-    if given.episodes or given.earlier:
-        print_episodes() if given.episodes else print_earlier()
-        return
     panel = read(given)
     print(f"{', '.join(panel.products)}: {panel.origins} origins\n")
     print_table(panel)
-
-
-def print_episodes() -> None:
-    """The miss of experiments/04-episodes in units of the base, with shapes left out: a row each."""
-    folder = Path(__file__).resolve().parents[1] / "experiments"
-    sys.path.insert(0, str(folder))
-    from episodes import cells
-
-    settings = tomllib.loads((folder / "04-episodes" / "experiment.toml").read_text(encoding="utf-8"))
-    print("| shapes | miss | of the base carried forward | 80 % held | 95 % held |\n|---|---:|---:|---:|---:|")
-    for shapes in SHAPE_SETS:
-        with patch("forecast.episodes.design.SHAPES", shapes):
-            found = cells(settings)
-        miss, base = found["error"].mean(), found["error_base"].mean()
-        held = [found["actual_t"].between(found[f"lower_{level}"], found[f"upper_{level}"]).sum() for level in (80, 95)]
-        of_all = " | ".join(f"{count} of {len(found)}" for count in held)
-        print(f"| {', '.join(shapes)} | {miss:.3f} | {miss / base:.3f} | {of_all} |", flush=True)
-
-
-def print_earlier() -> None:
-    """Mean absolute error and interval score on gallium and germanium, in tonnes, with shapes left out: a row each."""
-    print("| product | shapes | n | MAE, t | WIS, t | difference | p | 80 % held | 95 % held |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
-    for product in ("gallium", "germanium"):
-        panel = Panel(fc.read_exports(), fc.read_events(), fc.read_period_totals(), [product], None, LONGEST, None)
-        full = None
-        for shapes in SHAPE_SETS:
-            with patch("forecast.episodes.design.SHAPES", shapes):
-                found = in_tonnes(panel.replayed().forecasts)
-            full = found if full is None else full
-            difference, low, high, p = compared(full["wis"], found["wis"])
-            change = "|" if full is found else f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) | {p:.3f}"
-            held = " | ".join(f"{found[f'held_{level}'].sum()} of {len(found)}" for level in (80, 95))
-            means = f"{found['error'].mean():.2f} | {found['wis'].mean():.2f}"
-            print(f"| {product} | {', '.join(shapes)} | {len(found)} | {means} | {change} | {held} |", flush=True)
-
-
-def in_tonnes(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Errors and interval scores of the combination in tonnes, and whether intervals held, by series and month."""
-    rows = forecasts[
-        (forecasts["model"] == "combination") & forecasts["actual_t"].notna() & (forecasts["horizon"] == 1)
-    ]
-    score = interval_scores(rows)
-    held = {f"held_{k}": rows["actual_t"].between(rows[f"lower_{k}"], rows[f"upper_{k}"]) for k in (80, 95)}
-    error = (rows["volume_t"] - rows["actual_t"]).abs()
-    return rows.assign(error=error, wis=score, **held).set_index(["product", "destination", "month"])
 
 
 def read(given: argparse.Namespace) -> Panel:
