@@ -117,7 +117,7 @@ def newest(place: Path) -> Path:
 
 
 def _check_inputs(folder: Path, given: Given, inputs: dict[str, str]) -> None:
-    """Nothing where the files are those that the run was made from."""
+    """Check that the files are those that the run was made from."""
     import hashlib
 
     from forecast.tables.run_folder import OutputError
