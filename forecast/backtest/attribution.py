@@ -26,7 +26,7 @@ NOTHING = 1e-12
 
 BASIC_KINDS = dict(zip(BASIC_PARTS, ("level", "season", "calendar"), strict=True))
 
-Part = tuple[str, str, float]
+_Part = tuple[str, str, float]
 """Name, kind, and log."""
 
 
@@ -53,7 +53,7 @@ def combination_parts(
     return RUN_TABLES["parts"].from_rows(rows)
 
 
-def _parts(stage: StageResult, row: Any, shift: float) -> Iterator[Part]:
+def _parts(stage: StageResult, row: Any, shift: float) -> Iterator[_Part]:
     """Parts of one median; a part that is nothing in the month is left out, but for level and season."""
     logs = stage.parts.loc[row.month].to_numpy(dtype=float)
     for name, log in zip(stage.parts.columns[: len(BASIC_PARTS)], logs, strict=False):

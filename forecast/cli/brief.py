@@ -67,7 +67,7 @@ def brief(
 
 
 def _behind(run: Forecasts, tables: Tables, issued: date, products: list[str], scenario: Path | None) -> Behind:
-    """What stands behind the numbers: parts, events, a scenario, the track record."""
+    """What is behind the numbers: parts, events, a scenario, the track record."""
     from forecast.realtime.events import known_events
     from forecast.report.brief.page import Behind
     from forecast.report.explain import as_objects, explained, shown_medians

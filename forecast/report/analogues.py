@@ -17,7 +17,7 @@ from forecast.tables.frames import records
 SINCE = (0, 1, 2, 3, 6, 12)
 """Months since the month of effect that are compared."""
 
-BEFORE, LEAST_BEFORE = 6, 3
+_BEFORE, _LEAST_BEFORE = 6, 3
 """Months before the announcement whose mean is the base, and how many of them must be known."""
 
 OTHER_SCOPE, OTHER_PRODUCTS = 1.0, 0.5
@@ -106,8 +106,8 @@ def _series(
         if not covers_product(event.products, product):
             continue
         for code in map(str, wide):
-            before = wide[code].reindex(pd.period_range(begin - BEFORE, begin - 1, freq="M")).dropna()
-            if not covers_whole(event.destinations, code, groups) or len(before) < LEAST_BEFORE or before.mean() <= 0:
+            before = wide[code].reindex(pd.period_range(begin - _BEFORE, begin - 1, freq="M")).dropna()
+            if not covers_whole(event.destinations, code, groups) or len(before) < _LEAST_BEFORE or before.mean() <= 0:
                 continue
             after = wide[code].reindex(pd.PeriodIndex([effect + month for month in SINCE], freq="M"))
             ratios = (after / before.mean()).to_numpy(dtype=float)

@@ -25,7 +25,7 @@ KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "c
 SeriesMonth = tuple[str, str, pd.Period]
 """Product, destination and month."""
 
-KEY = ["product", "destination", "month"]
+_CELL = ["product", "destination", "month"]
 
 ASSOCIATION = "An episode's part is association, not cause."
 
@@ -123,7 +123,7 @@ def explained(run: Forecasts, issued: date) -> pd.DataFrame:
     parts = stacked([run.parts, _judgement_parts(run.judgements)])
     own = parts[parts["issued"] == issued]
     place = own["kind"].map(KINDS.index)
-    ordered = own.assign(place=place).sort_values([*KEY, "place"], kind="stable").reset_index(drop=True)
+    ordered = own.assign(place=place).sort_values([*_CELL, "place"], kind="stable").reset_index(drop=True)
     return with_tonnes(ordered)
 
 
@@ -149,7 +149,7 @@ def as_objects(
     parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
     """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON."""
-    for key, own in parts.groupby(KEY, sort=False, observed=True):
+    for key, own in parts.groupby(_CELL, sort=False, observed=True):
         product, destination, month = cast(SeriesMonth, key)
         yield {
             "product": product,

@@ -14,11 +14,11 @@ from rich.text import Text
 from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
 from forecast.report.text import UNKNOWN, change, digits, spoken
 
-BAR = 28
+_BAR = 28
 """Columns of the longest bar."""
 
 
-def bar(start: float, end: float, most: float, width: int = BAR) -> str:
+def bar(start: float, end: float, most: float, width: int = _BAR) -> str:
     """A bar from ``start`` to ``end`` on a line of ``width`` columns for 0 to ``most``; at least one column.
 
     Examples

@@ -11,7 +11,7 @@ from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.report.text import digits
 from forecast.tables.schema import WORLD
 
-TOTALS = (WORLD, REST_OF_WORLD, "SUM")
+_TOTALS = (WORLD, REST_OF_WORLD, "SUM")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued
         medians = dict(zip(of_month["destination"], of_month["volume_t"], strict=True))
         parts = [f"{called.get(code, code)} {digits(tonnes)} t" for code, tonnes in medians.items()]
         lines.append(f"{month}: {', '.join(parts)}")
-    parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in TOTALS]
+    parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in _TOTALS]
     rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
     said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
     return Remark("Totals", (said, *lines) if lines else ())

@@ -44,7 +44,7 @@ def briefing_headline(found: Outlook) -> list[str]:
 
 @dataclass(frozen=True)
 class Behind:
-    """What stands behind the numbers of a page.
+    """What is behind the numbers of a page.
 
     Attributes
     ----------

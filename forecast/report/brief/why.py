@@ -14,7 +14,7 @@ from forecast.report.explain_table import part_name, percent
 from forecast.report.text import digits
 from forecast.tables.frames import records
 
-WIDTH, ROW, NAMES, RIGHT = 640, 20, 230, 70
+_WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
 
 
 def table(caption: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -62,21 +62,21 @@ def _waterfall(found: Mapping[str, Any]) -> str:
     bars = waterfall(np.array([part["tonnes"] for part in found["parts"]]))
     parts = [*found["parts"], {"name": "forecast", "kind": LEVEL_PART, "tonnes": found["forecast_t"], "log": 0.0}]
     bars = np.vstack([bars, [0.0, found["forecast_t"]]])
-    scale = (WIDTH - NAMES - RIGHT) / max(float(bars.max()), 1e-9)
+    scale = (_WIDTH - _NAMES - _RIGHT) / max(float(bars.max()), 1e-9)
     marks = []
     for place, (part, (start, end)) in enumerate(zip(parts, bars, strict=True)):
-        left, width = NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
+        left, width = _NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
         kind = "total" if part["kind"] == LEVEL_PART else "up" if end > start else "down"
         name, tonnes = part_name(part["name"], part["kind"]), _numbers(part)[0]
-        y = place * ROW
+        y = place * _ROW
         marks.append(
-            f'<text x="{NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{ROW - 6}"/>'
+            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>'
+            f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 6}"/>'
             f'<text x="{left + width + 4:.1f}" y="{y + 14}">{tonnes}</text>'
         )
     label = escape(f"Parts of the forecast of {found['name']}, tonnes; the table below has them", quote=True)
-    height = ROW * len(parts) + 4
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+    height = _ROW * len(parts) + 4
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
 
 
 # What may happen -----------------------------------------------------------------------------------------------------
