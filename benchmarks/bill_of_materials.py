@@ -15,9 +15,9 @@ def component(found: Distribution) -> dict[str, object]:
     about = found.metadata
     name, version = about["Name"], found.version
     licence = about.get("License-Expression") or about.get("License") or ""
-    told = {"licenses": [{"license": {"name": licence.splitlines()[0][:120]}}]} if licence.strip() else {}
+    stated = {"licenses": [{"license": {"name": licence.splitlines()[0][:120]}}]} if licence.strip() else {}
     purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}"
-    return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, **told}
+    return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, **stated}
 
 
 def bill() -> dict[str, object]:

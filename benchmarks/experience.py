@@ -17,7 +17,7 @@ import pandas as pd
 from episodes import calendar
 
 from forecast.episodes.course import episodes_of
-from forecast.episodes.experience import COLUMNS, experience_rows
+from forecast.episodes.experience import EXPERIENCE_COLUMNS, experience_rows
 from forecast.episodes.panel import path_evidence
 from forecast.episodes.path_priors import of_another_product, stated
 from forecast.realtime.events import acting_events, known_events
@@ -45,7 +45,7 @@ def main() -> None:
             last[kind] = prior.mean
             rows += experience_rows(kind, year, count, sources, prior)
         print(year, len(rows), flush=True)
-    pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["kind", "known"], kind="stable").to_csv(
+    pd.DataFrame(rows, columns=list(EXPERIENCE_COLUMNS)).sort_values(["kind", "known"], kind="stable").to_csv(
         arguments.output, index=False
     )
 

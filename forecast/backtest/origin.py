@@ -212,7 +212,7 @@ class OriginForecaster:
         single = False
         for name in models:
             known = [key for key in series if self.is_known(key, name)]
-            entry = REGISTRY[name] if name in REGISTRY else None
+            entry = REGISTRY.get(name)
             if entry is not None and entry.panel:
                 self.add_panel(name, known)
                 continue
@@ -261,7 +261,7 @@ class OriginForecaster:
         self.add_forecast(name, key, fitted, own)
 
     def add_forecast(self, name: str, key: SeriesKey, fitted: Fitted, own: np.ndarray) -> None:
-        """Note a model's forecast ``own`` (months x quantile, logs), the effects of episodes added unless it has none."""
+        """Note a model's forecast ``own`` (months x quantile, logs), effects of episodes added unless it has none."""
         design, horizon = self.origin.design(key), self.origin.context.settings.horizon
         knows = not REGISTRY[name].benchmark
         self.add_rows(name, key, design.with_effects(own) if knows else own)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES, ColumnType, TableSchema
 
-T = ColumnType
-_WHOLE = (T.COUNT, T.MONTH, T.FLAG)
-_NUMBERS = (T.NUMBER,)
+_T = ColumnType
+_WHOLE = (_T.COUNT, _T.MONTH, _T.FLAG)
+_NUMBERS = (_T.NUMBER,)
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -140,17 +140,17 @@ def _rows(arrays: Arrays, key: str, names: Sequence[str], kind: type) -> dict[st
 
 
 def _from_whole(values: NDArray[np.int64], own: ColumnType) -> pd.Series:
-    if own is T.MONTH:
+    if own is _T.MONTH:
         return pd.Series(pd.PeriodIndex(pd.arrays.PeriodArray(values.copy(), dtype=pd.PeriodDtype("M"))))
-    return pd.Series(values.astype(bool) if own is T.FLAG else values)
+    return pd.Series(values.astype(bool) if own is _T.FLAG else values)
 
 
 def _from_labels(codes: NDArray[np.int64], labels: Sequence[Any], own: ColumnType) -> pd.Series:
     if not all(isinstance(label, str) for label in labels):
         raise PartError("labels that are no text")
-    if own in (T.DAY, T.LABEL_DAY):
+    if own in (_T.DAY, _T.LABEL_DAY):
         values = pd.Index([date.fromisoformat(label) for label in labels], dtype=object)
     else:
         values = pd.Index(labels)
     packed = pd.Categorical.from_codes(codes, values)
-    return pd.Series(packed) if own in (T.LABEL, T.LABEL_DAY) else pd.Series(packed.astype(values.dtype))
+    return pd.Series(packed) if own in (_T.LABEL, _T.LABEL_DAY) else pd.Series(packed.astype(values.dtype))

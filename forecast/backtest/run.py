@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.backtest.attribution import combination_parts
 from forecast.backtest.checkpoint import Checkpoint, table_digest
 from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
 from forecast.backtest.parallel import parallel_map
@@ -334,6 +335,7 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
     if COMBINATION in models:
         combined = tables["forecasts"][tables["forecasts"]["model"] == COMBINATION]
         tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
+        tables["parts"] = combination_parts(context.stages, combined, tables["calibration"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from forecast.cli.analogues import past_measures
 from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
+from forecast.cli.explain import explain
 from forecast.cli.imports import import_files
 from forecast.cli.next import next_months
 from forecast.cli.report import report
@@ -54,6 +56,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_files,
     "validate": validate_files,
     "brief": brief,
+    "explain": explain,
+    "analogues": past_measures,
     "events": calendar,
     "scenario": what_may_happen,
     "backtest": past_months,

@@ -36,7 +36,7 @@ def audited(replay: Replay, quiet: bool) -> None:
             **replay.options,
         )
     if len(findings):
-        moved = f"{len(findings)} numbers moved when only what came after the issue day was changed."
+        moved = f"{len(findings)} numbers moved when only figures and events after the issue day were changed."
         say(f"Look-ahead audit: {moved}", err=True)
         complain(list(_moved(findings)))
         raise typer.Exit(1)

@@ -127,7 +127,7 @@ def _notice() -> str | None:
 
 @contextmanager
 def progress_bar(what: str, quiet: bool) -> Iterator[Progress]:
-    """A function to be told how much is done of how much; a bar on a terminal's stderr shows it after a while."""
+    """A function that takes how much is done of how much; a bar on a terminal's stderr shows it after a while."""
     from rich import progress
     from rich.console import Console
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from forecast.cli.console import plain_refusals, screen, silent_libraries
-from forecast.cli.inputs import Given, names, read, read_events
+from forecast.cli.inputs import Given, names, read, read_events, today
 from forecast.cli.options import (
     SHIPPED,
     SHIPPED_PRODUCT,
@@ -35,7 +35,7 @@ def calendar(
 
 
 def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
-    """The events known on the day, of the products and destinations asked for."""
+    """What acts on the day, and the events known on it, of the products and destinations asked for."""
     import forecast as fc
     from forecast.report.agenda import agenda, print_agenda
 
@@ -44,7 +44,7 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
     products = known_words(products, named, "product")
     codes = known_codes(codes, places)
     shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
-    print_agenda(shown, names(places), screen())
+    print_agenda(shown, names(places), screen(), issued or today())
 
 
 def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from forecast.sources.importing import Imported
 
-Files = Annotated[
+FilesToImport = Annotated[
     list[str],
     typer.Argument(metavar="FILE...", help="Downloads of Chinese customs, UN Comtrade, the US Census, Eurostat, "
                    "ComexStat "
@@ -48,7 +48,7 @@ ProductName = Annotated[
                  "where "
                  "it has several."),
 ]  # fmt: skip
-To = Annotated[
+ImportedTo = Annotated[
     str | None,
     typer.Option("--destination", metavar="CODE", help="The destination of every row, where no column says it: WLD "
                  "for a "
@@ -59,7 +59,7 @@ Exporter = Annotated[
     typer.Option("--exporter", metavar="CODE", help="The country whose exports are taken, where the files have "
         "several."),
 ]  # fmt: skip
-Released = Annotated[
+ReleasedOn = Annotated[
     str | None,
     typer.Option("--released", metavar="YYYY-MM-DD", help="The day from which the figures count as known, where the "
                  "file "
@@ -81,14 +81,14 @@ ExportsFile = Annotated[
 
 
 def import_files(
-    files: Files,
+    files: FilesToImport,
     source: Source = None,
     column: Column = None,
     unit: UnitWord = None,
     product: ProductName = None,
-    destination: To = None,
+    destination: ImportedTo = None,
     exporter: Exporter = None,
-    released: Released = None,
+    released: ReleasedOn = None,
     name: Name = None,
     decimal: Decimal = None,
     output: ExportsFile = Path("exports.csv"),
@@ -112,8 +112,8 @@ def import_files(
             today(),
         )
         beside = output.with_name(f"{output.stem}-unused.csv")
-        write_whole(output, imported.exports)
-        write_whole(beside, imported.unused)
+        write_table(output, imported.exports)
+        write_table(beside, imported.unused)
         if not quiet:
             _print(imported, output, beside)
 
@@ -127,7 +127,7 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in parted}
 
 
-def write_whole(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame) -> None:
     """``table`` as a CSV file: written beside, then renamed.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,5 +122,14 @@ def _record(given: Given) -> pd.DataFrame | None:
 
 
 def names(places: pd.DataFrame) -> dict[str, str]:
-    """Names of destinations by their codes."""
-    return dict(zip(places["code"], places["name"], strict=True))
+    """Names of destinations by their codes, and that of the rest of the world."""
+    from forecast.realtime.rest_of_world import REST_OF_WORLD
+
+    return dict(zip(places["code"], places["name"], strict=True)) | {REST_OF_WORLD: "Rest of world"}
+
+
+def with_rest(tables: Tables, issued: date) -> Tables:
+    """The tables with the rest of the world among the exports, as known on a day."""
+    from forecast.realtime.rest_of_world import with_rest_of_world
+
+    return replace(tables, exports=with_rest_of_world(tables.exports, tables.groups, issued))

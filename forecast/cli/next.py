@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, names
+from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     Address,
@@ -68,6 +68,7 @@ def next_months(
 
         judgements = judgements_of(override)
         given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
+        given_tables, tables = tables, with_rest(tables, choice.issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
@@ -81,7 +82,7 @@ def next_months(
         with progress_bar("Drawing", quiet) as progress:
             _write(folder, tables, choice, run, about, found, sums, progress if plot else None)
         if store is not None:
-            keep_issue(store, given, tables, choice, run, about)
+            keep_issue(store, given, given_tables, choice, run, about)
         if quiet:
             return
         _print(found, folder)
@@ -160,7 +161,7 @@ def _write(
     sums: Sums | None,
     drawing: Progress | None,
 ) -> None:
-    """Put the whole run into ``folder``, with plots where ``drawing`` is to be told how many are done."""
+    """Put the whole run into ``folder``, with plots where ``drawing`` takes how many are done."""
     from forecast.report.table import as_markdown
     from forecast.tables.run_folder import new_folder, write_run
 

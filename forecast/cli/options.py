@@ -265,7 +265,7 @@ Refit = Annotated[
 
 
 class ActualVintage(StrEnum):
-    """Which release of a month counts as what came."""
+    """Which release of a month counts as the actual."""
 
     LATEST = "latest"
     FIRST = "first"

@@ -10,7 +10,7 @@ from forecast.cli.console import plain_refusals, screen
 from forecast.cli.inputs import today
 from forecast.cli.options import Quiet
 
-Files = Annotated[
+FilesToValidate = Annotated[
     list[str],
     typer.Argument(metavar="FILE...", help="Files of export figures, in our own columns or of any source that forecast "
                    "import reads. 'shipped' names the packaged one."),
@@ -18,7 +18,7 @@ Files = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 where anything is found.")]
 
 
-def validate_files(files: Files, strict: Strict = False, quiet: Quiet = False) -> None:
+def validate_files(files: FilesToValidate, strict: Strict = False, quiet: Quiet = False) -> None:
     """Look in files of exports for slips of units, repeated months, parts above the whole, and more."""
     with plain_refusals():
         from rich.text import Text
@@ -35,8 +35,7 @@ def validate_files(files: Files, strict: Strict = False, quiet: Quiet = False) -
                 console.print(Text(line))
             for check, rows in found.groupby("check", sort=False):
                 console.print(Text(f"{check}: {len(rows):,}", "bold yellow"))
-                for finding in rows.to_dict("records"):
-                    console.print(Text(f"  {in_words(finding)}"))
+                console.print(Text("\n".join(f"  {in_words(finding)}" for finding in rows.to_dict("records"))))
             series = len(read.exports[["product", "destination"]].drop_duplicates())
             words = f"{len(found):,} findings" if len(found) else "Nothing found"
             style = "yellow" if len(found) else "green"

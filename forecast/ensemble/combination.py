@@ -76,7 +76,7 @@ def as_rows(keys: pd.DataFrame, volumes: np.ndarray) -> pd.DataFrame:
 
 
 def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted mean in logs of the middle half of the models' weight: tonnes of shape (cells, quantiles), zero allowed.
+    """The weighted mean in logs of the middle half of the models' weight: tonnes (cells, quantiles), zero allowed.
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
     among the models that a cell has. The models of a cell stand in the order of their volumes, each with its weight, a

@@ -11,11 +11,11 @@ import pandas as pd
 
 from forecast.ensemble.reconciliation import joint_draws, reconcile, shrunk_correlation
 from forecast.realtime.data import Data
-from forecast.realtime.rest_of_world import REST_OF_WORLD, WORLD, separate_destinations, without_overlap
+from forecast.realtime.rest_of_world import REST_OF_WORLD, separate_destinations, without_overlap
 from forecast.registry import COMBINATION, MEMBERS
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.schema import RUN_TABLES
+from forecast.tables.schema import RUN_TABLES, WORLD
 
 SUM = "SUM"
 """The sum over the destinations on file, where there is no total."""
@@ -68,7 +68,7 @@ def _table(cell: Mapping[str, Any], order: list[str], quantiles: np.ndarray, par
 
 
 def _parts(codes: list[str], product: str, issued: date, data: Data) -> list[str]:
-    """The destinations that add up: those told from the rest and the rest; without a total all that do not overlap."""
+    """The destinations that add up: those apart from the rest, and it; without a total all that do not overlap."""
     if REST_OF_WORLD in codes:
         exports = data.exports
         known = exports[(exports["product"] == product) & (exports["released"] <= issued)]

@@ -21,10 +21,10 @@ from scipy.stats import qmc
 from forecast.ensemble.aggregates import volumes
 from forecast.tables.quantiles import PROBABILITIES
 
-DOUBLINGS = 12
+DRAW_DOUBLINGS = 12
 """Draws are two to this power."""
 
-LARGEST = 100
+MOST_QUASI_RANDOM = 100
 """Series up to which draws are Sobol' points; beyond, pseudo-random with a fixed seed."""
 
 
@@ -70,16 +70,16 @@ def _positive_definite(correlation: np.ndarray) -> np.ndarray:
 
 
 def joint_draws(quantiles: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Draws in tonnes (draw x series) of series with the marginal ``quantiles`` (series x quantile), joined by a copula.
+    """Draws in tonnes (draw x series) of series with marginal ``quantiles`` (series x quantile), joined by a copula.
 
     The same quantiles give the same draws.
     """
     count = len(quantiles)
-    if count <= LARGEST:
-        points = qmc.Sobol(count, scramble=False).random_base2(DOUBLINGS)
+    if count <= MOST_QUASI_RANDOM:
+        points = qmc.Sobol(count, scramble=False).random_base2(DRAW_DOUBLINGS)
         scores = ndtri(points + 0.5 / len(points))
     else:
-        scores = np.random.default_rng(0).standard_normal((2**DOUBLINGS, count))
+        scores = np.random.default_rng(0).standard_normal((2**DRAW_DOUBLINGS, count))
     root = np.linalg.cholesky(correlation + 1e-10 * np.eye(count))
     return np.column_stack([volumes(score, own) for score, own in zip((scores @ root.T).T, quantiles, strict=True)])
 

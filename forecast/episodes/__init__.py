@@ -1,1 +1,1 @@
-"""Measures as episodes with a course: phases, priors of their paths, the structural model, and what others see of it."""
+"""Measures as episodes with a course: phases, priors of paths, the structural model, and what others see of it."""

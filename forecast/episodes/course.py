@@ -19,8 +19,8 @@ from forecast.realtime.days import days_of, months_of
 from forecast.realtime.events import DAYS_A_MONTH, Members, acts_on, covers_whole, parts_of
 
 NOTICE_DAYS = 30
-LASTS = 24.0
-"""Months in force after which the effect of a measure wears off into the level, and in which it falls to a third."""
+LASTS = 96.0
+"""Months in force after which what a measure did begins to stay when it ends; after twice as many a third goes."""
 
 IN_FORCE = (0, 1, 2, 3, 6, 12)
 AFTER = (0, 1, 2, 4, 7)
@@ -169,22 +169,22 @@ def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag:
     end = None if ends is None else max(ends.toordinal() + lag, begin)
     acted = ends is None or ends > effective
     columns = [notice]
-    settled = _settled((days.ordinals - begin) / DAYS_A_MONTH)
-    columns += [acted * settled * block for block in _phases(days.ordinals, begin, end, IN_FORCE)]
+    columns += [acted * block for block in _phases(days.ordinals, begin, end, IN_FORCE)]
     after = np.inf if end is None or not acted else end
-    left = 0.0 if np.isinf(after) else float(_settled(np.array([(after - begin) / DAYS_A_MONTH]))[0])
+    left = 1.0 if np.isinf(after) else _released((after - begin) / DAYS_A_MONTH)
+    columns[FORCE.stop - 1] = columns[FORCE.stop - 1] + (1.0 - left) * (days.ordinals >= after)
     columns += [left * block for block in _phases(days.ordinals, after, None, AFTER)[: len(AFTER) - 1]]
     shares = np.column_stack([days.monthly(column) for column in columns])
     shares.flags.writeable = False
     return shares
 
 
-def _settled(age: np.ndarray) -> np.ndarray:
-    """What is left of an effect that has become the level, by months in force: all of it for `LASTS` months.
+def _released(months: float) -> float:
+    """Share of an effect that an end takes away after so many months in force: all of it for `LASTS` months, then less.
 
-    Trade finds other ways or does without: after many years the volume before a measure says nothing of that after it.
+    Trade finds other ways or does without: after many years the volume before a measure says little of that after it.
     """
-    return np.asarray(np.exp(-np.maximum(age - LASTS, 0.0) / LASTS))
+    return float(np.exp(-max(months - LASTS, 0.0) / LASTS))
 
 
 def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int, ...]) -> list[np.ndarray]:

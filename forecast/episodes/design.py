@@ -1,8 +1,8 @@
 """What models see of one series at one origin: log volumes less what its episodes did, and Lunar New Year.
 
 A regressor depends on the month alone, so training months and forecast months are two slices of one frame. Episodes are
-no regressors: their paths are believed by the structural model (`forecast.episodes.stage`), taken off the logs before any
-other model sees them, and added back to its forecasts with their uncertainty.
+no regressors: their paths are estimated by the structural model (`forecast.episodes.stage`), taken off the logs before
+any other model sees them, and added back to its forecasts with their uncertainty.
 """
 
 from __future__ import annotations

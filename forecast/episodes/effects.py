@@ -22,7 +22,7 @@ from forecast.tables.schema import SeriesKey
 COINCIDES = 0.5
 """Share of an episode's months in which another acts, from which the two coincide."""
 
-COLUMNS = [
+EPISODE_COLUMNS = [
     *["product", "destination", "episode", "kind", "effective", "ends", "share", "phase", "months"],
     *["estimate", "lower_80", "upper_80", "episodes", "coincides", "against_kind"],
 ]
@@ -38,12 +38,12 @@ def episode_effects(
     destinations: Sequence[str] | None = None,
     totals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The effect of every episode on each of the selected series by phase, as believed on ``issued``: `COLUMNS`.
+    """The effect of every episode on each selected series by phase, as believed on ``issued``: `EPISODE_COLUMNS`.
 
-    ``estimate`` is the median change of volume against no episode, as a fraction, with its 80 % interval; ``months`` the
-    observed months of the phase; ``episodes`` how many of the kind, on whatever series, were known; ``coincides`` the
-    other episodes in force in most of its months; ``against_kind`` whether the interval in force lies wholly on the side
-    that such a measure does not work to. Such numbers are associations: what else happened in those months is in them.
+    ``estimate`` is the median change of volume against no episode, as a fraction, with its 80 % interval; ``months``
+    the observed months of the phase; ``episodes`` how many of the kind, on whatever series, were known; ``coincides``
+    the other episodes in force in most of its months; ``against_kind`` whether the interval in force lies wholly on the
+    side that such a measure does not work to. Such numbers are associations: whatever else happened then is in them.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def episode_effects(
     counts = _episodes_by_kind(everything)
     chosen = {key: one for key, one in found.items() if destinations is None or key[1] in destinations}
     rows = [row for key, one in chosen.items() for row in _rows(key, one, counts)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=EPISODE_COLUMNS)
 
 
 def _episodes_by_kind(results: Mapping[SeriesKey, StageResult]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
 from forecast.vocabulary.shipped import shipped
 
-COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
+EXPERIENCE_COLUMNS = ("kind", "known", "episodes", "sources", "knot", "mean", *KNOTS)
 """A row per knot: its mean (logs), and its covariance with every knot; ``known`` is the year at whose end it was."""
 
 
@@ -29,7 +29,7 @@ def experience_known(table: pd.DataFrame, issued: date) -> dict[str, PathPrior]:
     >>> import pandas as pd
     >>> means, zeros = {2020: -1.0, 2021: -2.0}, [0.0] * len(KNOTS)
     >>> rows = [("ban", year, 1, "s", knot, mean, *zeros) for year, mean in means.items() for knot in KNOTS]
-    >>> table = pd.DataFrame(rows, columns=COLUMNS)
+    >>> table = pd.DataFrame(rows, columns=EXPERIENCE_COLUMNS)
     >>> float(experience_known(table, date(2021, 12, 31))["ban"].mean[0])
     -1.0
     """
@@ -51,9 +51,11 @@ def read_experience(path: Path) -> pd.DataFrame:
         When a column is missing.
     """
     table = pd.read_csv(path)
-    missing = [name for name in COLUMNS if name not in table]
+    missing = [name for name in EXPERIENCE_COLUMNS if name not in table]
     if missing:
-        raise ValueError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, found none named {missing[0]}.")
+        raise ValueError(
+            f"{path.name}: expected the columns {', '.join(EXPERIENCE_COLUMNS)}, found none named {missing[0]}."
+        )
     return table
 
 
@@ -69,7 +71,7 @@ def shipped_experience() -> pd.DataFrame:
 
 
 def experience_rows(kind: str, known: int, episodes: int, sources: str, prior: PathPrior) -> list[tuple[object, ...]]:
-    """Rows of one kind and year, in the order of `COLUMNS`, to three digits."""
+    """Rows of one kind and year, in the order of `EXPERIENCE_COLUMNS`, to three digits."""
     covariance = np.round(prior.covariance, 3)
     return [
         (kind, known, episodes, sources, knot, round(float(prior.mean[at]), 3), *covariance[at].tolist())

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import Episode, acting_share, exposure
-from forecast.episodes.path_priors import PathEvidence, PathPrior, learned, stated
+from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_prior, stated
 from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
-from forecast.tables.schema import SeriesKey
+from forecast.tables.schema import WORLD, SeriesKey
 
-WORLD = "WLD"
 FLOOR = 0.01
 FLOOR_MONTHS = 24
 OTHER_LAGS = 0.5
@@ -25,7 +24,7 @@ OTHER_LAGS = 0.5
 ON_TOP = 2.0
 """A measure on top of n of its kind has the prior mean and variance over 1 + 2 n."""
 
-LONGEST = 180
+LONGEST_HISTORY = 180
 """Months of history that are used: longer ones change nothing but the time."""
 
 
@@ -109,7 +108,7 @@ def structural_forecasts(
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
     that the others leave, or without ``learn`` with the stated ones. Series without an observed month are left out.
     """
-    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST)
+    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
     shared: dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]] = {}
     if learn:
@@ -172,7 +171,7 @@ def _seen_alone(y: pd.Series, episodes: tuple[Episode, ...], priors: tuple[PathP
 def path_evidence(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Calendars,
-    longest: int = LONGEST,
+    longest: int = LONGEST_HISTORY,
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
@@ -206,12 +205,12 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
     found = []
     for episode in episodes:
         prior = experience.get(episode.kind) or stated(episode.kind)
-        below = 1.0 + ON_TOP * stacked(episode, episodes)
+        below = 1.0 + ON_TOP * measures_below(episode, episodes)
         found.append(PathPrior(prior.mean / below, prior.covariance / below))
     return found
 
 
-def stacked(episode: Episode, episodes: Sequence[Episode]) -> int:
+def measures_below(episode: Episode, episodes: Sequence[Episode]) -> int:
     """How many measures of its kind an episode found in force on its series: it strikes what those have left.
 
     Of measures that take effect on one day those count that come first by name.
@@ -278,7 +277,7 @@ def _shared_priors(
         if not _has_company(key, episodes, evidence):
             continue
         priors = [
-            _learned(key, one, evidence[one.kind], prior, bool(stacked(one, episodes)))
+            _learned(key, one, evidence[one.kind], prior, bool(measures_below(one, episodes)))
             for one, prior in zip(episodes, beliefs[key], strict=True)
         ]
         shared[key] = priors, _lag_support(key, max(episodes, key=lambda one: one.effective), lags)
@@ -312,7 +311,7 @@ def _evidence(
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
             if episode.share == 1.0:
-                own[key] = found.evidence[place], not stacked(episode, episodes_by_series[key])
+                own[key] = found.evidence[place], not measures_below(episode, episodes_by_series[key])
                 support[key] = found.lag_likelihood - found.lag_likelihood.max()
     for kind, products in evidence.items():
         for product, episodes in products.items():
@@ -353,14 +352,14 @@ def _learned(
     own = kind[key[0]]
     siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
     if on_top:
-        return learned(prior, [], {}, siblings)
+        return learned_prior(prior, [], {}, siblings)
     elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [
         {name: _first(each) for name, each in episodes.items()}
         for product, episodes in kind.items()
         if product != key[0]
     ]
-    return learned(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
+    return learned_prior(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
 
 
 def _first(destinations: dict[SeriesKey, Weighed]) -> list[PathEvidence]:

@@ -43,7 +43,7 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
 """Standard deviations between episodes of a kind: of the common severity and of the steps around it."""
 
 EASING_SPREAD = (0.3, 0.2)
-NEIGHBOURS = 0.7
+NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
 
@@ -76,7 +76,7 @@ def stated(kind: str) -> PathPrior:
     loading[FORCE] = 1.0
     loading[FORCE.start] = loading[ENDED.start] = EARLY
     place = np.arange(len(KNOTS))
-    steps = step**2 * NEIGHBOURS ** np.abs(place[:, None] - place)
+    steps = step**2 * NEIGHBOUR_CORRELATION ** np.abs(place[:, None] - place)
     steps[0, 1:] = steps[1:, 0] = 0.0
     steps[0, 1] = steps[1, 0] = PAYBACK * step**2
     return PathPrior(np.array(STATED[kind]), severity**2 * np.outer(loading, loading) + steps)
@@ -119,7 +119,7 @@ Episodes = Mapping[str, list[PathEvidence]]
 """Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
 
 
-def learned(
+def learned_prior(
     prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]
 ) -> PathPrior:
     """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.

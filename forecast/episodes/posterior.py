@@ -41,12 +41,16 @@ class PathTerm:
     prior: PathPrior
 
 
+BASIC_PARTS = ("level", "season", "Lunar New Year")
+"""Parts that every log median has, before those of episodes."""
+
+
 @dataclass(frozen=True)
 class Component:
     """The posterior at one point of the grid: ``weight``, place of the lag, and moments of the months ahead in logs.
 
     ``coefficients`` and their ``covariance`` are those of season (12), New Year (3) and the knots of all paths;
-    ``level`` is the last level. ``parts`` (months, 2 + episodes) holds level, season with New Year, and each episode.
+    ``level`` is the last level. ``parts`` (months, 3 + episodes) holds level, season, New Year, and each episode.
     """
 
     weight: float
@@ -101,7 +105,7 @@ class StructuralFit:
         return whole[np.ix_(place, place)]
 
     def parts(self) -> pd.DataFrame:
-        """The log median of the months ahead, divided: level, season, and each episode; rows add to it exactly.
+        """The log median of the months ahead, divided: level, season, New Year, each episode; rows add to it exactly.
 
         The median of the mixture is not its mean; what lies between is shared out by each part's variance over the
         mixture, so that without doubt about a part nothing goes to it.
@@ -112,7 +116,7 @@ class StructuralFit:
         rest = self._quantiles[:, MEDIAN] - mean.sum(axis=1)
         shared = mean + rest[:, None] * apart / apart.sum(axis=1, keepdims=True)
         shared[:, 0] += self._quantiles[:, MEDIAN] - shared.sum(axis=1)
-        return pd.DataFrame(shared, self.months, ["level", "season", *(term.name for term in self.terms)])
+        return pd.DataFrame(shared, self.months, [*BASIC_PARTS, *(term.name for term in self.terms)])
 
     def lags(self) -> dict[int, float]:
         """Posterior probability of each number of days in transit."""

@@ -34,7 +34,7 @@ class StageResult:
     quantiles, correlation
         Its own forecast: quantiles in logs (months x quantile), and the correlation of its errors.
     parts
-        Additive parts of its log median (months x parts): level, season, and each episode by its name.
+        Additive parts of its log median (months x parts): level, season, Lunar New Year, and each episode by its name.
     episodes, paths
         The episodes of the series, and the posterior of the path of each.
     dropped

@@ -57,7 +57,7 @@ LINEARISED = 4
 KEPT_WEIGHT = 0.98
 """Posterior weight of the points of the grid that are kept, the weightiest first."""
 
-LARGE = 45
+MANY_COEFFICIENTS = 45
 """Coefficients above which the coarse grid has to do, for time."""
 
 
@@ -195,7 +195,7 @@ class _Problem:
             points, logs = self.points(state, mean, covariance, active, cells)
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
-        cells = _all_cells() if len(active) <= LARGE else COARSE
+        cells = _all_cells() if len(active) <= MANY_COEFFICIENTS else COARSE
         state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
         points, logs = self.points(state, mean, covariance, active, cells)
         return _Grid(points, active), logs
@@ -257,7 +257,9 @@ class _Problem:
         past, ahead = len(self.values), len(self.ahead)
         columns, _ = self.columns(lag, coefficients)
         level = point.level[-1] - point.level[:-1] @ point.b
-        parts = np.column_stack([np.full(ahead, level), self.base[past:] @ coefficients[: SEASON + 3]])
+        season = self.base[past:, :SEASON] @ coefficients[:SEASON]
+        new_year = self.base[past:, SEASON:] @ coefficients[SEASON : SEASON + 3]
+        parts = np.column_stack([np.full(ahead, level), season, new_year])
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
         news = self.news(lag)[past:]
@@ -302,7 +304,7 @@ class Structural:
     name: ClassVar[str] = "structural"
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> StructuralSeries:
-        """The model of ``y``, log volume by month with gaps as NaN; it has its own Lunar New Year and no other regressor.
+        """The model of ``y``, log volume by month with gaps as NaN; Lunar New Year is its only regressor.
 
         Raises
         ------

@@ -110,7 +110,7 @@ class ForecastErrors:
 def forecast_errors(run: Forecasts, known: Snapshot, groups: Members, model: str) -> list[ForecastErrors]:
     """Forecast errors of every series that ``model`` forecast in a backtest of `MONTHS_COMPARED` months, sorted.
 
-    ``known`` is what was known on the day whose knowledge is used: its calendar explains, and its volumes set the floor.
+    ``known`` is what was known on the day whose knowledge is used: its calendar explains, its volumes set the floor.
     """
     rows = run.forecasts[(run.forecasts["model"] == model) & (run.forecasts["horizon"] <= MONTHS_COMPARED)]
     pairs = run.correlations[run.correlations["model"] == model]

@@ -14,7 +14,7 @@ LEAST_RANGE = 1e-9
 LEAST_REPEATED = {1: 3, SEASON: 12}
 """How many changes must all be zero, by the distance of the months."""
 
-WIDE = 1e3
+FLAT_PRIOR_SD = 1e3
 """The standard deviation (logs) of a coefficient of which nothing is known."""
 
 LEAST_SD = 1e-3
@@ -120,7 +120,7 @@ def _fitted(
 ) -> Repetition:
     """The coefficients given changes that are as sure as `LEAST_SD`, with the latest figures."""
     mean, sd = beliefs(prior, X.columns)
-    spread = np.where(np.isfinite(sd), sd, WIDE)
+    spread = np.where(np.isfinite(sd), sd, FLAT_PRIOR_SD)
     covariance = np.linalg.inv(np.diag(spread**-2.0) + moved.T @ moved / LEAST_SD**2)
     estimate = covariance @ (mean / spread**2 + moved.T @ change / LEAST_SD**2)
     idle = ~np.isfinite(sd) & (moved == 0).all(axis=0)

@@ -20,13 +20,12 @@ from forecast.models.protocol import (
     gaussian_effects,
     values_of,
 )
-from forecast.tables.schema import SeriesKey
+from forecast.tables.schema import WORLD, SeriesKey
 
-WORLD = "WLD"
 LEAST_OBSERVED = 12
 LEAST_SHARES = 2
 DISTANCES = (1, 2, 3, 6, 12)
-LEVEL = 3
+LEVEL_MONTHS = 3
 SEASON = 12
 YEARS = 3
 LEAST_VARIANCE = 1e-6
@@ -36,7 +35,7 @@ ROWS = 5_000
 
 Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
 Priors = Mapping[SeriesKey, pd.DataFrame]
-Places = tuple[np.ndarray, np.ndarray, np.ndarray]
+PanelPlaces = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Series, month and place in `DISTANCES` of each row of the regression."""
 
 
@@ -163,13 +162,13 @@ class History:
     @cached_property
     def x_level(self) -> np.ndarray:
         """The mean of each regressor over the months that the level is a mean of."""
-        return _trailing_mean(self.x, ~np.isnan(self.y), LEVEL)
+        return _trailing_mean(self.x, ~np.isnan(self.y), LEVEL_MONTHS)
 
     @cached_property
     def wave_level(self) -> np.ndarray:
         """The same of the waves of the calendar month."""
         waves = _waves(self.start + np.arange(self.y.shape[1]))
-        return _trailing_mean(np.broadcast_to(waves, (*self.y.shape, 4)), ~np.isnan(self.y), LEVEL)
+        return _trailing_mean(np.broadcast_to(waves, (*self.y.shape, 4)), ~np.isnan(self.y), LEVEL_MONTHS)
 
     def rows(self, s: np.ndarray, t: np.ndarray, d: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Columns that explain the change from the level of series ``s`` at month ``t`` to ``d`` months later.
@@ -435,7 +434,7 @@ def _history(keys: list[SeriesKey], panel: Panel, told: Mapping[SeriesKey, Told]
         x[at, begin : begin + len(X), place] = X.to_numpy(dtype=float).T
         mean[at, place], sd[at, place] = told[key].mean, told[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
-    level, year = (_trailing_mean(y[..., None], ~np.isnan(y), months)[..., 0] for months in (LEVEL, SEASON))
+    level, year = (_trailing_mean(y[..., None], ~np.isnan(y), months)[..., 0] for months in (LEVEL_MONTHS, SEASON))
     return History(start, regressors, places, y, x, mean, sd, level, year)
 
 
@@ -502,7 +501,7 @@ def _squares(changes: np.ndarray) -> np.ndarray:
 class Block(NamedTuple):
     """Rows of the regression: where they stand in an array (series, month, distance), and the changes to explain."""
 
-    places: Places
+    places: PanelPlaces
     rows: np.ndarray
     changes: np.ndarray
 

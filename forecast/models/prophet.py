@@ -16,7 +16,7 @@ from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian
 
 LEAST_OBSERVED = 12
 DIGITS = 10
-LEAST_SD = 0.001
+LEAST_PRIOR_SD = 0.001
 TINY = 1e-300
 MONTHS_PER_CHANGEPOINT = 12
 MOST_CHANGEPOINTS = 8
@@ -315,7 +315,7 @@ def _history(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Histo
     regressors, (mean, sd) = X.to_numpy(dtype=float)[observed], beliefs(prior, X.columns)
     adjusted = values[observed] - regressors @ mean
     months = pd.PeriodIndex(y.index).asi8[observed]
-    return History(months, adjusted, regressors, X.columns, mean, np.maximum(sd, LEAST_SD))
+    return History(months, adjusted, regressors, X.columns, mean, np.maximum(sd, LEAST_PRIOR_SD))
 
 
 def _refuse(history: History) -> None:

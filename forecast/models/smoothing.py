@@ -11,13 +11,11 @@ import pandas as pd
 from forecast.kernels import KernelError
 from forecast.kernels import exponential_smoothing as kernel
 from forecast.kernels.differenced import Prior
-from forecast.models.exact import LEAST_SD, Repetition, repetition
+from forecast.models.exact import FLAT_PRIOR_SD, LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
 from forecast.models.season import LEAST_OBSERVED_FOR_SEASON, SEASON, season_share
 
 LEAST_OBSERVED = 12
-WIDE = 1e3
-"""The standard deviation (logs) of a coefficient of which a prior says nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,4 +125,4 @@ def _prior(prior: pd.DataFrame | None, regressors: pd.Index) -> Prior | None:
     if prior is None or not len(regressors):
         return None
     mean, sd = beliefs(prior, regressors)
-    return mean, np.where(np.isfinite(sd), sd, WIDE)
+    return mean, np.where(np.isfinite(sd), sd, FLAT_PRIOR_SD)

@@ -100,7 +100,7 @@ def _scope(event: Event) -> tuple[frozenset[str], frozenset[str]]:
 
 _FIELDS = [field.name for field in fields(Event)]
 
-Episode = tuple[Event, ...]
+EventChain = tuple[Event, ...]
 """An event and what continues it, in the order of taking effect."""
 
 
@@ -153,7 +153,7 @@ class Calendar:
         following = [later for later in self.events if self.previous(later) == event]
         return min(following, key=_by_effect, default=None)
 
-    def episodes(self) -> tuple[Episode, ...]:
+    def episodes(self) -> tuple[EventChain, ...]:
         """Events grouped with what continues them, each event in one episode, in the order of their first rows."""
         groups: dict[str, list[Event]] = {}
         for event in self.events:

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.events import Members
-from forecast.tables.schema import EXPORT_COLUMNS
+from forecast.tables.schema import EXPORT_COLUMNS, WORLD
 
-REST_OF_WORLD, WORLD = "ROW", "WLD"
+REST_OF_WORLD = "ROW"
 
 RECENT = 24
 """Months up to the last figure of the total over which a destination must be covered."""
 
-COVERED = 0.8
-"""Share of the total's recent months for which a destination needs figures to be told from the rest."""
+LEAST_COVERED = 0.8
+"""Share of the total's recent months for which a destination needs figures to be kept apart from the rest."""
 
 LEAST_MONTHS = 12
 """Months without which there is no series of the rest."""
@@ -46,7 +46,7 @@ def with_rest_of_world(exports: pd.DataFrame, groups: Members, issued: date) -> 
 
 
 def separate_destinations(rows: pd.DataFrame, groups: Members) -> list[str]:
-    """The destinations of one product that are told from the rest: well covered lately, and none part of another.
+    """The destinations of one product that are kept apart from the rest: well covered lately, and none part of another.
 
     A group stands where fewer than two of its members are covered themselves.
     """
@@ -54,7 +54,7 @@ def separate_destinations(rows: pd.DataFrame, groups: Members) -> list[str]:
     total = latest.loc[latest["destination"] == WORLD, "month"].sort_values()
     recent = set(total.iloc[-RECENT:])
     counted = latest[latest["month"].isin(recent)].groupby("destination")["month"].count()
-    covered = [str(code) for code in counted.index[counted >= COVERED * len(recent)] if code != WORLD]
+    covered = [str(code) for code in counted.index[counted >= LEAST_COVERED * len(recent)] if code != WORLD]
     return without_overlap(covered, groups)
 
 

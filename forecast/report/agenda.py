@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,8 +21,8 @@ from forecast.tables.frames import records
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""
 
-SHOWN_MONTHS = (0, 1, 3, 6)
-"""Months since effect in the table of effects."""
+WIDEST = 80
+"""Columns that the calendar fits in."""
 
 
 # The calendar --------------------------------------------------------------------------------------------------------
@@ -60,25 +60,71 @@ def _concerns(codes: Collection[str], destination: str, groups: Members) -> bool
     return covers_whole(codes, destination, groups) or bool(parts_of(codes, destination, groups))
 
 
-def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console) -> None:
-    """Print a calendar; kinds without a regressor are dimmed. ``names`` gives destinations by their codes."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
-    for heading in ("announced", "effective", "ends", "kind"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("destinations", "products", "what"):
-        table.add_column(heading, ratio=2 if heading == "what" else 1)
+def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The rows of an `agenda` that act on ``day``, in order of effect; an end that is only scheduled does not count.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> known = agenda(fc.read_events(), fc.read_groups(), issued=date(2025, 4, 20), products=["rare_earth_magnets"])
+    >>> "licensing-2025-04-ree" in set(in_force(known, date(2025, 4, 20))["event"])
+    True
+    """
+    acting = [
+        event.kind in ACTING_KINDS and event.announced <= day and event.effective <= day < (event.ends or date.max)
+        for event in records(shown)
+    ]
+    return shown[np.array(acting, dtype=bool)].sort_values("effective", kind="stable")
+
+
+def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console, day: date) -> None:
+    """Print what acts on ``day``, then the whole calendar, within `WIDEST` columns.
+
+    Kinds that do not act are dimmed. ``names`` gives destinations by their codes.
+    """
+    acting = in_force(shown, day)
+    console.print(Text(f"In force on {day}" if len(acting) else f"Nothing is in force on {day}", style="bold"))
+    if len(acting):
+        table = _table(console, ["since", "until", "kind"], ["destinations", "products"])
+        for event in records(acting):
+            goods = _goods(event)
+            table.add_row(*map(Text, [str(event.effective), _ends(event), spoken(event.kind)]),
+                          Text(whom(event.destinations, names)), Text(goods))  # fmt: skip
+        console.print(table)
+    console.print(Text("\nCalendar", style="bold"))
+    table = _table(console, ["announced", "effective", "ends"], ["what"])
     for event in records(shown):
-        table.add_row(*map(Text, _cells(event, names)), style="" if event.kind in ACTING_KINDS else "dim")
+        days = [str(event.announced), str(event.effective), _ends(event)]
+        table.add_row(*map(Text, [*days, _what(event, names)]), style="" if event.kind in ACTING_KINDS else "dim")
     console.print(table)
-    without = "of kinds without a regressor, which are told but not modelled"
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
-    console.print(f"\n{len(shown)} events, {count} {without}. An end with ? is scheduled, not confirmed.")
+    sentences = f"{len(shown)} events, {count} of kinds that are shown but not modelled."
+    console.print(f"\n{sentences} An end with ? is scheduled, not confirmed.", width=WIDEST)
 
 
-def _cells(event: Any, names: Mapping[str, str]) -> list[str]:
-    ends = f"{event.scheduled}?" if event.scheduled else str(event.ends or "")
+def _table(console: Console, fixed: Sequence[str], folded: Sequence[str]) -> Table:
+    """A table without rows: columns whose cells stay whole, and columns that share the rest of the width."""
+    width = min(console.width, WIDEST)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False,
+                  width=width)  # fmt: skip
+    for heading in fixed:
+        table.add_column(heading, no_wrap=True)
+    for heading in folded:
+        table.add_column(heading, ratio=1, overflow="fold")
+    return table
+
+
+def _ends(event: Any) -> str:
+    return f"{event.scheduled}?" if event.scheduled else str(event.ends or "")
+
+
+def _goods(event: Any) -> str:
     more = len(event.products) - SHOWN_PRODUCTS
     goods = [spoken(name.replace("ALL", "all")) for name in event.products[:SHOWN_PRODUCTS]]
-    named = ", ".join(goods) + (f" and {more} more" if more > 0 else "")
-    days = [str(event.announced), str(event.effective), ends]
-    return [*days, spoken(event.kind), whom(event.destinations, names), named, event.description or event.event]
+    return ", ".join(goods) + (f" and {more} more" if more > 0 else "")
+
+
+def _what(event: Any, names: Mapping[str, str]) -> str:
+    """Kind, destinations, products, and the event in words."""
+    about = f"{spoken(event.kind)}; {whom(event.destinations, names)}; {_goods(event)}"
+    return f"{about}: {event.description or event.event}"

@@ -50,6 +50,6 @@ def _weighted(row: pd.Series) -> str:
 def _moved(calibration: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]:
     moved = calibration[calibration["shift"].abs() >= LEAST_SHIFT].drop_duplicates("destination")
     if len(moved):
-        told = (f"{names.get(code, code)} {100 * np.expm1(shift):+.0f} %" for code, shift in
+        shifts = (f"{names.get(code, code)} {100 * np.expm1(shift):+.0f} %" for code, shift in
                 zip(moved["destination"], moved["shift"], strict=True))  # fmt: skip
-        yield f"moved since the last two forecasts erred to one side: {', '.join(told)}."
+        yield f"moved since the last two forecasts erred to one side: {', '.join(shifts)}."

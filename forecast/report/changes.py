@@ -53,9 +53,9 @@ def cells(rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[list[str]]:
     for row in records(rows):
         months = f"{row.first} to {row.last}" + ("" if row.ends else " or longer")
         interval = f"{change(row.lower)} to {change(row.upper)}"
-        told = ", ".join(row.without_effect) or "no event"
+        events = ", ".join(row.without_effect) or "no event"
         place = "World" if row.destinations == ("WLD",) else whom(row.destinations, names)
-        yield [months, place, change(row.size), interval, p_value(row.p_value), str(row.shown), told]
+        yield [months, place, change(row.size), interval, p_value(row.p_value), str(row.shown), events]
 
 
 def p_value(value: float) -> str:

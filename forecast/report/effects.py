@@ -1,4 +1,4 @@
-"""What episodes did to exports, as people read it: a row an episode, percent of volume by phase, and what it rests on."""
+"""What episodes did to exports, as people read it: a row an episode, percent of volume by phase."""
 
 from __future__ import annotations
 

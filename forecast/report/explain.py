@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from forecast.registry import COMBINATION
+from forecast.tables.frames import records, stacked
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import RUN_TABLES
+
 PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log"]
-BASE = "level"
+LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
+KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "judgement")
+"""The order in which parts are shown."""
 
-def parts_of(base_t: float, logs: np.ndarray) -> np.ndarray:
+SeriesMonth = tuple[str, str, pd.Period]
+"""Product, destination and month."""
+
+KEY = ["product", "destination", "month"]
+
+ASSOCIATION = "An episode's part is association, not cause."
+
+
+def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
     """Tonnes of each log difference, by logarithmic means, so that ``base_t`` plus their sum is the forecast.
 
     A part is its log times the logarithmic mean of base and forecast, ``(forecast - base) / (log forecast - log base)``
@@ -43,9 +60,9 @@ def parts_of(base_t: float, logs: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> parts_of(100.0, np.log([2.0, 2.0])).round(6).tolist()
+    >>> tonnes_of_parts(100.0, np.log([2.0, 2.0])).round(6).tolist()
     [150.0, 150.0]
-    >>> parts_of(100.0, np.array([0.5, -0.5])).tolist()
+    >>> tonnes_of_parts(100.0, np.array([0.5, -0.5])).tolist()
     [50.0, -50.0]
     """
     if not (math.isfinite(base_t) and base_t > 0):
@@ -82,11 +99,75 @@ def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
-    level = (of_one["kind"] == BASE).to_numpy()
+    level = (of_one["kind"] == LEVEL_PART).to_numpy()
     if level.sum() != 1:
         raise ValueError(f"{', '.join(map(str, key))}: expected one part of kind level, found {level.sum()}. Give one.")
     logs = of_one["log"].to_numpy(dtype=float)
     found = np.empty(len(logs))
     base_t = math.exp(logs[level][0])
-    found[level], found[~level] = base_t, parts_of(base_t, logs[~level])
+    found[level], found[~level] = base_t, tonnes_of_parts(base_t, logs[~level])
     return found
+
+
+# A run ---------------------------------------------------------------------------------------------------------------
+
+
+def explained(run: Forecasts, issued: date) -> pd.DataFrame:
+    """Parts in tonnes of every median of the combination, or of the judgement in its place, issued on a day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `KINDS`.
+    """
+    parts = stacked([run.parts, _judgement_parts(run.judgements)])
+    own = parts[parts["issued"] == issued]
+    place = own["kind"].map(KINDS.index)
+    ordered = own.assign(place=place).sort_values([*KEY, "place"], kind="stable").reset_index(drop=True)
+    return with_tonnes(ordered)
+
+
+def _judgement_parts(judgements: pd.DataFrame) -> pd.DataFrame:
+    """The log of the judged median over the model's."""
+    said = ("judgement", "judgement")
+    rows = [
+        (row.product, row.destination, row.issued, row.month, *said, math.log(row.judged_t / row.model_t))
+        for row in records(judgements)
+    ]
+    return RUN_TABLES["parts"].from_rows(rows)
+
+
+def shown_medians(run: Forecasts, issued: date) -> dict[SeriesMonth, float]:
+    """Tonnes by product, destination and month: the combination's medians, judged ones in their place."""
+    rows = run.forecasts[(run.forecasts["model"] == COMBINATION) & (run.forecasts["issued"] == issued)]
+    judged = run.judgements[run.judgements["issued"] == issued]
+    found = {(row.product, row.destination, row.month): row.volume_t for row in records(rows)}
+    return found | {(row.product, row.destination, row.month): row.judged_t for row in records(judged)}
+
+
+def as_objects(
+    parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON."""
+    for key, own in parts.groupby(KEY, sort=False, observed=True):
+        product, destination, month = cast(SeriesMonth, key)
+        yield {
+            "product": product,
+            "destination": destination,
+            "name": names.get(destination, destination),
+            "month": str(month),
+            "forecast_t": medians[product, destination, month],
+            "parts": own[["name", "kind", "tonnes", "log"]].to_dict("records"),
+        }
+
+
+def waterfall(tonnes: np.ndarray) -> np.ndarray:
+    """Where the bar of each part begins and ends: shape (parts, 2), the first from zero.
+
+    Examples
+    --------
+    >>> waterfall(np.array([100.0, -30.0, 10.0])).tolist()
+    [[0.0, 100.0], [100.0, 70.0], [70.0, 80.0]]
+    """
+    ends = np.cumsum(tonnes)
+    return np.column_stack([np.append(0.0, ends[:-1]), ends])

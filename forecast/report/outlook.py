@@ -13,19 +13,23 @@ import pandas as pd
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import as_of
+from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
+from forecast.report.remark import Remark as Remark
+from forecast.report.remark import adding_up
 from forecast.report.text import spoken
 from forecast.tables.frames import records as records
+from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
+from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS, WORLD
 
 if TYPE_CHECKING:
     from forecast.ensemble.aggregates import Sums
 
 COMBINED = "combination"
 
-WIDE = 4
+WIDE_INTERVAL = 4
 """An interval is called wide where its 80 % bounds are further apart than this factor."""
 
 SPARSE = 12
@@ -34,20 +38,15 @@ SPARSE = 12
 NAMED = 3
 """Destinations of an event that are named; further ones are counted."""
 
+STALE_MONTHS = 12
+"""A destination has no recent figures where its last one is so many months before the cutoff."""
+
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
     "held", "events", "unestimated", "notes",
 ]  # fmt: skip
 
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that a reader of the table must know: ``lines`` under a ``label``."""
-
-    label: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,12 @@ class Outlook:
     product, model, issued, cutoff
         What is shown, by which model, made on which day, with figures up to which month.
     rows
-        Columns `OUTLOOK_COLUMNS`, a row per destination and month, ``WLD`` first, then by the volume of a year.
+        Columns `OUTLOOK_COLUMNS`, a row per destination and month: ``WLD``, the rest of the world, then by the volume
+        of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
-        ``events`` the kinds that act in the month, ``unestimated`` those among them of which the models of one series
-        have no regressor, ``notes`` short texts: all tuples.
+        ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
+        estimated effect, ``notes`` short texts: all tuples.
     remarks
         What is not known, and when the next figures come.
     together
@@ -78,6 +78,11 @@ class Outlook:
     rows: pd.DataFrame
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
+
+
+def recent(found: Outlook) -> pd.Series:
+    """Which rows rest on a figure of the year up to the cutoff."""
+    return found.rows["last_month"] > found.cutoff - STALE_MONTHS
 
 
 def outlook(
@@ -102,17 +107,18 @@ def outlook(
     known = as_of(exports, events, issued)
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
-    shown = forecasts[forecasts["model"] == model]
-    calendar = Calendar(known.events, groups, product)
+    shown = _rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)
+    calendar = ActingCalendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
     rows = _rows(shown, known.volumes[product], calendar, dropped, names, held)
     remarks = (
         _without_forecast(failures, model, names),
         _events_acting(rows, calendar, names),
-        _not_estimated(rows, dropped),
+        _not_estimated(rows, dropped, calendar),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
+        adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
@@ -121,8 +127,8 @@ def outlook(
         Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
         Remark("Next figures", (f"{next_release(issued)}",)),
     )
-    told = tuple(remark for remark in remarks if remark.lines)
-    return Outlook(product, model, issued, known.cutoff(product), rows, told, _together(summed, rows))
+    shown_remarks = tuple(remark for remark in remarks if remark.lines)
+    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, _together(summed, rows))
 
 
 def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -134,6 +140,14 @@ def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tu
     return summed, omitted
 
 
+def _rest_reconciled(shown: pd.DataFrame, reconciled: pd.DataFrame) -> pd.DataFrame:
+    """The rows with those of the rest of the world as they add up with the total: by itself it may exceed it."""
+    key, bounds = ["product", "destination", "model", "issued", "month"], list(VOLUME_QUANTILES)
+    rest = reconciled[reconciled["destination"] == REST_OF_WORLD]
+    found = shown[key].merge(rest[[*key, *bounds]], on=key, how="left").set_axis(shown.index)
+    return shown.assign(**{name: found[name].fillna(shown[name]) for name in bounds})
+
+
 def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
     return run.forecasts, run.dropped, run.failures, run.calibration
 
@@ -142,8 +156,8 @@ def _tables(run: Forecasts) -> tuple[pd.DataFrame, ...]:
 
 
 @dataclass(frozen=True)
-class Calendar:
-    """The events known on a day, as they touch the destinations of one product; kinds without a regressor left out."""
+class ActingCalendar:
+    """The events known on a day, as they touch the destinations of one product; kinds that do not act left out."""
 
     known: pd.DataFrame
     groups: Members
@@ -207,7 +221,7 @@ def held_by(record: pd.DataFrame, product: str, model: str, cutoff: pd.Period, l
 def _rows(
     shown: pd.DataFrame,
     volumes: pd.DataFrame,
-    calendar: Calendar,
+    calendar: ActingCalendar,
     dropped: pd.DataFrame,
     names: Mapping[str, str],
     held: Mapping[str, str],
@@ -215,13 +229,14 @@ def _rows(
     rows = []
     for forecast in records(shown):
         code, volume = forecast.destination, volumes[forecast.destination]
-        kinds = {event.kind for event in calendar.acting(code, forecast.month)}
-        acting = tuple(kind for kind in ACTING_KINDS if kind in kinds)
-        without = _unestimated(acting, dropped[dropped["destination"] == code])
-        told = (held.get(code, ""), acting, without, _notes(forecast, volume))
-        rows.append((code, names.get(code, code), *_numbers(forecast, volume), *told))
+        events = calendar.acting(code, forecast.month)
+        acting = _kinds(events)
+        without = _unestimated(events, dropped[dropped["destination"] == code])
+        texts = (held.get(code, ""), acting, without, _notes(forecast, volume))
+        rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
-    places = sorted(range(len(rows)), key=lambda row: (_place(rows[row][0], volumes), table["month"].iloc[row]))
+    stands = [_place(row[0], row[1], volumes, shown["cutoff"].iloc[0]) for row in rows]
+    places = sorted(range(len(rows)), key=lambda row: (stands[row], table["month"].iloc[row]))
     return table.iloc[places].reset_index(drop=True)
 
 
@@ -242,14 +257,21 @@ def _numbers(forecast: Any, volume: pd.Series) -> tuple[Any, ...]:
     return volume[last], last, month, forecast.volume_t, forecast.lower_80, forecast.upper_80, *changes
 
 
-def _unestimated(acting: Sequence[str], dropped: pd.DataFrame) -> tuple[str, ...]:
-    """The kinds whose level shift and temporary change were both left out."""
-    left_out = set(dropped["regressor"])
-    return tuple(kind for kind in acting if {f"{kind}_step", f"{kind}_temporary"} <= left_out)
+def _kinds(events: Sequence[Any]) -> tuple[str, ...]:
+    """The kinds of ``events``, each once, in the order of `ACTING_KINDS`."""
+    kinds = {event.kind for event in events}
+    return tuple(kind for kind in ACTING_KINDS if kind in kinds)
+
+
+def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...]:
+    """The kinds of which every event that acts was left out."""
+    left_out = set(dropped["event"])
+    estimated = {event.kind for event in acting if event.event not in left_out}
+    return tuple(kind for kind in _kinds(acting) if kind not in estimated)
 
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
-    wide = ("wide",) if forecast.upper_80 > WIDE * forecast.lower_80 else ()
+    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
     return (*wide, f"{volume.count()} months known") if volume.count() < SPARSE else wide
 
 
@@ -257,10 +279,13 @@ def _change(forecast: float, actual: float | None) -> float:
     return forecast / actual - 1 if actual is not None and actual > 0 else float("nan")
 
 
-def _place(code: str, volumes: pd.DataFrame) -> tuple[bool, float, str]:
-    """Where a destination stands: ``WLD`` first, then by mean volume over the last year of its own figures."""
+def _place(code: str, name: str, volumes: pd.DataFrame, cutoff: pd.Period) -> tuple[int, float, str]:
+    """Where a destination stands: totals, then by mean volume over the last year of figures, then those without one."""
     observed = volumes[code].dropna()
-    return code != "WLD", -float(observed[observed.index > observed.index[-1] - 12].mean()), code
+    first = {WORLD: 0, REST_OF_WORLD: 1}.get(code, 2)
+    if observed.index[-1] <= cutoff - STALE_MONTHS:
+        return 3, float(first), name
+    return first, -float(observed[observed.index > observed.index[-1] - 12].mean()), code
 
 
 # Remarks -------------------------------------------------------------------------------------------------------------
@@ -285,7 +310,7 @@ def _refusal(reasons: pd.Series, model: str) -> str:
     return f"{said} ({lacked})"
 
 
-def _events_acting(rows: pd.DataFrame, calendar: Calendar, names: Mapping[str, str]) -> Remark:
+def _events_acting(rows: pd.DataFrame, calendar: ActingCalendar, names: Mapping[str, str]) -> Remark:
     """A line for each kind: since when it acts on whom."""
     codes_and_months = zip(rows["destination"], rows["month"], strict=True)
     events = {event.event: event for code, month in codes_and_months for event in calendar.acting(code, month)}
@@ -298,21 +323,22 @@ def _events_acting(rows: pd.DataFrame, calendar: Calendar, names: Mapping[str, s
     return Remark("Events acting", tuple(lines))
 
 
-def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame) -> Remark:
-    """Why the kinds in brackets have no regressor, and where."""
-    reasons = {(row.destination, row.regressor): row.reason for row in records(dropped)}
+def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCalendar) -> Remark:
+    """Why the kinds in brackets have no estimated effect, and where."""
+    reasons = {(row.destination, row.event): row.reason for row in records(dropped)}
     by_reason: dict[str, dict[str, None]] = {}
     for row in records(rows):
-        for kind in row.unestimated:
-            by_reason.setdefault(reasons[row.destination, f"{kind}_step"], {})[row.name] = None
+        for event in calendar.acting(row.destination, row.month):
+            if event.kind in row.unestimated:
+                by_reason.setdefault(reasons[row.destination, event.event], {})[row.name] = None
     lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
-    about = "act, but the models of one series have no estimate of their effect (dropped.csv)"
+    about = "act, but their effect is in no forecast (dropped.csv)"
     return Remark("In brackets", (about, *lines) if lines else ())
 
 
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
-    return Remark("Wide", (f"the 80 % bounds are more than {WIDE} times apart",) if wide else ())
+    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart",) if wide else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:
@@ -322,7 +348,7 @@ def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:
     return Remark("Figures end earlier", tuple(f"{month}: {names}" for month, names in reversed(months)))
 
 
-def _not_confirmed(rows: pd.DataFrame, calendar: Calendar) -> Remark:
+def _not_confirmed(rows: pd.DataFrame, calendar: ActingCalendar) -> Remark:
     """Events whose scheduled end nobody has confirmed, and whether that day has passed by the last month forecast."""
     lines = []
     for event in _touching(rows, calendar):
@@ -333,7 +359,7 @@ def _not_confirmed(rows: pd.DataFrame, calendar: Calendar) -> Remark:
     return Remark("Ends not confirmed", tuple(lines))
 
 
-def _to_come(rows: pd.DataFrame, calendar: Calendar) -> Remark:
+def _to_come(rows: pd.DataFrame, calendar: ActingCalendar) -> Remark:
     """Events that were announced and take effect after the months forecast."""
     lines = [
         f"{spoken(event.kind)} from {event.effective} ({event.event})"
@@ -343,7 +369,7 @@ def _to_come(rows: pd.DataFrame, calendar: Calendar) -> Remark:
     return Remark("Announced for later", tuple(lines))
 
 
-def _touching(rows: pd.DataFrame, calendar: Calendar) -> list[Any]:
+def _touching(rows: pd.DataFrame, calendar: ActingCalendar) -> list[Any]:
     """Events that act on any destination of the table, each once."""
     events = {event.event: event for code in rows["destination"].unique() for event in calendar.on(code)}
     return sorted(events.values(), key=lambda event: (event.effective, event.event))

@@ -21,7 +21,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
 from forecast.realtime.releases import as_of
-from forecast.report.outlook import Calendar, since
+from forecast.report.outlook import ActingCalendar, since
 from forecast.report.text import spoken
 from forecast.safety.inert import show_letters
 from forecast.tables.frames import records
@@ -99,7 +99,7 @@ def plot_forecast(
     rows = _rows(forecasts, product, destination, model, issued)
     first, last = first or _first(volume, known.cutoff(product)), max([known.cutoff(product) + 1, *rows["month"]])
     history = volume.loc[first:]
-    marks = event_marks(Calendar(known.events, groups, product), destination, first, last, names)
+    marks = event_marks(ActingCalendar(known.events, groups, product), destination, first, last, names)
 
     figure, axes, below = _sheet(marks)
     _draw_history(axes, history)
@@ -124,7 +124,7 @@ def _first(volume: pd.Series, cutoff: pd.Period) -> pd.Period:
 
 
 def event_marks(
-    calendar: Calendar, destination: str, first: pd.Period, last: pd.Period, names: Mapping[str, str]
+    calendar: ActingCalendar, destination: str, first: pd.Period, last: pd.Period, names: Mapping[str, str]
 ) -> list[Mark]:
     """The events that take effect from ``first`` to ``last``, in order; before them those that already act throughout.
 

@@ -66,7 +66,7 @@ def print_scoreboard(
         console.print(_table(of_product, models))
         console.print()
         shown = "combination" if "combination" in models else models[0]
-        for sentence in sentences(tests[(tests["product"] == product) & (tests["model"] == shown)], shown):
+        for sentence in significance_lines(tests[(tests["product"] == product) & (tests["model"] == shown)], shown):
             console.print(sentence)
         console.print()
 
@@ -101,13 +101,13 @@ def _figures(row: Any) -> list[str]:
     return [str(n), digits(row["mae_t"]), *shares, digits(row["wis"]), *held]
 
 
-def sentences(tests: pd.DataFrame, model: str) -> Iterator[str]:
+def significance_lines(tests: pd.DataFrame, model: str) -> Iterator[str]:
     """How a model compares with another, a line for all months by each measure and for every phase in tonnes.
 
     Examples
     --------
     >>> tests = pd.DataFrame({"slice": ["all"], "measure": ["mae_t"], "verdict": ["better than naive (n = 9 months)"]})
-    >>> list(sentences(tests, "combination"))
+    >>> list(significance_lines(tests, "combination"))
     ['All months, in tonnes: combination is better than naive (n = 9 months).']
     """
     for row in tests.itertuples(index=False):

@@ -13,7 +13,7 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.outlook import COMBINED, Outlook
+from forecast.report.outlook import COMBINED, Outlook, recent
 from forecast.report.text import UNKNOWN, change, digits, spoken
 from forecast.safety.inert import markdown
 from forecast.tables.frames import records
@@ -28,19 +28,25 @@ UNBOUNDED = 10_000
 
 EVENTS_WIDTH = 46
 
-MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NOT_RECENT = "No recent figures: the last one is a year old or older"
+
+SHORT_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def print_outlook(found: Outlook, console: Console) -> None:
     """Print an outlook; numbers are never cut, whatever the width of ``console``."""
     roomy = console.width >= ROOMY
     title, subtitle = headline(found)
-    table = _table(found.rows, roomy=roomy)
+    is_recent = recent(found)
     console.print(Text(title, style="bold"))
     console.print(Text(subtitle, style="dim"))
     console.print()
-    console.print(_uncut(table, console), crop=False, end="")
-    console.print()
+    for caption, rows in (("", found.rows[is_recent]), (NOT_RECENT, found.rows[~is_recent])):
+        if len(rows):
+            if caption:
+                console.print(Text(caption, style="dim"))
+            console.print(_uncut(_table(rows, roomy=roomy), console), crop=False, end="")
+            console.print()
     if len(found.together):
         console.print(_uncut(_sums_table(found.together), console), crop=False, end="")
         console.print()
@@ -112,8 +118,8 @@ def months_together(start: pd.Period, end: pd.Period, known: Any) -> str:
     'Jul to Sep 2026, known to Aug'
     """
     year = f" {start.year}" if start.year != end.year else ""
-    until = "" if pd.isna(known) else f", known to {MONTH_NAMES[known.month - 1]}"
-    return f"{MONTH_NAMES[start.month - 1]}{year} to {MONTH_NAMES[end.month - 1]} {end.year}{until}"
+    until = "" if pd.isna(known) else f", known to {SHORT_MONTHS[known.month - 1]}"
+    return f"{SHORT_MONTHS[start.month - 1]}{year} to {SHORT_MONTHS[end.month - 1]} {end.year}{until}"
 
 
 def _kinds(row: Any) -> str:
@@ -179,13 +185,21 @@ def as_markdown(found: Outlook) -> str:
     Ends with a line break.
     """
     title, subtitle = map(markdown, headline(found))
-    names = columns(found.rows)
-    left = ("destination", "events acting", "notes")
-    rules = ["---" if name in left else "---:" for name in names]
-    body = [f"| {' | '.join(texts)} |" for texts in [names, rules, *map(_inert, cells(found.rows))]]
+    is_recent = recent(found)
+    body = _in_markdown(found.rows[is_recent])
+    if not is_recent.all():
+        body += ["", f"{NOT_RECENT}.", "", *_in_markdown(found.rows[~is_recent])]
     sums = _sums_in_markdown(found.together) if len(found.together) else []
     remarks = [f"- {remark.label}: {markdown('; '.join(remark.lines))}" for remark in found.remarks]
     return "\n".join([f"## {title}", "", f"{subtitle[0].upper()}{subtitle[1:]}.", "", *body, "", *sums, *remarks, ""])
+
+
+def _in_markdown(rows: pd.DataFrame) -> list[str]:
+    """The lines of a table."""
+    names = columns(rows)
+    left = ("destination", "events acting", "notes")
+    rules = ["---" if name in left else "---:" for name in names]
+    return [f"| {' | '.join(texts)} |" for texts in [names, rules, *map(_inert, cells(rows))]]
 
 
 def _inert(texts: list[str]) -> list[str]:

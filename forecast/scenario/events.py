@@ -196,7 +196,7 @@ def hypothetical_events(
 
 
 def check_ahead(supposed: pd.DataFrame, known: Snapshot, products: Sequence[str]) -> None:
-    """Check that scenario events start after the last figures, are new to the calendar, unique, and continue known ones.
+    """Check that scenario events start after the last figures, are new and unique, and continue known ones.
 
     Raises
     ------

@@ -36,7 +36,7 @@ from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANT
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
 
-FURTHEST = 12
+LONGEST_HORIZON = 12
 """Months ahead that a scenario reaches where no horizon is given."""
 
 BASE, MIXTURE = "as the calendar stands", "mixture"
@@ -46,6 +46,9 @@ ALMOST_ZERO = 1e-6
 
 LEAST_STEP = 1e-9
 """Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
+
+IDLE = 1e-9
+"""Relative change of every bound up to which a branch changes nothing: sums of other lengths round otherwise."""
 
 HALVINGS = 60
 """Rounds of bisection: as many as a double has digits to halve."""
@@ -84,18 +87,15 @@ def branch_events(events: pd.DataFrame, found: Sequence[HypotheticalEvent], issu
     """The calendar of a branch: the events that happen added, and ends that lapse confirmed, known by ``issued``.
 
     An event counts as known from its announcement, or from ``issued`` where that is still to come. What was to carry on
-    an event that lapses never acts.
+    an event that lapses is left out.
     """
-    calendar = events.assign(known_from=events["announced"])
     lapsed = {one.lapsed: one.day for one in found if one.lapsed}
-    gone = _carried_on(events, lapsed)
-    rows = records(calendar)
-    calendar = calendar.assign(
-        ends=pd.Series([row.effective if row.event in gone else row.ends for row in rows], dtype=object),
-        ends_status=["" if row.event in (*lapsed, *gone) else row.ends_status for row in rows],
-        ends_announced=pd.Series(
-            [issued if row.event in (*lapsed, *gone) else row.ends_announced for row in rows], dtype=object
-        ),
+    left = events[~events["event"].isin(_carried_on(events, lapsed))].reset_index(drop=True)
+    rows = records(left)
+    calendar = left.assign(
+        known_from=left["announced"],
+        ends_status=["" if row.event in lapsed else row.ends_status for row in rows],
+        ends_announced=pd.Series([issued if row.event in lapsed else row.ends_announced for row in rows], dtype=object),
     )
     added = [
         one.added.assign(known_from=[min(day, issued) for day in one.added["announced"]])
@@ -157,7 +157,7 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Normal scores of ``logs`` (... x n) in distributions whose logs at `NORMAL_SCORES` are ``quantiles`` (... x 5)."""
+    """Normal scores of ``logs`` (... x n) in distributions with logs ``quantiles`` (... x 5) at `NORMAL_SCORES`."""
     slopes = np.diff(NORMAL_SCORES) / np.maximum(np.diff(quantiles), LEAST_STEP)
     left, right = quantiles[..., :-1].copy(), quantiles[..., 1:].copy()
     left[..., 0], right[..., -1] = -np.inf, np.inf
@@ -221,9 +221,9 @@ def scenario_all(
 
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
-    issue day. ``horizon`` defaults to the month after the last of these days, at most `FURTHEST` months. The forecasts
-    shown by branch are those of the combination, or of the first of ``models`` without it. All other arguments are
-    those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    issue day. ``horizon`` defaults to the month after the last of these days, at most `LONGEST_HORIZON` months. The
+    forecasts shown by branch are those of the combination, or of the first of ``models`` without it. All other
+    arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def _mixed(
         model,
         issued,
         horizon,
-        tuple(name for name, place in alone if np.array_equal(volumes[place], volumes[0])),
+        tuple(name for name, place in alone if np.allclose(volumes[place], volumes[0], rtol=IDLE, atol=0.0)),
     )
 
 
@@ -336,4 +336,4 @@ def _reach(known: Snapshot, products: Sequence[str], suppositions: Sequence[Hypo
     """Months from the earliest cutoff to the month after the last day supposed."""
     last = pd.Period(max(one.day for one in suppositions), "M") + 1
     away = [last.ordinal - known.cutoff(product).ordinal for product in known_products(known, products)]
-    return min(max(away, default=1), FURTHEST)
+    return min(max(away, default=1), LONGEST_HORIZON)

@@ -25,7 +25,7 @@ ROW_COLUMNS = ["file", "row", "exporter", *KEY, "volume_t", "status", "source", 
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReadSettings:
     """What the caller says of files that do not say it."""
 
     today: date
@@ -63,7 +63,7 @@ class Extract:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of one table: ``rows`` with `ROW_COLUMNS`, ``unused`` with `UNUSED_COLUMNS`."""
+    """One table as read: ``rows`` with `ROW_COLUMNS`, ``unused`` with `UNUSED_COLUMNS`."""
 
     file: str
     what: str
@@ -95,7 +95,7 @@ def united_states_release(month: pd.Period) -> date:
     return date(after.year, after.month, 9)
 
 
-def reading(extract: Extract, settings: Settings) -> Reading:
+def reading(extract: Extract, settings: ReadSettings) -> Reading:
     """The rows of ``extract`` that are figures of a destination and a month, and the others with the reason."""
     cells = extract.cells
     known = places(extract.authority, settings.names)
@@ -165,7 +165,7 @@ def _month_reasons(cells: pd.Series, period: pd.Series, today: date) -> pd.Serie
     return reasons.where(~late.astype(bool), f"a month after today's, {last}").astype(object)
 
 
-def _units(cells: pd.DataFrame, settings: Settings) -> pd.Series:
+def _units(cells: pd.DataFrame, settings: ReadSettings) -> pd.Series:
     """The unit of each row: what the row says, else what the caller says."""
     said = cells["unit"].where(cells["unit"] != "", settings.unit)
     if settings.unit and unit_of(settings.unit).money:
@@ -174,7 +174,9 @@ def _units(cells: pd.DataFrame, settings: Settings) -> pd.Series:
     return of_each(said + "|" + product, lambda pair: unit_of(*pair.split("|", 1)))
 
 
-def _volumes(cells: pd.Series, units: pd.Series, extract: Extract, settings: Settings) -> tuple[pd.Series, pd.Series]:
+def _volumes(
+    cells: pd.Series, units: pd.Series, extract: Extract, settings: ReadSettings
+) -> tuple[pd.Series, pd.Series]:
     """Tonnes (or millions of money), and why a cell is none."""
     number = numbers(cells, settings.decimal, extract.comma_separated)
     different = {id(unit): unit for unit in units}
@@ -204,7 +206,7 @@ def _in_tonnes(number: pd.Series, factor: pd.Series) -> pd.Series:
 
 
 def _rows(
-    extract: Extract, settings: Settings, codes: pd.Series, period: pd.Series, volume: pd.Series, units: pd.Series
+    extract: Extract, settings: ReadSettings, codes: pd.Series, period: pd.Series, volume: pd.Series, units: pd.Series
 ) -> pd.DataFrame:
     cells = extract.cells
     empty = pd.Series("", index=cells.index, dtype=object)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecast.sources.extract import UNUSED_COLUMNS, Extract, Reading, Settings, reading, unused_rows
+from forecast.sources.extract import UNUSED_COLUMNS, Extract, Reading, ReadSettings, reading, unused_rows
 from forecast.sources.files.opening import sheets_of
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import READERS
 from forecast.sources.formats.tables import headless
-from forecast.sources.overlaps import joined
+from forecast.sources.overlaps import joined_sources
 from forecast.tables import cells as checks
 from forecast.tables.read import TableError
 from forecast.tables.schema import EXPORT_COLUMNS
@@ -39,7 +39,7 @@ class FileSummary:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of the files.
+    """The files as read.
 
     ``exports`` has the columns `forecast.tables.schema.EXPORT_COLUMNS`, ``unused`` the columns
     `forecast.sources.extract.UNUSED_COLUMNS`: a row for every figure that was not used, with the reason.
@@ -95,7 +95,7 @@ def import_exports(
     ['no single destination: a group, a rest, or none stated']
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    settings = Settings(
+    settings = ReadSettings(
         today or date.today(),
         dict(columns or {}),
         unit or "",
@@ -132,7 +132,7 @@ def causes(unused: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences(imported: Imported) -> list[str]:
-    """What the files are and what came of them, a line each: files, notes, causes."""
+    """What the files are and what was read of them, a line each: files, notes, causes."""
     said = [f"{one.file}: {one.what}; {one.used:,} figures used, {one.unused:,} not." for one in imported.files]
     said += imported.notes
     for row in imported.causes().to_dict("records"):
@@ -156,7 +156,7 @@ def money_of(exports: pd.DataFrame) -> str:
 # One file -------------------------------------------------------------------------------------------------------------
 
 
-def _check_settings(settings: Settings, source: str | None) -> None:
+def _check_settings(settings: ReadSettings, source: str | None) -> None:
     if source is not None and source not in READERS:
         raise TableError(f"--source: expected one of {', '.join(READERS)}, found {shown(source)!r}.")
     unit = unit_of(settings.unit, settings.product) if settings.unit else None
@@ -171,8 +171,8 @@ def _check_settings(settings: Settings, source: str | None) -> None:
         )
 
 
-def _readings(path: Path, source: str | None, settings: Settings) -> list[Reading]:
-    """What came of a file: of the one sheet that says something, or of each."""
+def _readings(path: Path, source: str | None, settings: ReadSettings) -> list[Reading]:
+    """A file as read: of the one sheet that says something, or of each."""
     sheets = [sheet for sheet in sheets_of(path) if len(sheet.grid)]
     found, problems = [], []
     for sheet in sheets:
@@ -188,7 +188,7 @@ def _readings(path: Path, source: str | None, settings: Settings) -> list[Readin
     raise TableError(*(problems or [headless(sheets[0])]))
 
 
-def _extract(sheet: Sheet, source: str | None, settings: Settings) -> Extract | None:
+def _extract(sheet: Sheet, source: str | None, settings: ReadSettings) -> Extract | None:
     readers = READERS if source is None else {source: READERS[source]}
     if source is None and settings.columns:
         readers = {"table": READERS["table"]}
@@ -204,13 +204,13 @@ def _extract(sheet: Sheet, source: str | None, settings: Settings) -> Extract | 
 # All files ------------------------------------------------------------------------------------------------------------
 
 
-def _imported(readings: list[Reading], settings: Settings) -> Imported:
+def _imported(readings: list[Reading], settings: ReadSettings) -> Imported:
     rows = pd.concat([one.rows for one in readings], ignore_index=True)
     unused = [one.unused for one in readings]
     rows, apart = _of_one_exporter(rows, settings)
     rows, other, notes = _of_products(rows, settings)
     unused += [apart, other]
-    result = joined(rows)
+    result = joined_sources(rows)
     every = pd.concat([part for part in [*unused, result.unused] if len(part)] or [unused[0]], ignore_index=True)
     if result.rows.empty:
         raise TableError(*_nothing(readings, every))
@@ -228,7 +228,7 @@ def _imported(readings: list[Reading], settings: Settings) -> Imported:
     return Imported(_typed(result.rows), ordered, tuple(files), tuple(dict.fromkeys(notes)))
 
 
-def _of_one_exporter(rows: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _of_one_exporter(rows: pd.DataFrame, settings: ReadSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of the one exporter, and those of others.
 
     Raises
@@ -251,7 +251,7 @@ def _of_one_exporter(rows: pd.DataFrame, settings: Settings) -> tuple[pd.DataFra
     return rows[mine], unused_rows("", rows[~mine], f"exports of another country than {chosen}")
 
 
-def _of_products(rows: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _of_products(rows: pd.DataFrame, settings: ReadSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Rows under the slugs of their products, those of products not asked for, and what is to be said of codes."""
     none = pd.DataFrame(columns=UNUSED_COLUMNS)
     there = [str(word) for word in rows["product"].unique()]

@@ -25,7 +25,7 @@ class Joined:
     notes: list[str]
 
 
-def joined(rows: pd.DataFrame) -> Joined:
+def joined_sources(rows: pd.DataFrame) -> Joined:
     """``rows`` of all files (columns of a `Reading`) as one table.
 
     Rows of one key that agree are joined. Where they differ, figures with another stated release are vintages; a

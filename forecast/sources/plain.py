@@ -181,7 +181,7 @@ def without_repeats(files: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def read_period_totals(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
-    """Volumes of several months together: columns `forecast.tables.schema.PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
+    """Volumes of several months together, with the columns `PERIOD_TOTAL_COLUMNS`; paths as in `read_exports`.
 
     Raises
     ------
@@ -206,8 +206,8 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
 def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.DataFrame]:
     """Every cell as a stripped string, a table per file, by the name that messages use.
 
-    That is the file's own name, or the path as given where two files share one. ``"shipped"`` among the paths stands
-    for the packaged file ``shipped_name``. Rows are indexed by their number in the file; blank ones are left out.
+    That is the file's own name, or the path as given where two files share one. ``"shipped"`` among the paths means
+    the packaged file ``shipped_name``. Rows are indexed by their number in the file; blank ones are left out.
 
     Raises
     ------

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-FINDING_COLUMNS = ["check", "product", "destination", "months", "found", "suggestion"]
+VALIDATION_COLUMNS = ["check", "product", "destination", "months", "found", "suggestion"]
 
-NEIGHBOURS = 3
+MONTHS_AROUND = 3
 """Months on either side that a month is compared with."""
 
 SLIPS = {1000.0: "kilograms?", 100.0: "hundreds of kilograms, or a slip of the decimal mark?"}
@@ -23,7 +23,7 @@ CLOSE = 2.0
 SAMPLE_T = 0.01
 """Up to this many tonnes a shipment is a sample."""
 
-REVISIONS = ("2012-01", "2017-01", "2022-01", "2028-01")
+NOMENCLATURE_CHANGES = ("2012-01", "2017-01", "2022-01", "2028-01")
 """Months in which the Harmonized System changes and codes move."""
 
 BREAK = 3.0
@@ -40,7 +40,7 @@ Groups = Mapping[str, Iterable[str]]
 
 
 def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.DataFrame:
-    """A row per finding, the worst first: columns `FINDING_COLUMNS`.
+    """A row per finding, the worst first: columns `VALIDATION_COLUMNS`.
 
     ``exports`` is an exports table, of which the latest release of each figure counts; ``groups`` has the members of
     groups of destinations.
@@ -65,9 +65,9 @@ def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.
         wide = rows.pivot(index="month", columns="destination", values="volume_t").sort_index()
         said = [row for check in PRODUCT_CHECKS for row in check(wide, groups or {})]
         found += [{"product": product, **row} for row in said]
-    table = pd.DataFrame(found, columns=FINDING_COLUMNS)
+    table = pd.DataFrame(found, columns=VALIDATION_COLUMNS)
     rank = table["check"].map({check: place for place, check in enumerate(ORDER)})
-    return table.assign(rank=rank).sort_values("rank", kind="stable", ignore_index=True)[FINDING_COLUMNS]
+    return table.assign(rank=rank).sort_values("rank", kind="stable", ignore_index=True)[VALIDATION_COLUMNS]
 
 
 def in_words(finding: Mapping[Any, Any]) -> str:
@@ -101,7 +101,7 @@ def _slips(series: pd.Series) -> Rows:
     positive = series[series > 0]
     found = []
     for place, (month, volume) in enumerate(positive.items()):
-        around = positive.iloc[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1].drop(month)
+        around = positive.iloc[max(0, place - MONTHS_AROUND) : place + MONTHS_AROUND + 1].drop(month)
         if len(around) < 2 or around.quantile(0.75) > 8 * around.quantile(0.25):
             continue
         ratio = volume / around.median()
@@ -149,7 +149,7 @@ def _samples(series: pd.Series) -> Rows:
 def _code_changes(series: pd.Series) -> Rows:
     """Levels that differ by `BREAK` times around a revision of the Harmonized System."""
     found = []
-    for text in REVISIONS:
+    for text in NOMENCLATURE_CHANGES:
         start = pd.Period(text, freq="M")
         before = series[(series.index >= start - 12) & (series.index < start)]
         after = series[(series.index >= start) & (series.index < start + 12)]

@@ -42,7 +42,7 @@ class Received:
     remarks: tuple[str, ...] = ()
 
 
-Reader = Callable[[Sequence[Path], date], Received]
+FileReader = Callable[[Sequence[Path], date], Received]
 """Reads files as they stand on a day."""
 
 
@@ -86,7 +86,7 @@ class Routine:
     products: Sequence[str] | None = None
     destinations: Sequence[str] | None = None
     judgements: Sequence[Judgement] = ()
-    reader: Reader = read_files
+    reader: FileReader = read_files
     jobs: int = 1
     progress: Progress | None = None
 
@@ -177,7 +177,7 @@ def run_update(store: Store, files: Sequence[str | Path], routine: Routine, toda
 
 
 def receive(
-    store: Store, files: Sequence[str | Path], reader: Reader, today: date
+    store: Store, files: Sequence[str | Path], reader: FileReader, today: date
 ) -> tuple[Appended, tuple[str, ...], tuple[str, ...]]:
     """Take in those of ``files`` that are new: what was added, the files known before, and remarks of the reader."""
     paths = {str(path): Path(path) for path in files}

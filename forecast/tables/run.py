@@ -21,7 +21,7 @@ class Forecasts:
     forecasts
         Volumes in tonnes, medians with 80 and 95 % intervals, a row per series, model, issue day and month.
     effects
-        What each regressor does to log volume, with its 95 % interval.
+        What each episode does to log volume in each phase, with its 95 % interval.
     dropped, failures
         Regressors left out, and series without a forecast, with the reason.
     correlations
@@ -35,6 +35,8 @@ class Forecasts:
     reconciled
         Forecasts of the total, its parts and the rest of the world whose draws add up
         (`forecast.ensemble.hierarchy`).
+    parts
+        Additive parts in logs of each median of the combination (`forecast.backtest.attribution`).
     judgements
         What somebody set in place of the shown model's median, with the reason (`forecast.ensemble.judgement`).
 

@@ -38,6 +38,9 @@ T = ColumnType
 SeriesKey = tuple[str, str]
 """(product, destination)"""
 
+WORLD = "WLD"
+"""The destination that is the total of all."""
+
 
 @dataclass(frozen=True)
 class TableSchema:
@@ -83,7 +86,7 @@ class TableSchema:
         Examples
         --------
         >>> RUN_TABLES["dropped"].empty().columns.tolist()
-        ['product', 'destination', 'issued', 'regressor', 'reason']
+        ['product', 'destination', 'issued', 'event', 'reason']
         """
         return pd.DataFrame({name: pd.Series([], dtype=_DTYPES.get(own, object)) for name, own in self.types.items()})
 
@@ -250,8 +253,8 @@ RUN_TABLES = {
         ),
         TableSchema(
             "dropped",
-            {**_SERIES, "issued": T.LABEL_DAY, "regressor": T.LABEL, "reason": T.TEXT},
-            keys=("regressor",),
+            {**_SERIES, "issued": T.LABEL_DAY, "event": T.LABEL, "reason": T.TEXT},
+            keys=("event",),
         ),
         TableSchema("failures", {**_FITTED, "reason": T.TEXT}, keys=("model", "reason")),
         TableSchema(
@@ -289,6 +292,19 @@ RUN_TABLES = {
                 "parts": T.COUNT,
             },
             keys=("month",),
+            optional=True,
+        ),
+        TableSchema(
+            "parts",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                "name": T.LABEL,
+                "kind": T.LABEL,
+                "log": T.NUMBER,
+            },
+            keys=("month", "kind", "name"),
             optional=True,
         ),
         TableSchema(

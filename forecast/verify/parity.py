@@ -142,7 +142,8 @@ def redone(context: RunContext, fit: Drawn) -> Redone:
     except ValueError as error:  # FitError, KernelError, and what statsmodels itself refuses
         none = pd.DataFrame(columns=QUANTILES, index=pd.PeriodIndex([], freq="M"), dtype=float)
         return Redone(none, reason=str(error))
-    return Redone(pd.DataFrame(design.to_volume(ahead.to_numpy()), ahead.index, pd.Index(QUANTILES)), order, gain)
+    volumes = design.to_volume(design.with_effects(ahead[list(QUANTILES)].to_numpy()))
+    return Redone(pd.DataFrame(volumes, ahead.index, pd.Index(QUANTILES)), order, gain)
 
 
 # By the libraries ----------------------------------------------------------------------------------------------------
@@ -186,13 +187,13 @@ def _log_posterior(fit: ProphetFit, design: Design) -> float:
     Normal priors but for changes of trend, which have Laplace priors. The variance v maximises what depends on it,
     - n log(v) / 2 - squares / 2v - v / 2 noise², where ``noise`` is the scale of its prior.
     """
-    from forecast.models.prophet import LEAST_SD, History
+    from forecast.models.prophet import LEAST_PRIOR_SD, History
 
     known = np.isfinite(design.y.to_numpy())
     months, X = pd.PeriodIndex(design.y.index).asi8[known], design.X.to_numpy(dtype=float)[known]
     mean, sd = beliefs(design.prior, design.X.columns)
     y = design.y.to_numpy()[known] - X @ mean - fit.centre
-    history = History(months, y, X, design.X.columns, mean, np.maximum(sd, LEAST_SD))
+    history = History(months, y, X, design.X.columns, mean, np.maximum(sd, LEAST_PRIOR_SD))
     model: Any = load("prophet")
     changes, scale = len(fit.basis.changes), np.abs(y).max()
     pulls = fit.coefficients / (scale * model.prior_sd(changes, fit.basis.order, model.scales(history)))

@@ -18,14 +18,14 @@ EUROPEAN_UNION = "EU"
 """The Union in whatever membership it had in the month."""
 
 GROUP = "no single destination: a group, a rest, or none stated"
-"""Why a name that stands for several destinations is not used."""
+"""Why a name of several destinations is not used."""
 
 _MEMBERSHIPS = (("EU27", "2020-02", "2099-12"), ("EU28", "2013-07", "2020-01"))
 
 
 @dataclass(frozen=True)
 class Places:
-    """Codes of destinations by folded name, and what a name stands for that is no single destination."""
+    """Codes of destinations by folded name, and what a name means that is no single destination."""
 
     codes: Mapping[str, str]
     groups: Mapping[str, str]
@@ -104,7 +104,7 @@ def nearest(word: str, known: pd.DataFrame) -> list[str]:
 
 
 def group_named(word: str) -> str:
-    """What ``word`` stands for where it names no single destination, else empty.
+    """What ``word`` means where it names no single destination, else empty.
 
     Examples
     --------

@@ -14,7 +14,7 @@ import pandas as pd
 
 from forecast.vocabulary.text import folded, of_each, shown
 
-FIRST, LAST = 1951, 2099
+FIRST_MONTH, LAST = 1951, 2099
 """Years that a month may have."""
 
 BUDDHIST = 543
@@ -135,7 +135,7 @@ def _joined(text: str) -> str:
 
 
 def _common_year(year: int) -> int:
-    return year - BUDDHIST if FIRST + BUDDHIST <= year <= LAST + BUDDHIST else year
+    return year - BUDDHIST if FIRST_MONTH + BUDDHIST <= year <= LAST + BUDDHIST else year
 
 
 def _period(year: str, month: int) -> pd.Period | None:
@@ -143,7 +143,7 @@ def _period(year: str, month: int) -> pd.Period | None:
     digits = year.removeprefix("'")
     whole = int(digits) + (0 if len(digits) == 4 else 2000 if int(digits) < 69 else 1900)
     common = _common_year(whole)
-    return pd.Period(year=common, month=month, freq="M") if FIRST <= common <= LAST and 1 <= month <= 12 else None
+    return pd.Period(year=common, month=month, freq="M") if FIRST_MONTH <= common <= LAST and 1 <= month <= 12 else None
 
 
 def _is_day_of(month: pd.Period | None, day: str | None) -> bool:

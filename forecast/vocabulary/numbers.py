@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 GAPS = {"", "na", "n/a", "nan", "null", "none", "-", "--", "–", "—", "...", "…", "..", ":", "x", "#n/a", "<na>", "n.a."}
-"""What stands for no figure, in small letters."""
+"""What means that there is no figure, in small letters."""
 
 _SPACES = re.compile(r"[\s\u00a0\u202f']+")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -29,7 +29,7 @@ from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
 from forecast.verify import look_ahead as audit
 
-FILES = ["dropped.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
+FILES = ["dropped.csv", "effects.csv", "failures.csv", "forecasts.csv", "run.json", "scores.csv", "significance.csv"]
 PARTIAL = "output/backtest-2022-12-20.partial"
 
 
@@ -310,7 +310,7 @@ def test_an_audit_with_findings_fails_loudly(place: Path, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stdout) == (1, "")
     first, second, *_, last = result.stderr.splitlines()
     assert re.fullmatch(
-        r"Look-ahead audit: \d+ numbers moved when only what came after the issue day was changed\.", first
+        r"Look-ahead audit: \d+ numbers moved when only figures and events after the issue day were changed\.", first
     )
     number = r"\d+\.\d+"
     assert re.fullmatch(

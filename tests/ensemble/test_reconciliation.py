@@ -76,7 +76,7 @@ def test_correlations_of_errors_are_recovered_and_noise_is_not(gaps: float) -> N
 
 
 def test_the_rest_is_the_total_less_what_is_apart() -> None:
-    """A group stands for its members where these lack figures; a thinly covered destination stays in the rest."""
+    """A group replaces its members where these lack figures; a thinly covered destination stays in the rest."""
     volumes = {"WLD": np.full(40, 100.0), "USA": np.full(40, 30.0), "EU27": np.full(40, 20.0)}
     table = exports(volumes)
     thin = exports({"JPN": np.full(40, 5.0)}).iloc[:10]
@@ -88,7 +88,7 @@ def test_the_rest_is_the_total_less_what_is_apart() -> None:
 
 
 def test_the_rest_is_known_when_the_last_of_its_terms_is_and_revised_with_them() -> None:
-    """A month of the rest comes out with the later of total and part, and a revision of the total is a vintage of it."""
+    """A month of the rest comes out with the later of total and part; a revision of the total is a vintage of it."""
     table = exports({"WLD": np.full(40, 100.0), "USA": np.full(40, 30.0)})
     late = (table["destination"] == "USA") & (table["month"] == MONTHS[-1])
     table.loc[late, "released"] = date(2024, 9, 1)

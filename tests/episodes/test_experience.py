@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.episodes.experience import COLUMNS, experience_known, experience_rows, read_experience
+from forecast.episodes.experience import EXPERIENCE_COLUMNS, experience_known, experience_rows, read_experience
 from forecast.episodes.path_priors import STATED, stated
 
 FILE = Path(__file__).parents[2] / "data" / "experience.csv"
@@ -36,7 +36,7 @@ def test_rows_are_read_back_as_they_were_written(tmp_path):
     import pandas as pd
 
     rows = experience_rows("ban", 2020, 3, "s", stated("ban"))
-    pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(tmp_path / "e.csv", index=False)
+    pd.DataFrame(rows, columns=list(EXPERIENCE_COLUMNS)).to_csv(tmp_path / "e.csv", index=False)
     found = experience_known(read_experience(tmp_path / "e.csv"), date(2021, 5, 1))["ban"]
     assert found.mean == pytest.approx(stated("ban").mean, abs=5e-4)
     assert found.covariance == pytest.approx(stated("ban").covariance, abs=5e-4)

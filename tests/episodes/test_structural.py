@@ -172,7 +172,7 @@ def test_ten_tonnes_a_day_are_280_in_february():
 
 
 def test_what_is_on_throughout_keeps_its_prior_spread():
-    """An episode in force in every month is not told from the level: the release at its end is as unsure as before."""
+    """An episode in force in every month is no other than the level: the release at its end is as unsure as before."""
     episode = ban(date(2015, 1, 1), date(2024, 12, 1))
     found = forecast(noisy(), [episode], 3)
     prior = stated("ban")
@@ -232,4 +232,6 @@ def test_too_short_is_refused_in_one_sentence():
     from forecast.models.protocol import FitError
 
     with pytest.raises(FitError, match=r"needs an observed month and found none\."):
-        fit_structural(pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1)
+        fit_structural(
+            pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -12,8 +11,9 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.backtest.origin import Origin, RunContext, effect_expectations
+from forecast.backtest.origin import Origin
 from forecast.backtest.plan import Settings
+from forecast.backtest.run import run_context
 from forecast.kernels import KernelError
 from forecast.models.arima import Arima, ArimaFit, _sarimax
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
@@ -135,10 +135,9 @@ def test_an_engine_that_is_not_there_is_named():
 
 
 def shipped(issued: date) -> list[tuple[pd.Series, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
-    """The designs of all series of magnets as known on a day, with what was learned of events."""
+    """The designs of all series of magnets as known on a day, less what episodes did to them."""
     data = Data(fc.read_exports(), fc.read_events(), fc.read_groups())
-    unlearned = RunContext(data, Settings())
-    context = replace(unlearned, expected={issued: effect_expectations(unlearned, issued)})
+    context = run_context(data, Settings(), {"rare_earth_magnets": [issued]})
     origin = Origin(context, context.as_of(issued))
     designs = [origin.design(("rare_earth_magnets", code)) for code in origin.snapshot.volumes["rare_earth_magnets"]]
     return [(design.y, design.X, design.X_future, design.prior) for design in designs]

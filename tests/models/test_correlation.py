@@ -11,9 +11,10 @@ from laws import CASES, MONTHS, Case, fitted, series
 
 from forecast.models.arima import Arima
 from forecast.models.naive import Naive, SeasonalNaive
-from forecast.models.pooled import WORLD, Pooled, PooledFit, SparseFit, krige, krige_covariance
+from forecast.models.pooled import Pooled, PooledFit, SparseFit, krige, krige_covariance
 from forecast.models.prophet import Prophet, trend_covariance, trend_variance
 from forecast.models.theta import Theta
+from forecast.tables.schema import WORLD
 
 GAPS = [10, 11, 40, MONTHS - 2, MONTHS - 1]
 every_model = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.models import load
 from forecast.models.season import FADING, log_days, season_doubt, season_factors, season_share
+from forecast.registry import load
 
 MONTHS = 96
 CALENDAR = np.arange(MONTHS) % 12

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
-from forecast.episodes.design import regressors
 from forecast.realtime.days import days_of
 from forecast.realtime.events import (
     DECAY,
@@ -163,13 +162,10 @@ def test_an_event_touches_what_it_names_in_part_or_in_whole(products, destinatio
     assert acts_on(event, "magnets", destination, GROUPS) is expected
 
 
-def test_kinds_without_a_regressor_give_no_column():
-    """A threat or a dialogue is on the calendar and in no design."""
+def test_kinds_without_an_episode_do_not_act():
+    """A threat or a dialogue is on the calendar and acts on no series."""
     events = calendar(TRUCE | {"kind": "threat"}, TRUCE | {"kind": "dialogue"}, TRUCE)
-    columns = [
-        name for name in regressors(acting_events(events), scope("USA"), MAY_TO_AUGUST) if not name.startswith("lunar")
-    ]
-    assert columns == ["truce_step", "truce_temporary", "truce_anticipation"]
+    assert [event.kind for event in acting_events(events)] == ["truce"]
 
 
 class Looked(dict):

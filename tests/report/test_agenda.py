@@ -13,7 +13,6 @@ from rich.console import Console
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.report.agenda import print_effects
 from forecast.report.branches import SHOWN_BRANCHES, cells, parting, print_branches
 from forecast.scenario.events import supposed_events, supposed_rows
 from forecast.scenario.forecast import MIXTURE, scenario_all
@@ -43,7 +42,7 @@ def events():
 
 def scenario(*texts, **options):
     given = supposed_events({"--add": supposed_rows(texts, ["magnets"])}, fc.read_destinations())
-    options = {"products": ["magnets"], "models": ["naive"], "issued": ISSUED} | options
+    options = {"products": ["magnets"], "models": ["theta"], "issued": ISSUED} | options
     return scenario_all(table(), events(), GROUPS, given, **options)
 
 
@@ -51,37 +50,6 @@ def printed(printer, *arguments, width=140):
     console = Console(file=io.StringIO(), width=width, highlight=False)
     printer(*arguments, NAMES, console)
     return console.file.getvalue()
-
-
-def percent(fraction):
-    whole = round(100 * fraction)
-    return f"{whole:+,}" if whole else "0"
-
-
-def test_effects_are_printed_in_percent_of_volume():
-    """The row of a kind has the notice and the months since effect as the tables have them, rounded to percent."""
-    found = fc.learned_effects(table(), events(), GROUPS, issued=ISSUED, products=["gallium"])
-    text = printed(print_effects, found)
-    assert text.startswith("What events do to exports of gallium, World\nknown on 2023-01-20; percent of volume")
-    notice = found.regressors.set_index(["kind", "shape"]).loc[("licensing", "anticipation")]
-    path = found.paths[found.paths["kind"] == "licensing"].set_index("since")
-    expected = [
-        f"{percent(row['estimate'])} ({percent(row['lower_80'])} to {percent(row['upper_80'])})"
-        for row in (notice, *(path.loc[since] for since in (0, 1, 3, 6)))
-    ]
-    (line,) = re.findall(r"^ +and 12 own months +(.*)$", text, re.M)
-    assert line.split() == " ".join(expected).split()
-    assert re.search(r"^Its events +licensing: gallium$", text, re.M)
-
-
-def test_effects_say_where_they_come_from():
-    """Other products by name; a kind that never acted on this product is there if it acted on others."""
-    found = fc.learned_effects(table(), events(), GROUPS, issued=ISSUED, products=["magnets"], destinations=["DEU"])
-    text = printed(print_effects, found)
-    assert re.search(r"^licensing +others ", text, re.M)
-    assert re.search(r"licensing: gallium\s*$", text, re.M)
-    assert re.search(r"truce: other destinations of magnets\s*$", text, re.M)
-    assert "own month" not in text
 
 
 def test_a_scenario_shows_the_months_and_destinations_in_which_branches_part():

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from replays import ACTUALS, ERRORS, MONTHS, digest, write, write_backtest
 
+from forecast.registry import MEMBERS
 from forecast.report.page import analysis as findings
 from forecast.report.page import sections
 from forecast.report.page import text as words
@@ -287,9 +288,7 @@ def test_parity_is_read_from_its_folder_and_shown(tmp_path: Path):
 
 def test_what_the_combination_learned_is_counted_by_phase(replay: Replay):
     """Two calm months and one of an event: means of weights, medians of factors, and nothing where nothing is kept."""
-    weights = {"weight_theta": 0.4, "weight_arima": 0.6} | {
-        f"weight_{name}": 0.0 for name in ("ets", "ces", "seasonal_naive", "pooled")
-    }
+    weights = {f"weight_{name}": 0.0 for name in MEMBERS} | {"weight_theta": 0.4, "weight_arima": 0.6}
     rows = pd.DataFrame([
         {"product": "magnets", "phase": phase, "cells": cells, "shift": shift, "factor_80": factor, "factor_95": 1.0}
         | weights

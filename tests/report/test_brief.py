@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast.cli.brief import newest
-from forecast.report.brief.page import brief_page, headline
+from forecast.report.brief.page import brief_page, briefing_headline
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook
 from forecast.tables.run_folder import OutputError
 
@@ -36,7 +36,7 @@ class Tags(HTMLParser):
 
 def test_the_headline_has_the_numbers_of_the_first_row():
     """Median, interval, record, last actual and both changes are those of the outlook."""
-    assert headline(_outlook()) == [
+    assert briefing_headline(_outlook()) == [
         "World is forecast to receive 5,537 t of rare earth magnets in 2026-08.",
         "The 80 % interval is 4,457 to 7,053 t; one month ahead such intervals held 11 of 16 times in the shipped"
         " backtest.",

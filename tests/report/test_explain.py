@@ -1,14 +1,21 @@
 """Laws of attribution: tonnes of parts add up to the forecast."""
 
 import math
+import re
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+import simulated
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from forecast.report.explain import parts_of, with_tonnes
+import forecast as fc
+from forecast.ensemble.judgement import judged_run, parse_judgement
+from forecast.report.explain import as_objects, explained, shown_medians, tonnes_of_parts, with_tonnes
+from forecast.report.explain_table import print_explained
 
 LOGS = st.lists(st.floats(-3, 3), max_size=8)
 BASES = st.floats(1e-3, 1e4)
@@ -18,19 +25,19 @@ BASES = st.floats(1e-3, 1e4)
 def test_the_parts_add_up_to_the_forecast(base_t, logs):
     """Base plus parts is base times the product of the factors, within 1e-6 t or a billionth."""
     forecast_t = base_t * math.exp(math.fsum(logs))
-    assert base_t + math.fsum(parts_of(base_t, np.array(logs))) == pytest.approx(forecast_t, rel=1e-9, abs=1e-6)
+    assert base_t + math.fsum(tonnes_of_parts(base_t, np.array(logs))) == pytest.approx(forecast_t, rel=1e-9, abs=1e-6)
 
 
 @given(BASES, st.floats(1e-9, 3))
 def test_parts_that_cancel_leave_the_base(base_t, log):
     """Two opposite parts are opposite in tonnes, each its log times the base."""
-    assert parts_of(base_t, np.array([log, -log])) == pytest.approx([log * base_t, -log * base_t])
+    assert tonnes_of_parts(base_t, np.array([log, -log])) == pytest.approx([log * base_t, -log * base_t])
 
 
 @given(BASES, LOGS)
 def test_a_part_has_the_sign_of_its_log(base_t, logs):
     """What raises the forecast in logs raises it in tonnes."""
-    assert (np.sign(parts_of(base_t, np.array(logs))) == np.sign(logs)).all()
+    assert (np.sign(tonnes_of_parts(base_t, np.array(logs))) == np.sign(logs)).all()
 
 
 @given(BASES, LOGS)
@@ -53,9 +60,78 @@ def test_a_forecast_without_a_level_is_refused():
 def test_what_has_no_logarithm_is_refused(base_t, log):
     """Zero, unknown and infinite give no parts."""
     with pytest.raises(ValueError, match="Parts of a forecast"):
-        parts_of(base_t, np.array([log]))
+        tonnes_of_parts(base_t, np.array([log]))
 
 
 def _part(destination, kind, log):
     return {"product": "magnets", "destination": destination, "month": pd.Period("2026-11", "M"), "name": kind,
             "kind": kind, "log": log}  # fmt: skip
+
+
+# Runs ----------------------------------------------------------------------------------------------------------------
+
+SHAPES = st.sampled_from(["steady", "zeros", "gaps", "tiny", "falls to nothing"])
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(SHAPES, SHAPES, st.integers(0, 10_000), st.booleans())
+def test_parts_of_a_run_add_up_to_every_median(first, second, seed, calibrate):
+    """On panels of any shape with events, the tonnes of the parts are the median, within 1e-6 t or a billionth."""
+    panel = {"WLD": _series("steady", seed), "USA": _series(first, seed + 1), "DEU": _series(second, seed + 2)}
+    run = _run(panel, calibrate)
+    found = list(as_objects(explained(run, run.forecasts["issued"].max()), _medians(run), {}))
+    combined = run.forecasts[run.forecasts["model"] == "combination"]
+    assert len(found) == len(combined) > 0
+    for one in found:
+        assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(
+            one["forecast_t"], rel=1e-9, abs=1e-6
+        )
+
+
+def test_an_event_is_a_part_by_its_name_and_a_judgement_is_one():
+    """A measure that halved the volume is a part below zero; a judgement of -20 % is the part that makes up for it."""
+    volumes = list(simulated.steady(36, 100.0)) + list(simulated.steady(6, 50.0, seed=1))
+    run = judged_run(_run({"USA": volumes}, False), [parse_judgement("USA=-20%: strike")], "combination", {})
+    one, _ = as_objects(explained(run, run.forecasts["issued"].max()), _medians(run), {"USA": "United States"})
+    by_name = {part["name"]: part for part in one["parts"]}
+    assert by_name["event-0"]["kind"] == "episode"
+    assert by_name["event-0"]["tonnes"] < -20
+    assert by_name["judgement"]["log"] == pytest.approx(math.log(0.8))
+    assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(run.judgements["judged_t"].iloc[0])
+
+
+def test_the_waterfall_ends_at_the_forecast(capsys):
+    """The screen says the median, each part with its sign, and that a part is association."""
+    parts = [{"name": "level", "kind": "level", "tonnes": 100.0, "log": math.log(100.0)},
+             {"name": "ban-2025", "kind": "episode", "tonnes": -30.0, "log": math.log(0.7)}]  # fmt: skip
+    one = {"name": "[b]USA", "product": "magnets", "month": "2026-08", "forecast_t": 70.0, "parts": parts}
+    print_explained(one, Console(width=100, markup=False))
+    said = capsys.readouterr().out
+    assert "[b]USA, magnets, 2026-08: 70 t" in said
+    assert re.search(r"^ban-2025 +-30 +-30 %", said, re.M)
+    assert "association, not cause" in said
+
+
+def _medians(run):
+    return shown_medians(run, run.forecasts["issued"].max())
+
+
+def _run(panel, calibrate):
+    events = simulated.calendar({"kind": "licensing", "announced": date(2023, 1, 1)})
+    return fc.forecast_all(
+        simulated.exports(panel), events, {}, models=["naive", "theta", "structural", "combination"],
+        calibrate=calibrate, horizon=2,
+    )  # fmt: skip
+
+
+def _series(shape, seed):
+    volumes = simulated.steady(42, 100.0, 0.3, seed)
+    if shape == "zeros":
+        volumes[::3] = 0.0
+    if shape == "gaps":
+        volumes[5:9] = np.nan
+    if shape == "tiny":
+        volumes *= 1e-4
+    if shape == "falls to nothing":
+        volumes[-8:] = 0.0
+    return list(volumes)

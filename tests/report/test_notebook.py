@@ -32,7 +32,7 @@ HEADINGS = [
     "Is the difference more than chance?",
     "What the events added",
     "The ten worst misses",
-    "Failures and regressors left out",
+    "Failures and events left out",
 ]
 
 

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from forecast.realtime.events import known_events
-from forecast.report.outlook import Calendar
+from forecast.report.outlook import ActingCalendar
 from forecast.report.plots import COLOURS, event_marks, plot_forecast
 from forecast.tables.schema import RUN_TABLES
 
@@ -82,7 +82,7 @@ def test_a_line_stands_on_the_day_of_effect() -> None:
 
 def test_close_numbers_do_not_touch() -> None:
     """Numbers of events a few days apart stand in different rows; those far apart share the lowest."""
-    calendar = Calendar(known_events(EVENTS, ISSUED), {}, "magnets")
+    calendar = ActingCalendar(known_events(EVENTS, ISSUED), {}, "magnets")
     marks = event_marks(calendar, "WLD", pd.Period("2021-01", "M"), pd.Period("2025-01", "M"), {})
     assert [mark.row for mark in marks] == [0, 0, 1, 2]
     assert [mark.part for mark in marks] == [False, False, True, True]

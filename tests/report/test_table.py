@@ -9,7 +9,7 @@ import pytest
 import simulated
 from rich.console import Console
 
-from forecast.report.agenda import agenda, print_agenda
+from forecast.report.agenda import agenda, in_force, print_agenda
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
 from forecast.tables.run import Forecasts
@@ -52,18 +52,16 @@ def forecast(destination: str, volume: float, lower: float, upper: float, last_k
     return [*key, volume, lower, upper, lower / 2, upper * 2, pd.Period(last_known, "M")]
 
 
-LATE = "no observed month on which it acted for a tenth of the days"
+UNKNOWN_SHARE = "the part of the volume under it is not known"
 FORECASTS = [
     forecast("JPN", 450.0, 400.0, 500.0, "2025-12"),
     forecast("USA", 150.0, 50.0, 600.0, "2025-10"),
     forecast("WLD", 1100.0, 900.0, 1300.0, "2025-12"),
 ]
 DROPPED = [
-    ["magnets", "USA", ISSUED, "truce_step", LATE],
-    ["magnets", "USA", ISSUED, "truce_temporary", LATE],
-    ["magnets", "USA", ISSUED, "licensing_temporary", "limit of 1 for 10 observed months"],
-    ["magnets", "WLD", ISSUED, "truce_step", LATE],
-    ["magnets", "WLD", ISSUED, "truce_temporary", LATE],
+    ["magnets", "USA", ISSUED, "truce", UNKNOWN_SHARE],
+    ["magnets", "USA", ISSUED, "ended", UNKNOWN_SHARE],
+    ["magnets", "WLD", ISSUED, "truce", UNKNOWN_SHARE],
 ]
 FAILURES = [
     ["magnets", "KOR", "combination", ISSUED, "No model could be fitted."],
@@ -126,12 +124,12 @@ def test_events_that_act_in_the_month() -> None:
 
 
 def test_effects_not_estimated_stand_in_brackets() -> None:
-    """A kind is in brackets where level shift and temporary change were both left out, with the reason below."""
+    """A kind is in brackets where every event of it that acts was left out, with the reason below."""
     rows = found().rows.set_index("destination")
     assert rows["unestimated"].to_dict() == {"WLD": ("truce",), "JPN": (), "USA": ("truce",)}
     assert remarks(found())["In brackets"] == (
-        "act, but the models of one series have no estimate of their effect (dropped.csv)",
-        f"World, United States: {LATE}",
+        "act, but their effect is in no forecast (dropped.csv)",
+        f"World, United States: {UNKNOWN_SHARE}",
     )
     assert "licensing, listing, (truce)" in printed(found(), 140)
 
@@ -239,9 +237,39 @@ def test_the_calendar_of_a_day() -> None:
     assert "unknown" not in set(shown["event"])
     assert agenda(EVENTS, {})["event"].tolist() == ["ended", "licence", "truce", "later", "talks", "list", "unknown"]
     assert agenda(EVENTS, {}, destinations=["KOR"])["event"].tolist() == ["ended", "licence", "talks", "unknown"]
-    console = Console(file=io.StringIO(), width=140)
-    print_agenda(shown, NAMES, console)
-    lines = console.file.getvalue().splitlines()
-    (truce,) = [line for line in lines if " truce " in line]
-    assert truce.split()[:6] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce", "United", "States"]
-    assert lines[-1].startswith("6 events, 1 of kinds without a regressor")
+    assert "\n6 events, 1 of kinds that are shown but not modelled. An end with ?" in printed_agenda(shown)
+
+
+def printed_agenda(shown: pd.DataFrame, day: date = ISSUED, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_agenda(shown, NAMES, console, day)
+    return console.file.getvalue()
+
+
+def test_the_calendar_begins_with_what_is_in_force() -> None:
+    """First what acts on the day, with a mark at an end that is only scheduled, then every event with its days."""
+    text = printed_agenda(agenda(EVENTS, {}, issued=ISSUED))
+    acting, calendar = text.split("\nCalendar\n")
+    assert acting.startswith("In force on 2026-01-20\n")
+    rows = [line.split() for line in acting.splitlines() if line.startswith("202")]
+    assert [row[0] for row in rows] == ["2025-04-04", "2025-11-10", "2026-01-06"]
+    assert rows[1] == ["2025-11-10", "2026-01-25?", "truce", "United", "States", "all"]
+    (truce,) = [line for line in calendar.splitlines() if " truce; " in line]
+    assert truce.split()[:4] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce;"]
+
+
+@pytest.mark.parametrize("day", [date(2025, 5, 31), date(2025, 6, 1)])
+def test_a_measure_is_in_force_up_to_the_day_before_its_end(day: date) -> None:
+    """The ban of January ends on 1 June, and is not known before it was announced."""
+    known = agenda(EVENTS, {}, issued=ISSUED)
+    assert ("ended" in set(in_force(known, day)["event"])) == (day < date(2025, 6, 1))
+    assert in_force(known, date(2025, 1, 4)).empty
+    assert printed_agenda(known, date(2025, 1, 4)).startswith("Nothing is in force on 2025-01-04\n")
+
+
+@pytest.mark.parametrize("width", [60, 80, 140, 200])
+def test_the_calendar_fits_eighty_columns(width: int) -> None:
+    """Also on a wider screen, and no word is cut."""
+    text = printed_agenda(agenda(EVENTS, {}, issued=ISSUED), width=width)
+    assert max(map(len, text.splitlines())) <= min(width, 80)
+    assert "…" not in text

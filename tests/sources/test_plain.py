@@ -129,7 +129,7 @@ def test_a_series_of_the_users_own_stands_instead_of_the_shipped_one(tmp_path: P
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path):
-    """The path is told as it was looked for; a folder is no file."""
+    """The path is shown as it was looked for; a folder is no file."""
     absent = tmp_path / "absent.csv"
     sentence = f"absent.csv: expected a CSV file, found none that can be read at {absent} (no such file or directory)."
     with pytest.raises(TableError, match=f"^{re.escape(sentence)}$"):

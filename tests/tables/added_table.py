@@ -37,6 +37,7 @@ NOTES = schema.TableSchema(
 if __name__ == "__main__":
     schema.RUN_TABLES["notes"] = NOTES  # before anything that derives from it is imported
 
+import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from simulated import GROUPS, calendar, exports, steady  # noqa: E402
 
@@ -53,11 +54,11 @@ SIZES = [0.5]
 honest = OriginForecaster.add_rows
 
 
-def noting(self: OriginForecaster, name: str, key: tuple[str, str], quantiles: pd.DataFrame) -> None:
+def noting(self: OriginForecaster, name: str, key: tuple[str, str], logs: np.ndarray) -> None:
     """Note two rows beside the forecast."""
-    honest(self, name, key, quantiles)
-    issued = self.origin.issued
-    for month in (quantiles.index[1], quantiles.index[0]):
+    honest(self, name, key, logs)
+    issued, ahead = self.origin.issued, self.origin.design(key).X_future.index
+    for month in (ahead[1], ahead[0]):
         self.rows.add("notes", (*key, name, issued, month.ordinal, 3, SIZES[-1], True, ("a", "b"), issued))
 
 

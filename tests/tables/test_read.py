@@ -466,8 +466,8 @@ def test_packed_tables_come_back_as_if_they_had_been_joined_at_once():
 
 def test_a_packed_table_takes_less_than_half_of_the_memory():
     """As many results wait for each other as there are tasks."""
-    rows = [("magnets", code, date(2025, 6, 20), f"{kind}_step", 0.1) for code in ("USA", "JPN") for kind in "abcd"]
-    table = pd.DataFrame(100 * rows, columns=["product", "destination", "issued", "regressor", "estimate"])
+    rows = [("magnets", code, date(2025, 6, 20), f"{kind}-2025", 0.1) for code in ("USA", "JPN") for kind in "abcd"]
+    table = pd.DataFrame(100 * rows, columns=["product", "destination", "issued", "episode", "estimate"])
     assert (
         packed(table, RUN_TABLES["effects"]).memory_usage(index=False).sum() < table.memory_usage(index=False).sum() / 2
     )

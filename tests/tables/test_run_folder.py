@@ -27,18 +27,22 @@ SAVED = [name for name, table in RUN_TABLES.items() if table.saved]
 
 @pytest.fixture(scope="module")
 def run() -> Forecasts:
-    """A run with rows in every table: a ban too late to learn from, a short series, an effect by hand."""
+    """A run with rows in every table: a short series that fails; effects and what is left out by hand."""
     exports = simulated.exports({"USA": list(simulated.steady(40)), "ITA": [1.0, 2.0]})
     events = simulated.calendar({"kind": "ban", "announced": date(2023, 1, 5)})
     made = forecast_all(exports, events, {}, models=["naive", "theta", "combination"], learn=False)
     key = {"product": "magnets", "destination": "USA", "model": "arima", "issued": date(2023, 5, 20)}
-    effects = pd.DataFrame([{**key, "regressor": "ban_step", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}])
+    series = {name: key[name] for name in ("product", "destination", "issued")}
+    phase = {"episode": "ban", "kind": "ban", "phase": "force_1", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}
+    effects = pd.DataFrame([series | phase])
+    dropped = pd.DataFrame([series | {"regressor": "quota", "reason": "the part of the volume under it is not known"}])
     left = pd.DataFrame([{**key, "reason": "arima: fit a simpler model."}])
     month = pd.Period("2023-05", freq="M")
-    cell = {name: key[name] for name in ("product", "destination", "issued")} | {"month": month}
+    cell = series | {"month": month}
     judgements = pd.DataFrame([{**cell, "model_t": 0.1, "judged_t": 0.08, "rule": "-20%", "reason": "a strike; two"}])
     reconciled = made.forecasts[RUN_TABLES["reconciled"].columns[:-1]].assign(parts=1)
-    return made.replaced(effects=effects, reference_fits=left, judgements=judgements, reconciled=reconciled)
+    by_hand = {"effects": effects, "dropped": dropped, "reference_fits": left, "judgements": judgements}
+    return made.replaced(**by_hand, reconciled=reconciled)
 
 
 @pytest.fixture

@@ -131,8 +131,12 @@ def test_a_finding_says_what_moved_and_by_how_much():
         ISSUED, "magnets", "naive", "forecasts", "2024-05", "volume_t",
     ]  # fmt: skip
     honest = fc.forecast_all(world(), calendar(), GROUPS, issued=ISSUED, destinations=["USA"], models=["naive"])
-    level, mean = np.log(honest.forecasts["volume_t"].item()), np.log(world()["volume_t"].mean())
-    assert first["before"] == pytest.approx(np.exp(0.99 * level + 0.01 * mean))
+    known = as_of(world(), calendar(), ISSUED).volumes["magnets"]["USA"]
+    may = 31 / (365.25 / 12)
+    floor = 0.01 * np.median((known / (known.index.days_in_month / (365.25 / 12))).iloc[-24:])
+    level = np.log(honest.forecasts["volume_t"].item() / may + floor)
+    mean = np.log(world()["volume_t"].mean())
+    assert first["before"] == pytest.approx(may * (np.exp(0.99 * level + 0.01 * mean) - floor))
     assert first["difference"] == first["after"] - first["before"]
 
 

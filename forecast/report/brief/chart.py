@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
 
-from forecast.report.text import digits
+from forecast.report.text import digits, spoken
 from forecast.tables.frames import records
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 240, 56, 90, 14, 28
-ACTUALS_SHOWN = 30
+CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 280, 56, 90, 10, 28
+LANES, LETTER = 5, 5.6
+"""Lines of names of events above the plot, and about the width of a letter of theirs."""
+
+PLOT = TOP + 11 * LANES
+"""Where the plot begins below the names."""
+
+MONTHS_DRAWN = 30
 """Months before the first one forecast."""
 
 
-def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
+def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str, events: Sequence[Any] = ()) -> str:
     """Actuals by month, the median and the 80 % interval of the months forecast; gaps stay gaps.
 
-    ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination.
+    ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination; ``events`` have
+    ``event``, ``kind`` and ``effective``, and are named beside the line in the month in which they take effect.
     """
-    first = rows["month"].min() - ACTUALS_SHOWN
+    first = rows["month"].min() - MONTHS_DRAWN
     shown = actual[actual.index >= first].dropna()
     top = 1.1 * max(
         [*shown, *rows["volume_t"], min(rows["upper_80"].max(), 3 * max([*shown, *rows["volume_t"]]))], default=1
@@ -28,10 +37,11 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
     months = rows["month"].max().ordinal - first.ordinal + 1
 
     def at(month: Any, tonnes: float) -> tuple[float, float]:
-        x = LEFT + (month.ordinal - first.ordinal + 0.5) / months * (WIDTH - LEFT - RIGHT)
-        return round(x, 1), round(TOP + (1 - min(tonnes / (top or 1), 1)) * (HEIGHT - TOP - BOTTOM), 1)
+        x = LEFT + (month.ordinal - first.ordinal + 0.5) / months * (CHART_WIDTH - LEFT - RIGHT)
+        return round(x, 1), round(PLOT + (1 - min(tonnes / (top or 1), 1)) * (HEIGHT - PLOT - BOTTOM), 1)
 
-    marks = [*_axes(at, first, rows["month"].max(), top), *_line(at, shown)]
+    marks = [*_axes(at, first, rows["month"].max(), top), *_named(at, first, rows["month"].max(), events)]
+    marks += _line(at, shown)
     for row in records(rows):
         (x, low), (_, high), (_, middle) = (
             at(row.month, value) for value in (row.lower_80, row.upper_80, row.volume_t)
@@ -41,19 +51,58 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str) -> str:
         marks.append(f'<circle class="median" cx="{x}" cy="{middle}" r="4"/></g>')
     marks.append(f'<text x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
     label = escape(f"{name}: tonnes a month, actual and forecast", quote=True)
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+    return f'<svg viewBox="0 0 {CHART_WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+
+
+def round_below(tonnes: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above ``tonnes``.
+
+    Examples
+    --------
+    >>> round_below(4999.0), round_below(0.6)
+    (2000.0, 0.5)
+    """
+    if tonnes <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(tonnes))
+    return next(step * power for step in (5, 2, 1) if step * power <= tonnes or step == 1)
 
 
 def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
-    """Zero and half of the top, and the Januaries."""
+    """Zero and a round number below the top, and the Januaries."""
     marks = []
-    for tonnes in (0.0, top / 2.2):
+    for tonnes in (0.0, round_below(top / 1.5)):
         _, y = at(first, tonnes)
-        marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
+        marks.append(f'<line class="grid" x1="{LEFT}" x2="{CHART_WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         marks.append(f'<text text-anchor="end" x="{LEFT - 6}" y="{y + 4}">{digits(tonnes)}</text>')
     for month in pd.period_range(first, last, freq="M"):
         if month.month == 1:
             marks.append(f'<text x="{at(month, 0)[0]}" y="{HEIGHT - 8}">{month.year}</text>')
+    return marks
+
+
+def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) -> list[str]:
+    """A line for each month in which events take effect, with their kinds beside it; no label over another."""
+    by_month: dict[pd.Period, list[Any]] = {}
+    for event in events:
+        month = pd.Period(event.effective, freq="M")
+        if first <= month <= last:
+            by_month.setdefault(month, []).append(event)
+    marks, ends = [], [0.0] * LANES
+    for month in sorted(by_month):
+        x, _ = at(month, 0.0)
+        kinds = ", ".join(dict.fromkeys(spoken(event.kind) for event in by_month[month]))
+        said = escape("; ".join(f"{event.event} from {event.effective}" for event in by_month[month]))
+        marks.append(
+            f'<g><title>{said}</title><line class="event" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        )
+        width = LETTER * len(kinds)
+        start = x + 3 if x + width < CHART_WIDTH else x - width - 3
+        lane = next((place for place, end in enumerate(ends) if end <= start), None)
+        if lane is not None:
+            ends[lane] = start + width
+            marks.append(f'<text class="named" x="{round(start, 1)}" y="{TOP + 10 + 11 * lane}">{escape(kinds)}</text>')
+        marks.append("</g>")
     return marks
 
 

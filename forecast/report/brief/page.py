@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -11,21 +12,21 @@ from typing import Any
 import pandas as pd
 
 from forecast.report.brief.chart import fan_chart
-from forecast.report.outlook import Outlook
-from forecast.report.table import cells, columns
+from forecast.report.brief.why import how_often_right, table, what_may_happen, why
+from forecast.report.outlook import ActingCalendar, Outlook, recent
+from forecast.report.table import NOT_RECENT, cells, columns
 from forecast.report.text import change, digits, spoken
 from forecast.tables.frames import records
 
-STALE_MONTHS = 12
-"""A destination has no recent figures where its last one is so many months before the cutoff."""
+METHOD = (
+    "Each forecast is the combination of several models of log volume. A structural model with level, season and the"
+    " path of every known event is fitted to all series as known on the issue day; the other models see the logs less"
+    " those paths. Weights and the width of intervals come from earlier forecasts and the figures that followed."
+    " Nothing that came out or was announced after the issue day is used. Tables of all numbers lie beside run.json."
+)
 
 
-def recent(found: Outlook) -> pd.Series:
-    """Which rows rest on a figure of the year up to the cutoff."""
-    return found.rows["last_month"] > found.cutoff - STALE_MONTHS
-
-
-def headline(found: Outlook) -> list[str]:
+def briefing_headline(found: Outlook) -> list[str]:
     """Sentences made from the numbers of the first row: what comes, how sure, and against what."""
     if found.rows.empty:
         return [f"No destination of {spoken(found.product)} has a forecast."]
@@ -41,48 +42,93 @@ def headline(found: Outlook) -> list[str]:
     return [*sentences[:2], f"{sentences[2]}{'; the forecast is ' if known else ''}{', '.join(known)}."]
 
 
-def brief_page(found: list[Outlook], volumes: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind the numbers of a page.
+
+    Attributes
+    ----------
+    explained
+        Forecasts with their parts (`forecast.report.explain.as_objects`), of all products.
+    calendars
+        Events known on the day, by product.
+    branches, probabilities
+        Rows of branches.csv of a scenario, and its branches with their probabilities, the calendar as it stands first.
+    record
+        How often intervals held.
+    names
+        Names of destinations by their codes.
+    """
+
+    explained: Sequence[Mapping[str, Any]] = ()
+    calendars: Mapping[str, ActingCalendar] = field(default_factory=dict)
+    branches: pd.DataFrame | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    record: pd.DataFrame | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
+        """The forecasts of an outlook with their parts, in its order."""
+        order = list(dict.fromkeys(found.rows["destination"]))
+        own = [one for one in self.explained if one["product"] == found.product and one["destination"] in order]
+        return sorted(own, key=lambda one: order.index(one["destination"]))
+
+    def events(self, product: str, destination: str) -> list[Any]:
+        """Events that touch a destination, in order of effect."""
+        return self.calendars[product].on(destination) if product in self.calendars else []
+
+
+def brief_page(
+    found: list[Outlook], volumes: Mapping[str, pd.DataFrame], about: Mapping[str, Any], behind: Behind | None = None
+) -> str:
     """One HTML page without scripts; ``volumes`` are tonnes known by product, ``about`` is what ``run.json`` says."""
     title = f"Export forecast issued {about['issued']}"
     style = files("forecast.report.brief").joinpath("page.css").read_text(encoding="utf-8")
-    body = "".join(_product(outlook, volumes[outlook.product]) for outlook in found)
+    body = "".join(_product(outlook, volumes[outlook.product], behind or Behind()) for outlook in found)
     made = escape(json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>'
-        f"<body><main><h1>{escape(title)}</h1>{body}<section><h2>What made it</h2>"
+        f"<body><main><h1>{escape(title)}</h1>{body}<section><h2>What made it</h2><p>{escape(METHOD)}</p>"
         f"<details><summary>run.json: arguments, inputs and versions</summary><pre>{made}</pre></details>"
         "</section></main></body></html>\n"
     )
 
 
-def _product(found: Outlook, volumes: pd.DataFrame) -> str:
-    said = " ".join(headline(found))
+def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     is_recent = recent(found)
-    charts = "".join(
-        f"<figure><figcaption>{escape(str(rows['name'].iloc[0]))}</figcaption>"
-        f"{fan_chart(volumes[code], rows, str(rows['name'].iloc[0]))}</figure>"
-        for code, rows in found.rows.groupby("destination", sort=False)
-    )
     remarks = "".join(f"<dt>{escape(r.label)}</dt><dd>{escape('; '.join(r.lines))}</dd>" for r in found.remarks)
+    parts = [one for one in behind.explained if one["product"] == found.product]
+    order = list(dict.fromkeys(found.rows["destination"]))
+    parts = sorted(
+        (one for one in parts if one["destination"] in order), key=lambda one: order.index(one["destination"])
+    )
     return (
-        f"<section><h2>{escape(spoken(found.product).capitalize())}</h2><p>{escape(said)}</p>"
+        f"<section><h2>{escape(spoken(found.product).capitalize())}</h2><p>{escape(' '.join(briefing_headline(found)))}</p>"
         f"{_table(found.rows[is_recent], 'Forecast by destination, tonnes')}"
-        f"{_table(found.rows[~is_recent], 'No recent figures: the last one is a year old or older')}"
-        f"<h3>By destination</h3>{charts}<h3>Why</h3><p>No decomposition of these numbers is on file.</p>"
+        f"{_table(found.rows[~is_recent], NOT_RECENT)}"
+        f"<h3>By destination</h3>{_charts(found, volumes, behind)}<h3>Why</h3>{why(parts)}{_may_happen(found, behind)}"
+        f"<h3>How often right</h3>{how_often_right(behind.record, found.product, found.model, behind.names)}"
         f"<h3>Notes</h3><dl>{remarks}</dl></section>"
     )
 
 
-def _table(rows: pd.DataFrame, caption: str) -> str:
-    if rows.empty:
+def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
+    charts = "".join(
+        f'<figure tabindex="0"><figcaption>{escape(str(rows["name"].iloc[0]))}</figcaption>'
+        f"{fan_chart(volumes[code], rows, str(rows['name'].iloc[0]), behind.events(found.product, str(code)))}</figure>"
+        for code, rows in found.rows.groupby("destination", sort=False)
+    )
+    return f'<div class="charts">{charts}</div>'
+
+
+def _may_happen(found: Outlook, behind: Behind) -> str:
+    """The section on a scenario, where one was given that has the product."""
+    if behind.branches is None:
         return ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns(rows))
-    lines = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in others)}</tr>'
-        for first, *others in cells(rows)
-    )
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption, quote=True)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
+    own = behind.branches[behind.branches["product"] == found.product]
+    return f"<h3>What may happen</h3>{what_may_happen(own, behind.probabilities, behind.names)}" if len(own) else ""
+
+
+def _table(rows: pd.DataFrame, caption: str) -> str:
+    return table(caption, columns(rows), cells(rows)) if len(rows) else ""

@@ -63,7 +63,7 @@ def series_rows(replay: Replay, product: str, destination: str, model: str | Non
 
 
 def calendar_of(replay: Replay, product: str) -> pd.DataFrame:
-    """Events with a regressor that act on a product, by day of effect, numbered from 1 in column ``number``.
+    """Events of kinds that act, on a product, by day of effect, numbered from 1 in column ``number``.
 
     Those that take effect from half a year before the first month forecast to the end of the last one, and touch a
     destination of the run. Empty where the calendar is not at hand.
@@ -145,7 +145,7 @@ def best_model(replay: Replay, product: str, label: str = NEXT_MONTH) -> str | N
 def added_by_events(replay: Replay, measure: Measure = "mae_t") -> pd.DataFrame:
     """Every model with events against itself without: ``product, model, slice, n, months, with, without, verdict``.
 
-    On the rows that both runs have; ``with`` and ``without`` are mean losses in tonnes. Models without regressors
+    On the rows that both runs have; ``with`` and ``without`` are mean losses in tonnes. Models without events
     (naive and the like) are absent, since both runs give the same. Empty where there is no run without events.
     """
     if replay.without_events is None:
@@ -337,13 +337,12 @@ def failures_by_series(replay: Replay) -> pd.DataFrame:
     return counted.reset_index()
 
 
-def drops_by_regressor(replay: Replay) -> pd.DataFrame:
-    """Regressors left out: ``product, regressor, reason, series, origins``, numbers in reasons aside."""
+def drops_by_event(replay: Replay) -> pd.DataFrame:
+    """Events without an estimated effect: ``product, event, reason, series, origins``."""
     rows = replay.dropped
     if rows.empty:
-        return pd.DataFrame(columns=["product", "regressor", "reason", "series", "origins"])
-    rows = rows.assign(reason=rows["reason"].str.replace(r"\d+", "N", regex=True))
-    counted = rows.groupby(["product", "regressor", "reason"], sort=True).agg(
+        return pd.DataFrame(columns=["product", "event", "reason", "series", "origins"])
+    counted = rows.groupby(["product", "event", "reason"], sort=True).agg(
         series=("destination", "nunique"), origins=("issued", "nunique")
     )
     return counted.reset_index()

@@ -21,26 +21,26 @@ from forecast.tables.schema import RUN_TABLES, SCORES, ColumnType, TableSchema
 from forecast.verify.parity import PARITY_COLUMNS
 from forecast.vocabulary.shipped import SHIPPED, shipped
 
-T = ColumnType
+_T = ColumnType
 _TYPES = {
-    "product": T.LABEL,
-    "destination": T.LABEL,
-    "issued": T.LABEL_DAY,
-    "month": T.MONTH,
-    **dict.fromkeys(["n", "months"], T.COUNT),
-    **dict.fromkeys(["model", "slice", "against", "measure", "verdict", "order", "reason"], T.TEXT),
+    "product": _T.LABEL,
+    "destination": _T.LABEL,
+    "issued": _T.LABEL_DAY,
+    "month": _T.MONTH,
+    **dict.fromkeys(["n", "months"], _T.COUNT),
+    **dict.fromkeys(["model", "slice", "against", "measure", "verdict", "order", "reason"], _T.TEXT),
 }
 
 
 def _typed_as(columns: Sequence[str]) -> dict[str, ColumnType]:
     """Columns with their types; those without one of their own are numbers."""
-    return {name: _TYPES.get(name, T.NUMBER) for name in columns}
+    return {name: _TYPES.get(name, _T.NUMBER) for name in columns}
 
 
 TABLES = {
     table.name: table
     for table in (
-        replace(RUN_TABLES["forecasts"], types={**RUN_TABLES["forecasts"].types, "actual_t": T.NUMBER}),
+        replace(RUN_TABLES["forecasts"], types={**RUN_TABLES["forecasts"].types, "actual_t": _T.NUMBER}),
         SCORES,
         TableSchema("significance", _typed_as(SIGNIFICANCE_COLUMNS), optional=True),
         RUN_TABLES["effects"],
@@ -145,7 +145,7 @@ def _read_one(folder: Path, start: Path, without_events: Replay | None) -> Repla
     tables = {name: read_table(folder, name) for name in TABLES}
     if not tables["forecasts"]["actual_t"].notna().any():
         raise OutputError(f"{folder}: expected a backtest, found no forecast whose actual is out.")
-    inputs = Inputs(folder, start.absolute(), about)
+    inputs = RunInputs(folder, start.absolute(), about)
     events, no_events = inputs.events()
     exports, no_exports = inputs.exports()
     return Replay(
@@ -182,7 +182,7 @@ def _with_phase(forecasts: pd.DataFrame, events: pd.DataFrame | None) -> pd.Data
 
 
 @dataclass(frozen=True)
-class Inputs:
+class RunInputs:
     """The files that the run in ``folder`` read, as far as they can still be found, the same by their sha256."""
 
     folder: Path

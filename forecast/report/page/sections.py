@@ -19,7 +19,7 @@ from forecast.report.page.analysis import (
     added_by_events,
     calendar_of,
     count_words,
-    drops_by_regressor,
+    drops_by_event,
     factors,
     failures_by_series,
     interval_counts,
@@ -168,7 +168,7 @@ def _parity(replay: Replay) -> list[Piece]:
     }
     words = ["product", "destination", "model", "order", "not redone because"]
     note = (
-        "The libraries had the same months, regressors, priors and orders. Gain: the library's own log-likelihood or"
+        "The libraries had the same months, regressors and orders. Gain: the library's own log-likelihood or"
         " log posterior at the compiled fit, less that at its own; above zero the compiled fit is the likelier."
     )
     shown = f"<details><summary>compiled fits beside the libraries</summary>{table(columns, words).text}</details>"
@@ -182,14 +182,14 @@ def _argument(value: Any) -> str:
 
 
 def the_calendar(replay: Replay) -> list[Piece]:
-    """The events that carry a regressor, with the days from which they and their ends were known."""
+    """The events of kinds that act, with the days from which they and their ends were known."""
     return _each(replay, _calendar)
 
 
 def _calendar(replay: Replay, product: str) -> list[Piece]:
     events = calendar_of(replay, product)
     if events.empty:
-        return [paragraph("No event with a regressor acts on it in these months, or the calendar is not at hand.")]
+        return [paragraph("No event acts on it in these months, or the calendar is not at hand.")]
     columns = {
         "no.": events["number"],
         "event": events["event"],
@@ -451,11 +451,11 @@ def the_worst_misses(replay: Replay) -> list[Piece]:
 
 
 def failures_and_drops(replay: Replay) -> list[Piece]:
-    """What could not be fitted, and which regressors were left out."""
-    failures, drops = failures_by_series(replay), drops_by_regressor(replay)
-    words = ["product", "destination", "model", "last reason", "regressor", "reason (N: a number)"]
+    """What could not be fitted, and which events were left out."""
+    failures, drops = failures_by_series(replay), drops_by_event(replay)
+    words = ["product", "destination", "model", "last reason", "event", "reason"]
     counts = (
-        f"{len(replay.failures):,} forecasts could not be made; {len(replay.dropped):,} times a regressor was left out."
+        f"{len(replay.failures):,} forecasts could not be made; {len(replay.dropped):,} times an event was left out."
     )
     pieces: list[Piece] = [paragraph(counts)]
     if len(failures):
@@ -470,10 +470,10 @@ def failures_and_drops(replay: Replay) -> list[Piece]:
     if len(drops):
         columns = {
             "product": [said(product) for product in drops["product"]],
-            "regressor": drops["regressor"],
-            "reason (N: a number)": drops["reason"],
+            "event": drops["event"],
+            "reason": drops["reason"],
             "series": drops["series"],
             "origins": drops["origins"],
         }
-        pieces.append(Html(f"<details><summary>regressors left out</summary>{table(columns, words).text}</details>"))
+        pieces.append(Html(f"<details><summary>events left out</summary>{table(columns, words).text}</details>"))
     return pieces

@@ -132,8 +132,8 @@ def _compared(skill: float, other: str = BASELINE) -> str:
 def _held(replay: Replay, product: str) -> str:
     rows = replay.scored
     rows = rows[(rows["product"] == product) & (rows["model"] == replay.shown) & (rows["horizon"] == 1)]
-    told = [held_in_words(row.level, row.held, row.n) for row in records(interval_counts(rows, ["model"]))]
-    return f"Intervals of {replay.shown}: {'; '.join(told)}."
+    held = [held_in_words(row.level, row.held, row.n) for row in records(interval_counts(rows, ["model"]))]
+    return f"Intervals of {replay.shown}: {'; '.join(held)}."
 
 
 def held_in_words(level: int, held: int, n: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from forecast.sources.extract import Settings
+from forecast.sources.extract import ReadSettings
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed
@@ -63,7 +63,7 @@ class Columns:
     """The column that names product and destination together."""
 
 
-def table_in(sheet: Sheet, settings: Settings) -> Table | None:
+def table_in(sheet: Sheet, settings: ReadSettings) -> Table | None:
     """The table below the first row that can be a header; all rows, columns numbered, where the caller numbers them."""
     if any(word.isdigit() for word in settings.columns.values()):
         names = [str(number + 1) for number in range(sheet.grid.shape[1])]
@@ -92,7 +92,7 @@ def _is_figure(cell: str) -> bool:
     return bool(cell) and month_of(cell) is None and numbers(pd.Series([cell], dtype=object)).notna().item()
 
 
-def columns_of(table: Table, settings: Settings) -> Columns:
+def columns_of(table: Table, settings: ReadSettings) -> Columns:
     """Headings by role: the caller's, then those of the usual names, weights before values."""
     said = {role: _said(table, role, word) for role, word in settings.columns.items()}
     roles = [role for role in Columns.__dataclass_fields__ if role not in said]
@@ -117,7 +117,7 @@ def _said(table: Table, role: str, word: str) -> str:
     return heading
 
 
-def _volume(table: Table, settings: Settings) -> str:
+def _volume(table: Table, settings: ReadSettings) -> str:
     """The only column that can be the volume, one whose heading states a weight before the others; else empty."""
     money = bool(settings.unit) and bool(unit_of(settings.unit).money)
     open_to = [
@@ -137,8 +137,8 @@ def _volume(table: Table, settings: Settings) -> str:
     return y if y and (money or folded(y) == "y" or bool(settings.unit)) else ""
 
 
-def by_content(table: Table, columns: Columns, known: Places, settings: Settings) -> Columns:
-    """Roles that no heading told, where the cells of one column alone can hold them."""
+def by_content(table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Columns:
+    """Roles that no heading gave, where the cells of one column alone can hold them."""
     taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
     free = [heading for heading in table.headings if heading not in taken]
     if not columns.month and not (columns.year and columns.month):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forecast.sources.extract import Extract, Settings
+from forecast.sources.extract import Extract, ReadSettings
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import census, chinese_customs, comexstat, comtrade, eurostat, gats, tables
 
-Reader = Callable[[Sheet, Settings], Extract | None]
+Reader = Callable[[Sheet, ReadSettings], Extract | None]
 
 READERS: dict[str, Reader] = {
     "chinese_customs": chinese_customs.read,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, directed, repeated_rows, united_states_release
+from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows, united_states_release
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import places
@@ -20,12 +20,12 @@ from forecast.vocabulary.units import unit_of
 
 IMPORTED = ("i commodity",)
 EXPORTED = ("e commodity",)
-QUANTITIES = (
+_QUANTITIES = (
     (("gen qy1 mo", "con qy1 mo", "qty 1 mo"), "unit qy1", ("gen qy1 mo flag", "con qy1 mo flag", "qty 1 mo flag")),
     (("gen qy2 mo", "con qy2 mo", "qty 2 mo"), "unit qy2", ("gen qy2 mo flag", "con qy2 mo flag", "qty 2 mo flag")),
 )
-VALUE = ("gen val mo", "con val mo", "all val mo")
-FLAGS = {
+_VALUE = ("gen val mo", "con val mo", "all val mo")
+_FLAGS = {
     "A": "suppressed by the Census (flag A)",
     "N": "not available (flag N)",
     "S": "suppressed by the Census (flag S)",
@@ -33,7 +33,7 @@ FLAGS = {
 """What a flag beside a quantity says; the figure is then no zero."""
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What an answer says; None where ``sheet`` is none.
 
     Raises
@@ -56,7 +56,7 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
         table.file,
         f"US Census, {'imports' if imports.any() else 'exports'} by country ({sheet.kind})",
         pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter}),
-        reason.where(reason != "", flag.map(FLAGS).fillna("")),
+        reason.where(reason != "", flag.map(_FLAGS).fillna("")),
         "US Census Bureau",
         authority="united_states",
         release=united_states_release,
@@ -85,7 +85,7 @@ def _weights(table: Table) -> tuple[pd.Series, pd.Series, pd.Series]:
     """The first quantity whose unit is a weight, its unit and its flag."""
     found = [
         (table.column(*aliases), table.column(unit), table.column(*flags).str.upper())
-        for aliases, unit, flags in QUANTITIES
+        for aliases, unit, flags in _QUANTITIES
         if table.heading(*aliases)
     ]
     if not found:
@@ -106,8 +106,8 @@ def _is_weight(word: str) -> bool:
     return unit_of(word).factor > 0 and not unit_of(word).money
 
 
-def _money(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series, pd.Series] | None:
-    if unit_of(settings.unit).money != "USD" or table.heading(*VALUE) is None:
+def _money(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series, pd.Series] | None:
+    if unit_of(settings.unit).money != "USD" or table.heading(*_VALUE) is None:
         return None
     index = table.cells.index
-    return table.column(*VALUE), pd.Series(settings.unit, index=index, dtype=object), pd.Series("", index=index)
+    return table.column(*_VALUE), pd.Series(settings.unit, index=index, dtype=object), pd.Series("", index=index)

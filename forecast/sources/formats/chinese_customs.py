@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, china_release, directed, repeated_rows
+from forecast.sources.extract import Extract, ReadSettings, china_release, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import from_parts
@@ -18,10 +18,10 @@ from forecast.vocabulary.text import of_each
 from forecast.vocabulary.units import unit_in, unit_of
 
 MONTH = ("数据年月", "统计年月", "年月", "统计月份", "数据月份", "日期", "数据日期")
-YEAR = ("统计年份", "年份", "数据年份", "年")
+_YEAR = ("统计年份", "年份", "数据年份", "年")
 MONTH_NUMBER = ("统计月份", "月份", "月", "数据月份")
-PRODUCT = ("商品编码", "商品代码", "hs编码", "税号", "海关编码", "产品编码", "hs code")
-PARTNER = (
+_PRODUCT = ("商品编码", "商品代码", "hs编码", "税号", "海关编码", "产品编码", "hs code")
+_PARTNER = (
     "贸易伙伴名称", "最终目的国 地区 名称", "最终目的国 地区", "国家 地区 名称", "目的国名称", "产终国名称",
     "国家名称", "贸易伙伴", "国别", "国家",
     "国家 地区", "目的地", "最终目的国",
@@ -35,16 +35,16 @@ PARTNER_CODE = (
     "产终国代码",
     "国家编码",
 )
-QUANTITIES = (
+_QUANTITIES = (
     (("第一数量", "第一法定数量", "法定第一数量", "统计数量", "数量"),
      ("第一计量单位", "第一法定计量单位", "第一法定单位", "统计数量单位", "统计单位", "计量单位", "单位", "数量单位")),
     (("第二数量", "第二法定数量", "法定第二数量"), ("第二计量单位", "第二法定计量单位", "第二法定单位")),
 )  # fmt: skip
-VALUES = {"美元": "usd", "金额 美元": "usd", "美元值": "usd", "人民币": "cny", "金额 人民币": "cny", "人民币值": "cny"}
-FLOW = ("进出口", "进出口类型", "进出口标志", "贸易流向", "进出口名称")
+_VALUES = {"美元": "usd", "金额 美元": "usd", "美元值": "usd", "人民币": "cny", "金额 人民币": "cny", "人民币值": "cny"}
+_FLOW = ("进出口", "进出口类型", "进出口标志", "贸易流向", "进出口名称")
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What a download of the query says; None where ``sheet`` is none.
 
     Raises
@@ -52,16 +52,16 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
     TableError
         Where its rows are sums over several months, or have a value and no weight.
     """
-    table = sheet.headed(PRODUCT, (*PARTNER, *PARTNER_CODE))
+    table = sheet.headed(_PRODUCT, (*_PARTNER, *PARTNER_CODE))
     if table is None or not any("\u4e00" <= mark <= "\u9fff" for mark in "".join(table.headings)):
         return None
     table = table.filled()
     month = _months(table)
     volume, unit = _money(table, settings) if _is_money(settings) else _weights(table, settings)
-    imports = table.column(*FLOW).str.contains("进口", regex=False)
+    imports = table.column(*_FLOW).str.contains("进口", regex=False)
     partner = _partners(table)
     exporter, destination = directed(pd.Series("CHN", index=month.index, dtype=object), partner, imports, "china")
-    cells = {"product": table.column(*PRODUCT), "destination": destination, "month": month, "volume": volume}
+    cells = {"product": table.column(*_PRODUCT), "destination": destination, "month": month, "volume": volume}
     return Extract(
         table.file,
         f"Chinese customs, online query ({sheet.kind})",
@@ -74,14 +74,14 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
     )
 
 
-def _is_money(settings: Settings) -> bool:
+def _is_money(settings: ReadSettings) -> bool:
     return bool(settings.unit) and bool(unit_of(settings.unit).money)
 
 
 def _months(table: Table) -> pd.Series:
     month = table.heading(*MONTH)
-    if table.heading(*YEAR) and table.heading(*MONTH_NUMBER):
-        return from_parts(table.column(*YEAR), table.column(*MONTH_NUMBER))
+    if table.heading(*_YEAR) and table.heading(*MONTH_NUMBER):
+        return from_parts(table.column(*_YEAR), table.column(*MONTH_NUMBER))
     if month is None:
         raise TableError(
             f"{table.file}: is a download of the Chinese customs' query without months (no 数据年月): each row is "
@@ -95,15 +95,15 @@ def _months(table: Table) -> pd.Series:
 
 def _partners(table: Table) -> pd.Series:
     """Names of the partners; codes where there is no name."""
-    names, codes = table.column(*PARTNER), table.column(*PARTNER_CODE)
+    names, codes = table.column(*_PARTNER), table.column(*PARTNER_CODE)
     return names.str.replace(r"\s+", "", regex=True).where(names != "", codes)
 
 
-def _weights(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series]:
+def _weights(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series]:
     """The first of the quantities whose unit is a weight, and its unit."""
-    found = [pair for aliases, units in QUANTITIES if (pair := _quantity(table, aliases, units, settings))]
+    found = [pair for aliases, units in _QUANTITIES if (pair := _quantity(table, aliases, units, settings))]
     if not found:
-        value = next((word for name, word in VALUES.items() if table.heading(name)), "")
+        value = next((word for name, word in _VALUES.items() if table.heading(name)), "")
         way_out = f" --unit {value} takes the value instead, and calls it so." if value else ""
         raise TableError(
             f"{table.file}: is a download of the Chinese customs' query with values and no quantity. Ask the query for "
@@ -117,7 +117,7 @@ def _weights(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series]:
 
 
 def _quantity(
-    table: Table, aliases: tuple[str, ...], units: tuple[str, ...], settings: Settings
+    table: Table, aliases: tuple[str, ...], units: tuple[str, ...], settings: ReadSettings
 ) -> tuple[pd.Series, pd.Series] | None:
     heading = table.heading(*aliases) or next(
         (name for name in table.headings if any(name.startswith(alias) for alias in aliases) and unit_in(name)), None
@@ -139,9 +139,9 @@ def _is_weight(word: str) -> bool:
     return unit_of(word).factor == unit_of(word).factor and not unit_of(word).money
 
 
-def _money(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series]:
+def _money(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series]:
     currency = unit_of(settings.unit).money.lower()
-    names = [name for name, word in VALUES.items() if word == currency]
+    names = [name for name, word in _VALUES.items() if word == currency]
     heading = table.heading(*names)
     if heading is None:
         raise TableError(f"{table.file}: expected a column of values in {currency.upper()}, found none.")

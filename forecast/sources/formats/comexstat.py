@@ -12,26 +12,26 @@ import re
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, directed, repeated_rows
+from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import from_parts
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import unit_of
 
-PARTNER = ("paises", "pais", "countries", "country")
-YEAR = ("ano", "year")
+_PARTNER = ("paises", "pais", "countries", "country")
+_YEAR = ("ano", "year")
 MONTH = ("mes", "month")
-PRODUCT = (
+_PRODUCT = (
     "codigo ncm", "ncm code", "codigo sh6", "hs6 code", "codigo sh4", "hs4 code", "codigo sh2", "hs2 code", "codigo "
     "cuci",
 )  # fmt: skip
-WEIGHT = ("quilograma liquido", "net weight", "quilogramas liquidos", "net kilogram", "kilogram net")
-VALUE = ("valor us fob", "valor fob us", "us fob value", "fob value us")
+_WEIGHT = ("quilograma liquido", "net weight", "quilogramas liquidos", "net kilogram", "kilogram net")
+_VALUE = ("valor us fob", "valor fob us", "us fob value", "fob value us")
 _ANNUAL = re.compile(r"\d{4} (quilograma liquido|valor us fob|valor fob us|net weight|quantidade estatistica)")
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What a file of ComexStat says, of either kind; None where ``sheet`` is none.
 
     Raises
@@ -44,16 +44,16 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
         return _bulk(bulk.filled(), sheet, settings)
     for position, row in enumerate(sheet.rows()):
         names = [folded(cell) for cell in row]
-        if set(names) & set(PARTNER) and set(names) & set(YEAR) and any(map(_is_web, names)):
+        if set(names) & set(_PARTNER) and set(names) & set(_YEAR) and any(map(_is_web, names)):
             return _web(sheet.below(position).filled(), sheet, settings)
     return None
 
 
 def _is_web(name: str) -> bool:
-    return name in WEIGHT[:1] + VALUE or _ANNUAL.fullmatch(name) is not None or name.startswith("codigo sh")
+    return name in _WEIGHT[:1] + _VALUE or _ANNUAL.fullmatch(name) is not None or name.startswith("codigo sh")
 
 
-def _bulk(table: Table, sheet: Sheet, settings: Settings) -> Extract:
+def _bulk(table: Table, sheet: Sheet, settings: ReadSettings) -> Extract:
     imports = pd.Series(bool(table.heading("vl frete", "vl seguro")), index=table.cells.index)
     month = from_parts(table.column("co ano"), table.column("co mes"))
     product = table.column("co ncm", "sh4", "co sh4")
@@ -63,25 +63,25 @@ def _bulk(table: Table, sheet: Sheet, settings: Settings) -> Extract:
     return _extract(table, what, (product, table.column("co pais"), month, weight), imports, settings)
 
 
-def _web(table: Table, sheet: Sheet, settings: Settings) -> Extract:
+def _web(table: Table, sheet: Sheet, settings: ReadSettings) -> Extract:
     if table.heading(*MONTH) is None:
         raise TableError(
             f"{table.file}: is an export of ComexStat by year (no column Mês). Tick the monthly detail (Detalhar por "
             "mês) "
             "and export again."
         )
-    month = from_parts(table.column(*YEAR), table.column(*MONTH).str.extract(r"^(\d{1,2}|[^\W\d_]+)")[0].fillna(""))
+    month = from_parts(table.column(*_YEAR), table.column(*MONTH).str.extract(r"^(\d{1,2}|[^\W\d_]+)")[0].fillna(""))
     imports = table.column("fluxo", "flow").str.lower().str.startswith("imp")
-    product = table.column(*PRODUCT)
+    product = table.column(*_PRODUCT)
     fallback = pd.Series(settings.product, index=product.index, dtype=object)
     product = product.where(product != "", fallback)
-    weight = _volume(table, WEIGHT, VALUE, settings)
+    weight = _volume(table, _WEIGHT, _VALUE, settings)
     what = f"ComexStat, web export ({sheet.kind})"
-    return _extract(table, what, (product, table.column(*PARTNER), month, weight), imports, settings)
+    return _extract(table, what, (product, table.column(*_PARTNER), month, weight), imports, settings)
 
 
 def _extract(
-    table: Table, what: str, figures: tuple[pd.Series, ...], imports: pd.Series, settings: Settings
+    table: Table, what: str, figures: tuple[pd.Series, ...], imports: pd.Series, settings: ReadSettings
 ) -> Extract:
     product, partner, month, volume = figures
     brazil = pd.Series("BRA", index=partner.index, dtype=object)
@@ -100,7 +100,7 @@ def _extract(
     )
 
 
-def _volume(table: Table, weight: tuple[str, ...], value: tuple[str, ...], settings: Settings) -> pd.Series:
+def _volume(table: Table, weight: tuple[str, ...], value: tuple[str, ...], settings: ReadSettings) -> pd.Series:
     money = settings.unit and unit_of(settings.unit).money
     if money and table.heading(*value):
         return table.column(*value)

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, directed, repeated_rows
+from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import places
 from forecast.vocabulary.numbers import numbers
 from forecast.vocabulary.units import unit_of
 
-PRODUCT = ("cmdcode", "commodity code", "cmd code")
-PARTNER = ("partnercode", "partner code")
+_PRODUCT = ("cmdcode", "commodity code", "cmd code")
+_PARTNER = ("partnercode", "partner code")
 NAMES = ("partnerdesc", "partner", "partneriso", "partner iso")
 PERIOD = ("period", "refperiodid")
-FLOW = ("flowcode", "trade flow code", "flowdesc", "trade flow")
-WEIGHT = ("netwgt", "netweight kg", "net weight kg")
-VALUE = ("primaryvalue", "fobvalue", "trade value us")
+_FLOW = ("flowcode", "trade flow code", "flowdesc", "trade flow")
+_WEIGHT = ("netwgt", "netweight kg", "net weight kg")
+_VALUE = ("primaryvalue", "fobvalue", "trade value us")
 TOTALS = {
     "partner2code": ({"0", "", "0.0"}, "a breakdown by second partner, counted in the total"),
     "customscode": ({"C00", ""}, "a breakdown by customs procedure, counted in the total"),
@@ -35,7 +35,7 @@ TOTALS = {
 _EXPORTS, _IMPORTS = {"x", "2", "export", "exports"}, {"m", "1", "import", "imports"}
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What an answer says; None where ``sheet`` is none.
 
     Raises
@@ -43,8 +43,8 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
     TableError
         Where it is annual.
     """
-    table = sheet.headed(PRODUCT, PARTNER, PERIOD)
-    if table is None or not (table.heading(*WEIGHT) or table.heading(*VALUE)):
+    table = sheet.headed(_PRODUCT, _PARTNER, PERIOD)
+    if table is None or not (table.heading(*_WEIGHT) or table.heading(*_VALUE)):
         return None
     table = table.filled()
     year = _years(table)
@@ -54,13 +54,13 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
             "freqCode M (monthly) and download again."
         )
     volume, unit = _volumes(table, settings)
-    flow = table.column(*FLOW).str.lower()
+    flow = table.column(*_FLOW).str.lower()
     reporter = table.column("reportercode", "reporter code", "reporteriso", "reporter")
     partner = _partners(table)
     imports = flow.isin(_IMPORTS)
     exporter, destination = directed(reporter, partner, imports, "united_nations")
     estimated = table.column("isnetwgtestimated").str.lower().isin({"true", "1"})
-    cells = {"product": table.column(*PRODUCT), "destination": destination, "month": table.column(*PERIOD)}
+    cells = {"product": table.column(*_PRODUCT), "destination": destination, "month": table.column(*PERIOD)}
     return Extract(
         table.file,
         f"UN Comtrade ({sheet.kind})",
@@ -91,16 +91,16 @@ def _left_out(table: Table, year: pd.Series, flow: pd.Series) -> pd.Series:
 
 def _partners(table: Table) -> pd.Series:
     """Codes of partners where they are known, else their names."""
-    codes, names = table.column(*PARTNER).str.removesuffix(".0"), table.column(*NAMES)
+    codes, names = table.column(*_PARTNER).str.removesuffix(".0"), table.column(*NAMES)
     known, _ = places("united_nations").each(codes)
     return codes.where((known != "") | (names == ""), names)
 
 
-def _volumes(table: Table, settings: Settings) -> tuple[pd.Series, pd.Series]:
+def _volumes(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series]:
     """Net weight in kg, the quantity where it is in kg and the weight is not there; 0 is no weight."""
     if settings.unit and unit_of(settings.unit).money:
-        return table.column(*VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object)
-    weight = table.column(*WEIGHT)
+        return table.column(*_VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object)
+    weight = table.column(*_WEIGHT)
     quantity = table.column("qty").where(table.column("qtyunitabbr").str.lower() == "kg", "")
     absent = numbers(weight).fillna(0) == 0
     instead = quantity.where(numbers(quantity).fillna(0) > 0, "")

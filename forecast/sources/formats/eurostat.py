@@ -12,7 +12,7 @@ import re
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, directed, repeated_rows
+from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import of_each
@@ -21,13 +21,13 @@ from forecast.vocabulary.units import unit_of
 WEIGHTS = {"QUANTITY_IN_100KG": "100 kg", "QUANTITY_KG": "kg", "QUANTITY_IN_KG": "kg", "QUANTITY_TONNES": "t"}
 """Unit of each indicator that is a weight, the one preferred first."""
 
-VALUES = {"VALUE_IN_EUROS", "VALUE_EUR", "VALUE_IN_EUR"}
-FLAGS = {"c": "confidential (flag c)", "m": "missing (flag m)", "n": "not significant (flag n)"}
+_VALUES = {"VALUE_IN_EUROS", "VALUE_EUR", "VALUE_IN_EUR"}
+_FLAGS = {"c": "confidential (flag c)", "m": "missing (flag m)", "n": "not significant (flag n)"}
 STATUSES = {"e": "estimated", "p": "provisional", "s": "estimated"}
 _STAMP = re.compile(r"(\d{2})/(\d{2})/(\d{2}|\d{4})\b")
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What a download says; None where ``sheet`` is none.
 
     Raises
@@ -56,7 +56,7 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
         f"Eurostat, trade by country ({sheet.kind})",
         pd.DataFrame({**cells, "month": table.column("time period"), "volume": table.column("obs value"), "unit": unit})
         .assign(exporter=exporter, status=flag.map(STATUSES).fillna(""), released=_vintages(table)),
-        left_out.where(left_out != "", flag.map(FLAGS).fillna("")),
+        left_out.where(left_out != "", flag.map(_FLAGS).fillna("")),
         f"Eurostat, {indicator.lower().replace('_', ' ')}",
         authority="european_union",
     )  # fmt: skip
@@ -67,13 +67,13 @@ def _codes(table: Table, *aliases: str) -> pd.Series:
     return table.column(*aliases).str.partition(":")[0].str.strip().astype(object)
 
 
-def _indicators(table: Table, settings: Settings) -> tuple[str, pd.Series, pd.Series]:
+def _indicators(table: Table, settings: ReadSettings) -> tuple[str, pd.Series, pd.Series]:
     """The indicator that is read, the unit of every row, and why rows of the others are left out."""
     said = _codes(table, "indicators", "indicator").str.upper()
     there = set(said.unique())
-    wanted = VALUES if settings.unit and unit_of(settings.unit).money == "EUR" else set(WEIGHTS)
-    chosen = next((name for name in [*WEIGHTS, *sorted(VALUES)] if name in there & wanted), "")
-    if not chosen and there & VALUES:
+    wanted = _VALUES if settings.unit and unit_of(settings.unit).money == "EUR" else set(WEIGHTS)
+    chosen = next((name for name in [*WEIGHTS, *sorted(_VALUES)] if name in there & wanted), "")
+    if not chosen and there & _VALUES:
         raise TableError(
             f"{table.file}: is a download of Eurostat with values and no weight. Ask for the indicator "
             "QUANTITY_IN_100KG; or --unit eur takes the value instead, and calls it so."

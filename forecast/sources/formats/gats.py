@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, united_states_release
+from forecast.sources.extract import Extract, ReadSettings, united_states_release
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.tables.read import TableError, usual_release
 from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import unit_in
 
-YEAR = ("year", "years", "ano", "年份", "年")
-PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")
-PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
-UNIT = ("uom", "unit", "unit of measure", "units", "单位")
+_YEAR = ("year", "years", "ano", "年份", "年")
+_PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")
+_PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
+_UNIT = ("uom", "unit", "unit of measure", "units", "单位")
 _SPAN = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
 
 
@@ -43,12 +43,12 @@ def layout(sheet: Sheet) -> Layout | None:
         if set(across.values()) != set(range(1, 13)):
             continue
         for below in (position, position + 1):
-            if below < len(sheet.grid) and {folded(cell) for cell in sheet.row(below)} & set(YEAR):
+            if below < len(sheet.grid) and {folded(cell) for cell in sheet.row(below)} & set(_YEAR):
                 return _layout(sheet, below, across)
     return None
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """The figures of a sheet with years down and months across; None where ``sheet`` is none.
 
     Raises
@@ -60,14 +60,14 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
     if found is None:
         return None
     table = found.table
-    year = table.column(*YEAR).str.extract(r"^(\d{4}(?:\s*-\s*\d{4})?)$")[0].fillna("")
-    partner = table.column(*PARTNER)
-    if table.heading(*PARTNER) is None and not settings.destination:
+    year = table.column(*_YEAR).str.extract(r"^(\d{4}(?:\s*-\s*\d{4})?)$")[0].fillna("")
+    partner = table.column(*_PARTNER)
+    if table.heading(*_PARTNER) is None and not settings.destination:
         raise TableError(f"{table.file}: has years down and months across and no column of destinations. Say whose "
                          "figures they are: --destination WLD for the total.")  # fmt: skip
     figure = (year != "") & ((partner != "") | bool(settings.destination))
     unit = _units(table, found, settings)
-    rows = pd.DataFrame({"product": table.column(*PRODUCT), "destination": partner, "year": year, "unit": unit})
+    rows = pd.DataFrame({"product": table.column(*_PRODUCT), "destination": partner, "year": year, "unit": unit})
     months = [_across(rows, table.cells[heading], number) for heading, number in found.months.items()]
     cells = pd.concat([part[figure.to_numpy()] for part in months]).sort_index(kind="stable")
     notes = _notes(rows[~figure.to_numpy()], table)
@@ -98,10 +98,10 @@ def _layout(sheet: Sheet, header: int, across: dict[int, int]) -> Layout:
     return Layout(table, {names[place]: month for place, month in wanted.items()}, bool(words & {"qty", "quantity"}))
 
 
-def _units(table: Table, found: Layout, settings: Settings) -> pd.Series:
-    said = table.column(*UNIT)
+def _units(table: Table, found: Layout, settings: ReadSettings) -> pd.Series:
+    said = table.column(*_UNIT)
     stated = settings.unit or next((unit for heading in table.headings if (unit := unit_in(heading))), "")
-    if table.heading(*UNIT) is None and not stated:
+    if table.heading(*_UNIT) is None and not stated:
         raise TableError(f"{table.file}: has years down and months across and no unit. Say it: --unit kg or --unit t.")
     return said.where(said != "", stated)
 

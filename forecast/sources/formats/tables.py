@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from forecast.sources.extract import Extract, Settings, repeated_rows
+from forecast.sources.extract import Extract, ReadSettings, repeated_rows
 from forecast.sources.files.columns import (
     Columns,
     are_numbers,
@@ -27,13 +27,13 @@ from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in
 
 
-def read(sheet: Sheet, settings: Settings) -> Extract | None:
+def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     """What a table says; None where nothing in ``sheet`` looks like one.
 
     Raises
     ------
     TableError
-        Where a column that is needed cannot be told, with those that are there.
+        Where a column that is needed cannot be found, with those that are there.
     """
     table = table_in(sheet, settings)
     if table is None:
@@ -55,7 +55,7 @@ def read(sheet: Sheet, settings: Settings) -> Extract | None:
 # Long tables ----------------------------------------------------------------------------------------------------------
 
 
-def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings: Settings) -> Extract:
+def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Extract:
     if not columns.volume:
         raise TableError(_no_volume(table, columns, settings))
     if not (columns.destination or columns.series or settings.destination):
@@ -89,7 +89,7 @@ def cells_of(table: Table, heading: str) -> list[str]:
     return [str(text) for text in pd.unique(_text(table, heading))]
 
 
-def _parted(text: str, known: Places, settings: Settings) -> tuple[str, str]:
+def _parted(text: str, known: Places, settings: ReadSettings) -> tuple[str, str]:
     """Product and destination in the name of a series, parted at a mark so that one side is a destination."""
     if settings.destination or known.find(text)[0]:
         return ("", text) if not settings.destination else (text, settings.destination)
@@ -117,7 +117,7 @@ def _text(table: Table, heading: str) -> pd.Series:
     return table.cells[heading].str.strip().astype(object)
 
 
-def _units(table: Table, columns: Columns, settings: Settings, frame: bool = False) -> tuple[pd.Series, list[str]]:
+def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or _titled(table)
     if columns.unit and not settings.unit:
@@ -151,7 +151,7 @@ def _months_across(table: Table, columns: Columns) -> list[str]:
     return across if len(across) >= 2 else []
 
 
-def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings) -> Extract:
+def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings) -> Extract:
     names = Table(table.file, table.cells.drop(columns=across), table.delimiter)
     known = places("", settings.names)
     columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
@@ -170,7 +170,7 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
 
 
 def _melted_destinations(
-    sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: Settings
+    sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings
 ) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": _text(table, columns.product), "month": _month_text(table, columns), "unit": unit})
@@ -188,7 +188,7 @@ def _extract(
     what: str,
     cells: pd.DataFrame,
     left_out: pd.Series | None,
-    settings: Settings,
+    settings: ReadSettings,
     notes: list[str] | None = None,
 ) -> Extract:
     """The extract of a plain table; one without a column of products is one, named by the caller or the file."""
@@ -230,7 +230,7 @@ def _check_month(table: Table, columns: Columns) -> None:
     raise TableError(_missing(table, "month", "--column month=NAME"))
 
 
-def _no_volume(table: Table, columns: Columns, settings: Settings) -> str:
+def _no_volume(table: Table, columns: Columns, settings: ReadSettings) -> str:
     money = [name for name in table.headings if is_money(name)]
     others = [name for name in table.headings if name not in money and are_numbers(table.cells[name])]
     if money and not others:

@@ -59,7 +59,7 @@ def test_totals_are_kept_and_breakdowns_dropped(tmp_path: Path, suffix: str):
 
 
 def test_six_digits_are_wider_than_the_product_and_said_so(tmp_path: Path):
-    """HS 850511 holds all metal magnets: it stands for rare-earth magnets with a word."""
+    """HS 850511 holds all metal magnets: it is taken as rare-earth magnets with a word."""
     got = import_exports(answer(tmp_path, record()), today=DAY)
     assert got.exports["product"].tolist() == ["rare_earth_magnets"]
     assert any("850511 is wider than rare_earth_magnets" in note for note in got.notes)

@@ -75,7 +75,7 @@ def test_workbooks_and_parquet(tmp_path: Path, suffix: str):
 
 
 def test_a_sktime_panel_with_unnamed_levels(tmp_path: Path):
-    """Two levels of instances, the time, one column: roles are told by what stands in them."""
+    """Two levels of instances, the time, one column: roles are found by what stands in them."""
     path = write(tmp_path, "h0,h1,time,c0\nw,DEU,2025-05,1.5\nw,GBR,2025-06,2.5\nv,GBR,2025-06,1\n")
     table = import_exports(path, unit="t", today=DAY).exports
     assert table["product"].tolist() == ["w", "w", "v"]

@@ -1,0 +1,73 @@
+"""Attribution of the combination's medians: what the structural model says of them, and what combining adds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from forecast.episodes.panel import month_lengths
+from forecast.episodes.posterior import BASIC_PARTS
+from forecast.episodes.stage import StageResult
+from forecast.tables.frames import records
+from forecast.tables.schema import RUN_TABLES, SeriesKey
+
+LEAST_T = 1e-9
+"""Tonnes that are read for none, so that a forecast of zero has a log."""
+
+LEAST_SHARE = 0.01
+"""Share of the floor below which the structural median counts as that share."""
+
+NOTHING = 1e-12
+"""Logs below which a part is nothing: what sharing out the mixture's skewness leaves of a part that is sure."""
+
+BASIC_KINDS = dict(zip(BASIC_PARTS, ("level", "season", "calendar"), strict=True))
+
+Part = tuple[str, str, float]
+"""Name, kind, and log."""
+
+
+def combination_parts(
+    stages: Mapping[date, Mapping[SeriesKey, StageResult]], combined: pd.DataFrame, calibration: pd.DataFrame
+) -> pd.DataFrame:
+    """Parts in logs of each median of ``combined``: the table ``parts`` of a run.
+
+    The structural model's level, season, Lunar New Year and episodes; the days of the month; the floor, which its log
+    has and tonnes have not; the other members, which lie above or below it; and the error carried over by the
+    calibration.
+    The level is a log of tonnes per mean month, the others are differences. All of a month add up to the log of the
+    median; one of 0 t counts as `LEAST_T`.
+    """
+    cells = zip(calibration["product"], calibration["destination"], calibration["issued"], calibration["month"],
+                strict=True)  # fmt: skip
+    shifts = dict(zip(cells, calibration["shift"], strict=True))
+    rows = []
+    for row in records(combined):
+        cell = (row.product, row.destination, row.issued, row.month)
+        stage = stages.get(row.issued, {}).get((row.product, row.destination))
+        if stage is not None:
+            rows += [(*cell, *part) for part in _parts(stage, row, float(shifts.get(cell, 0.0)))]
+    return RUN_TABLES["parts"].from_rows(rows)
+
+
+def _parts(stage: StageResult, row: Any, shift: float) -> Iterator[Part]:
+    """Parts of one median; a part that is nothing in the month is left out, but for level and season."""
+    logs = stage.parts.loc[row.month].to_numpy(dtype=float)
+    for name, log in zip(stage.parts.columns[: len(BASIC_PARTS)], logs, strict=False):
+        if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
+            yield name, BASIC_KINDS[name], float(log)
+    for name, log in zip(stage.parts.columns[len(BASIC_PARTS) :], logs[len(BASIC_PARTS) :], strict=True):
+        if abs(log) > NOTHING:
+            yield str(name), "episode", float(log)
+    days = math.log(month_lengths(pd.PeriodIndex([row.month]))[0])
+    median = math.fsum(logs)
+    floor = stage.design.floor
+    structural = math.log(max(math.exp(median) - floor, LEAST_SHARE * floor, LEAST_T))
+    yield "days of the month", "calendar", days
+    yield "floor", "floor", structural - median
+    yield "other members", "combination", math.log(max(row.volume_t, LEAST_T)) - shift - structural - days
+    if shift:
+        yield "carried-over error", "calibration", shift

@@ -1,0 +1,158 @@
+"""``forecast explain``: the parts of a forecast, in tonnes that add up to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.inputs import names, with_rest
+from forecast.cli.options import Engine, Events, Exports, Horizon, Issued, Jobs, Products, Quiet, words
+from forecast.cli.selection import asked
+from forecast.registry import DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from forecast.tables.run import Forecasts
+
+Explained = Annotated[
+    list[str], typer.Argument(metavar="DESTINATION...", help="Codes of destinations, such as USA or WLD.")
+]
+ExplainedRun = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="FOLDER", help="Explain the forecasts in the folder of a run, those of its last "
+                 "issue day. Default: a forecast is made, as forecast next makes it."),
+]  # fmt: skip
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print a list of objects with forecast_t and parts, and nothing else.")
+]
+PartsFile = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="JSON file for the parts. Default: none is written.")
+]
+
+
+def explain(
+    destination: Explained,
+    run: ExplainedRun = None,
+    product: Products = None,
+    exports: Exports = None,
+    events: Events = None,
+    issued: Issued = None,
+    horizon: Horizon = 1,
+    as_json: AsJson = False,
+    output: PartsFile = None,
+    jobs: Jobs = 1,
+    engine: Engine = DEFAULT_ENGINE,
+    quiet: Quiet = False,
+) -> None:
+    """Say why a forecast is what it is: level, season, events and combination, in tonnes that add up to it."""
+    with plain_refusals(), silent_libraries():
+        codes, products = words(destination), words(product)
+        if run is None:
+            tell_of_compiling(engine, quiet or as_json)
+            found, day = _forecast(exports, events, products, codes, issued, horizon, engine, jobs, quiet or as_json)
+        else:
+            found, day = _read(run, issued)
+        objects = _objects(found, day, products, codes, run)
+        text = json.dumps(objects, ensure_ascii=False, indent=1)
+        if output is not None:
+            from forecast.tables.run_folder import write_page
+
+            write_page(output, text + "\n")
+        _show(objects, text if as_json else None, quiet)
+
+
+def _show(objects: list[dict[str, Any]], text: str | None, quiet: bool) -> None:
+    """Print the JSON ``text``, or tables where there is none."""
+    if text is not None:
+        typer.echo(text)
+    elif not quiet:
+        from forecast.report.explain_table import print_explained
+
+        console = screen()
+        for one in objects:
+            print_explained(one, console)
+
+
+def _forecast(
+    exports: list[str] | None,
+    events: list[str] | None,
+    products: list[str],
+    codes: list[str],
+    issued: date | None,
+    horizon: int,
+    engine: str,
+    jobs: int,
+    quiet: bool,
+) -> tuple[Forecasts, date]:
+    """The forecast that `forecast next` makes of some destinations, and its issue day."""
+    import forecast as fc
+    from forecast.realtime.rest_of_world import REST_OF_WORLD
+
+    known = [code for code in codes if code != REST_OF_WORLD]
+    _, tables, choice = asked(exports, events, products, known, None, engine, issued)
+    tables = with_rest(tables, choice.issued)
+    with progress_bar("Forecasting", quiet) as progress:
+        run = fc.forecast_all(
+            tables.exports,
+            tables.events,
+            tables.groups,
+            issued=choice.issued,
+            products=choice.products,
+            destinations=codes,
+            engine=engine,
+            horizon=horizon,
+            totals=tables.totals,
+            jobs=jobs,
+            progress=progress,
+        )
+    return run, choice.issued
+
+
+def _read(folder: Path, issued: date | None) -> tuple[Forecasts, date]:
+    """The run of a folder, and the day asked for or its last issue day.
+
+    Raises
+    ------
+    OutputError
+        When the run has no parts, or none of that day.
+    """
+    from forecast.tables.run_folder import OutputError, read_run
+
+    run = read_run(folder)
+    days = set(run.parts["issued"])
+    if not days or (issued or max(days)) not in days:
+        of_day = f" of {issued}" if issued and days else ""
+        raise OutputError(f"{folder}: expected parts of the combination{of_day} in parts.csv, found none. Run forecast "
+                          "next or backtest again with the model combination.")  # fmt: skip
+    return run, issued or max(days)
+
+
+def _objects(
+    run: Forecasts, day: date, products: list[str], codes: list[str], folder: Path | None
+) -> list[dict[str, Any]]:
+    """The forecasts asked for with their parts, in the order of ``codes``.
+
+    Raises
+    ------
+    OutputError
+        When a destination has no forecast.
+    """
+    import forecast as fc
+    from forecast.report.explain import as_objects, explained, shown_medians
+    from forecast.tables.run_folder import OutputError
+    from forecast.vocabulary.products import product_of
+
+    parts = explained(run, day)
+    wanted = {slug for name in products for slug in (name, product_of(name))}
+    own = parts[parts["product"].isin(wanted)] if products else parts
+    for code in codes:
+        if code not in set(own["destination"]):
+            raise OutputError(f"{folder or 'forecast'}: expected a forecast of {code} issued {day}, found none. "
+                              f"There are {', '.join(sorted(set(own['destination']))) or 'none'}.")  # fmt: skip
+    chosen = own[own["destination"].isin(codes)]
+    objects = as_objects(chosen, shown_medians(run, day), names(fc.read_destinations()))
+    return sorted(objects, key=lambda one: codes.index(one["destination"]))

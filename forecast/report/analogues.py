@@ -1,0 +1,116 @@
+"""Past measures most like one of the calendar, and what volumes did since each took effect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.realtime.data import Data
+from forecast.realtime.events import Members, covers_product, covers_whole, known_events
+from forecast.tables.frames import records
+
+SINCE = (0, 1, 2, 3, 6, 12)
+"""Months since the month of effect that are compared."""
+
+BEFORE, LEAST_BEFORE = 6, 3
+"""Months before the announcement whose mean is the base, and how many of them must be known."""
+
+OTHER_SCOPE, OTHER_PRODUCTS = 1.0, 0.5
+"""What another scope, or no product in common, adds to the distance of two measures."""
+
+USUAL_NOTICE = 30
+"""Days added to the notice of both measures before their logs are compared."""
+
+ANALOGUE_COLUMNS = [
+    "event", "kind", "product", "destination", "effective", "notice_days", "distance", "base_t",
+    *(f"month_{month}" for month in SINCE), "source",
+]  # fmt: skip
+
+
+class AnalogueError(ValueError):
+    """Why there are no analogues: one sentence."""
+
+
+def analogues(data: Data, event: str, issued: date, most: int = 5) -> pd.DataFrame:
+    """The measure ``event`` and the ``most`` measures of its kind that are most like it, as known on ``issued``.
+
+    Two measures are the nearer the less their notice differs (logs of days), and where both act on all destinations or
+    both on some, and on a product in common. Only series that a measure covers whole are shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `ANALOGUE_COLUMNS`, a row per measure, product and destination, itself first, then the nearest.
+        ``month_0`` is the volume of the month of effect over ``base_t``, the mean of the six months before the one of
+        the announcement; NaN where it is not known. Such ratios are associations: whatever else happened is in them.
+
+    Raises
+    ------
+    AnalogueError
+        When no event of that name was known on the day.
+    """
+    known = known_events(data.events, issued)
+    rows = {row.event: row for row in records(known)}
+    if event not in rows:
+        near = ", ".join(sorted(name for name in rows if name.startswith(event.partition("-")[0]))[:5])
+        said = f"{event}: expected an event known on {issued}, found none."
+        raise AnalogueError(f"{said} Names that begin so: {near or 'none'}.")
+    own = rows[event]
+    apart = {name: distance(own, row) for name, row in rows.items() if row.kind == own.kind and row.effective <= issued}
+    volumes = data.as_of(issued).volumes
+    found: list[tuple[Any, ...]] = list(_series(own, 0.0, volumes, data.groups))
+    taken = 0
+    for name in sorted(apart, key=lambda one: (apart[one], one)):
+        series = [] if name == event else list(_series(rows[name], apart[name], volumes, data.groups))
+        taken += bool(series)
+        found += series
+        if taken == most:
+            break
+    return pd.DataFrame(found, columns=ANALOGUE_COLUMNS)
+
+
+def distance(one: Any, other: Any) -> float:
+    """How unlike two measures are; zero for the same notice, scope and product.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Row
+    >>> sudden = Row(announced=date(2025, 4, 4), effective=date(2025, 4, 4), destinations=("ALL",), products=("x",))
+    >>> slow = Row(announced=date(2023, 7, 3), effective=date(2023, 8, 2), destinations=("ALL",), products=("x",))
+    >>> distance(sudden, sudden), round(distance(sudden, slow), 3)
+    (0.0, 0.693)
+    """
+    notice = [math.log(notice_days(row) + USUAL_NOTICE) for row in (one, other)]
+    scope = ("ALL" in one.destinations) != ("ALL" in other.destinations)
+    common = "ALL" in (*one.products, *other.products) or bool(set(one.products) & set(other.products))
+    return abs(notice[0] - notice[1]) + OTHER_SCOPE * scope + OTHER_PRODUCTS * (not common)
+
+
+def notice_days(event: Any) -> int:
+    """Days from announcement to effect; zero for what was announced after it."""
+    return int(max((event.effective - event.announced).days, 0))
+
+
+def _series(
+    event: Any, apart: float, volumes: Mapping[str, pd.DataFrame], groups: Members
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each series that the measure covers whole and of which the months before it are known."""
+    effect = pd.Period(event.effective, freq="M")
+    begin = min(effect, pd.Period(event.announced, freq="M"))
+    for product, wide in volumes.items():
+        if not covers_product(event.products, product):
+            continue
+        for code in map(str, wide):
+            before = wide[code].reindex(pd.period_range(begin - BEFORE, begin - 1, freq="M")).dropna()
+            if not covers_whole(event.destinations, code, groups) or len(before) < LEAST_BEFORE or before.mean() <= 0:
+                continue
+            after = wide[code].reindex(pd.PeriodIndex([effect + month for month in SINCE], freq="M"))
+            ratios = (after / before.mean()).to_numpy(dtype=float)
+            if np.isfinite(ratios).any():
+                about = (event.event, event.kind, product, code, event.effective, notice_days(event), apart)
+                yield (*about, float(before.mean()), *ratios.tolist(), event.source)

@@ -1,0 +1,77 @@
+"""The parts of a forecast on the screen: a table with a waterfall of bars."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
+from forecast.report.text import UNKNOWN, change, digits, spoken
+
+BAR = 28
+"""Columns of the longest bar."""
+
+
+def bar(start: float, end: float, most: float, width: int = BAR) -> str:
+    """A bar from ``start`` to ``end`` on a line of ``width`` columns for 0 to ``most``; at least one column.
+
+    Examples
+    --------
+    >>> bar(50.0, 100.0, 100.0, width=8)
+    '    ████'
+    >>> bar(50.0, 50.1, 100.0, width=8)
+    '    █'
+    """
+    low, high = (min(max(round(width * one / most), 0), width) for one in sorted((start, end)))
+    low = min(low, width - 1)
+    return " " * low + "█" * max(high - low, 1)
+
+
+def part_name(name: str, kind: str) -> str:
+    """A part as people read it."""
+    return spoken(name) if kind != "episode" else name
+
+
+def print_explained(found: dict[str, Any], console: Console) -> None:
+    """Print one forecast with its parts; ``found`` is one of `forecast.report.explain.as_objects`."""
+    head = f"{found['name']}, {spoken(found['product'])}, {found['month']}: {digits(found['forecast_t'])} t"
+    console.print(Text(head, style="bold"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
+    table.add_column("part", overflow="fold", min_width=12)
+    for name in ("tonnes", "percent"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("from zero to the forecast", no_wrap=True)
+    tonnes = np.array([part["tonnes"] for part in found["parts"]])
+    bars = waterfall(tonnes)
+    most = max(float(bars.max()), 1e-9)
+    for part, (start, end) in zip(found["parts"], bars, strict=True):
+        table.add_row(*_cells(part), bar(start, end, most))
+    table.add_row("forecast", digits(found["forecast_t"]), "", bar(0.0, found["forecast_t"], most), style="bold")
+    console.print(table)
+    console.print(Text(f"{ASSOCIATION} Tonnes add up to the median; percent is what a part does by itself.", "dim"))
+    console.print()
+
+
+def _cells(part: dict[str, Any]) -> tuple[str, str, str]:
+    """Name, signed tonnes, and percent of one part; the level has no percentage."""
+    if part["kind"] == LEVEL_PART:
+        return part_name(part["name"], part["kind"]), digits(part["tonnes"]), ""
+    sign = "+" if part["tonnes"] > 0 else ""
+    return part_name(part["name"], part["kind"]), f"{sign}{digits(part['tonnes'])}", percent(part["log"])
+
+
+def percent(log: float) -> str:
+    """A log difference as a percentage; a dash where it is more than a thousandfold.
+
+    Examples
+    --------
+    >>> percent(-0.5), percent(20.0)
+    ('-39 %', '-')
+    """
+    return change(math.expm1(log)) if log < math.log(1000.0) else UNKNOWN
