@@ -77,7 +77,8 @@ def structural_stage(
     """The structural model of every series of ``products`` (None: all) with a figure, by series.
 
     Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
-    Series of other products are experience to learn from. ``experience`` is the table of `forecast.episodes.experience`.
+    Series of other products are experience to learn from. ``experience`` is the table of
+    `forecast.episodes.experience`.
     """
     panel = {
         (product, str(code)): with_totals(wide[code], _totals_of(snapshot.totals, product, str(code)))

@@ -31,8 +31,8 @@ SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
 NEW_YEAR_SD = 0.3
 HELD, NOISIER = 0.1, 2.0
 LUMPY, LOWEST = 0.5, -3.0
-"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of the
-volume has ten times the relative variance, by this share; and the log effect beyond which it grows no more."""
+"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of
+the volume has ten times the relative variance, by this share; and the log effect beyond which it grows no more."""
 
 WEAK, SHORT = np.array([1.0, 0.02**2]), np.array([5.0, 0.3**2])
 """Degrees of freedom and variance of the prior of the noise: weak, and what a series without months has besides."""

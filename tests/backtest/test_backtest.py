@@ -303,7 +303,7 @@ def test_no_month_is_left_out_between_december_and_march():
 
 
 def test_a_forecast_uses_the_vintage_of_its_day_and_is_scored_against_the_latest():
-    """A first figure of 500 t, corrected to 105 t a month later: naive carries on 500 by the day, and the truth is 105."""
+    """A figure of 500 t, corrected to 105 t a month later: naive carries on 500 by the day, and the truth is 105."""
     table = exports({"USA": [100.0, 90, 110, 100, 95, 105, 100, 90]})
     first = table.iloc[[5]].assign(volume_t=500.0)
     corrected = table.assign(released=[date(2020, 8, 20) if place == 5 else day

@@ -104,7 +104,8 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         (one for one in parts if one["destination"] in order), key=lambda one: order.index(one["destination"])
     )
     return (
-        f"<section><h2>{escape(spoken(found.product).capitalize())}</h2><p>{escape(' '.join(briefing_headline(found)))}</p>"
+        f"<section><h2>{escape(spoken(found.product).capitalize())}</h2>"
+        f"<p>{escape(' '.join(briefing_headline(found)))}</p>"
         f"{_table(found.rows[is_recent], 'Forecast by destination, tonnes')}"
         f"{_table(found.rows[~is_recent], NOT_RECENT)}"
         f"<h3>By destination</h3>{_charts(found, volumes, behind)}<h3>Why</h3>{why(parts)}{_may_happen(found, behind)}"
