@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.safety.inert import is_visible, visible
+from forecast.safety.inert import from_csv_cell, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Problem, cell, cell_problems
 from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
@@ -196,9 +196,10 @@ def _joined(files: Files, columns: list[str], options: dict[str, str]) -> pd.Dat
 
 
 def _made_visible(cells: pd.Series) -> pd.Series:
-    """A column without control and direction characters: every file and source comes through this door."""
-    changed = {text: visible(text) for text in cells.unique() if not is_visible(text)}
-    return cells.replace(changed) if changed else cells
+    """A column without control and direction characters and the guard of formulas: the one door of all files."""
+    found = {text: visible(from_csv_cell(text)) for text in cells.unique()}
+    changed = {text: shown for text, shown in found.items() if shown != text}
+    return cells.map(lambda text: changed.get(text, text)) if changed else cells
 
 
 def _column_problems(name: str, raw: pd.DataFrame, columns: list[str], options: Collection[str]) -> list[str]:
