@@ -11,6 +11,9 @@ from forecast import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+collect_ignore = ["fuzz"]
+"""Run by themselves, with the package that they need: no test."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--engine reference` fits by statsmodels and Prophet whatever names no engine."""

@@ -41,12 +41,13 @@ TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yam
 SOURCES = Sources(PACKAGE)
 
 MORE_MODULES = {
-    "backtest": 8,  # plan, origin and run, and what each stage of a long run needs
+    "backtest": 9,  # plan, origin and run, and what each stage of a long run needs
     "cli": 21,  # one file a command, beside what they share
     "episodes": 9,  # one file a stage of the structural model, from phases to effects
     "kernels": 12,  # one file a likelihood
     "models": 14,  # one file a model
-    "report": 12,  # one file a table on the screen
+    "realtime": 8,  # one file a kind of what is known on a day
+    "report": 16,  # one file a table on the screen
     "sources/formats": 7,  # one file a source
 }
 """Folders that may hold more modules than others, and why."""

@@ -265,7 +265,8 @@ def fitted_models(models: Sequence[str]) -> list[str]:
     Examples
     --------
     >>> fitted_models(["theta", "combination"]), fitted_models(["combination"])
-    (['theta'], ['theta', 'arima', 'prophet', 'pooled', 'naive'])
+    (['theta'],
+     ['seasonal_naive', 'theta', 'arima', 'ets', 'ces', 'structural', 'pooled', 'naive'])
     """
     own = [name for name in models if name != COMBINATION]
     return own or [*MEMBERS, STAND_IN]

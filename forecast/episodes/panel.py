@@ -114,7 +114,7 @@ def structural_forecasts(
     if learn:
         kinds = {episode.kind for key in asked for episode in episodes_by_series.get(key, ())}
         alone = _alone(logs, episodes_by_series, beliefs, kinds)
-        shared = _shared_priors(alone, episodes_by_series, beliefs, asked)
+        shared = _shared_priors(logs, alone, episodes_by_series, beliefs, asked)
     fits = {}
     for key in asked:
         y, floor = logs[key]
@@ -264,6 +264,7 @@ Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, Weighed]]]]
 
 
 def _shared_priors(
+    logs: Mapping[SeriesKey, Logs],
     alone: Mapping[SeriesKey, Alone],
     episodes_by_series: Calendars,
     beliefs: Mapping[SeriesKey, list[PathPrior]],
@@ -280,8 +281,14 @@ def _shared_priors(
             _learned(key, one, evidence[one.kind], prior, bool(measures_below(one, episodes)))
             for one, prior in zip(episodes, beliefs[key], strict=True)
         ]
-        shared[key] = priors, _lag_support(key, max(episodes, key=lambda one: one.effective), lags)
+        shared[key] = priors, _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
     return shared
+
+
+def _latest(episodes: Sequence[Episode], cutoff: pd.Period) -> Episode:
+    """The latest episode in effect by ``cutoff``, or the latest of all: what is to come says nothing of the past."""
+    begun = [one for one in episodes if one.effective <= cutoff.end_time.date()]
+    return max(begun or episodes, key=lambda one: one.effective)
 
 
 def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:

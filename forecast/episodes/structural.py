@@ -82,7 +82,7 @@ def fit_structural(
     """
     values = y.to_numpy(dtype=float)
     if not np.isfinite(values).any():
-        raise FitError("structural needs an observed month and found none.")
+        raise FitError("structural needs 1 observed month and found 0.")
     problem = _Problem.of(y, tuple(terms), ahead)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]

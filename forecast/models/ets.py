@@ -35,7 +35,7 @@ class Ets:
     >>> y, ahead = pd.Series([0.0, 1, 1, 0] * 3, month), month[-1:] + 1
     >>> fit = Ets().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(1).loc["2025-01"].to_dict()
-    {'median': 0.5, 'lower_80': -0.2, 'upper_80': 1.2, 'lower_95': -0.6, 'upper_95': 1.6}
+    {'lower_95': -0.6, 'lower_80': -0.2, 'median': 0.5, 'upper_80': 1.2, 'upper_95': 1.6}
     """
 
     name: ClassVar[str] = "ets"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -15,7 +14,7 @@ from rich.text import Text
 from forecast.report.outlook import whom
 from forecast.report.text import digits, spoken
 from forecast.scenario.events import HypotheticalEvent
-from forecast.scenario.forecast import MIXTURE, Branch, Scenario
+from forecast.scenario.forecast import IDLE, MIXTURE, Branch, Scenario
 from forecast.tables.frames import records
 from forecast.tables.run import Forecasts
 
@@ -33,13 +32,20 @@ def parting(found: Scenario, product: str) -> pd.DataFrame:
     """
     rows = found.by_branch[found.by_branch["product"] == product]
     cell = ["destination", "month"]
-    different = rows.groupby(cell)["upper_80"].transform(np.ptp) + rows.groupby(cell)["volume_t"].transform(np.ptp) > 0
+    alike = [_relative_range(rows.groupby(cell)[column]) <= IDLE for column in ("volume_t", "upper_80")]
+    different = ~(alike[0] & alike[1])
     base = rows[rows["branch"] == found.branches[0].name].drop_duplicates("destination", keep="last")
     size = base.set_index("destination")["volume_t"]
     order = {code: (code != "WLD", -size[code], code) for code in size.index}
     places = sorted(order, key=order.__getitem__)
     kept = rows[different]
     return kept.assign(place=kept["destination"].map(places.index)).sort_values(["place", "month"], kind="stable")
+
+
+def _relative_range(groups: Any) -> pd.Series:
+    """Range over the branches as a share of the largest, at every row; 0 where all are 0."""
+    largest = groups.transform("max")
+    return ((largest - groups.transform("min")) / largest.where(largest > 0, 1.0)).abs()
 
 
 def print_branches(found: Scenario, product: str, names: Mapping[str, str], console: Console) -> None:

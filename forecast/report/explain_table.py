@@ -63,15 +63,15 @@ def _cells(part: dict[str, Any]) -> tuple[str, str, str]:
     if part["kind"] == LEVEL_PART:
         return part_name(part["name"], part["kind"]), digits(part["tonnes"]), ""
     sign = "+" if part["tonnes"] > 0 else ""
-    return part_name(part["name"], part["kind"]), f"{sign}{digits(part['tonnes'])}", percent(part["log"])
+    return part_name(part["name"], part["kind"]), f"{sign}{digits(part['tonnes'])}", percent_of_log(part["log"])
 
 
-def percent(log: float) -> str:
+def percent_of_log(log: float) -> str:
     """A log difference as a percentage; a dash where it is more than a thousandfold.
 
     Examples
     --------
-    >>> percent(-0.5), percent(20.0)
+    >>> percent_of_log(-0.5), percent_of_log(20.0)
     ('-39 %', '-')
     """
     return change(math.expm1(log)) if log < math.log(1000.0) else UNKNOWN

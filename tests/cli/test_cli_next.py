@@ -58,13 +58,11 @@ def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
     head = "Exports of magnets: forecast for 2023-01\nissued 2023-01-20, figures up to 2022-12;"
     assert result.stdout.startswith(head)
     assert re.search(r"^World +[\d,]+ +2022-12 +[\d,]+ +[\d,]+ to [\d,]+ .*licensing, truce", result.stdout, re.M)
-    assert (
-        "Italy: No model could be fitted (a forecast needs two observed months of ITA and found fewer)" in result.stdout
-    )
+    assert "Italy: No model could be fitted (naive needs 3 observed months and found 1)" in result.stdout
     assert "2022-06: United States" in result.stdout
     folder = place / "output" / "next-2023-01-20"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "dropped.csv", "effects.csv", "failures.csv", "forecasts.csv", "run.json", "table.md",
+        "dropped.csv", "effects.csv", "failures.csv", "forecasts.csv", "parts.csv", "run.json", "table.md",
     ]  # fmt: skip
     rows = read_run(folder).forecasts
     assert set(zip(rows["destination"], rows["model"], strict=True)) == {
@@ -142,7 +140,7 @@ def test_one_model_alone(place: Path) -> None:
     """Without the combination the table shows the first model named, and says so."""
     result = run("next", "--exports", "exports.csv", "--events", "none", "--models", "theta,naive")
     assert "the forecast is the median of theta" in result.stdout
-    assert re.search(r"^Without a forecast +Italy: a forecast needs two observed months of ITA", result.stdout, re.M)
+    assert re.search(r"^Without a forecast +Italy: theta needs 12 observed months and found 1", result.stdout, re.M)
 
 
 def test_every_product_of_given_files(place: Path) -> None:

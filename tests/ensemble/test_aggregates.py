@@ -270,9 +270,9 @@ def test_next_prints_the_sums_under_the_table(place: Path) -> None:
     assert re.search(r"^United States +Dec 2024 to Feb 2025 +[\d,]+ +[\d,]+ to [\d,]+ *$", result.stdout, re.M)
     assert "| United States | Dec 2024 to Feb 2025 |" in Path("run/table.md").read_text()
     omitted = pd.read_csv("run/sums_omitted.csv")
-    assert set(omitted["destination"]) == {"JPN"}
-    assert set(omitted["reason"]) == {"2024-11 neither known nor forecast"}
-    without = "2024-10 to 2024-12 (2024-11 neither known nor forecast): Japan"
+    assert set(omitted["destination"]) == {"JPN", "ROW"}
+    assert set(omitted.query("destination == 'JPN'")["reason"]) == {"2024-11 neither known nor forecast"}
+    without = "2024-10 to 2024-12 (2024-11 neither known nor forecast): Japan, Rest of world"
     assert re.search(rf"^Without a sum +{re.escape(without)} *$", result.stdout, re.M)
 
 

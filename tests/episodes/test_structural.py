@@ -231,7 +231,7 @@ def test_too_short_is_refused_in_one_sentence():
     """A series without any month is refused."""
     from forecast.models.protocol import FitError
 
-    with pytest.raises(FitError, match=r"needs an observed month and found none\."):
+    with pytest.raises(FitError, match=r"needs 1 observed month and found 0\."):
         fit_structural(
             pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1
         )

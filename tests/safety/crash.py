@@ -259,7 +259,6 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
 
     asked = {
         (backtest, "run_task"): lambda context, task: (context.settings, task),
-        (backtest, "expected_effects"): lambda context, days, jobs: (context.settings, days),
         (scoreboard, "judged"): lambda made, *tables: made,
         (selection, "read"): lambda given: given,
     }

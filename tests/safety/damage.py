@@ -93,7 +93,7 @@ def make_sound(place: Path) -> Path:
 
 def _plausible(column: str) -> str:
     words = {"product": "magnets", "destination": "USA", "issued": "2023-01-20", "month": "2023-01", "model": "theta",
-             "regressor": "ban_step", "reason": "too short", "phase": "calm", "horizon": "1", "cells": "50",
+             "event": "ban_step", "reason": "too short", "phase": "calm", "horizon": "1", "cells": "50",
              "order": "(1, 0, 0)"}  # fmt: skip
     return words.get(column, "0.25")
 

@@ -75,7 +75,7 @@ def test_a_report_finds_a_calendar_by_its_relative_name(sent: Path, tmp_path: Pa
     assert run("report", "o").exit_code == 0
     page = (place / "o" / "report.html").read_text()
     assert "The file events.csv that the run read as events.csv is not there any more." in page
-    assert "Failures and regressors left out</h2>" in page
+    assert "Failures and events left out</h2>" in page
 
 
 def test_a_relative_name_is_sought_from_where_the_command_stands_and_above_the_run(sent: Path, tmp_path, monkeypatch):

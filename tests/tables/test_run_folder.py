@@ -35,7 +35,7 @@ def run() -> Forecasts:
     series = {name: key[name] for name in ("product", "destination", "issued")}
     phase = {"episode": "ban", "kind": "ban", "phase": "force_1", "estimate": -0.1, "lower": -1 / 3, "upper": 0.2}
     effects = pd.DataFrame([series | phase])
-    dropped = pd.DataFrame([series | {"regressor": "quota", "reason": "the part of the volume under it is not known"}])
+    dropped = pd.DataFrame([series | {"event": "quota", "reason": "the part of the volume under it is not known"}])
     left = pd.DataFrame([{**key, "reason": "arima: fit a simpler model."}])
     month = pd.Period("2023-05", freq="M")
     cell = series | {"month": month}

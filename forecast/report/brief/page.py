@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.report.brief.chart import fan_chart
-from forecast.report.brief.why import how_often_right, table, what_may_happen, why
+from forecast.report.brief.why import branches_table, how_often_right, why, wide_table
 from forecast.report.outlook import ActingCalendar, Outlook, recent
 from forecast.report.table import NOT_RECENT, cells, columns
 from forecast.report.text import change, digits, spoken
@@ -128,8 +128,8 @@ def _may_happen(found: Outlook, behind: Behind) -> str:
     if behind.branches is None:
         return ""
     own = behind.branches[behind.branches["product"] == found.product]
-    return f"<h3>What may happen</h3>{what_may_happen(own, behind.probabilities, behind.names)}" if len(own) else ""
+    return f"<h3>What may happen</h3>{branches_table(own, behind.probabilities, behind.names)}" if len(own) else ""
 
 
 def _table(rows: pd.DataFrame, caption: str) -> str:
-    return table(caption, columns(rows), cells(rows)) if len(rows) else ""
+    return wide_table(caption, columns(rows), cells(rows)) if len(rows) else ""

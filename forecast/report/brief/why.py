@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
-from forecast.report.explain_table import part_name, percent
+from forecast.report.explain_table import part_name, percent_of_log
 from forecast.report.text import digits
 from forecast.tables.frames import records
 
 _WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
 
 
-def table(caption: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def wide_table(caption: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table of text that scrolls by itself where the page is narrow."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
@@ -47,14 +47,14 @@ def _one(found: Mapping[str, Any]) -> str:
     lines.append(("forecast", digits(found["forecast_t"]), ""))
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>{_waterfall(found)}"
-        f"{table(f'Parts of {title}', ['part', 'tonnes', 'percent'], lines)}</figure>"
+        f"{wide_table(f'Parts of {title}', ['part', 'tonnes', 'percent'], lines)}</figure>"
     )
 
 
 def _numbers(part: Mapping[str, Any]) -> tuple[str, str]:
     if part["kind"] == LEVEL_PART:
         return digits(part["tonnes"]), ""
-    return f"{'+' if part['tonnes'] > 0 else ''}{digits(part['tonnes'])}", percent(part["log"])
+    return f"{'+' if part['tonnes'] > 0 else ''}{digits(part['tonnes'])}", percent_of_log(part["log"])
 
 
 def _waterfall(found: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def _waterfall(found: Mapping[str, Any]) -> str:
 # What may happen -----------------------------------------------------------------------------------------------------
 
 
-def what_may_happen(branches: pd.DataFrame, probabilities: Mapping[str, float], names: Mapping[str, str]) -> str:
+def branches_table(branches: pd.DataFrame, probabilities: Mapping[str, float], names: Mapping[str, str]) -> str:
     """A table of every branch of a scenario beside the calendar as it stands, for the last month of the scenario.
 
     ``branches`` are rows of branches.csv of one product, the calendar as it stands first among ``probabilities``.
@@ -102,7 +102,7 @@ def what_may_happen(branches: pd.DataFrame, probabilities: Mapping[str, float], 
         for row in records(last)
     ]
     head = ["destination", "branch", "probability", "tonnes", "80 % interval", f"against {first}"]
-    return table(f"What may happen: {last['month'].iloc[0]}", head, lines)
+    return wide_table(f"What may happen: {last['month'].iloc[0]}", head, lines)
 
 
 def _difference(tonnes: float) -> str:
@@ -123,4 +123,4 @@ def how_often_right(record: pd.DataFrame | None, product: str, model: str, names
         months = f"{rows['first_month'].min()} to {rows['last_month'].max()}"
         lines.append((names.get(str(code), str(code)), held.get(80, "-"), held.get(95, "-"), months))
     head = ["destination", "80 % interval held", "95 % interval held", "months"]
-    return table("How often intervals held, one month ahead", head, lines)
+    return wide_table("How often intervals held, one month ahead", head, lines)
