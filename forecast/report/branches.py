@@ -45,7 +45,8 @@ def parting(found: Scenario, product: str) -> pd.DataFrame:
 def _relative_range(groups: Any) -> pd.Series:
     """Range over the branches as a share of the largest, at every row; 0 where all are 0."""
     largest = groups.transform("max")
-    return ((largest - groups.transform("min")) / largest.where(largest > 0, 1.0)).abs()
+    share: pd.Series = (largest - groups.transform("min")) / largest.where(largest > 0, 1.0)
+    return share
 
 
 def print_branches(found: Scenario, product: str, names: Mapping[str, str], console: Console) -> None:
