@@ -2,8 +2,9 @@
 
 For each cell of `benchmarks/episode_cells.py`: the structural model with and without the calendar, and the peers'
 median where their forecasts are on file. Settings were fixed on simulation, on petroleum to 2000 and on hs2 to 2019,
-with two exceptions that were made after the months of other cells were read: how little a measure on top of others of
-its kind adds (`ON_TOP`: eu_to_russia, tried at 0, 1, 3, set to 2) and payback after notice (solar_pv, one try).
+with two exceptions that were made after the months of other cells were read: that a measure on top of others of its
+kind strikes what those have left (eu_to_russia; a divisor was tried at 0 to 3 before) and payback after notice
+(solar_pv, one try).
 
     python benchmarks/episodes.py PANEL.csv EVENTS.csv --peers peers.csv --every 2 --months
 """

@@ -106,7 +106,7 @@ def chains(events: Sequence[Any]) -> list[list[Any]]:
 
 
 def _abutting(event: Any, found: list[list[Any]]) -> int | None:
-    """Place of the measure that ends on the day on which ``event`` takes effect and is of its kind and scope."""
+    """Place of the measure that ends, or is to end, when ``event`` takes effect and is of its kind and scope."""
     for at, chain in enumerate(found):
         last = chain[-1]
         same = (last.kind, set(last.products), set(last.destinations)) == (
@@ -114,7 +114,7 @@ def _abutting(event: Any, found: list[list[Any]]) -> int | None:
             set(event.products),
             set(event.destinations),
         )
-        if same and last.ends is not None and last.ends == event.effective:
+        if same and event.effective in (last.ends, getattr(last, "scheduled", None)):
             return at
     return None
 

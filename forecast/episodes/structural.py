@@ -55,14 +55,28 @@ def noise_prior(observed: int) -> np.ndarray:
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 KEPT_WEIGHT = 0.98
-"""Posterior weight of the points of the grid that are kept, the weightiest first."""
+"""Posterior weight that is kept of the lags and, within each, of the points of the grid, the weightiest first."""
 
 MANY_COEFFICIENTS = 45
-"""Coefficients above which the coarse grid has to do, for time."""
+"""Coefficients seen in the past above which the coarse grid has to do, for time."""
+
+
+def _kept(weights: np.ndarray) -> np.ndarray:
+    """Weights of (lags, q, season) that add to one, without the lightest lags and, within each lag, points.
+
+    Points are chosen lag by lag, so that a measure to come, which doubles the lags and says nothing of the past, leaves
+    the same points.
+    """
+    of_lags = weights.sum(axis=(1, 2))
+    found = np.zeros_like(weights)
+    for lag in np.flatnonzero(of_lags >= _least_kept(of_lags)):
+        within = np.where(weights[lag] >= _least_kept(weights[lag]), weights[lag], 0.0)
+        found[lag] = within * (of_lags[lag] / within.sum())
+    return np.asarray(found / found.sum())
 
 
 def _least_kept(weights: np.ndarray) -> float:
-    """The weight of the last point that is needed for `KEPT_WEIGHT` of all."""
+    """The weight of the last of ``weights`` that is needed for `KEPT_WEIGHT` of all."""
     ordered = np.sort(weights.ravel())[::-1]
     place = int(np.searchsorted(np.cumsum(ordered), KEPT_WEIGHT * ordered.sum()))
     return float(ordered[min(place, len(ordered) - 1)])
@@ -96,9 +110,7 @@ def fit_structural(
     total = np.array(
         [logs + prior[at] + support[lag] for at, (lag, (_, logs)) in enumerate(zip(lags, found, strict=True))]
     )
-    weights = np.exp(total - total.max())
-    weights = np.where(weights >= _least_kept(weights), weights, 0.0)
-    weights /= weights.sum()
+    weights = _kept(np.exp(total - total.max()))
     components = [
         problem.component(lag, make, cell, float(weights[at][cell]))
         for at, (lag, (make, _)) in enumerate(zip(lags, found, strict=True))
@@ -184,6 +196,11 @@ class _Problem:
         acts += [(term.shares[lag][seen] > 0).any(axis=0) for term in self.terms]
         return np.flatnonzero(np.concatenate(acts))
 
+    def seen_coefficients(self, lag: int) -> int:
+        """Number of coefficients that act in an observed month."""
+        seen = np.append(np.isfinite(self.values), np.zeros(len(self.ahead), bool))
+        return int(self.base.shape[1]) + sum(int((term.shares[lag][seen] > 0).any(axis=0).sum()) for term in self.terms)
+
     def at_lag(self, lag: int) -> tuple[_Grid, np.ndarray]:
         """Points of the grid of ``q`` and season at one lag, by place, and their log marginal likelihoods."""
         mean, covariance = self.prior()
@@ -195,7 +212,7 @@ class _Problem:
             points, logs = self.points(state, mean, covariance, active, cells)
             cell = max(cells, key=lambda one: logs[one])
             coefficients = _all_given(points[cell].b, active, mean, covariance)
-        cells = _all_cells() if len(active) <= MANY_COEFFICIENTS else COARSE
+        cells = _all_cells() if self.seen_coefficients(lag) <= MANY_COEFFICIENTS else COARSE
         state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
         points, logs = self.points(state, mean, covariance, active, cells)
         return _Grid(points, active), logs

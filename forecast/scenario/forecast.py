@@ -47,9 +47,8 @@ ALMOST_ZERO = 1e-6
 LEAST_STEP = 1e-9
 """Least distance of neighbouring quantiles (logs), so that a distribution without spread is a steep one."""
 
-IDLE = 0.01
-"""Relative change of every bound up to which a branch changes nothing: a supposed event is one more coefficient that
-the structural model integrates over, which moves the months before it by less."""
+IDLE = 1e-9
+"""Relative change of every bound up to which a branch changes nothing: sums of other lengths round otherwise."""
 
 HALVINGS = 60
 """Rounds of bisection: as many as a double has digits to halve."""

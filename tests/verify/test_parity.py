@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -19,6 +20,7 @@ from forecast.backtest.run import run_context
 from forecast.kernels import prophet as prophet_kernel
 from forecast.models.arima import Arima
 from forecast.models.compiled import CompiledArima, CompiledArimaFit, CompiledProphet
+from forecast.models.prophet import OPTIMISER
 from forecast.models.protocol import FitError
 from forecast.realtime.data import Data
 from forecast.tables.quantiles import MEDIAN, QUANTILES
@@ -48,6 +50,14 @@ def sample(run: Forecasts, **options) -> pd.DataFrame:
     return parity_sample(run, table(), EVENTS, GROUPS, **COMPILED | options)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _the_library_reaches_its_maximum() -> Iterator[None]:
+    """Newton's method in the library: in one fit BFGS stops 0.08 below the maximum in log posterior, 0.6 % off."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OPTIMISER, "algorithm", "Newton")
+        yield
+
+
 @pytest.fixture(scope="module")
 def run() -> Forecasts:
     return backtest()
@@ -72,7 +82,7 @@ def test_medians_are_those_of_the_run_and_differences_logs_of_ratios(run: Foreca
     both = parity.merge(run.forecasts, on=[*FIT, "month"])
     assert both["compiled_t"].tolist() == both["volume_t"].tolist()
     np.testing.assert_array_equal(parity["difference"], np.log(parity["compiled_t"] / parity["reference_t"]))
-    assert parity["difference"].abs().max() < 1e-2
+    assert parity["difference"].abs().max() < 5e-3
     assert parity["width"].abs().max() < 2e-2
     assert parity["gain"].min() > -1e-2
     assert parity["reason"].unique().tolist() == [""]
@@ -164,7 +174,7 @@ def test_a_prophet_that_is_off_its_maximum_is_shown(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(CompiledProphet, "maximum", too_high)
     found = sample(backtest(models=["prophet"]), count=2)
-    np.testing.assert_allclose(found["difference"], 0.1, atol=1e-2)
+    np.testing.assert_allclose(found["difference"], 0.1, atol=5e-3)
     assert found["gain"].max() < -1
 
 
