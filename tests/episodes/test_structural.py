@@ -70,6 +70,20 @@ def test_goods_in_transit_are_recognised():
     assert volumes["2025-02"] < 40
 
 
+@pytest.mark.parametrize("past", [(), (ban(date(2022, 3, 1), date(2022, 9, 1), "a"),)])
+def test_a_measure_to_come_leaves_the_months_before_it(past):
+    """Known or not that a licence begins in three months, the forecast of the month before its notice is the same."""
+    volume = noisy(sd=0.3)
+    to_come = ban(date(2025, 3, 1), None, "c", "licensing", date(2025, 2, 20))
+    sibling = {("w", "DEU"): noisy(seed=1)}, {("w", "DEU"): (ban(date(2024, 3, 1), None, "d", "licensing"),)}
+    with_it, without = (
+        structural_forecasts({KEY: volume, **sibling[0]}, {KEY: own, **sibling[1]}, 3)[KEY].volumes()
+        for own in ((*past, to_come), past)
+    )
+    assert with_it["median"].iloc[2] < without["median"].iloc[2]
+    np.testing.assert_allclose(with_it.iloc[:1], without.iloc[:1], rtol=1e-9)
+
+
 def test_the_planted_effect_is_recovered():
     """A ban of ten months: the posterior of the months in force is within 2.5 sds of it at five knots."""
     episode = ban(date(2023, 6, 1))
