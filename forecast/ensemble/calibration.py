@@ -6,7 +6,7 @@ those actuals that were out on the day. So it is the same for a live forecast an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -25,6 +25,7 @@ from forecast.ensemble.conformal import (
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
+from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import MEMBERS
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
@@ -55,16 +56,29 @@ def calibrated(
     The second table has the columns `RUN_TABLES["calibration"].columns`.
     """
     parts = [
-        _on_day(learned, issued)
+        tuple(table[table["destination"].isin(asked)] for table in _on_day(learned, issued))
         for product, of_product in days.items()
-        if product in releases and (forecasts["product"] == product).any()
-        for learned in [_Replay.of(forecasts[forecasts["product"] == product], releases[product], events, groups)]
+        if product in releases
+        for own, asked in _learners(forecasts[forecasts["product"] == product])
+        for learned in [_Replay.of(own, releases[product], events, groups)]
         for issued in of_product
     ]
     if not parts:
         return _nothing(forecasts[CELL])
     rows, notes = zip(*parts, strict=True)
     return stacked(rows), stacked(notes)
+
+
+def _learners(forecasts: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    """Forecasts that learn together, and the destinations whose result counts.
+
+    The rest of the world learns from all others. They do not from it: it is the difference of what they teach already.
+    """
+    rest = forecasts["destination"] == REST_OF_WORLD
+    if not rest.all():
+        yield forecasts[~rest], [*forecasts.loc[~rest, "destination"].unique()]
+    if rest.any():
+        yield forecasts, [REST_OF_WORLD]
 
 
 def _nothing(keys: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

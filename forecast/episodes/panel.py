@@ -14,6 +14,7 @@ from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
+from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.tables.schema import WORLD, SeriesKey
 
 FLOOR = 0.01
@@ -332,14 +333,17 @@ def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str
 def _evidence(
     alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars
 ) -> tuple[Evidence, dict[tuple[str, str, str], LagEvidence]]:
-    """What each series says of its paths and of the lags: of a product's total and its parts those that say more."""
+    """What each series says of its paths and of the lags: of a product's total and its parts those that say more.
+
+    The rest of the world is the difference of two that are counted: it learns and says nothing.
+    """
     evidence: Evidence = {}
     lags: dict[tuple[str, str, str], LagEvidence] = {}
     for key, found in alone.items():
         for place, episode in enumerate(episodes_by_series[key]):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if episode.share == 1.0:
+            if episode.share == 1.0 and key[1] != REST_OF_WORLD:
                 own[key] = found.evidence[place], not measures_below(episode, episodes_by_series[key])
                 support[key] = found.lag_likelihood - found.lag_likelihood.max()
     for kind, products in evidence.items():

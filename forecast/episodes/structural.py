@@ -54,8 +54,8 @@ def noise_prior(observed: int) -> np.ndarray:
 
 LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
-KEPT_WEIGHT = 0.98
-"""Posterior weight that is kept of the lags and, within each, of the points of the grid, the weightiest first."""
+LEAST_WEIGHT = 0.02
+"""Weight that is taken off the lags and, within each, off the points of the grid, as a share of the largest."""
 
 MANY_COEFFICIENTS = 45
 """Coefficients seen in the past above which the coarse grid has to do, for time."""
@@ -64,22 +64,14 @@ MANY_COEFFICIENTS = 45
 def _kept(weights: np.ndarray) -> np.ndarray:
     """Weights of (lags, q, season) that add to one, without the lightest lags and, within each lag, points.
 
-    Points are chosen lag by lag, so that a measure to come, which doubles the lags and says nothing of the past, leaves
-    the same points.
+    Points are chosen lag by lag, so that a measure to come, which has more lags and says nothing of the past, leaves
+    the same points. What is taken off goes to zero as a point comes to be left out, so that no last digit decides.
     """
     of_lags = weights.sum(axis=(1, 2))
-    found = np.zeros_like(weights)
-    for lag in np.flatnonzero(of_lags >= _least_kept(of_lags)):
-        within = np.where(weights[lag] >= _least_kept(weights[lag]), weights[lag], 0.0)
-        found[lag] = within * (of_lags[lag] / within.sum())
+    kept_lags = np.maximum(of_lags - LEAST_WEIGHT * of_lags.max(), 0.0)
+    within = np.maximum(weights - LEAST_WEIGHT * weights.max(axis=(1, 2), keepdims=True), 0.0)
+    found = within * (kept_lags / np.maximum(within.sum(axis=(1, 2)), 1e-300))[:, None, None]
     return np.asarray(found / found.sum())
-
-
-def _least_kept(weights: np.ndarray) -> float:
-    """The weight of the last of ``weights`` that is needed for `KEPT_WEIGHT` of all."""
-    ordered = np.sort(weights.ravel())[::-1]
-    place = int(np.searchsorted(np.cumsum(ordered), KEPT_WEIGHT * ordered.sum()))
-    return float(ordered[min(place, len(ordered) - 1)])
 
 
 def fit_structural(
