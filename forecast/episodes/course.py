@@ -142,6 +142,46 @@ def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame
     return float(min(part[both].sum() / total, 1.0)) if total > 0 else 0.0
 
 
+def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:
+    """What measures of its kind that an episode found in force are believed to have left of the volume, as a share.
+
+    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect.
+
+    Examples
+    --------
+    Half a year after a ban that leaves a tenth a second one has a tenth to strike, a month after twice as much:
+
+    >>> from datetime import date
+    >>> import numpy as np
+    >>> path = np.log([1.0, 0.5, 0.2, 0.1, 0.1, 0.1, 0.1, 1.0, 1.0, 1.0, 1.0])
+    >>> first = Episode("a", "ban", date(2025, 1, 1), date(2025, 1, 1), None, 1.0, ("a",))
+    >>> days = (date(2025, 7, 5), date(2025, 2, 2))
+    >>> late, early = (Episode("b", "ban", day, day, None, 1.0, ("b",)) for day in days)
+    >>> round(left_to_strike(late, [first, late], path), 3), round(left_to_strike(early, [first, early], path), 3)
+    (0.1, 0.2)
+    """
+    found = 0.0
+    for other in measures_below(episode, episodes):
+        age = (episode.effective - other.effective).days / DAYS_A_MONTH
+        found += abs(path[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
+    return float(np.exp(-found))
+
+
+def measures_below(episode: Episode, episodes: Sequence[Episode]) -> list[Episode]:
+    """The measures of its kind that an episode found in force on its series: it strikes what those have left.
+
+    Of measures that take effect on one day those count that come first by name.
+    """
+    own = (episode.effective, episode.name)
+    return [
+        other
+        for other in episodes
+        if other.kind == episode.kind
+        and (other.effective, other.name) < own
+        and (other.ends is None or other.ends > episode.effective)
+    ]
+
+
 def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
     """Share of each month's days in each phase of a measure (months x `KNOTS`), without the episode's own share.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import FORCE, IN_FORCE, Episode, acting_share, exposure
+from forecast.episodes.course import Episode, acting_share, exposure, left_to_strike, measures_below
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_prior, stated
 from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
@@ -206,45 +206,6 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
         left = left_to_strike(episode, episodes, prior.mean)
         found.append(PathPrior(left * prior.mean, left * prior.covariance))
     return found
-
-
-def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:
-    """What measures of its kind that an episode found in force are believed to have left of the volume, as a share.
-
-    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect.
-
-    Examples
-    --------
-    Half a year after a ban that leaves a tenth a second one has a tenth to strike, a month after twice as much:
-
-    >>> from datetime import date
-    >>> path = np.log([1.0, 0.5, 0.2, 0.1, 0.1, 0.1, 0.1, 1.0, 1.0, 1.0, 1.0])
-    >>> first = Episode("a", "ban", date(2025, 1, 1), date(2025, 1, 1), None, 1.0, ("a",))
-    >>> days = (date(2025, 7, 5), date(2025, 2, 2))
-    >>> late, early = (Episode("b", "ban", day, day, None, 1.0, ("b",)) for day in days)
-    >>> round(left_to_strike(late, [first, late], path), 3), round(left_to_strike(early, [first, early], path), 3)
-    (0.1, 0.2)
-    """
-    found = 0.0
-    for other in measures_below(episode, episodes):
-        age = (episode.effective - other.effective).days / DAYS_A_MONTH
-        found += abs(path[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
-    return float(np.exp(-found))
-
-
-def measures_below(episode: Episode, episodes: Sequence[Episode]) -> list[Episode]:
-    """The measures of its kind that an episode found in force on its series: it strikes what those have left.
-
-    Of measures that take effect on one day those count that come first by name.
-    """
-    own = (episode.effective, episode.name)
-    return [
-        other
-        for other in episodes
-        if other.kind == episode.kind
-        and (other.effective, other.name) < own
-        and (other.ends is None or other.ends > episode.effective)
-    ]
 
 
 def _fit(

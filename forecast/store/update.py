@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
@@ -17,7 +17,7 @@ from forecast.backtest.run import Progress, forecast_all
 from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
 from forecast.realtime.events import Members, known_events
 from forecast.registry import COMBINATION
-from forecast.sources.plain import read_exports
+from forecast.sources.plain import exports_in
 from forecast.store.changes import CHANGE_COLUMNS, Inputs, what_changed
 from forecast.store.database import Store
 from forecast.store.expected import late_releases
@@ -32,29 +32,6 @@ from forecast.tables.schema import EVENT_COLUMNS
 PACKAGE = "export-forecast"
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
-
-
-@dataclass(frozen=True)
-class Received:
-    """What was read from files: the exports table, and sentences on what could not be used or looks wrong."""
-
-    exports: pd.DataFrame
-    remarks: tuple[str, ...] = ()
-
-
-FileReader = Callable[[Sequence[Path], date], Received]
-"""Reads files as they stand on a day."""
-
-
-def read_files(paths: Sequence[Path], today: date) -> Received:
-    """Export figures in the project's own columns.
-
-    Raises
-    ------
-    TableError
-        For all that is wrong in the files.
-    """
-    return Received(read_exports(*paths, today=today))
 
 
 @dataclass(frozen=True)
@@ -74,8 +51,8 @@ class Routine:
         What is forecast; None is all that the store has.
     judgements
         Numbers set beside those of the shown model.
-    reader, jobs, progress
-        Reads the files; processes; is called with the work done and its total.
+    jobs, progress
+        Processes; is called with the work done and its total.
     """
 
     events: pd.DataFrame
@@ -86,7 +63,6 @@ class Routine:
     products: Sequence[str] | None = None
     destinations: Sequence[str] | None = None
     judgements: Sequence[Judgement] = ()
-    reader: FileReader = read_files
     jobs: int = 1
     progress: Progress | None = None
 
@@ -156,7 +132,7 @@ def run_update(store: Store, files: Sequence[str | Path], routine: Routine, toda
         When the store cannot be used.
     """
     with store.transaction():
-        appended, known, remarks = receive(store, files, routine.reader, today)
+        appended, known, remarks = receive(store, files, today)
         past = issues(store)
         last = past[-1] if past else None
         exports = _exports(store, routine, today)
@@ -177,9 +153,9 @@ def run_update(store: Store, files: Sequence[str | Path], routine: Routine, toda
 
 
 def receive(
-    store: Store, files: Sequence[str | Path], reader: FileReader, today: date
+    store: Store, files: Sequence[str | Path], today: date
 ) -> tuple[Appended, tuple[str, ...], tuple[str, ...]]:
-    """Take in those of ``files`` that are new: what was added, the files known before, and remarks of the reader."""
+    """Take in those of ``files`` that are new: what was added, the files known before, and what imported ones were."""
     paths = {str(path): Path(path) for path in files}
     digests = _digests(paths)
     once = {name: found for found, name in {found: name for name, found in reversed(digests.items())}.items()}
@@ -187,9 +163,9 @@ def receive(
     known = tuple(name for name in digests if name not in fresh)
     if not fresh:
         return Appended(), known, ()
-    received = reader([paths[name] for name in fresh], today)
-    appended = append(store, received.exports, {Path(name).name: digests[name] for name in fresh}, today)
-    return appended, known, received.remarks
+    found = exports_in([paths[name] for name in fresh], today)
+    appended = append(store, found.exports, {Path(name).name: digests[name] for name in fresh}, today)
+    return appended, known, found.said
 
 
 def _digests(paths: Mapping[str, Path]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from forecast.store.changes import (
 from forecast.store.database import Store
 from forecast.store.issued import issued_forecasts, issued_judgements, issues
 from forecast.store.track import RECORD_COLUMNS, held_record, record, running, track
-from forecast.store.update import read_files, run_update
+from forecast.store.update import run_update
 from forecast.store.vintages import exports_as_of
 from forecast.tables.read import TableError
 
@@ -314,8 +314,20 @@ def test_judgement_stands_beside_the_model_and_both_are_scored(store: Store, tmp
     assert {"judged", "combination"} <= set(second.changes["model"])
 
 
-def test_the_reader_of_files_takes_our_own_columns(tmp_path: Path) -> None:
-    """The seam gives the exports table of the plain reader."""
-    exports = stored.until(stored.figures(), date(2022, 6, 20))
-    path = stored.write(exports, tmp_path / "a.csv")
-    assert len(read_files([path], date(2022, 7, 1)).exports) == len(exports)
+def test_a_download_in_other_columns_is_taken_in(store: Store, tmp_path: Path) -> None:
+    """Country names, month words and kilograms: the figures are those of our own columns, and a line says so."""
+    known = stored.until(stored.figures(), date(2022, 6, 20))
+    known = known[known["product"] == known["product"].iloc[0]]
+    places = {"USA": "United States", "DEU": "Germany", "JPN": "Japan", "WLD": "World"}
+    known = known[known["destination"].isin(places)]
+    table = pd.DataFrame({
+        "Product": known["product"], "Country": known["destination"].map(places),
+        "Period": [month.strftime("%b-%y") for month in known["month"]], "Net weight (kg)": 1000 * known["volume_t"],
+    })  # fmt: skip
+    table.to_csv(tmp_path / "download.csv", sep=";", index=False)
+    done = run_update(store, [tmp_path / "download.csv"], stored.routine(), date(2022, 7, 1))
+    assert any("download.csv" in sentence for sentence in done.remarks)
+    found = done.exports.set_index(["destination", "month"])["volume_t"].sort_index()
+    expected = known.set_index(["destination", "month"])["volume_t"].sort_index()
+    pd.testing.assert_series_equal(found, expected, check_index_type=False, rtol=1e-9)
+    assert len(done.run.forecasts)
