@@ -19,6 +19,9 @@ from forecast.models.protocol import MEAN_AND_SD
 from forecast.realtime.days import lunar_new_year_shares, months_of
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES
 
+DIGITS = 10
+"""Decimals of the logs that models see."""
+
 HOLIDAY_SD = 0.3
 """Prior standard deviation of the effects of Lunar New Year (logs)."""
 
@@ -59,9 +62,13 @@ class Design:
 
     @classmethod
     def of(cls, raw: pd.Series, floor: float, effect: np.ndarray, ahead: EpisodeEffects) -> Design:
-        """The design of logs ``raw`` on whose months episodes did ``effect``, and in those ahead do ``ahead``."""
+        """The design of logs ``raw`` on whose months episodes did ``effect``, and in those ahead do ``ahead``.
+
+        Logs are rounded to `DIGITS`, so that the last digits of the effects, in which linear algebra differs from one
+        process to the next, decide nothing in a model's optimiser.
+        """
         X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
-        return cls(raw - effect, raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+        return cls((raw - effect).round(DIGITS), raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
 
     @property
     def prior(self) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def test_the_share_found_is_the_likeliest(gaps):
     fit = fitted(y)
     path = y - fit.drift * np.arange(MONTHS)
     model = UnobservedComponents(path.to_numpy(), level="llevel", use_exact_diffuse=True)
-    found = model.fit(disp=False, maxiter=500).llf
+    found = model.fit(method="nm", disp=False, maxiter=5000, xtol=1e-9, ftol=1e-9).llf
     assert found == pytest.approx(fit.state.loglikelihood - np.log(2 * np.pi) / 2, abs=1e-4)
 
 
