@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,17 @@ def united_states_release(month: pd.Period) -> date:
     """
     after = month + 2
     return date(after.year, after.month, 9)
+
+
+def european_union_release(month: pd.Period) -> date:
+    """The day by which Eurostat has published ``month`` of all members: about 46 days after its end.
+
+    Examples
+    --------
+    >>> european_union_release(pd.Period("2025-05", freq="M"))
+    datetime.date(2025, 7, 16)
+    """
+    return month.end_time.date() + timedelta(days=46)
 
 
 def reading(extract: Extract, settings: ReadSettings) -> Reading:
