@@ -95,6 +95,10 @@ def united_states_release(month: pd.Period) -> date:
     return date(after.year, after.month, 9)
 
 
+EUROPEAN_UNION_DAYS = 46
+"""Days after the end of a month by which Eurostat has published it of all members."""
+
+
 def european_union_release(month: pd.Period) -> date:
     """The day by which Eurostat has published ``month`` of all members: about 46 days after its end.
 
@@ -103,7 +107,7 @@ def european_union_release(month: pd.Period) -> date:
     >>> european_union_release(pd.Period("2025-05", freq="M"))
     datetime.date(2025, 7, 16)
     """
-    return month.end_time.date() + timedelta(days=46)
+    return month.end_time.date() + timedelta(days=EUROPEAN_UNION_DAYS)
 
 
 def reading(extract: Extract, settings: ReadSettings) -> Reading:

@@ -194,7 +194,7 @@ def _authority_codes(authority: str) -> dict[str, str]:
     return {**codes, **{code.lstrip("0") or "0": destination for code, destination in codes.items()}}
 
 
-def listed(words: list[str], most: int = 5) -> str:
+def listed(words: list[str], most: int = 5, longest: int = 30) -> str:
     """The first of ``words``, cleaned, and how many there are beyond."""
-    first = ", ".join(shown(word, 30) or "(empty)" for word in words[:most])
+    first = ", ".join(shown(word, longest) or "(empty)" for word in words[:most])
     return first + (f" and {len(words) - most} more" if len(words) > most else "")
