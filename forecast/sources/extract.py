@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def european_union_release(month: pd.Period) -> date:
     >>> european_union_release(pd.Period("2025-05", freq="M"))
     datetime.date(2025, 7, 16)
     """
-    return month.end_time.date() + timedelta(days=EUROPEAN_UNION_DAYS)
+    return date.fromordinal(month.end_time.toordinal() + EUROPEAN_UNION_DAYS)
 
 
 def reading(extract: Extract, settings: ReadSettings) -> Reading:

@@ -23,11 +23,11 @@ from forecast.vocabulary.products import renamed
 from forecast.vocabulary.text import of_each, shown, slug
 from forecast.vocabulary.units import unit_of
 
-_PLAIN_NUMBER = r"\d+(\.(\d{1,2}|\d{4,}))?"
-"""A number that reads the same whatever the mark before fractions."""
-
 FIRST_ROWS = 3
 """Rows of each cause that a summary names."""
+
+_PLAIN_NUMBER = r"\d+(\.(\d{1,2}|\d{4,}))?"
+"""A number that reads the same whatever the mark before fractions."""
 
 
 @dataclass(frozen=True)
