@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import loopback
 import pytest
 from typer.testing import CliRunner
 
 from forecast.cli import app
-
-pytest.importorskip("httpx", reason="the extra `services` is not installed")
-sys.path.insert(0, str(Path(__file__).parents[1] / "sources" / "services"))
-
-import loopback
-
 from forecast.sources.services.fetch import SERVICES
 
 WORDS = ["--reporter", "China", "--code", "850511", "--from", "2024-01", "--to", "2024-01"]
@@ -23,6 +17,7 @@ WORDS = ["--reporter", "China", "--code", "850511", "--from", "2024-01", "--to",
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    pytest.importorskip("httpx", reason="the extra `services` is not installed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("COMTRADE_API_KEY", "CENSUS_API_KEY"):

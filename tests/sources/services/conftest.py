@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("httpx", reason="the extra `services` is not installed")
-
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, proxy or cache of whoever runs the tests."""
+    """No key or proxy of whoever runs the tests; without the extra there is nothing to test."""
+    pytest.importorskip("httpx", reason="the extra `services` is not installed")
     for name in ("COMTRADE_API_KEY", "CENSUS_API_KEY", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
