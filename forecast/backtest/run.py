@@ -16,6 +16,15 @@ import pandas as pd
 
 from forecast.backtest.attribution import combination_parts
 from forecast.backtest.checkpoint import Checkpoint, table_digest
+from forecast.backtest.origin_cache import (
+    OriginCache,
+    by_day,
+    fingerprints,
+    is_cacheable,
+    kept_days,
+    rows_by_day,
+    with_kept,
+)
 from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
@@ -26,6 +35,7 @@ from forecast.backtest.plan import (
     Task,
     backtest_origins,
     estimation_days,
+    fitted_models,
     issue_days,
     plan,
     selected_series,
@@ -66,6 +76,7 @@ def forecast_all(
     engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
     progress: Progress | None = None,
+    cache: OriginCache | None = None,
 ) -> Forecasts:
     """Forecasts of every series on one or several issue days, each made with what was known on its day.
 
@@ -81,7 +92,8 @@ def forecast_all(
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
-    and their total.
+    and their total. ``cache`` keeps the forecasts of each day for later calls (`forecast.backtest.origin_cache`): the
+    numbers are the same with and without it.
 
     Returns
     -------
@@ -110,7 +122,9 @@ def forecast_all(
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, issue_days(exports, products, issued))
     request = Request(days, selected_series(exports, products, destinations))
-    return _run(data, settings, request, jobs, progress)
+    if cache is None or not is_cacheable(settings):
+        return _run(data, settings, request, jobs, progress)
+    return _run_with_cache(data, settings, request, cache, jobs, progress)
 
 
 def backtest_all(
@@ -257,21 +271,54 @@ def _run(
     """
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(data, settings, request))
-    if not request.series:
-        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
-    fitted = request.replayed(data.vintages, settings)
+    fitted = _fitted(data, settings, request)
     context = run_context(data, settings, fitted.days, jobs)
     tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
     return gather(context, joined(run_tasks(context, tasks, jobs, progress, checkpoint)), request)
 
 
+def _fitted(data: Data, settings: Settings, request: Request) -> Request:
+    """What models are fitted on for a request.
+
+    Raises
+    ------
+    ValueError
+        Without any series.
+    """
+    if not request.series:
+        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
+    return request.replayed(data.vintages, settings)
+
+
+def _run_with_cache(
+    data: Data,
+    settings: Settings,
+    request: Request,
+    cache: OriginCache,
+    jobs: int,
+    progress: Progress | None,
+) -> Forecasts:
+    """The same as `_run`, with the rows of earlier origins taken from a cache where it has them, and left there."""
+    fitted = _fitted(data, settings, request)
+    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
+    days = by_day(fitted.days)
+    names = fingerprints(RunContext(data, settings), days)
+    asked = by_day(request.days)
+    earlier = {day: products for day, products in days.items() if day not in asked}
+    kept = kept_days(cache, names, earlier, fitted_models(settings.models))
+    left = {product: [day for day in own if day not in kept] for product, own in fitted.days.items()}
+    context = run_context(data, settings, left, jobs)
+    made = run_tasks(context, plan(left, fitted.series, settings.models, settings.engine), jobs, progress)
+    run = joined(made)
+    new = rows_by_day(run, [day for day in days if day not in kept])
+    cache.write({names[day]: rows for day, rows in new.items()})
+    return gather(context, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
+
+
 def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
     """What all origins on ``days`` share: parameters held since earlier days, and the structural model of each day."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
-    products: dict[date, set[str]] = {}
-    for product, of_product in days.items():
-        for day in of_product:
-            products.setdefault(day, set()).add(product)
+    products = by_day(days)
     for (product, _), day in context.estimated.items():
         products.setdefault(day, set()).add(product)
     looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -136,6 +137,32 @@ class _Grid:
 
 
 @dataclass(frozen=True)
+class _Given:
+    """Covariance of every coefficient in the prior, how all follow from the active ones, and what that leaves over.
+
+    ``followed`` (gain, and what is left) is None where every coefficient is active.
+    """
+
+    prior: np.ndarray
+    followed: tuple[np.ndarray, np.ndarray] | None
+
+    @classmethod
+    def of(cls, covariance: np.ndarray, active: np.ndarray) -> _Given:
+        if len(active) == len(covariance):
+            return cls(covariance, None)
+        gain = np.linalg.solve(covariance[np.ix_(active, active)], covariance[active]).T
+        return cls(covariance, (gain, covariance - gain @ covariance[active]))
+
+    def covariance(self, spread: np.ndarray) -> np.ndarray:
+        """Covariance of every coefficient where that of the active ones is ``spread``."""
+        if self.followed is None:
+            return spread
+        gain, left = self.followed
+        found: np.ndarray = left + gain @ spread @ gain.T
+        return found
+
+
+@dataclass(frozen=True)
 class _Problem:
     training: pd.PeriodIndex
     ahead: pd.PeriodIndex
@@ -157,8 +184,9 @@ class _Problem:
     def size(self) -> int:
         return int(self.base.shape[1]) + sum(len(term.prior.mean) for term in self.terms)
 
+    @cached_property
     def prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of all coefficients, the season's at one."""
+        """Mean and covariance of all coefficients, the season's at one; not to be written to."""
         covariance, mean = np.zeros((self.size, self.size)), np.zeros(self.size)
         covariance[:SEASON, :SEASON] = np.eye(SEASON)
         covariance[SEASON : SEASON + 3, SEASON : SEASON + 3] = NEW_YEAR_SD**2 * np.eye(3)
@@ -195,7 +223,7 @@ class _Problem:
 
     def at_lag(self, lag: int) -> tuple[_Grid, np.ndarray]:
         """Points of the grid of ``q`` and season at one lag, by place, and their log marginal likelihoods."""
-        mean, covariance = self.prior()
+        mean, covariance = self.prior
         coefficients, active, cell = mean.copy(), self.active(lag), (2, 2)
         rounds = LINEARISED if self.terms else 1
         for turn in range(rounds - 1):
@@ -257,12 +285,30 @@ class _Problem:
         return points, logs
 
     def component(self, lag: int, made: _Grid, cell: _Cell, weight: float) -> Component:
-        """Moments of the months ahead at one point of the grid."""
-        point, active = made.points[cell], made.active
-        mean, covariance = self.prior()
-        covariance[:SEASON, :SEASON] *= SEASON_SD[cell[1]] ** 2
-        coefficients = _all_given(point.b, active, mean, covariance)
-        spread = _covariance_given(point.covariance, active, covariance)
+        """The posterior at one point of the grid, with its moments of the months ahead once they are asked for."""
+        point, given = made.points[cell], self.given(made.active, cell[1])
+        coefficients = _all_given(point.b, made.active, self.prior[0], given.prior)
+        spread = given.covariance(point.covariance)
+        ahead = partial(self.months_ahead, lag, point, made.active, Q[cell[0]], coefficients)
+        return Component(weight, lag, coefficients, spread, ahead)
+
+    def given(self, active: np.ndarray, at_season: int) -> _Given:
+        """What the coefficients that act nowhere follow from, at one spread of the season: the same for many points."""
+        key = (active.tobytes(), at_season)
+        if key not in self._given:
+            covariance = self.prior[1].copy()
+            covariance[:SEASON, :SEASON] *= SEASON_SD[at_season] ** 2
+            self._given[key] = _Given.of(covariance, active)
+        return self._given[key]
+
+    @cached_property
+    def _given(self) -> dict[tuple[bytes, int], _Given]:
+        return {}
+
+    def months_ahead(
+        self, lag: int, point: _Point, active: np.ndarray, q: float, coefficients: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Parts of the log mean of the months ahead, and the covariance of its errors, at one point of the grid."""
         past, ahead = len(self.values), len(self.ahead)
         columns, _ = self.columns(lag, coefficients)
         level = point.level[-1] - point.level[:-1] @ point.b
@@ -272,11 +318,11 @@ class _Problem:
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
         news = self.news(lag)[past:]
-        steps = np.cumsum(Q[cell[0]] * (1 - (1 - HELD) * news))
+        steps = np.cumsum(q * (1 - (1 - HELD) * news))
         noise = self.noise(lag, coefficients)[past:]
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
-        return Component(weight, lag, coefficients, spread, np.column_stack([parts, *effects]), errors)
+        return np.column_stack([parts, *effects]), errors
 
 
 COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
@@ -293,16 +339,6 @@ def _all_given(b: np.ndarray, active: np.ndarray, mean: np.ndarray, covariance: 
         return b
     prior = covariance[np.ix_(active, active)]
     found: np.ndarray = mean + covariance[:, active] @ np.linalg.solve(prior, b - mean[active])
-    return found
-
-
-def _covariance_given(spread: np.ndarray, active: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Covariance of every coefficient where that of the ``active`` ones is ``spread``."""
-    if len(active) == len(covariance):
-        return spread
-    gain = np.linalg.solve(covariance[np.ix_(active, active)], covariance[active]).T
-    left = covariance - gain @ covariance[active]
-    found: np.ndarray = left + gain @ spread @ gain.T
     return found
 
 
