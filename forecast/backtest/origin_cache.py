@@ -48,7 +48,10 @@ MOST_ENTRIES, MOST_BYTES, LARGEST_ENTRY = 1_024, 2**28, 2**25
 STRAY_SECONDS = 3_600
 """Age after which what a killed writer left is removed."""
 
-DECIDING = ("NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+DECIDING = (
+    *("NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"),
+    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
+)
 """Environment variables that decide by which instructions numbers are made."""
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.part", re.ASCII)
@@ -161,12 +164,13 @@ def _of_run(context: RunContext) -> list[Any]:
 
 
 def _of_day(context: RunContext, day: date, products: Sequence[str]) -> list[Any]:
-    snapshot, data = context.as_of(day), context.data
-    reported = [
-        [product, *months_ahead(data.vintages[product], snapshot.cutoff(product), context.settings.horizon).asi8.tolist()]
+    snapshot = context.as_of(day)
+    reported = {
+        product: months_ahead(context.data.vintages[product], snapshot.cutoff(product), context.settings.horizon)
         for product in products
-    ]
-    return [day.isoformat(), reported, _volumes(snapshot), _cells(snapshot.events), _cells(snapshot.totals)]
+    }
+    months = {product: found.asi8.tolist() for product, found in reported.items()}
+    return [day.isoformat(), months, _volumes(snapshot), _cells(snapshot.events), _cells(snapshot.totals)]
 
 
 def _volumes(snapshot: Snapshot) -> list[Any]:
@@ -201,7 +205,7 @@ def _package() -> list[str]:
 
 @cache
 def _processor() -> list[str]:
-    """What numbers are made by: compiled code and linear algebra differ in last digits from one processor to another."""
+    """What numbers are made by: from one processor to another compiled code and linear algebra end on other digits."""
     found = [sys.platform, platform.machine(), platform.processor()]
     with suppress(OSError, UnicodeDecodeError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
@@ -248,7 +252,9 @@ def rows_by_day(run: Forecasts, days: Collection[date]) -> dict[date, Forecasts]
     return {day: Forecasts(forecasts=rows.iloc[places[day]]).packed() for day in days if day in places}
 
 
-def with_kept(run: Forecasts, kept: Collection[Forecasts], tasks: Sequence[Task], series: Sequence[SeriesKey]) -> Forecasts:
+def with_kept(
+    run: Forecasts, kept: Collection[Forecasts], tasks: Sequence[Task], series: Sequence[SeriesKey]
+) -> Forecasts:
     """``run`` with the forecasts that were kept, rows in the order in which ``tasks`` would have made all of them.
 
     Sums over rows are made in their order, and so end on the same digits.
