@@ -142,7 +142,7 @@ def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame
         return 0.0
     onset = pd.Period(min(event.announced, event.effective), "M").ordinal
     months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes[(months < onset) & (months >= onset - 12)]
+    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
     parts = [code for code in parts_of(event.destinations, destination, members) if code in year]
     whole = year[destination].to_numpy(dtype=float)
     part = year[parts].sum(axis=1, min_count=1).to_numpy(dtype=float)

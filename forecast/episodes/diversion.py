@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, chains
@@ -79,7 +80,7 @@ def _share(codes: frozenset[str], event: Any, volumes: pd.DataFrame) -> float:
     """Share of the product's volume that went to ``codes`` in the year before the event."""
     onset = pd.Period(min(event.announced, event.effective), "M").ordinal
     months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes[(months < onset) & (months >= onset - 12)]
+    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
     total = float(year[WORLD].sum()) if WORLD in year else 0.0
     parts = [code for code in year if code not in (WORLD, REST_OF_WORLD)]
     total = total or float(year[parts].to_numpy(dtype=float, na_value=0.0).sum())

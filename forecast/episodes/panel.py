@@ -133,7 +133,8 @@ def _described(
     longest: int,
 ) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
     """Logs with floors, and the priors of the episodes, of every series."""
-    made = {key: _logs(volume, _fallback(panel, key), longest) for key, volume in panel.items()}
+    otherwise = _fallbacks(panel)
+    made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
     logs = {key: found for key, found in made.items() if found is not None}
     return logs, {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
 
@@ -197,10 +198,14 @@ def path_evidence(
     return {kind: products for kind, products in found.items() if products}
 
 
-def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
-    own = [volume for (product, _), volume in panel.items() if product == key[0]]
-    positive = np.concatenate([volume[volume > 0].to_numpy() for volume in own])
-    return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
+def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
+    """The floor of a series without positive months, by product."""
+    volumes: dict[str, list[np.ndarray]] = {}
+    for (product, _), volume in panel.items():
+        own = volume.to_numpy()
+        volumes.setdefault(product, []).append(own[own > 0])
+    positive = {product: np.concatenate(own) for product, own in volumes.items()}
+    return {product: FLOOR**2 * float(np.median(own)) if len(own) else 1.0 for product, own in positive.items()}
 
 
 def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:

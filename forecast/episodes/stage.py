@@ -82,8 +82,9 @@ def structural_stage(
     Series of other products are experience to learn from. ``experience`` is the table of
     `forecast.episodes.experience`.
     """
+    totals = _totals_by_series(snapshot.totals)
     panel = {
-        (product, str(code)): with_totals(wide[code], _totals_of(snapshot.totals, product, str(code)))
+        (product, str(code)): with_totals(wide[code], totals.get((product, str(code)), snapshot.totals.iloc[:0]))
         for product, wide in snapshot.volumes.items()
         for code in wide
     }
@@ -106,8 +107,11 @@ def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Epis
     return tuple(sorted(chain(*found), key=lambda episode: (episode.effective, episode.name)))
 
 
-def _totals_of(totals: pd.DataFrame, product: str, destination: str) -> pd.DataFrame:
-    return totals[(totals["product"] == product) & (totals["destination"] == destination)]
+def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
+    if totals.empty:
+        return {}
+    places = totals.groupby(["product", "destination"], sort=False).indices
+    return {(str(product), str(code)): totals.iloc[at] for (product, code), at in places.items()}
 
 
 def _result(
