@@ -286,8 +286,8 @@ def _without(raw: pd.DataFrame, problems: Iterable[Problem]) -> pd.DataFrame:
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with strings for categories that are strings, and objects for other categories."""
     coded = table.select_dtypes("category")
-    plain = {name: cells.astype(cells.cat.categories.dtype) for name, cells in coded.items()}
-    return table.assign(**{str(name): cells for name, cells in plain.items()})
+    plain = {str(name): cells.cat.categories.take(cells.cat.codes).array for name, cells in coded.items()}
+    return table.assign(**plain)
 
 
 def _row_problems(raw: pd.DataFrame, key: str, positions: Iterable[int], sentence: str) -> list[Problem]:

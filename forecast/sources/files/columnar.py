@@ -1,6 +1,6 @@
 """Delimited text read by columns: each column as its different cells, and which of them stands in each row.
 
-`pyarrow`'s reader takes what is written plainly; where rows differ in length, are blank, or have quotes that only the
+`pyarrow`'s reader takes what is written plainly; where rows differ in length or have quotes that only the
 rules of `csv` read, the answer is None, and the caller reads row by row, with a sentence for what is wrong.
 """
 
@@ -67,6 +67,7 @@ def coded_columns(content: bytes, start: int, width: int, separator: str) -> pd.
         return None
     names = [str(number) for number in range(width)]
     coded = pa.dictionary(pa.int32(), pa.string())
+    freed = pa.system_memory_pool()  # gives back at once what it frees
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(pa.py_buffer(body)),
@@ -75,10 +76,11 @@ def coded_columns(content: bytes, start: int, width: int, separator: str) -> pd.
             ),
             arrow_csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, coded), strings_can_be_null=False),
+            memory_pool=freed,
         )
     except pa.ArrowInvalid:
         return None
-    whole = table.unify_dictionaries().combine_chunks()
+    whole = table.unify_dictionaries(freed).combine_chunks(freed)
     return pd.DataFrame({number: _categories(whole.column(number)) for number in range(width)})
 
 
