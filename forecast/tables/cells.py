@@ -310,8 +310,19 @@ def recoded(cells: pd.Series, texts: Sequence[str] | pd.Index) -> pd.Series:
     >>> recoded(coded(pd.Series(["a", "b", "a"])), ["x", "x"]).tolist()
     ['x', 'x', 'x']
     """
-    codes, different = pd.factorize(pd.Index(texts))
-    return pd.Series(pd.Categorical.from_codes(codes[cells.cat.codes], different), index=cells.index)
+    return pd.Series(labels(cells.cat.codes.to_numpy(), texts), index=cells.index)
+
+
+def labels(codes: np.ndarray, texts: Sequence[str] | pd.Index) -> pd.Categorical:
+    """Categories of the place of each cell among ``texts``, some of which may be equal.
+
+    Examples
+    --------
+    >>> labels(np.array([0, 2, 1]), ["x", "y", "x"]).tolist()
+    ['x', 'x', 'y']
+    """
+    places, different = pd.factorize(pd.Index(texts, dtype=str))
+    return pd.Categorical.from_codes(places[codes], different)
 
 
 def months(cells: pd.Series) -> pd.Series:
