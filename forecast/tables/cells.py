@@ -325,6 +325,13 @@ def labels(codes: np.ndarray, texts: Sequence[str] | pd.Index) -> pd.Categorical
     return pd.Categorical.from_codes(places[codes], different)
 
 
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with strings for categories that are strings, and objects for other categories."""
+    by_name = table.select_dtypes("category")
+    plain = {str(name): cells.cat.categories.take(cells.cat.codes).array for name, cells in by_name.items()}
+    return table.assign(**plain)
+
+
 def months(cells: pd.Series) -> pd.Series:
     """Monthly periods."""
     texts = Texts.of(cells)

@@ -19,7 +19,7 @@ from pandas.api.types import union_categoricals
 
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
-from forecast.tables.cells import Check, Problem, Texts, cell, cell_problems, coded, recoded
+from forecast.tables.cells import Check, Problem, Texts, cell, cell_problems, coded, plain, recoded
 from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
 
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
@@ -147,7 +147,7 @@ def events_table(
     }
     hints = {"kind": checks.kind_hint(kinds), "destinations": checks.destination_hint(destinations)}
     problems = cell_problems(raw, "{event}", required, hints)
-    table = _typed_events(_plain(_without(raw, problems)))
+    table = _typed_events(plain(_without(raw, problems)))
     problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
     problems += _continues_problems(raw, table, elsewhere)
     return _table_or_error(table, problems, EVENT_COLUMNS)
@@ -172,7 +172,7 @@ def destinations_table(files: Files) -> pd.DataFrame:
         "members": [known],
     }
     problems = cell_problems(raw, "{code}", required, {})
-    table = _plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
+    table = plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
     problems += _twice_by_name(raw, table, "code")
     return _table_or_error(table, problems, DESTINATION_COLUMNS)
 
@@ -283,13 +283,6 @@ def _without(raw: pd.DataFrame, problems: Iterable[Problem]) -> pd.DataFrame:
     return rows.drop(index=wrong) if wrong else rows
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with strings for categories that are strings, and objects for other categories."""
-    coded = table.select_dtypes("category")
-    plain = {str(name): cells.cat.categories.take(cells.cat.codes).array for name, cells in coded.items()}
-    return table.assign(**plain)
-
-
 def _row_problems(raw: pd.DataFrame, key: str, positions: Iterable[int], sentence: str) -> list[Problem]:
     """``sentence``, filled with the row's own cells as they stand in the file, for each of ``positions``."""
     rows = list(positions)
@@ -389,4 +382,4 @@ def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: l
     sentences = [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
     if sentences:
         raise TableError(*sentences)
-    return _plain(table[columns].reset_index(drop=True))
+    return plain(table[columns].reset_index(drop=True))
