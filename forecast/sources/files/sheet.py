@@ -73,10 +73,8 @@ class Table:
 
     def column(self, *aliases: str) -> pd.Series:
         """Stripped cells under the first of ``aliases`` that is there; empty ones where none is."""
-        heading = self.heading(*aliases)
-        if heading is None:
-            return pd.Series("", index=self.cells.index, dtype=object)
-        return self.cells[heading].str.strip().astype(object)
+        cells = self.coded(self.heading(*aliases) or "")
+        return pd.Series(cells.cat.categories.take(cells.cat.codes), index=cells.index)
 
     def coded(self, heading: str) -> pd.Series:
         """Stripped cells under a heading as categories; empty ones where it is empty."""
