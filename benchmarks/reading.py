@@ -107,7 +107,9 @@ def comexstat(rows: int) -> Iterator[str]:
     places = sorted({row["destination"]: row["code"] for row in shipped_rows("partner_codes.csv")
                      if row["authority"] == "brazil"}.values())[:100]  # fmt: skip
     yield "CO_ANO;CO_MES;CO_NCM;CO_UNID;CO_PAIS;SG_UF_NCM;CO_VIA;CO_URF;QT_ESTAT;KG_LIQUIDO;VL_FOB\n"
-    for row, ((product, place, month), weight) in enumerate(zip(keys(rows // 4, places), volumes(rows // 4), strict=True)):
+    for row, ((product, place, month), weight) in enumerate(
+        zip(keys(rows // 4, places), volumes(rows // 4), strict=True)
+    ):
         kg = int(1000 * float(weight))
         head = f"{month[:4]};{month[5:]};{12000000 + product};21;{place}"
         for state in ("SP", "MG", "RS", "SC"):
@@ -178,7 +180,9 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD", help="lines whose name begins so")
     parser.add_argument("--runs", type=int, default=3, help="processes a line")
     chosen = parser.parse_args()
-    print("# Reading large files\n\nPrinted by `python benchmarks/reading.py`; how it is measured stands in its first lines.")
+    print(
+        "# Reading large files\n\nPrinted by `python benchmarks/reading.py`; how it is measured stands in its first lines."
+    )
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     load = f"load {os.getloadavg()[0]:.1f} at the start, {chosen.runs} runs a line"
     print(f"Python {platform.python_version()}, {libraries}; {os.cpu_count()} cores, {load}.\n\n{HEAD}", flush=True)

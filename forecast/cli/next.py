@@ -11,12 +11,14 @@ from forecast.cli.console import plain_refusals, progress_bar, say, screen, sile
 from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
+    PRIORS,
     Address,
     Backend,
     Calibrate,
     Destinations,
     Engine,
     Events,
+    Experience,
     Exports,
     Horizon,
     Issued,
@@ -57,6 +59,7 @@ def next_months(
     address: Address = None,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = PRIORS,
     override: Override = None,
     store: StoreOfNext = None,
     plot: Plot = False,
@@ -67,7 +70,8 @@ def next_months(
         from forecast.tables.run_folder import claimed
 
         judgements = judgements_of(override)
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         given_tables, tables = tables, with_rest(tables, choice.issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
@@ -104,6 +108,7 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int
         models=choice.models,
         engine=choice.engine,
         calibrate=choice.calibrate,
+        experience=choice.experience,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

@@ -223,12 +223,12 @@ def _units(cells: pd.DataFrame, settings: ReadSettings) -> _Units:
     return _Units(pairs, [unit_of(said[pair // many], str(product.different[pair % many])) for pair in different])
 
 
-def _volumes(
-    texts: Texts, units: _Units, extract: Extract, settings: ReadSettings
-) -> tuple[np.ndarray, list[Reasons]]:
+def _volumes(texts: Texts, units: _Units, extract: Extract, settings: ReadSettings) -> tuple[np.ndarray, list[Reasons]]:
     """Tonnes (or millions of money), and why a cell is none."""
     figures = numbers(pd.Series(texts.different, dtype=object), settings.decimal, extract.comma_separated).to_numpy()
-    missing = [is_gap(str(text)) if np.isnan(one) else False for text, one in zip(texts.different, figures, strict=True)]
+    missing = [
+        is_gap(str(text)) if np.isnan(one) else False for text, one in zip(texts.different, figures, strict=True)
+    ]
     gap = np.array(missing, dtype=bool)
     why = np.select(
         [gap, ~np.isfinite(figures)], ["no figure (an empty cell)", "a volume that is no number"], default=""

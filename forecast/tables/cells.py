@@ -65,7 +65,9 @@ class Texts:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The different strings as floats, NaN where one is no number."""
-        return np.asarray(pd.to_numeric(self.different, errors="coerce"), dtype=float) + 0.0  # no minus before a zero
+        return (
+            pd.to_numeric(pd.Series(self.different), errors="coerce").to_numpy(dtype=np.float64) + 0.0
+        )  # no minus before a zero
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,10 @@ NAME_LENGTH = cell(
 )
 TEXT_LENGTH = cell(lambda text: len(text) <= LONGEST_TEXT, f"must have at most {LONGEST_TEXT:,} characters.")
 VOLUME = [
-    Check(lambda texts: texts.different != "", "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0."),
+    Check(
+        lambda texts: texts.different != "",
+        "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0.",
+    ),
     number(np.isfinite, "must be a number of tonnes such as 1234.5, found {found}."),
     number(lambda volume: ~(volume < 0), "must be zero or more tonnes, found {found}."),
     number(
@@ -181,7 +186,7 @@ def cell_problems(
     found: list[tuple[int, int, int, str]] = []
     for place, (column, tests) in enumerate(checks.items()):
         texts = Texts.of(raw[column])
-        hint = hints.get(column, lambda text: "")
+        hint = hints.get(column, _no_hint)
         for number, wrong, sentence in _first_failures(texts, tests):
             said = {
                 code: f"{column} {sentence.format(found=_found(text))}{hint(text)}"
@@ -209,7 +214,7 @@ def _first_failures(texts: Texts, tests: Sequence[Check]) -> list[tuple[int, np.
 
 def where(raw: pd.DataFrame, key: str, positions: Sequence[int]) -> list[str]:
     """``file row N: key:`` of the rows at ``positions``."""
-    rows = raw.iloc[positions]
+    rows = raw.iloc[list(positions)]
     keys = [key.format_map(row).strip() for row in rows.to_dict("records")]
     return [_where(name, row, named) for (name, row), named in zip(rows.index, keys, strict=True)]
 
@@ -217,6 +222,10 @@ def where(raw: pd.DataFrame, key: str, positions: Sequence[int]) -> list[str]:
 def _where(name: Any, row: Any, named: str) -> str:
     named = named if len(named) <= LONGEST_NAME else f"{named[:57]}..."
     return f"{name} row {row}: {named}:" if named else f"{name} row {row}:"
+
+
+def _no_hint(text: str) -> str:
+    return ""
 
 
 def _found(text: str) -> str:
@@ -328,7 +337,7 @@ def labels(codes: np.ndarray, texts: Sequence[str] | pd.Index) -> pd.Categorical
 def plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with strings for categories that are strings, and objects for other categories."""
     by_name = table.select_dtypes("category")
-    plain = {str(name): cells.cat.categories.take(cells.cat.codes).array for name, cells in by_name.items()}
+    plain = {str(name): cells.cat.categories.take(cells.cat.codes.to_numpy()).array for name, cells in by_name.items()}
     return table.assign(**plain)
 
 

@@ -95,7 +95,11 @@ def csv_blocks(table: pd.DataFrame, rows: int = 2**16) -> Iterator[tuple[int, st
     for start in range(0, len(table), rows):
         block = as_text(table.iloc[start : start + rows])
         columns = [pa.array(_each(block[name], _quoted), pa.large_string()) for name in block]
-        lines = columns[0] if len(columns) == 1 else compute.binary_join_element_wise(*columns, pa.scalar(",", pa.large_string()))
+        lines = (
+            columns[0]
+            if len(columns) == 1
+            else compute.binary_join_element_wise(*columns, pa.scalar(",", pa.large_string()))
+        )
         yield start + len(block), "\n".join([*lines.to_pylist(), ""])
 
 

@@ -8,10 +8,11 @@ None, lists tuples; an unknown column is ignored unless it looks like a misspelt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -249,7 +250,7 @@ def _released(stated: pd.Series, month: pd.Series) -> pd.Series:
     said = [checks.day_or_none(text) for text in days.different]
     usual = [usual_release(one) for one in pd.PeriodIndex(months.different, freq="M")] if None in said else []
     place = {day: at for at, day in enumerate(dict.fromkeys([*filter(None, said), *usual]))}
-    codes = np.array([place.get(day, -1) for day in said], dtype=np.int32)[days.codes]
+    codes = np.array([-1 if day is None else place[day] for day in said], dtype=np.int32)[days.codes]
     if usual:
         codes = np.where(codes < 0, np.array([place[day] for day in usual], dtype=np.int32)[months.codes], codes)
     return pd.Series(pd.Categorical.from_codes(codes, pd.Index(list(place), dtype=object)), index=stated.index)
@@ -288,9 +289,7 @@ def _row_problems(raw: pd.DataFrame, key: str, positions: Iterable[int], sentenc
     rows = list(positions)
     cells = raw.iloc[rows].to_dict("records")
     places = checks.where(raw, key, rows)
-    return [
-        (row, f"{place} {sentence.format_map(said)}") for row, place, said in zip(rows, places, cells, strict=True)
-    ]
+    return [(row, f"{place} {sentence.format_map(said)}") for row, place, said in zip(rows, places, cells, strict=True)]
 
 
 def _released_early(raw: pd.DataFrame, key: str, table: pd.DataFrame, month: str) -> list[Problem]:
@@ -311,7 +310,7 @@ def _twice(raw: pd.DataFrame, key: str, table: pd.DataFrame, columns: list[str])
     names = [column if column != "released" else "release" for column in columns]
     rule = f"One row per {', '.join(names[:-1])} and {names[-1]}."
     rows, earlier = raw["volume_t"].iloc[again], raw["volume_t"].iloc[first_of]
-    places = [place.removesuffix(":") for place in checks.where(raw, key, again)]
+    places = [place.removesuffix(":") for place in checks.where(raw, key, again.tolist())]
     volumes = [_elsewhere(*first, *row) for first, row in zip(earlier.items(), rows.items(), strict=True)]
     return [
         (position, f"{place} twice ({first} and {volume}). {rule}")
@@ -319,7 +318,7 @@ def _twice(raw: pd.DataFrame, key: str, table: pd.DataFrame, columns: list[str])
     ]
 
 
-def _elsewhere(first: Hashable, volume: str, here: Hashable, _: str) -> str:
+def _elsewhere(first: Any, volume: str, here: Any, _: str) -> str:
     """The volume of the row ``first``, a file and a number, with its place where that is another file than here's."""
     (first_file, first_row), (file, _) = first, here
     return str(volume) if first_file == file else f"{volume} in {first_file} row {first_row}"

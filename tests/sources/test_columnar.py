@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 
 import pandas as pd
@@ -15,14 +16,31 @@ from forecast.tables.read import Files, TableError, exports_table, period_totals
 
 PIECES = ['"', '""', ",", "a", " ", "\t", "1.5", "é", "\u3000", "\u00a0", "\x1c", "\x85", "'=", "=", "\u202e", '"b, c"']
 ENDS = ["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\n,\n", "\n \n"]
-LINES = st.lists(st.tuples(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), st.sampled_from(ENDS)), max_size=6)
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+LINES = st.lists(st.tuples(TEXTS, st.sampled_from(ENDS)), max_size=6)
 MARKS = st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\xff", b"\xef\xbb\xbf\xef\xbb\xbf"])
 
 CELLS = {
     "product": ["magnets", "magnets", "w", " w ", "a b", "", "'=x", "85051110"],
     "destination": ["USA", "USA", "DEU", "WLD", "UK", "usa", "ROW", "Jappan", ""],
     "month": ["2025-05", "2025-06", "2025-07", "2025-13", "May 2025", "2099-01", "1950-12", ""],
-    "volume_t": ["1", "2.50", "46.4", "-0", "-0.0", "+3", "1e3", "-3", "n/a", "", "1e12", "1e-300", "nan", "inf", "1,5"],
+    "volume_t": [
+        "1",
+        "2.50",
+        "46.4",
+        "-0",
+        "-0.0",
+        "+3",
+        "1e3",
+        "-3",
+        "n/a",
+        "",
+        "1e12",
+        "1e-300",
+        "nan",
+        "inf",
+        "1,5",
+    ],
     "released": ["", "", "2025-09-20", "2025-05-30", "soon", "2199-01-01", "2025-02-30"],
     "status": ["", "reported", "preliminary"],
     "precision_t": ["", "0.5", "-1", "x", "inf"],
@@ -33,12 +51,18 @@ CELLS = {
 CODES = read_destinations()
 
 
+class WrongMark(Exception):
+    """The header is of another separator, which is said before any row is read."""
+
+
 def same_rows(content: bytes) -> bool:
     """Whether a file was read by columns, and then as it is by rows."""
     plainly = header_and_columns(content)
     if plainly is None:
         return False
     header, rows = plainly
+    if len(header) == 1 and set(header[0]) & set(";|\t"):
+        raise WrongMark
     expected = _by_records("a.csv", content)
     assert header == expected.columns.tolist()
     assert rows.astype(object).to_numpy().tolist() == expected.astype(object).to_numpy().tolist()
@@ -51,10 +75,8 @@ def same_rows(content: bytes) -> bool:
 def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, lines: list[tuple[str, str]]):
     """Cells and numbers of rows are those of the `csv` module; what it refuses is never read by columns."""
     content = mark + "".join(text + end for text, end in lines).encode()
-    try:
+    with suppress(WrongMark):
         same_rows(content)
-    except TableError as error:
-        assert "separated by" in str(error) or "empty file" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,7 @@ def coded_columns(content: bytes, start: int, width: int, separator: str) -> pd.
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(pa.py_buffer(body)),
-            arrow_csv.ReadOptions(
-                column_names=names, block_size=_BLOCK // 2, use_threads=len(body) > _THREADED
-            ),
+            arrow_csv.ReadOptions(column_names=names, block_size=_BLOCK // 2, use_threads=len(body) > _THREADED),
             arrow_csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, coded), strings_can_be_null=False),
             memory_pool=freed,

@@ -74,7 +74,7 @@ class Table:
     def column(self, *aliases: str) -> pd.Series:
         """Stripped cells under the first of ``aliases`` that is there; empty ones where none is."""
         cells = self.coded(self.heading(*aliases) or "")
-        return pd.Series(cells.cat.categories.take(cells.cat.codes), index=cells.index)
+        return pd.Series(cells.cat.categories.take(cells.cat.codes.to_numpy()), index=cells.index)
 
     def coded(self, heading: str) -> pd.Series:
         """Stripped cells under a heading as categories; empty ones where it is empty."""
