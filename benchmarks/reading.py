@@ -3,9 +3,9 @@
     python benchmarks/reading.py                 # all lines
     python benchmarks/reading.py --only read     # those whose name begins so
 
-Each line is a process of its own on files that are made here in a temporary folder (seed 0), the interpreter's start and
-all imports included. CPU seconds and the peak of resident memory are those of `resource.getrusage` for that child; the
-medians of ``--runs`` processes are shown. Seconds depend on what else the machine does, CPU seconds hardly.
+Each line is a process of its own on files that are made here in a temporary folder (seed 0), the interpreter's start
+and all imports included. CPU seconds and the peak of resident memory are those that the system keeps of that
+child (`os.wait4`); the medians of ``--runs`` processes are shown. Seconds depend on what else the machine does, CPU seconds hardly.
 """
 
 from __future__ import annotations
@@ -180,9 +180,8 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD", help="lines whose name begins so")
     parser.add_argument("--runs", type=int, default=3, help="processes a line")
     chosen = parser.parse_args()
-    print(
-        "# Reading large files\n\nPrinted by `python benchmarks/reading.py`; how it is measured stands in its first lines."
-    )
+    print("# Reading large files\n")
+    print("Printed by `python benchmarks/reading.py`; how it is measured stands in its first lines.")
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     load = f"load {os.getloadavg()[0]:.1f} at the start, {chosen.runs} runs a line"
     print(f"Python {platform.python_version()}, {libraries}; {os.cpu_count()} cores, {load}.\n\n{HEAD}", flush=True)

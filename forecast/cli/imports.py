@@ -16,7 +16,7 @@ from forecast.cli.options import Quiet
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.sources.importing import Imported, Progress
+    from forecast.sources.importing import Imported, Steps
 
 FilesToImport = Annotated[
     list[str],
@@ -125,7 +125,7 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in parted}
 
 
-def write_table(path: Path, table: pd.DataFrame, progress: Progress) -> None:
+def write_table(path: Path, table: pd.DataFrame, progress: Steps) -> None:
     """``table`` as a CSV file: written beside, then renamed; ``progress`` takes the rows written of all.
 
     Raises

@@ -91,9 +91,10 @@ Issued = Annotated[
 
 Experience = Annotated[
     str,
-    typer.Option("--experience", metavar="WHAT", help="What is learned from beside the files given: 'priors', what open "
-                 "panels of other goods say of each kind of event; 'shipped', these and the packaged series of all "
-                 "products that your files do not have; a FILE of exports in their place; 'none', your files alone."),
+    typer.Option("--experience", metavar="WHAT", help="What is learned from beside the files given: 'priors', what "
+                 "open panels of other goods say of each kind of event; 'shipped', these and the packaged series of "
+                 "all products that your files do not have; a FILE of exports in their place; 'none', your files "
+                 "alone."),
 ]  # fmt: skip
 
 # How the forecast is made --------------------------------------------------------------------------------------------

@@ -152,7 +152,8 @@ def _write_update(folder: Path, done: Updated, routine: Routine, given: Given, f
     last = done.run.forecasts.groupby("product", observed=True)["cutoff"].max()
     cutoffs = {str(product): cutoff for product, cutoff in last.items()}
     about = about_run(
-        "update", routine.written_down() | {"experience": given.experience}, issued=done.issue.issued, seed=routine.settings.seed,
+        "update", routine.written_down() | {"experience": given.experience},
+        issued=done.issue.issued, seed=routine.settings.seed,
         cutoffs=cutoffs, inputs=paths,
     )  # fmt: skip
     tables = {"changes": done.changes, "scored": done.scored, "news_decomposition": news_decomposition(done.changes)}

@@ -18,7 +18,7 @@ from forecast.sources.formats import READERS
 from forecast.sources.formats.tables import headless
 from forecast.sources.overlaps import joined_sources
 from forecast.tables import cells as checks
-from forecast.tables.cells import plain, recoded
+from forecast.tables.cells import as_plain, recoded
 from forecast.tables.read import TableError
 from forecast.tables.schema import EXPORT_COLUMNS
 from forecast.vocabulary.countries import listed, places
@@ -26,7 +26,7 @@ from forecast.vocabulary.products import renamed
 from forecast.vocabulary.text import shown, slug
 from forecast.vocabulary.units import unit_of
 
-Progress = Callable[[int, int], None]
+Steps = Callable[[int, int], None]
 
 FIRST_ROWS = 3
 """Rows of each cause that a summary names."""
@@ -72,7 +72,7 @@ def import_exports(
     names: Mapping[str, str] | None = None,
     decimal: str | None = None,
     today: date | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Imported:
     r"""The export figures in downloaded files: each is known by its content, or read as ``source`` says.
 
@@ -180,7 +180,7 @@ def _check_settings(settings: ReadSettings, source: str | None) -> None:
         )
 
 
-def _counted(progress: Progress | None, steps: int) -> Callable[[], None]:
+def _counted(progress: Steps | None, steps: int) -> Callable[[], None]:
     """What is called at the end of each of so many steps."""
     done = count(1)
     return lambda: progress(next(done), steps) if progress is not None else None
@@ -307,7 +307,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     table = rows.assign(
         month=checks.months(rows["month"]), released=checks.days(rows["released"]), precision_t=float("nan")
     )
-    return plain(table[EXPORT_COLUMNS]).reset_index(drop=True)
+    return as_plain(table[EXPORT_COLUMNS]).reset_index(drop=True)
 
 
 def _nothing(readings: list[Reading], unused: pd.DataFrame) -> list[str]:

@@ -64,10 +64,8 @@ class Texts:
 
     @cached_property
     def numbers(self) -> np.ndarray:
-        """The different strings as floats, NaN where one is no number."""
-        return (
-            pd.to_numeric(pd.Series(self.different), errors="coerce").to_numpy(dtype=np.float64) + 0.0
-        )  # no minus before a zero
+        """The different strings as floats, NaN where one is no number, no zero with a minus."""
+        return pd.to_numeric(pd.Series(self.different), errors="coerce").to_numpy(dtype=np.float64) + 0.0
 
 
 @dataclass(frozen=True)
@@ -334,7 +332,7 @@ def labels(codes: np.ndarray, texts: Sequence[str] | pd.Index) -> pd.Categorical
     return pd.Categorical.from_codes(places[codes], different)
 
 
-def plain(table: pd.DataFrame) -> pd.DataFrame:
+def as_plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with strings for categories that are strings, and objects for other categories."""
     by_name = table.select_dtypes("category")
     plain = {str(name): cells.cat.categories.take(cells.cat.codes.to_numpy()).array for name, cells in by_name.items()}

@@ -81,12 +81,12 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def csv_blocks(table: pd.DataFrame, rows: int = 2**16) -> Iterator[tuple[int, str]]:
-    """The lines of `as_text` as CSV, the header first, in blocks of ``rows``: how many rows are done, and the text.
+    r"""The lines of `as_text` as CSV, the header first, in blocks of ``rows``: how many rows are done, and the text.
 
     Examples
     --------
     >>> [text for _, text in csv_blocks(pd.DataFrame({"source": ["a, b"], "volume_t": [0.1]}))]
-    ['source,volume_t\\n', '"a, b",0.1\\n']
+    ['source,volume_t\n', '"a, b",0.1\n']
     """
     import pyarrow as pa
     from pyarrow import compute

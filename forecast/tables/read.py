@@ -20,7 +20,7 @@ from pandas.api.types import union_categoricals
 
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
-from forecast.tables.cells import Check, Problem, Texts, cell, cell_problems, coded, plain, recoded
+from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
 from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
 
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
@@ -148,7 +148,7 @@ def events_table(
     }
     hints = {"kind": checks.kind_hint(kinds), "destinations": checks.destination_hint(destinations)}
     problems = cell_problems(raw, "{event}", required, hints)
-    table = _typed_events(plain(_without(raw, problems)))
+    table = _typed_events(as_plain(_without(raw, problems)))
     problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
     problems += _continues_problems(raw, table, elsewhere)
     return _table_or_error(table, problems, EVENT_COLUMNS)
@@ -173,7 +173,7 @@ def destinations_table(files: Files) -> pd.DataFrame:
         "members": [known],
     }
     problems = cell_problems(raw, "{code}", required, {})
-    table = plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
+    table = as_plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
     problems += _twice_by_name(raw, table, "code")
     return _table_or_error(table, problems, DESTINATION_COLUMNS)
 
@@ -381,4 +381,4 @@ def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: l
     sentences = [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
     if sentences:
         raise TableError(*sentences)
-    return plain(table[columns].reset_index(drop=True))
+    return as_plain(table[columns].reset_index(drop=True))

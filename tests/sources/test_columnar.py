@@ -51,7 +51,7 @@ CELLS = {
 CODES = read_destinations()
 
 
-class WrongMark(Exception):
+class WrongMarkError(Exception):
     """The header is of another separator, which is said before any row is read."""
 
 
@@ -62,7 +62,7 @@ def same_rows(content: bytes) -> bool:
         return False
     header, rows = plainly
     if len(header) == 1 and set(header[0]) & set(";|\t"):
-        raise WrongMark
+        raise WrongMarkError
     expected = _by_records("a.csv", content)
     assert header == expected.columns.tolist()
     assert rows.astype(object).to_numpy().tolist() == expected.astype(object).to_numpy().tolist()
@@ -75,7 +75,7 @@ def same_rows(content: bytes) -> bool:
 def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, lines: list[tuple[str, str]]):
     """Cells and numbers of rows are those of the `csv` module; what it refuses is never read by columns."""
     content = mark + "".join(text + end for text, end in lines).encode()
-    with suppress(WrongMark):
+    with suppress(WrongMarkError):
         same_rows(content)
 
 

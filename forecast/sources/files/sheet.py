@@ -20,7 +20,10 @@ MOST_ROWS = 20_000_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells as text (or categories that are), none missing: ``grid`` has the numbers of the rows in the file as index, columns 0, 1, 2..."""
+    """Cells as text (or categories that are), none missing.
+
+    ``grid`` has the numbers of the rows in the file as index, columns 0, 1, 2...
+    """
 
     file: str
     kind: str
