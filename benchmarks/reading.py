@@ -5,7 +5,8 @@
 
 Each line is a process of its own on files that are made here in a temporary folder (seed 0), the interpreter's start
 and all imports included. CPU seconds and the peak of resident memory are those that the system keeps of that
-child (`os.wait4`); the medians of ``--runs`` processes are shown. Seconds depend on what else the machine does, CPU seconds hardly.
+child (`os.wait4`); the medians of ``--runs`` processes are shown. Seconds depend on
+what else the machine does, CPU seconds hardly.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
+    SHIPPED,
     Address,
     Backend,
     Calibrate,
@@ -91,6 +92,7 @@ def next_months(
             return
         _print(found, folder)
         print_judgements(run, tables)
+        _say_doubts(given, tables, choice)
         if issued is None:
             _say_newer_figures(found, tables)
 
@@ -203,6 +205,21 @@ def _print(found: list[Outlook], folder: Path) -> None:
     for outlook in found:
         print_outlook(outlook, console)
     say(f"Every model's numbers are in {folder}.")
+
+
+def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
+    """A line for the worst that looks wrong in the user's own figures, and one for each product without an event."""
+    from forecast.sources.validation import worst_finding
+    from forecast.vocabulary.products import without_events
+
+    if set(given.exports) != {SHIPPED}:
+        figures = tables.own[tables.own["product"].isin(choice.products)]
+        worst = worst_finding(figures, tables.groups)
+        if worst:
+            say(worst, err=True)
+    if len(tables.events):
+        for sentence in without_events(choice.products, tables.events):
+            say(sentence, err=True)
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
