@@ -110,8 +110,8 @@ def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Epis
 def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
     if totals.empty:
         return {}
-    places = totals.groupby(["product", "destination"], sort=False).indices
-    return {(str(product), str(code)): totals.iloc[at] for (product, code), at in places.items()}
+    keys = pd.Series(list(zip(totals["product"], totals["destination"], strict=True)), totals.index)
+    return {key: totals[keys == key] for key in dict.fromkeys(keys)}
 
 
 def _result(
