@@ -75,13 +75,13 @@ def fetch_figures(
         if imports and len(_words(partner)) != 1:
             raise typer.BadParameter("expected one --partner, whose exports they are.", param_hint="--imports")
         query = _query(reporter, code, (first, last), imports, partner)
+        beside = output.with_name(f"{output.stem}-unused.csv")
         with progress_bar("Asking", quiet) as progress:
             fetched = fetch_exports(
                 Client(SERVICES[service]), query, product, refresh, today=today(), progress=progress
             )  # fmt: skip
-        beside = output.with_name(f"{output.stem}-unused.csv")
-        write_table(output, fetched.imported.exports)
-        write_table(beside, fetched.imported.unused)
+            write_table(output, fetched.imported.exports, progress)
+            write_table(beside, fetched.imported.unused, progress)
         if not quiet:
             print_imported(fetched.imported, output, beside)
             count, asked = len(fetched.files), fetched.asked

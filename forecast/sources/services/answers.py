@@ -17,7 +17,7 @@ KEPT_DAYS = 30
 """How long an answer lies there."""
 
 
-def default_folder() -> Path:
+def answers_folder() -> Path:
     """Where answers are kept: in the user's cache folder (``XDG_CACHE_HOME`` where that is set)."""
     from platformdirs import user_cache_path
 

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from forecast.sources.importing import Imported, import_exports
-from forecast.sources.services.answers import answer_place, default_folder, keep_answer, kept_answer
+from forecast.sources.services.answers import answer_place, answers_folder, keep_answer, kept_answer
 from forecast.sources.services.census import CENSUS_SERVICE
 from forecast.sources.services.client import TOO_LARGE, Client
 from forecast.sources.services.comtrade import COMTRADE_SERVICE
@@ -60,7 +60,7 @@ def fetch_exports(
     """
     answers = _Answers(client.service.pieces(query, client.keyed))
     while answers.waiting:
-        _take(answers, client, folder or default_folder(), refresh)
+        _take(answers, client, folder or answers_folder(), refresh)
         if progress is not None:
             progress(answers.done, answers.done + len(answers.waiting))
     if not answers.files:

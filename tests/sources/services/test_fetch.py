@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from loopback import QUICK, at, query, record, records, reply, serving
 
 from forecast.sources.importing import import_exports
-from forecast.sources.services.answers import FRESH_HOURS, KEPT_DAYS, default_folder
+from forecast.sources.services.answers import FRESH_HOURS, KEPT_DAYS, answers_folder
 from forecast.sources.services.client import Client
 from forecast.sources.services.fetch import SERVICES, Fetched, fetch_exports
 from forecast.sources.services.service import Query, Service, ServiceError
@@ -318,7 +318,7 @@ def test_a_cache_that_cannot_be_read_is_asked_past(tmp_path: Path, damage: str):
 def test_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """XDG_CACHE_HOME moves it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "export-forecast" / "services"
+    assert answers_folder() == tmp_path / "export-forecast" / "services"
 
 
 def test_an_address_is_escaped(tmp_path: Path):
