@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 from click import get_current_context
 
-from forecast.cli.options import NO_EVENTS, SHIPPED
+from forecast.cli.options import NO_EVENTS
+from forecast.vocabulary.shipped import SHIPPED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def read(given: Given) -> Tables:
     except fc.TableError as error:
         problems += error.problems
     try:
-        events = read_events(given.events)
+        events = given_events(given.events)
     except fc.TableError as error:
         problems += error.problems
     if problems:
@@ -104,7 +105,7 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
     return found.exports
 
 
-def read_events(files: Sequence[str]) -> pd.DataFrame:
+def given_events(files: Sequence[str]) -> pd.DataFrame:
     """The calendar of all ``files``, or an empty one for the word that says so."""
     import forecast as fc
 

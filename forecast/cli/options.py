@@ -13,9 +13,6 @@ import typer
 from forecast.registry import MODELS
 from forecast.safety.limits import FIRST_YEAR, LAST_YEAR, is_covered_month
 
-SHIPPED = "shipped"
-"""The word for the packaged file, where a file is expected."""
-
 SHIPPED_PRODUCT = "rare_earth_magnets"
 """What is forecast where neither files nor products are given."""
 
@@ -271,7 +268,7 @@ class ActualVintage(StrEnum):
     FIRST = "first"
 
 
-Vintage = Annotated[
+VintageOption = Annotated[
     ActualVintage,
     typer.Option("--vintage", help="Score against the latest release of each month, or the first."),
 ]

@@ -11,7 +11,7 @@ import typer
 
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, names, read_events
+from forecast.cli.inputs import Given, given_events, names
 from forecast.cli.options import (
     NO_EVENTS,
     Calibrate,
@@ -90,7 +90,7 @@ def _routine(events: Any, settings: Any, products: list[str], destinations: list
     from forecast.store.update import Routine
 
     return Routine(
-        read_events(Given.of(None, events).events),
+        given_events(Given.of(None, events).events),
         fc.read_groups(),
         settings,
         experience=fc.read_exports(),

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from sklearn.linear_model import Ridge
 
+from forecast.kernels.arrays import SEASON
 from forecast.models.protocol import (
     Fitted,
     as_correlation,
@@ -20,13 +21,12 @@ from forecast.models.protocol import (
     gaussian_effects,
     values_of,
 )
+from forecast.models.season import LEAST_OBSERVED
 from forecast.tables.schema import WORLD, SeriesKey
 
-LEAST_OBSERVED = 12
 LEAST_SHARES = 2
 DISTANCES = (1, 2, 3, 6, 12)
 LEVEL_MONTHS = 3
-SEASON = 12
 YEARS = 3
 LEAST_VARIANCE = 1e-6
 PASSES = 2
@@ -133,7 +133,7 @@ class Pooled:
 
 
 @dataclass(frozen=True)
-class History:
+class TrainingPanel:
     """Training panel of the long series: arrays (series, month) or (series, month, column), from month ``start`` on.
 
     ``places`` has for each series where its own regressors stand among ``regressors``. ``y`` is log volume less the
@@ -153,11 +153,11 @@ class History:
     level: np.ndarray
     year: np.ndarray
 
-    def only(self, series: slice) -> History:
+    def only(self, series: slice) -> TrainingPanel:
         """The training panel of some of the series."""
         y, x, mean, sd = self.y[series], self.x[series], self.prior_mean[series], self.prior_sd[series]
         level, year = self.level[series], self.year[series]
-        return History(self.start, self.regressors, self.places[series], y, x, mean, sd, level, year)
+        return TrainingPanel(self.start, self.regressors, self.places[series], y, x, mean, sd, level, year)
 
     @cached_property
     def x_level(self) -> np.ndarray:
@@ -231,7 +231,7 @@ class PanelRegression:
 class PooledFit:
     """One series, number ``at`` of ``history``, with the panel regression ``rule`` and its own ``prior``."""
 
-    history: History
+    history: TrainingPanel
     rule: PanelRegression
     at: int
     prior: RegressorPriors
@@ -420,7 +420,7 @@ def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
     return start, array
 
 
-def _history(keys: list[SeriesKey], panel: Panel, own_priors: Mapping[SeriesKey, RegressorPriors]) -> History:
+def _history(keys: list[SeriesKey], panel: Panel, own_priors: Mapping[SeriesKey, RegressorPriors]) -> TrainingPanel:
     start, y = _on_calendar([panel[key][0] for key in keys])
     regressors = pd.Index(sorted({name for key in keys for name in own_priors[key].regressors}, key=str), dtype=object)
     x = np.zeros((*y.shape, len(regressors)))
@@ -435,7 +435,7 @@ def _history(keys: list[SeriesKey], panel: Panel, own_priors: Mapping[SeriesKey,
         mean[at, place], sd[at, place] = own_priors[key].mean, own_priors[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
     level, year = (_trailing_mean(y[..., None], ~np.isnan(y), months)[..., 0] for months in (LEVEL_MONTHS, SEASON))
-    return History(start, regressors, places, y, x, mean, sd, level, year)
+    return TrainingPanel(start, regressors, places, y, x, mean, sd, level, year)
 
 
 def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
@@ -456,7 +456,7 @@ def _waves(months: np.ndarray) -> np.ndarray:
     return np.asarray(year[months % SEASON])
 
 
-def _regress(history: History, coefficient_sd: float) -> PanelRegression:
+def _regress(history: TrainingPanel, coefficient_sd: float) -> PanelRegression:
     """Feasible generalised least squares: ridge with weights from the changes, then again from the residuals."""
     pairs = _pairs(history)
     count, left = pairs.sum(axis=1), _changes(history, pairs)
@@ -475,7 +475,7 @@ def _regress(history: History, coefficient_sd: float) -> PanelRegression:
     )
 
 
-def _pairs(history: History) -> np.ndarray:
+def _pairs(history: TrainingPanel) -> np.ndarray:
     """Whether a month and that at one of `DISTANCES` after it were both observed: (series, month, distance)."""
     observed = ~np.isnan(history.y)
     pairs = np.zeros((*observed.shape, len(DISTANCES)), dtype=bool)
@@ -484,7 +484,7 @@ def _pairs(history: History) -> np.ndarray:
     return pairs
 
 
-def _changes(history: History, pairs: np.ndarray) -> np.ndarray:
+def _changes(history: TrainingPanel, pairs: np.ndarray) -> np.ndarray:
     """The change from the level of each month to the month of each pair; zero where there is none."""
     changes = np.zeros(pairs.shape)
     for place, d in enumerate(DISTANCES):
@@ -506,7 +506,7 @@ class Block(NamedTuple):
     changes: np.ndarray
 
 
-def _blocks(history: History, pairs: np.ndarray) -> Iterator[Block]:
+def _blocks(history: TrainingPanel, pairs: np.ndarray) -> Iterator[Block]:
     """The design in blocks of a few series: all rows of a large panel together are gigabytes."""
     for series in _handfuls(pairs.sum(axis=(1, 2))):
         part, (s, t, place) = history.only(series), np.nonzero(pairs[series])
@@ -526,7 +526,7 @@ def _handfuls(rows: np.ndarray) -> Iterator[slice]:
     yield slice(start, len(rows))
 
 
-def _triangle(history: History, pairs: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _triangle(history: TrainingPanel, pairs: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """R factor of the weighted design with the changes as last column, by sequential QR over the blocks.
 
     ``weight`` is by series and distance. Whatever is regressed on all rows comes out the same on the triangle, which is
@@ -539,7 +539,7 @@ def _triangle(history: History, pairs: np.ndarray, weight: np.ndarray) -> np.nda
     return found[0]
 
 
-def _left(history: History, pairs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def _left(history: TrainingPanel, pairs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Residuals of the changes, (series, month, distance); zero where there is no pair."""
     left = np.zeros(pairs.shape)
     for places, rows, changes in _blocks(history, pairs):
@@ -608,7 +608,7 @@ def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
     return shrunk
 
 
-def _unlike(history: History, pairs: np.ndarray, left: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _unlike(history: TrainingPanel, pairs: np.ndarray, left: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Between-destination variance of each effect: excess of squared residuals per squared change of the regressor."""
     excess, total = np.zeros(len(history.regressors)), np.zeros(len(history.regressors))
     for places, rows, _ in _blocks(history, pairs):
