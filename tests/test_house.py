@@ -68,7 +68,6 @@ LARGE_FUNCTIONS = {
     "forecast.kernels.likelihood.innovations_adjoint: lines": "one recursion backwards",
     "kernels: blocks deep": "compiled loops",
     "forecast.cli.inputs.Given.paths: blocks deep": "one walk over the files given",
-    "forecast.report.outlook.outlook: parameters": "all that a table on the screen shows",
 }
 """Functions, or whole packages, beyond a limit, and why."""
 

@@ -200,16 +200,17 @@ def _taken_in(done: Updated) -> str:
 
 
 def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Mapping[str, str]) -> list[Any]:
+    from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
     from forecast.report.track_record import beside_shipped
 
     if done.run is None or done.issue is None:
         return []
-    rows = done.run.forecasts
+    rows, known = done.run.forecasts, as_of(done.exports, routine.events, done.issue.issued)
     return [
         outlook(
-            done.exports, routine.events, routine.groups, done.run, product=product, issued=done.issue.issued,
-            model=routine.shown, names=spoken, record=beside_shipped(record, None),
+            known, routine.groups, done.run, product=product, model=routine.shown, names=spoken,
+            record=beside_shipped(record, None),
         )
         for product in rows["product"].astype(str).unique()
     ]  # fmt: skip

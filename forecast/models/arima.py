@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.arrays import SEASON
 from forecast.models.exact import Repetition, repetition
 from forecast.models.orders import (
     LARGEST_ROOT,
@@ -28,7 +27,7 @@ from forecast.models.orders import (
     trained_on,
 )
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds, gaussian_effects
-from forecast.models.season import LEAST_OBSERVED
+from forecast.models.season import LEAST_OBSERVED, SEASON
 
 with warnings.catch_warnings():  # statsmodels changes the warning filters when it is imported
     from statsmodels.tsa.statespace.sarimax import SARIMAX

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.arrays import SEASON
 from forecast.models.protocol import as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
+from forecast.models.season import SEASON
 
 _LEAST_RANGE = 1e-9
 LEAST_REPEATED = {1: 3, SEASON: 12}

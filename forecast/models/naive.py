@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.arrays import SEASON
 from forecast.models.exact import LEAST_SD
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.season import SEASON
 
 _LEAST_OBSERVED = 3
 ENOUGH_PAIRS = 6

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.arrays import SEASON
 from forecast.models.protocol import FitError, mean_and_sd
-from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON
+from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, SEASON
 
 LOG_DIGITS = 10
 """Decimals of the centred logs: what is added to a series and taken off again leaves no trace."""

@@ -12,7 +12,6 @@ import pandas as pd
 from scipy.optimize import nnls
 from sklearn.linear_model import Ridge
 
-from forecast.kernels.arrays import SEASON
 from forecast.models.protocol import (
     Fitted,
     as_correlation,
@@ -21,7 +20,7 @@ from forecast.models.protocol import (
     gaussian_effects,
     values_of,
 )
-from forecast.models.season import LEAST_OBSERVED
+from forecast.models.season import LEAST_OBSERVED, SEASON
 from forecast.tables.schema import WORLD, SeriesKey
 
 LEAST_SHARES = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.arrays import SEASON
+from forecast.kernels.arrays import SEASON as SEASON
 
 MEAN_DAYS = 365.25 / 12
 LEAST_OBSERVED = 12

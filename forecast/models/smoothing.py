@@ -10,11 +10,10 @@ import pandas as pd
 
 from forecast.kernels import KernelError
 from forecast.kernels import exponential_smoothing as kernel
-from forecast.kernels.arrays import SEASON
 from forecast.kernels.differenced import Prior
 from forecast.models.exact import FLAT_PRIOR_SD, LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
-from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, season_share
+from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, SEASON, season_share
 
 
 @dataclass(frozen=True)

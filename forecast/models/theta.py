@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from forecast.kernels.arrays import SEASON
 from forecast.kernels.local_level import cost, filtered
 from forecast.models.exact import LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
-from forecast.models.season import LEAST_OBSERVED, line, season_doubt, season_factors
+from forecast.models.season import LEAST_OBSERVED, SEASON, line, season_doubt, season_factors
 
 GRID = np.linspace(0, 1, 17)
 
