@@ -112,6 +112,7 @@ def made(replay: ReplayRequest, partial: Path, about: Mapping[str, Any], resume:
                 models=choice.models,
                 engine=choice.engine,
                 calibrate=choice.calibrate,
+                experience=choice.experience,
                 last=replay.origins,
                 first=_period(replay.first),
                 to=_period(replay.to),
