@@ -7,6 +7,7 @@ from datetime import date
 from forecast.cli.console import plain_refusals, screen, silent_libraries
 from forecast.cli.inputs import Given, given_events, names, read, today
 from forecast.cli.options import (
+    SHIPPED,
     SHIPPED_PRODUCT,
     AsKnown,
     Destinations,
@@ -17,7 +18,6 @@ from forecast.cli.options import (
     words,
 )
 from forecast.cli.selection import chosen, known_codes, known_words
-from forecast.vocabulary.shipped import SHIPPED
 
 
 def calendar(

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 from click import get_current_context
 
-from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS
-from forecast.vocabulary.shipped import SHIPPED
+from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
+    SHIPPED,
     Address,
     Backend,
     Cache,
@@ -37,7 +38,6 @@ from forecast.cli.options import (
 from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.registry import DEFAULT_ENGINE
-from forecast.vocabulary.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from forecast.backtest.run import Progress

@@ -12,6 +12,7 @@ import typer
 
 from forecast.registry import MODELS
 from forecast.safety.limits import FIRST_YEAR, LAST_YEAR, is_covered_month
+from forecast.vocabulary.shipped import SHIPPED as SHIPPED
 
 SHIPPED_PRODUCT = "rare_earth_magnets"
 """What is forecast where neither files nor products are given."""

@@ -14,6 +14,7 @@ from forecast.cli.console import plain_refusals, progress_bar, screen, silent_li
 from forecast.cli.inputs import Given, given_events, names
 from forecast.cli.options import (
     NO_EVENTS,
+    SHIPPED,
     Calibrate,
     Destinations,
     Engine,
@@ -35,7 +36,6 @@ from forecast.cli.options import (
 from forecast.cli.selection import known_words
 from forecast.cli.writing import write_tables
 from forecast.registry import DEFAULT_ENGINE
-from forecast.vocabulary.shipped import SHIPPED
 
 if TYPE_CHECKING:
     import pandas as pd

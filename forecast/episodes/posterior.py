@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import PathEvidence, PathPrior
-from forecast.kernels.arrays import SEASON
+from forecast.kernels.arrays import SEASON as SEASON
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 

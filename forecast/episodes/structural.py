@@ -22,8 +22,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import log_effect
-from forecast.episodes.posterior import LAGS, Component, PathTerm, StructuralFit, knots_at
-from forecast.kernels.arrays import SEASON
+from forecast.episodes.posterior import LAGS, SEASON, Component, PathTerm, StructuralFit, knots_at
 from forecast.kernels.structural import posterior, whitened
 from forecast.models.protocol import FitError
 from forecast.realtime.days import lunar_new_year_shares, months_of
