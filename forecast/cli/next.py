@@ -131,8 +131,10 @@ def _forecast(
 
 def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
     """One per product of which something was known; of the others a line is said."""
+    from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
 
+    known = as_of(tables.exports, tables.events, choice.issued)
     released = tables.exports.groupby("product")["released"].min()
     found = []
     for product in choice.products:
@@ -141,12 +143,10 @@ def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None)
             continue
         found.append(
             outlook(
-                tables.exports,
-                tables.events,
+                known,
                 tables.groups,
                 run,
                 product=product,
-                issued=choice.issued,
                 model=choice.shown,
                 names=names(tables.places),
                 sums=sums,

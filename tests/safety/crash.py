@@ -259,7 +259,7 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
 
     asked = {
         (backtest, "run_task"): lambda context, task: (context.settings, task),
-        (scoreboard, "judged"): lambda made, *tables: made,
+        (scoreboard, "scored_and_tested"): lambda made, *tables: made,
         (selection, "read"): lambda given: given,
     }
     for (module, name), key in asked.items():
