@@ -25,7 +25,8 @@ def series(product: str, effect: float) -> list[str]:
     months = pd.period_range("2022-01", "2024-12", freq="M")
     noise = np.random.default_rng(len(product)).normal(0, 0.05, len(months))
     hit = np.where((months >= pd.Period("2023-06")) & (months < pd.Period("2024-01")), effect, 1.0)
-    return [f"{product},USA,{month},{volume:.3f}" for month, volume in zip(months, 100 * np.exp(noise) * hit, strict=True)]
+    volumes = 100 * np.exp(noise) * hit
+    return [f"{product},USA,{month},{volume:.3f}" for month, volume in zip(months, volumes, strict=True)]
 
 
 @pytest.fixture
