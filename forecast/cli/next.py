@@ -15,6 +15,7 @@ from forecast.cli.options import (
     SHIPPED,
     Address,
     Backend,
+    Cache,
     Calibrate,
     Destinations,
     Engine,
@@ -63,6 +64,7 @@ def next_months(
     experience: Experience = PRIORS,
     override: Override = None,
     store: StoreOfNext = None,
+    cache: Cache = True,
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
@@ -78,7 +80,7 @@ def next_months(
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
-            run = _forecast(tables, choice, horizon, seed, jobs, progress)
+            run = _forecast(tables, choice, horizon, seed, jobs, cache, progress)
         run = with_judgement(run, judgements, choice, tables)
         tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
@@ -97,10 +99,14 @@ def next_months(
             _say_newer_figures(found, tables)
 
 
-def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, progress: Progress) -> Forecasts:
+def _forecast(
+    tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, cached: bool, progress: Progress
+) -> Forecasts:
     import forecast as fc
+    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
-    return fc.forecast_all(
+    cache = OriginCache(default_folder()) if cached and not is_switched_off() else None
+    run = fc.forecast_all(
         tables.exports,
         tables.events,
         tables.groups,
@@ -116,7 +122,11 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int
         seed=seed,
         jobs=jobs,
         progress=progress,
+        cache=cache,
     )
+    if cache is not None and cache.refused:
+        say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)
+    return run
 
 
 def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:

@@ -119,6 +119,12 @@ Calibrate = Annotated[
     typer.Option("--calibrate/--no-calibrate", help="Whether the combination learns weights, repeated errors and the "
                  "width of its intervals from the forecasts of the 24 origins before, which are made again for it."),
 ]  # fmt: skip
+Cache = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Whether the forecasts of earlier origins are kept in the user's cache "
+                 "folder, for the next run on the same figures; the numbers are the same either way. "
+                 "FORECAST_NO_CACHE=1 switches it off for good."),
+]  # fmt: skip
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")
 ]
