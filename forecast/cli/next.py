@@ -227,9 +227,9 @@ def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
         worst = worst_finding(figures, tables.groups)
         if worst:
             say(worst, err=True)
-    if len(tables.events):
-        for sentence in without_events(choice.products, tables.events):
-            say(sentence, err=True)
+    unnamed = without_events(choice.products, tables.events) if len(tables.events) else ""
+    if unnamed:
+        say(unnamed, err=True)
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
