@@ -102,10 +102,10 @@ def structural_stage(
 
 
 def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
-    if totals.empty:
-        return {}
-    places = totals.groupby(["product", "destination"], sort=False).indices
-    return {(str(product), str(code)): totals.iloc[at] for (product, code), at in places.items()}
+    places: dict[SeriesKey, list[int]] = {}
+    for at, (product, code) in enumerate(zip(totals["product"], totals["destination"], strict=True)):
+        places.setdefault((str(product), str(code)), []).append(at)
+    return {key: totals.iloc[own] for key, own in places.items()}
 
 
 def _result(

@@ -150,7 +150,7 @@ class _Given:
     @cached_property
     def inner(self) -> np.ndarray:
         """Covariance of the active coefficients."""
-        return self.prior[np.ix_(self.active, self.active)]
+        return np.asarray(self.prior[np.ix_(self.active, self.active)])
 
     @cached_property
     def precision(self) -> np.ndarray:
