@@ -33,7 +33,7 @@ from forecast.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "forecast"
-HEAVY = {"statsmodels", "prophet", "sklearn", "matplotlib", "pandas", "numpy", "scipy", "pandera"}
+HEAVY = {"statsmodels", "prophet", "sklearn", "matplotlib", "pandas", "numpy", "scipy"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yaml", ".html", ".svg", ""}

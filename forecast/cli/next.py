@@ -11,6 +11,8 @@ from forecast.cli.console import plain_refusals, progress_bar, say, screen, sile
 from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
+    PRIORS,
+    SHIPPED,
     Address,
     Backend,
     Cache,
@@ -18,6 +20,7 @@ from forecast.cli.options import (
     Destinations,
     Engine,
     Events,
+    Experience,
     Exports,
     Horizon,
     Issued,
@@ -58,6 +61,7 @@ def next_months(
     address: Address = None,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = PRIORS,
     override: Override = None,
     store: StoreOfNext = None,
     cache: Cache = True,
@@ -69,7 +73,8 @@ def next_months(
         from forecast.tables.run_folder import claimed
 
         judgements = judgements_of(override)
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         given_tables, tables = tables, with_rest(tables, choice.issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
@@ -89,6 +94,7 @@ def next_months(
             return
         _print(found, folder)
         print_judgements(run, tables)
+        _say_doubts(given, tables, choice)
         if issued is None:
             _say_newer_figures(found, tables)
 
@@ -110,6 +116,7 @@ def _forecast(
         models=choice.models,
         engine=choice.engine,
         calibrate=choice.calibrate,
+        experience=choice.experience,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,
@@ -208,6 +215,21 @@ def _print(found: list[Outlook], folder: Path) -> None:
     for outlook in found:
         print_outlook(outlook, console)
     say(f"Every model's numbers are in {folder}.")
+
+
+def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
+    """A line for the worst that looks wrong in the user's own figures, and one for each product without an event."""
+    from forecast.sources.validation import worst_finding
+    from forecast.vocabulary.products import without_events
+
+    if set(given.exports) != {SHIPPED}:
+        figures = tables.own[tables.own["product"].isin(choice.products)]
+        worst = worst_finding(figures, tables.groups)
+        if worst:
+            say(worst, err=True)
+    if len(tables.events):
+        for sentence in without_events(choice.products, tables.events):
+            say(sentence, err=True)
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:

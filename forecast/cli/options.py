@@ -22,6 +22,9 @@ SHIPPED_PRODUCT = "rare_earth_magnets"
 NO_EVENTS = "none"
 """The word for an empty calendar."""
 
+PRIORS, NO_EXPERIENCE = "priors", "none"
+"""The words for what open panels taught alone, and for nothing but the files given, as experience."""
+
 
 def words(values: Sequence[str] | None) -> list[str]:
     """Items given one by one or separated by commas, each once."""
@@ -84,6 +87,14 @@ Issued = Annotated[
     date | None,
     typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="The day on which the forecast is made: only what "
                  "was known then is used. Default: the day on which the latest figures were released."),
+]  # fmt: skip
+
+Experience = Annotated[
+    str,
+    typer.Option("--experience", metavar="WHAT", help="What is learned from beside the files given: 'priors', what "
+                 "open panels of other goods say of each kind of event; 'shipped', these and the packaged series of "
+                 "all products that your files do not have; a FILE of exports in their place; 'none', your files "
+                 "alone."),
 ]  # fmt: skip
 
 # How the forecast is made --------------------------------------------------------------------------------------------
