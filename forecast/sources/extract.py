@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.safety.limits import SMALLEST_VOLUME_T
+from forecast.safety.limits import SMALLEST_VOLUME_T, is_covered_day
 from forecast.tables.cells import LARGEST_VOLUME_T
 from forecast.tables.read import usual_release
 from forecast.vocabulary.countries import memberships, places
@@ -106,11 +106,12 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     no_code = no_code.where((no_code != "") | (codes != ""), "the EU of a membership that is not on file")
     units = _units(cells, settings)
     volume, no_volume = _volumes(cells["volume"], units, extract, settings)
+    stated = _stated_releases(cells, settings)
     reason = extract.left_out.astype(object)
-    for other in (no_code, no_month, no_volume):
+    for other in (no_code, no_month, no_volume, _release_reasons(stated, period, settings.today)):
         reason = reason.where(reason != "", other)
     used = (reason == "").to_numpy()
-    rows = _rows(extract, settings, codes, period, volume, units)[used]
+    rows = _rows(extract, codes, period, stated, volume, units)[used]
     notes = list(extract.notes)
     if is_buddhist(cells["month"].unique()[:50]):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
@@ -205,19 +206,41 @@ def _in_tonnes(number: pd.Series, factor: pd.Series) -> pd.Series:
     return (number / whole).where((in_a_tonne - whole).abs() < 1e-6 * whole, number * factor)
 
 
+def _stated_releases(cells: pd.DataFrame, settings: ReadSettings) -> pd.Series:
+    """The release day of each row as text: what the row says, else what the caller says; empty where neither does."""
+    caller = str(settings.released or "")
+    if "released" not in cells:
+        return pd.Series(caller, index=cells.index, dtype=object)
+    return cells["released"].where(cells["released"] != "", caller)
+
+
+def _release_reasons(stated: pd.Series, period: pd.Series, today: date) -> pd.Series:
+    """Why a figure cannot have come out on the day stated; empty where it can."""
+
+    def why(pair: str) -> str:
+        day, _, month = pair.rpartition(" ")
+        if not day:
+            return ""
+        if not is_covered_day(day):
+            return "a release day that is none written YYYY-MM-DD"
+        if date.fromisoformat(day) > today:
+            return f"a release day after today, {today}"
+        early = month[:4].isdigit() and date.fromisoformat(day) < pd.Period(month, freq="M").end_time.date()
+        return "a release day before the end of its month" if early else ""
+
+    return of_each(stated + " " + period.astype(str), why)
+
+
 def _rows(
-    extract: Extract, settings: ReadSettings, codes: pd.Series, period: pd.Series, volume: pd.Series, units: pd.Series
+    extract: Extract, codes: pd.Series, period: pd.Series, stated: pd.Series, volume: pd.Series, units: pd.Series
 ) -> pd.DataFrame:
     cells = extract.cells
     empty = pd.Series("", index=cells.index, dtype=object)
-    stated = cells.get("released", empty)
-    if settings.released:
-        stated = stated.where(stated != "", str(settings.released))
     usual = of_each(period.astype(str), lambda text: _day(text, extract.release))
     money = units.map({unit: f"{unit.money.lower()}_million" if unit.money else "" for unit in set(units)}).astype(
         object
     )
-    status = cells.get("status", empty).replace("", "reported")
+    status = of_each(cells.get("status", empty), shown).replace("", "reported")
     return pd.DataFrame(
         {
             "file": extract.file,

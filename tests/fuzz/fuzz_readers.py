@@ -31,6 +31,7 @@ with atheris.instrument_imports(include=["forecast"]):
     from forecast.sources.importing import import_exports
     from forecast.sources.plain import raw_files, read_destinations, read_events, read_exports, read_period_totals
     from forecast.sources.scenario import read_scenario
+    from forecast.tables.cells import LARGEST_VOLUME_T, is_slug
     from forecast.tables.read import TableError, destinations_table
     from forecast.tables.run_folder import OutputError, check_forecasts, read_about, read_saved
     from forecast.tables.schema import RUN_TABLES
@@ -72,10 +73,20 @@ def imported(content: bytes, source: str | None = None) -> None:
     """A download, known by its content or read as a source."""
     (FOLDER / "given.csv").write_bytes(content)
     try:
-        import_exports(FOLDER / "given.csv", source=source, today=TODAY)
+        found = import_exports(FOLDER / "given.csv", source=source, today=TODAY)
     except TableError as error:
         assert "given" in error.problems[0]
         assert all(is_visible(problem) for problem in error.problems)
+        return
+    table = found.exports
+    assert table["volume_t"].between(0, LARGEST_VOLUME_T).all()
+    assert all(map(is_slug, table["product"]))
+    assert (table["month"] <= pd.Period(TODAY, freq="M")).all()
+    assert all(
+        released >= month.end_time.date() for released, month in zip(table["released"], table["month"], strict=True)
+    )
+    assert all(is_visible(text) for name in ("status", "source") for text in table[name])
+    assert all(is_visible(text) for name in found.unused.columns for text in found.unused[name].astype(str))
 
 
 def container(content: bytes) -> None:
