@@ -108,7 +108,13 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     volume, no_volume = _volumes(cells["volume"], units, extract, settings)
     stated = _stated_releases(cells, settings)
     reason = extract.left_out.astype(object)
-    for other in (no_code, no_month, no_volume, _release_reasons(stated, period, settings.today)):
+    for other in (
+        no_code,
+        no_month,
+        no_volume,
+        _release_reasons(stated, period, settings.today),
+        _unnamed(cells, settings),
+    ):
         reason = reason.where(reason != "", other)
     used = (reason == "").to_numpy()
     rows = _rows(extract, codes, period, stated, volume, units)[used]
@@ -173,6 +179,12 @@ def _units(cells: pd.DataFrame, settings: ReadSettings) -> pd.Series:
         said = pd.Series(settings.unit, index=cells.index, dtype=object)
     product = settings.product or cells["product"]
     return of_each(said + "|" + product, lambda pair: unit_of(*pair.split("|", 1)))
+
+
+def _unnamed(cells: pd.DataFrame, settings: ReadSettings) -> pd.Series:
+    """A reason for rows without a product, where the caller names none."""
+    why = "no product: name it with --product"
+    return of_each(cells["product"], lambda text: "" if settings.product or slug(text) else why)
 
 
 def _volumes(

@@ -64,7 +64,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
 
 def _codes(table: Table, *aliases: str) -> pd.Series:
     """Codes of a column whose cells may carry their labels, ``DE:Germany``."""
-    return table.column(*aliases).str.partition(":")[0].str.strip().astype(object)
+    return of_each(table.column(*aliases), lambda cell: cell.partition(":")[0].strip())
 
 
 def _indicators(table: Table, settings: ReadSettings) -> tuple[str, pd.Series, pd.Series]:
