@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,8 +111,8 @@ def import_files(
             today(),
         )
         beside = output.with_name(f"{output.stem}-unused.csv")
+        write_table(beside, imported.unused)  # the reasons first: figures never stand without them
         write_table(output, imported.exports)
-        write_table(beside, imported.unused)
         if not quiet:
             _print(imported, output, beside)
 
@@ -128,7 +127,7 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """``table`` as a CSV file: written beside, then renamed.
+    """``table`` as a CSV file, written whole.
 
     Raises
     ------
@@ -136,17 +135,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         When the file cannot be written.
     """
     from forecast.tables.frames import as_text
-    from forecast.tables.run_folder import OutputError
+    from forecast.tables.run_folder import write_page
 
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        as_text(table).to_csv(beside, index=False, lineterminator="\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{path}: expected a file that can be written, found that it cannot ({reason}).") from error
+    write_page(path, as_text(table).to_csv(index=False, lineterminator="\n"))
 
 
 def _day(text: str | None) -> date | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.realtime.events import KINDS
+from forecast.safety.atomic import read_regular
+from forecast.safety.limits import LARGEST_FILE
 from forecast.sources.importing import import_exports, sentences
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
@@ -255,9 +257,9 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
 
 def _text(name: str, path: Path) -> str:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        content = read_regular(path, LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise TableError(f"{name}: expected a CSV file, found none that can be read at {path} ({reason}).") from error
     _check_content(name, content)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from forecast.safety.atomic import made_beside
+from forecast.safety.lock import LockedError, locked
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +50,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 """The statements that lead from each version of the schema to the next; a new file goes through all of them."""
+
+_CONFINED = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "lock_configuration": True,
+}
+"""A store is data: nothing in it reads or writes another file, loads an extension, or gives itself leave to."""
 
 VERSION = len(MIGRATIONS)
 """The version of the schema that this package writes."""
@@ -203,32 +214,27 @@ def _stored(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _make(path: Path, today: date) -> None:
-    """A new store at ``path``, written beside it and then linked there; where somebody was faster theirs stays."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    """A new store at ``path``, made beside it and then put there; where somebody was faster theirs stays."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        connection = _connected(beside)
-        try:
-            _migrate(connection, 0, today)
-        finally:
-            connection.close()
-        with suppress(FileExistsError):
-            os.link(beside, path)  # in place of a rename, which would replace the store that somebody made meanwhile
+        with locked(place):
+            if not place.exists():
+                with made_beside(place) as beside, closing(_connected(beside)) as connection:
+                    _migrate(connection, 0, today)
+    except LockedError as error:
+        raise StoreError(str(error)) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StoreError(
             f"{path}: expected a place for a store, found none ({reason}). Name one with --store."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     try:
-        return duckdb.connect(str(path))
+        return duckdb.connect(str(path), config=_CONFINED)
     except duckdb.Error as error:
         raise StoreError(_refusal(path, str(error))) from error
 

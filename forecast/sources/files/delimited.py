@@ -56,7 +56,7 @@ def delimited_sheet(file: str, content: bytes) -> Sheet:
     separator = said or _separator(body)
     grid = _by_columns(body, separator) if len(body) > LARGE else None
     if grid is None:
-        grid = grid_of(_unwrapped(_records(file, body, separator), separator))
+        grid = grid_of(_unwrapped(file, _records(file, body, separator), separator))
     grid.index = grid.index + skipped
     return Sheet(file, f"text separated by {_SEPARATORS[separator]}, {encoding}", grid, separator)
 
@@ -95,17 +95,28 @@ def _records(file: str, text: str, separator: str) -> Iterator[tuple[int, list[s
                 yield row, fields
             row = reader.line_num + 1
     except csv.Error as error:
-        found = f"found a quote that is not closed or not doubled, or a field without end ({error})"
-        raise TableError(f"{file} row {row}: expected fields quoted as in CSV, {found}.") from error
+        raise TableError(_badly_quoted(file, row, error)) from error
 
 
-def _unwrapped(records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
+def _badly_quoted(file: str, row: int, error: csv.Error) -> str:
+    found = f"found a quote that is not closed or not doubled, or a field without end ({error})"
+    return f"{file} row {row}: expected fields quoted as in CSV, {found}."
+
+
+def _unwrapped(file: str, records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that were quoted as one field each, with their own quotes doubled, parted once more."""
     rows = list(records)
     wrapped = [fields for _, fields in rows if len(fields) == 1 and separator in fields[0]]
     if not wrapped or len(wrapped) < 0.9 * len(rows):
         return iter(rows)
-    return ((row, next(csv.reader([fields[0]], delimiter=separator), [])) for row, fields in rows)
+    return ((row, _parted(file, row, fields[0], separator)) for row, fields in rows)
+
+
+def _parted(file: str, row: int, text: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=separator), [])
+    except csv.Error as error:
+        raise TableError(_badly_quoted(file, row, error)) from error
 
 
 def _by_columns(text: str, separator: str) -> pd.DataFrame | None:
@@ -113,7 +124,10 @@ def _by_columns(text: str, separator: str) -> pd.DataFrame | None:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    first = next(csv.reader([text.partition("\n")[0]], delimiter=separator), [])
+    try:
+        first = next(csv.reader([text.partition("\n")[0]], delimiter=separator), [])
+    except csv.Error:
+        return None
     names = [str(number) for number in range(len(first))]
     try:
         table = arrow_csv.read_csv(
