@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -126,14 +126,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is appended in the block is kept when it ends, and none of it where it fails."""
+        """What is appended in the block is kept when it ends, and none of it where it fails.
+
+        Raises
+        ------
+        StoreError
+            When the disk refuses.
+        """
+        import duckdb
+
         self._connection.execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # what has failed on the way is gone already
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        with _readable(self.path):
+            self._connection.execute("COMMIT")
 
     def append(self, table: str, rows: pd.DataFrame) -> None:
         """Add rows to a table: columns by name, months and other objects as text, days as days."""
@@ -181,6 +191,7 @@ def _readable(path: Path) -> Iterator[None]:
         duckdb.FatalException,
         duckdb.InternalException,
         duckdb.SerializationException,
+        duckdb.TransactionException,
     ) as error:
         raise StoreError(_refusal(path, str(error))) from error
     except duckdb.Error as error:
@@ -220,7 +231,7 @@ def _make(path: Path, today: date) -> None:
         with locked(place):
             if not place.exists():
                 with made_beside(place) as beside, closing(_connected(beside)) as connection:
-                    _migrate(connection, 0, today)
+                    _migrate(connection, path, 0, today)
     except LockedError as error:
         raise StoreError(str(error)) from error
     except OSError as error:
@@ -243,6 +254,9 @@ def _refusal(path: Path, reason: str) -> str:
     """Why DuckDB does not open a file, as a sentence with the way out."""
     if re.search(r"set lock|conflicting lock|another process", reason, re.IGNORECASE):
         return f"{path}: the store is in use by another process. Wait until it has ended, and do it again."
+    refused = re.search(r"No space left on device|Input/output error|Read-only file system|Disk quota", reason)
+    if refused:
+        return f"{path}: expected a disk that takes the store, found that it does not ({refused[0].lower()})."
     if "newer version" in reason.lower() or "storage version" in reason.lower():
         return f"{path}: the store was written by a newer DuckDB. Upgrade duckdb (pip install -U duckdb)."
     first = " ".join(reason.splitlines()[0].split())
@@ -268,7 +282,7 @@ def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today:
         found = f"found a store of version {version}, expected at most {VERSION}"
         raise StoreError(f"{path}: {found}. Upgrade export-forecast, or name another file with --store.")
     if version < VERSION:
-        _migrate(connection, version, today)
+        _migrate(connection, path, version, today)
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, text: str) -> int:
@@ -276,11 +290,12 @@ def _scalar(connection: duckdb.DuckDBPyConnection, text: str) -> int:
     return int(row[0])
 
 
-def _migrate(connection: duckdb.DuckDBPyConnection, version: int, today: date) -> None:
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: int, today: date) -> None:
     """Lead a file of ``version`` to the present one, in one transaction."""
-    connection.execute("BEGIN TRANSACTION")
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute("INSERT INTO migrations VALUES (?, ?)", [number, today])
-    connection.execute("COMMIT")
+    with _readable(path):
+        connection.execute("BEGIN TRANSACTION")
+        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?, ?)", [number, today])
+        connection.execute("COMMIT")
