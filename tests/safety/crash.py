@@ -9,7 +9,7 @@ one (``broken``).
 Afterwards each output must be the old or the new one byte for byte (a store: row by row), the command must end as if
 nothing had happened when it is given again, a backtest also with ``--resume``, and nothing may be left beside.
 
-``python tests/safety/crash.py [--every N] [SCENARIO ...]`` tries every N-th point of each scenario.
+``python tests/safety/crash.py [--points N] [SCENARIO ...]`` tries N points of each scenario in each way, or all.
 """
 
 # ruff: noqa: E402 (as a script, it has to say first where the package and its neighbours lie)
@@ -205,7 +205,7 @@ def _write_more(place: Path) -> None:
     rows = ["Country;Month;Tonnes", "USA;2023-03;5", "DEU;2023-03;x", "DEU;2023-04;7", ""]
     (place / "download.csv").write_text("\n".join(rows))
     lines = (place / "exports.csv").read_text().splitlines(keepends=True)
-    (place / "earlier.csv").write_text("".join(line for line in lines if ",2023-04," not in line))
+    (place / "earlier.csv").write_text("".join(line for line in lines if not line.startswith("2023-04,")))
 
 
 class Copied:
@@ -353,10 +353,16 @@ def in_this_process(place: Path, command: list[str]) -> None:
         cli.app(command)
 
 
-def tried(name: str, place: Path, points: Callable[[int], list[int]]) -> tuple[int, list[str]]:
-    """How many points of a scenario were tried in all modes, of those chosen among so many, and what is wrong."""
+def spread(most: int, points: int | None) -> list[int]:
+    """So many of the numbers from 1 to ``most``, at equal distances; the middle one where it is one."""
+    count = most if points is None else min(points, most)
+    return [1 + (2 * place + 1) * most // (2 * count) for place in range(count)]
+
+
+def tried(name: str, place: Path, points: int | None) -> tuple[int, list[str]]:
+    """How many points of a scenario were tried, ``points`` in each mode or all, and what is wrong."""
     of = prepared(name, place)
-    chosen = [(mode, point) for mode in MODES for point in points(of.points(mode))]
+    chosen = [(mode, point) for mode in MODES for point in spread(of.points(mode), points)]
     return len(chosen), [fault for mode, point in chosen for fault in attempt(of, place, point, mode)]
 
 
@@ -364,7 +370,7 @@ def main() -> int:
     """Try every point asked for, and print what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; default: all")
-    parser.add_argument("--every", type=int, default=1, help="try every N-th point")
+    parser.add_argument("--points", type=int, help="points of a scenario in each way, spread over it; default: all")
     given = parser.parse_args()
     with TemporaryDirectory(prefix="forecast-crash-") as name:
         if not is_loaded():
@@ -373,7 +379,7 @@ def main() -> int:
         without_waiting(setattr)
         points = wrong = 0
         for scenario in given.names or SCENARIOS:
-            count, faults = tried(scenario, Path(name), lambda most: [*range(1, most + 1, given.every)])
+            count, faults = tried(scenario, Path(name), given.points)
             points, wrong = points + count, wrong + len(faults)
             print("".join(faults), end="")
             print(f"{scenario}: {count} points, {len(faults)} faults", flush=True)
