@@ -165,7 +165,7 @@ def _run(place: Path, command: list[str], mode: int, point: int, log: Path, coun
 
 @dataclass(frozen=True)
 class Prepared:
-    """A scenario's folder before its command, its outputs before and after, and how many changes and writes it makes."""
+    """A folder before a command, its outputs before and after, and how many changes and writes the command makes."""
 
     name: str
     scenario: Scenario
