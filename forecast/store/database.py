@@ -229,9 +229,10 @@ def _make(path: Path, today: date) -> None:
     place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
     try:
         with locked(place):
-            if not place.exists():
-                with made_beside(place) as beside, closing(_connected(beside)) as connection:
-                    _migrate(connection, path, 0, today)
+            if place.exists():
+                return
+            with made_beside(place) as beside, closing(_connected(beside)) as connection:
+                _migrate(connection, path, 0, today)
     except LockedError as error:
         raise StoreError(str(error)) from error
     except OSError as error:
