@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.realtime.events import KINDS
-from forecast.safety.atomic import read_regular
-from forecast.safety.limits import LARGEST_FILE
+from forecast.safety.atomic import is_file, read_regular
+from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.importing import import_exports, sentences
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
@@ -122,6 +122,8 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
 def in_own_columns(path: Path) -> bool:
     """Whether a file is to be read strictly: its first row has most of our columns, or it holds nothing to import."""
     try:
+        if not is_file(path):
+            return True
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError:
@@ -278,6 +280,8 @@ def _check_content(name: str, content: bytes) -> None:
             raise TableError(f"{expected} {what}.")
     if b"\0" in content:
         raise TableError(f"{expected} binary content.")
+    if content.count(b"\n") > MOST_ROWS:
+        raise TableError(f"{expected} more than {MOST_ROWS:,} rows. Split the file by product.")
     if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         raise TableError(f"{expected} an HTML or XML page. Download the file itself.")
 
@@ -298,6 +302,8 @@ def _records(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_delimiter(name: str, header: list[str]) -> None:
+    if len(header) > MOST_COLUMNS:
+        raise TableError(f"{name} row 1: expected at most {MOST_COLUMNS:,} columns, found {len(header):,}.")
     if len(header) > 1:
         return
     for mark, what in {";": "semicolons", "\t": "tabs", "|": "bars"}.items():

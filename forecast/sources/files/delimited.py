@@ -10,7 +10,8 @@ from statistics import median
 
 import pandas as pd
 
-from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
+from forecast.safety.limits import MOST_ROWS
+from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.tables.read import TableError
 
 LARGE = 8_000_000
@@ -56,7 +57,7 @@ def delimited_sheet(file: str, content: bytes) -> Sheet:
     separator = said or _separator(body)
     grid = _by_columns(body, separator) if len(body) > LARGE else None
     if grid is None:
-        grid = grid_of(_unwrapped(file, _records(file, body, separator), separator))
+        grid = grid_of(bounded(file, _unwrapped(file, _records(file, body, separator), separator)))
     grid.index = grid.index + skipped
     return Sheet(file, f"text separated by {_SEPARATORS[separator]}, {encoding}", grid, separator)
 
