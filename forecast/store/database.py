@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.safety.atomic import made_beside
+from forecast.safety.atomic import is_file, made_beside
 from forecast.safety.lock import LockedError, locked
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Store:
         day = today or date.today()
         if not self.path.exists():
             _make(self.path, day)
+        if not is_file(self.path):
+            raise StoreError(f"{self.path}: expected a store, found something that is no file. Name one with --store.")
         self._connection = _connected(self.path)
         try:
             _check_and_migrate(self._connection, self.path, day)
