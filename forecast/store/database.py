@@ -98,8 +98,7 @@ class Store:
     def __init__(self, path: str | Path, *, today: date | None = None) -> None:
         self.path = Path(path)
         day = today or date.today()
-        if not self.path.exists():
-            _make(self.path, day)
+        _make(self.path, day)
         if not is_file(self.path):
             raise StoreError(f"{self.path}: expected a store, found something that is no file. Name one with --store.")
         self._connection = _connected(self.path)
@@ -227,7 +226,10 @@ def _stored(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _make(path: Path, today: date) -> None:
-    """A new store at ``path``, made beside it and then put there; where somebody was faster theirs stays."""
+    """A new store at ``path``, made beside it and then put there, unless one stands there.
+
+    What was left by one who was killed while making it is swept in any case.
+    """
     place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
     try:
         with locked(place):
