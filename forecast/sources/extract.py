@@ -306,9 +306,7 @@ def _rows(
             "month": labels(period.codes, [str(month) for month in period.different]),
             "released": _else(stated.codes, says, period.codes, usual),
             "volume_t": volume,
-            "status": _else(
-                units.codes, money, status.codes, [shown(str(text)) or "reported" for text in status.different]
-            ),
+            "status": _else(units.codes, money, status.codes, said),
             "source": labels(empty.cat.codes.to_numpy(), [extract.source]),
             "dated": np.array([text != "" for text in says], dtype=bool)[stated.codes],
         },
