@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,10 @@ def monthly_update(
         routine = _routine(given, settings, words(product), words(destination), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
-            done = run_update(opened, files or [], replace(routine, jobs=jobs, progress=progress), day)
+            routine = replace(routine, jobs=jobs, progress=progress)
+            write = partial(_write_update, folder, routine, given, files or [])
+            done = run_update(opened, files or [], routine, day, write)
             record = _held_record(opened, day)
-        if done.run is not None:
-            _write_update(folder, done, routine, given, files or [])
         if not quiet:
             _print_update(done, routine, record, folder, opened.path)
 
@@ -135,7 +136,7 @@ def _held_record(store: Store, day: date) -> pd.DataFrame:
 # update --------------------------------------------------------------------------------------------------------------
 
 
-def _write_update(folder: Path, done: Updated, routine: Routine, given: Given, files: list[Path]) -> None:
+def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path], done: Updated) -> None:
     """The run, what changed (also as the open table of revisions) and what was scored, in a folder."""
     from forecast.store.changes import news_decomposition
     from forecast.tables.run_folder import about_run, new_folder, write_run

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import stored
 
+from forecast.safety.atomic import PREFIX, mark
 from forecast.store import database
 from forecast.store.database import MIGRATIONS, VERSION, Store, StoreError
 from forecast.store.issued import issued_forecasts, issues
@@ -266,3 +267,48 @@ def test_the_default_place_is_the_users_data_folder(tmp_path: Path, monkeypatch:
     """XDG_DATA_HOME moves it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert database.default_path() == tmp_path / "export-forecast" / "store.duckdb"
+
+
+def test_what_a_killed_maker_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
+    """Its lock and its folder go, even where the store itself had been put in its place."""
+    path = tmp_path / "store.duckdb"
+    with Store(path):
+        pass
+    (tmp_path / f"{PREFIX}{mark(path)}.lock").touch()
+    (tmp_path / f"{PREFIX}{mark(path)}-0123456789abcdef.new").mkdir()
+    with Store(path):
+        pass
+    assert [found.name for found in tmp_path.iterdir()] == ["store.duckdb"]
+
+
+def test_a_store_reads_no_other_file(tmp_path: Path) -> None:
+    """Neither a statement nor a view that somebody put into a store reads or writes outside it."""
+    path, secret = tmp_path / "store.duckdb", tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+    with Store(path):
+        pass
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE VIEW sent AS SELECT * FROM read_csv('{secret}')")
+    with Store(path) as store:
+        for text in ("SELECT * FROM sent", f"SELECT * FROM read_csv('{secret}')"):
+            with pytest.raises((duckdb.Error, StoreError), match=r"disabled|Permission"):
+                store.query(text)
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses the last step of a transaction, the store says so, and holds what it held."""
+    path = tmp_path / "store.duckdb"
+    with Store(path) as store:
+
+        class Refusing:
+            """The connection, whose every COMMIT finds a full disk."""
+
+            def execute(self, text: str) -> None:
+                if text == "COMMIT":
+                    raise duckdb.TransactionException('Could not write file "x.wal": No space left on device')
+
+        monkeypatch.setattr(store, "_connection", Refusing())
+        taken = r"expected a disk that takes the store, found that it does not \(no space left on device\)\.$"
+        with pytest.raises(StoreError, match=taken), store.transaction():
+            pass
+        monkeypatch.undo()
