@@ -1,8 +1,8 @@
 """What the documentation promises runs: its commands and what they print, its Python, its notebook; no link is dead.
 
 A block ``console`` holds commands after ``$`` with what they print, where ``...`` is anything; all blocks of a page run
-in one folder that has the downloads of ``docs/samples``. A block ``text`` with a caption is a file of that name. A block
-``sh`` is not run, but its commands of the package have their options.
+in one folder that has the downloads of ``docs/samples`` and what `forecast import` makes of the first. A block ``text``
+with a caption is a file of that name. A block ``sh`` is not run, but its commands of the package have their options.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-import forecast
+import forecast as fc
 from forecast.cli import COMMANDS, app
 from forecast.report.page.notebook import run_notebook
 
@@ -61,19 +61,26 @@ def commands_of(text: str) -> list[str]:
     return re.findall(r"^(?:\.venv/bin/)?(forecast (?!--).*?)(?=\s+#|$)", text, flags=re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table that the tutorial makes of the first download."""
+    path = tmp_path_factory.mktemp("imported") / "exports.csv"
+    fc.import_exports(DOCS / "samples" / "download-march.csv").exports.to_csv(path, index=False)
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if {"console", "python"} & {kind for kind, _, _ in blocks(page)}],
     ids=lambda page: page.relative_to(DOCS).as_posix(),
 )  # fmt: skip
-def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_examples_of_a_page_run(page: Path, imported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From the first to the last, each from what those before it left, and they print what the page says."""
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
     for sample in (DOCS / "samples").glob("*.csv"):
         shutil.copy(sample, tmp_path)
-    if page.name == "own-data.md":
-        Path("unlabelled.csv").write_text("month,United States,World\n2026-01,1,2\n", encoding="utf-8")
+    shutil.copy(imported, tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for kind, caption, text in blocks(page):
         if caption:
@@ -111,7 +118,7 @@ def test_the_reference_has_every_public_name_once():
     """Those of ``forecast.__all__``, and no other."""
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
     named = re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text, flags=re.MULTILINE)
-    assert sorted(named) == sorted(forecast.__all__)
+    assert sorted(named) == sorted(fc.__all__)
 
 
 def test_every_command_is_used_on_some_page():
@@ -147,8 +154,8 @@ def test_the_downloads_are_the_shipped_figures(name: str):
     """In kilograms, as known on the day of each."""
     day = pd.Timestamp({"download-march.csv": "2026-03-20", "download-april.csv": "2026-04-20"}[name]).date()
     rows = pd.read_csv(DOCS / "samples" / name)
-    names = forecast.read_destinations().set_index("name")["code"]
-    shipped = forecast.read_exports().query("product == 'rare_earth_magnets'")
+    names = fc.read_destinations().set_index("name")["code"]
+    shipped = fc.read_exports().query("product == 'rare_earth_magnets'")
     shipped = shipped[shipped["released"] <= day].astype({"month": str})
     tonnes = shipped.set_index(["month", "destination"])["volume_t"]
     found = [tonnes[month, names[place]] for month, place in zip(rows["Month"], rows["Country"], strict=True)]
