@@ -49,9 +49,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "export-forecast"
 html_show_sourcelink = False
 html_show_copyright = False
+html_sidebars = {f"docs/{page}": [] for page in ("installation", "method", "reference", "glossary")}
 html_math_renderer = "mathml"
 html_theme_options = {
     "navbar_align": "left",
+    "header_links_before_dropdown": 8,
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": [],
@@ -69,7 +71,7 @@ def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
 
 def displayed_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     """A formula in a line of its own."""
-    translator.body.append(f'<div class="math">{latex2mathml.tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="formula">{latex2mathml.tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
