@@ -113,7 +113,7 @@ def planted(place: Path, files: dict[str, str]) -> Sources:
 def text_files() -> Iterator[Path]:
     """Files of the project, not of a virtual environment or a run."""
     yield from (path for path in ROOT.iterdir() if path.is_file() and path.suffix in TEXT and path.name != ".git")
-    for folder in ("forecast", "tests", "data", "experiments", "benchmarks", ".ci"):
+    for folder in ("forecast", "tests", "data", "docs", "experiments", "benchmarks", ".ci"):
         yield from (
             path
             for path in (ROOT / folder).rglob("*")

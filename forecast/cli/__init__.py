@@ -29,7 +29,6 @@ app = typer.Typer(
     name="forecast",
     help="Next month's exports by destination, from published figures and the calendar of policy events.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing what draws boxes takes longer than all the rest of --help
 )
