@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,12 +40,10 @@ def brief(
     with plain_refusals(), silent_libraries():
         from forecast.report.brief.page import brief_page
         from forecast.report.outlook import outlook
-        from forecast.tables.run_folder import OutputError, read_about, read_run
+        from forecast.tables.run_folder import read_run, write_page
 
         folder = folder or newest(Path("output"))
-        about, run = read_about(folder), read_run(folder)
-        if about["command"] != "next":
-            raise OutputError(f"{folder}: expected a run of forecast next, found one of {about['command']}.")
+        about, run = _about(folder, "next"), read_run(folder)
         arguments, issued = about["arguments"], date.fromisoformat(about["issued"])
         given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
         _check_inputs(folder, given, about["inputs"])
@@ -55,13 +53,13 @@ def brief(
         known = Data(tables.exports, tables.events, tables.groups, tables.totals).as_of(issued)
         shown = "combination" if "combination" in arguments["models"] else arguments["models"][0]
         found = [
-            outlook(tables.exports, tables.events, tables.groups, run, product=product, issued=issued, model=shown,
-                    names=names(tables.places), record=tables.record)
+            outlook(known, tables.groups, run, product=product, model=shown, names=names(tables.places),
+                    record=tables.record)
             for product in about["cutoffs"]
         ]  # fmt: skip
         behind = _behind(run, tables, issued, [outlook.product for outlook in found], scenario)
         page = output or folder / "brief.html"
-        page.write_text(brief_page(found, known.volumes, about, behind), encoding="utf-8", newline="\n")
+        write_page(page, brief_page(found, known.volumes, about, behind))
         if not quiet:
             typer.echo(f"Brief: {page}")
 
@@ -80,6 +78,38 @@ def _behind(run: Forecasts, tables: Tables, issued: date, products: list[str], s
     return Behind(parts, calendars, branches, probabilities, tables.record, called)
 
 
+def _about(folder: Path, command: str) -> dict[str, Any]:
+    """What ``run.json`` says of a run of ``command``, with all that a page needs.
+
+    Raises
+    ------
+    OutputError
+        When it is the run of another command, or says less than a run does.
+    """
+    from forecast.safety.inert import visible
+    from forecast.safety.limits import is_covered_day
+    from forecast.tables.run_folder import ABOUT, OutputError, read_about
+
+    about = read_about(folder)
+    found = visible(str(about.get("command"))[:60])
+    if found != command:
+        raise OutputError(f"{folder}: expected a run of forecast {command}, found one of {found}.")
+    arguments = about.get("arguments", {})
+    needed = {"arguments", "cutoffs", "inputs", "issued"} - about.keys()
+    needed |= {"exports", "events", "models"} - arguments.keys()
+    if not needed and not is_covered_day(about["issued"]):
+        needed = {"issued"}
+    if not needed and not _is_list_of_text(arguments["models"]):
+        needed = {"models"}
+    if needed:
+        raise OutputError(f"{folder / ABOUT}: expected {', '.join(sorted(needed))} as a run writes it, found another.")
+    return about
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+
+
 def _scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """The rows of branches.csv, and the probability of each branch.
 
@@ -88,14 +118,26 @@ def _scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     OutputError
         When the folder is no scenario run.
     """
-    import pandas as pd
+    from forecast.tables.run_folder import ABOUT, OutputError, read_saved
+    from forecast.tables.schema import BRANCHES
 
-    from forecast.tables.run_folder import OutputError, read_about
-
-    about = read_about(folder)
-    if about["command"] != "scenario" or not (folder / "branches.csv").is_file():
-        raise OutputError(f"{folder}: expected a run of forecast scenario, found one of {about['command']}.")
-    return pd.read_csv(folder / "branches.csv", keep_default_na=False), about["branches"]
+    about = _about(folder, "scenario")
+    probabilities, rows = about.get("branches"), read_saved(folder, BRANCHES)
+    if not isinstance(probabilities, dict) or set(rows["branch"]) != probabilities.keys():
+        raise OutputError(
+            f"{folder / ABOUT}: expected the branches of branches.csv with their probabilities, found others."
+        )
+    cells = [
+        set(zip(own["product"], own["destination"], own["month"], strict=True)) for _, own in rows.groupby("branch")
+    ]
+    if any(own != cells[0] for own in cells):
+        raise OutputError(
+            f"{folder / BRANCHES.name}.csv: expected the same series and months in every branch, found others."
+        )
+    wrong = [name for name, one in probabilities.items() if not isinstance(one, float | int) or not 0 <= one <= 1]
+    if wrong:
+        raise OutputError(f"{folder / ABOUT}: expected probabilities from 0 to 1, found another of {wrong[0][:60]!r}.")
+    return rows, probabilities
 
 
 def newest(place: Path) -> Path:
@@ -120,8 +162,10 @@ def _check_inputs(folder: Path, given: Given, inputs: dict[str, str]) -> None:
     """Check that the files are those that the run was made from."""
     import hashlib
 
+    from forecast.safety.atomic import is_file, read_regular
+    from forecast.safety.limits import LARGEST_FILE
     from forecast.tables.run_folder import OutputError
 
     for name, path in given.paths().items():
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != inputs.get(name):
+        if not is_file(path) or hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest() != inputs.get(name):
             raise OutputError(f"{folder}: expected {name} as the run read it, found another. Run forecast next again.")
