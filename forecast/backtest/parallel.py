@@ -132,6 +132,7 @@ _OPENED: dict[str, Any] = {}
 
 @cache
 def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on, by name."""
     from importlib.metadata import version
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -53,8 +53,8 @@ def brief(
         known = Data(tables.exports, tables.events, tables.groups, tables.totals).as_of(issued)
         shown = "combination" if "combination" in arguments["models"] else arguments["models"][0]
         found = [
-            outlook(tables.exports, tables.events, tables.groups, run, product=product, issued=issued, model=shown,
-                    names=names(tables.places), record=tables.record)
+            outlook(known, tables.groups, run, product=product, model=shown, names=names(tables.places),
+                    record=tables.record)
             for product in about["cutoffs"]
         ]  # fmt: skip
         behind = _behind(run, tables, issued, [outlook.product for outlook in found], scenario)

@@ -112,7 +112,7 @@ def import_files(
             write_table(beside, imported.unused, progress)  # the reasons first: figures never stand without them
             write_table(output, imported.exports, progress)
         if not quiet:
-            _print(imported, output, beside)
+            print_imported(imported, output, beside)
 
 
 def pairs(words: list[str] | None, option: str) -> dict[str, str]:
@@ -149,7 +149,7 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.", param_hint="--released") from error
 
 
-def _print(imported: Imported, output: Path, beside: Path) -> None:
+def print_imported(imported: Imported, output: Path, beside: Path) -> None:
     """What the files are, how much of them was used, and why the rest was not."""
     from rich.text import Text
 

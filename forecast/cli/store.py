@@ -12,7 +12,7 @@ import typer
 
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, names, read_events
+from forecast.cli.inputs import Given, given_events, names
 from forecast.cli.options import (
     NO_EVENTS,
     SHIPPED,
@@ -99,7 +99,7 @@ def _routine(
 
     learned = given.figures_to_learn_from
     return Routine(
-        read_events(given.events),
+        given_events(given.events),
         fc.read_groups(),
         settings,
         experience=fc.read_exports(learned, today=inputs.today()) if learned is not None else None,
@@ -213,16 +213,17 @@ def _taken_in(done: Updated) -> str:
 
 
 def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Mapping[str, str]) -> list[Any]:
+    from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
     from forecast.report.track_record import beside_shipped
 
     if done.run is None or done.issue is None:
         return []
-    rows = done.run.forecasts
+    rows, known = done.run.forecasts, as_of(done.exports, routine.events, done.issue.issued)
     return [
         outlook(
-            done.exports, routine.events, routine.groups, done.run, product=product, issued=done.issue.issued,
-            model=routine.shown, names=spoken, record=beside_shipped(record, None),
+            known, routine.groups, done.run, product=product, model=routine.shown, names=spoken,
+            record=beside_shipped(record, None),
         )
         for product in rows["product"].astype(str).unique()
     ]  # fmt: skip

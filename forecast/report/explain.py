@@ -19,7 +19,7 @@ PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "lo
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
-KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "judgement")
+_KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "judgement")
 """The order in which parts are shown."""
 
 SeriesMonth = tuple[str, str, pd.Period]
@@ -118,11 +118,11 @@ def explained(run: Forecasts, issued: date) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `KINDS`.
+        Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `_KINDS`.
     """
     parts = stacked([run.parts, _judgement_parts(run.judgements)])
     own = parts[parts["issued"] == issued]
-    place = own["kind"].map(KINDS.index)
+    place = own["kind"].map(_KINDS.index)
     ordered = own.assign(place=place).sort_values([*_CELL, "place"], kind="stable").reset_index(drop=True)
     return with_tonnes(ordered)
 

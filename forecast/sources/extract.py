@@ -114,6 +114,21 @@ def united_states_release(month: pd.Period) -> date:
     return date(after.year, after.month, 9)
 
 
+EUROPEAN_UNION_DAYS = 46
+"""Days after the end of a month by which Eurostat has published it of all members."""
+
+
+def european_union_release(month: pd.Period) -> date:
+    """The day by which Eurostat has published ``month`` of all members: about 46 days after its end.
+
+    Examples
+    --------
+    >>> european_union_release(pd.Period("2025-05", freq="M"))
+    datetime.date(2025, 7, 16)
+    """
+    return date.fromordinal(month.end_time.toordinal() + EUROPEAN_UNION_DAYS)
+
+
 def reading(extract: Extract, settings: ReadSettings) -> Reading:
     """The rows of ``extract`` that are figures of a destination and a month, and the others with the reason."""
     cells = extract.cells

@@ -27,9 +27,9 @@ from forecast.store.vintages import Appended, append, digest, exports_as_of, unk
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
+from forecast.tables.run_folder import PACKAGE
 from forecast.tables.schema import EVENT_COLUMNS
 
-PACKAGE = "export-forecast"
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
 

@@ -58,7 +58,8 @@ BRIEF = ["brief", "o", "--output", "page/b.html"]
 EXPLAIN = ["explain", "USA", "--run", "o", "--output", "page/e.json"]
 STORED = ["--store", "s/mine.duckdb"]
 UPDATE = ["update", "exports.csv", "--experience", "none", "--events", "events.csv", "--product", "magnets",
-          "--models", "naive,theta", "--no-calibrate", "--horizon", "1", *STORED, "--output", "o", "--quiet"]  # fmt: skip
+          "--models", "naive,theta", "--no-calibrate", "--horizon", "1", *STORED, "--output", "o",
+          "--quiet"]  # fmt: skip
 EARLIER = ["earlier.csv" if word == "exports.csv" else "earlier" if word == "o" else word for word in UPDATE]
 OTHER = [*NEXT, "--seed", "1"]
 MADE_OF = [*FILES, "--models", "naive,theta,combination", "--no-calibrate"]
@@ -302,8 +303,8 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
     asked = {
         (backtest, "run_context"): lambda data, settings, days, *_: (settings, days, len(data.exports)),
         (backtest, "run_task"): lambda context, task: (context.settings, task),
+        (scoreboard, "scored_and_tested"): lambda made, *tables: made,
         (backtest, "gather"): lambda context, run, request: (context.settings, request),
-        (scoreboard, "judged"): lambda made, *tables: made,
         (selection, "read"): lambda given: given,
         (sys.modules["forecast.cli.brief"], "read"): lambda given: given,
         (next_command, "_outlooks"): lambda tables, choice, *_: choice,
