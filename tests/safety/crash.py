@@ -33,7 +33,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from attacked import BACKTEST, FILES, NEXT, QUICK, SCENARIO, contents, write_world
+from attacked import BACKTEST, FILES, NEXT, SCENARIO, contents, write_world
 
 from forecast import cli
 from forecast.backtest import run as backtest
@@ -57,10 +57,10 @@ IMPORT = ["import", "download.csv", "--product", "magnets", "--output", "d/own.c
 BRIEF = ["brief", "o", "--output", "page/b.html"]
 EXPLAIN = ["explain", "USA", "--run", "o", "--output", "page/e.json"]
 STORED = ["--store", "s/mine.duckdb"]
-UPDATE = ["update", "exports.csv", "--events", "events.csv", "--product", "magnets", "--models", "naive,theta",
-          "--no-calibrate", "--horizon", "1", *STORED, "--output", "o", "--quiet"]  # fmt: skip
+UPDATE = ["update", "exports.csv", "--experience", "none", "--events", "events.csv", "--product", "magnets",
+          "--models", "naive,theta", "--no-calibrate", "--horizon", "1", *STORED, "--output", "o",
+          "--quiet"]  # fmt: skip
 EARLIER = ["earlier.csv" if word == "exports.csv" else "earlier" if word == "o" else word for word in UPDATE]
-TRACK = ["track", *STORED, "--output", "o", "--quiet"]
 OTHER = [*NEXT, "--seed", "1"]
 MADE_OF = [*FILES, "--models", "naive,theta,combination", "--no-calibrate"]
 COMBINED = ["next", *MADE_OF, "--output", "o"]
@@ -101,7 +101,6 @@ SCENARIOS = {
     "update into a new store": Scenario(UPDATE, outputs=("o", "s")),
     "update": Scenario(UPDATE, ((EARLIER, None),), ("o", "s")),
     "update over an earlier folder": Scenario(UPDATE, ((EARLIER, None), (OTHER, None)), ("o", "s")),
-    "track": Scenario(TRACK, ((EARLIER, None), (UPDATE, None), (["next", *QUICK, "--output", "o"], None))),
 }  # fmt: skip
 
 
@@ -310,7 +309,7 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
         (sys.modules["forecast.cli.brief"], "read"): lambda given: given,
         (next_command, "_outlooks"): lambda tables, choice, *_: choice,
         (fc, "proposed_events"): lambda *tables, **settings: settings["issued"],
-        (fc, "read_exports"): lambda *paths: paths,
+        (fc, "read_exports"): lambda *paths, **_: paths,
         (fc, "read_destinations"): lambda: (),
         (update, "_forecast"): lambda routine, exports, *_: (routine.settings, len(exports)),
         (update, "_changes"): lambda store, last, basis, *_: (last, basis.fingerprint),
