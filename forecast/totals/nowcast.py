@@ -4,8 +4,8 @@ A headline is the total of a product that contains the one forecast, such as all
 magnets. What it holds besides, the rest, is a quantity of its own: its log is normal about a mean that the months in
 which both were out have taught. The headline less the rest is one belief about the world's volume, the forecast is
 another, and the nowcast is their product by Bayes' rule. Destinations follow by the correlation of their errors with
-the world's, which for a part of a whole is not nothing: where all parts err alike and alone, that of a part with the
-whole is its share times the ratio of the spreads.
+the world's, which for a part of a whole is not nothing: where parts err alone, that of a part with the whole is its
+share times the ratio of the spreads, and shocks common to all come on top.
 
 References
 ----------
@@ -48,6 +48,9 @@ SCORES_WEIGHED = np.linspace(-6.0, 6.0, 2401)
 """Normal scores of the forecast at which it is weighed against the headline."""
 
 MOST_CORRELATED = 0.95
+COMMON = 0.2
+"""Correlation of a part's errors with the whole's beyond what the part makes up of it: shocks common to destinations. On
+a panel of 60 destinations of another product it was 0.22."""
 
 _CELL = ["product", "issued", "cutoff"]
 
@@ -143,19 +146,22 @@ def conditioned(quantiles: np.ndarray, correlation: float, mean: float, sd: floa
 
 
 def correlation_of_part(part: np.ndarray, whole: np.ndarray) -> float:
-    """Correlation in logs of a part with its whole where all parts err independently, from the ``quantiles`` of both.
+    """Correlation in logs of a part with its whole where no other is known, from the quantiles of both in tonnes.
+
+    Share times the ratio of spreads is that of parts that err independently; `COMMON` of the rest is added.
 
     Examples
     --------
     >>> whole = np.exp(0.2 * NORMAL_SCORES)
     >>> round(correlation_of_part(0.25 * np.exp(0.4 * NORMAL_SCORES), whole), 3)
-    0.5
+    0.6
     """
     if not (part[MEDIAN] > 0 and whole[MEDIAN] > 0):
-        return 0.0
+        return COMMON
     spread = [np.log(max(one[UPPER[80]], 1e-12) / max(one[LOWER[80]], 1e-12)) for one in (part, whole)]
     share = min(part[MEDIAN] / whole[MEDIAN], 1.0)
-    return float(min(share * spread[0] / spread[1], MOST_CORRELATED)) if spread[1] > 0 else 0.0
+    alone = share * spread[0] / spread[1] if spread[1] > 0 else 0.0
+    return float(min(COMMON + (1 - COMMON) * alone, MOST_CORRELATED))
 
 
 def nowcast(
