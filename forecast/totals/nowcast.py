@@ -49,8 +49,8 @@ SCORES_WEIGHED = np.linspace(-6.0, 6.0, 2401)
 
 MOST_CORRELATED = 0.95
 COMMON = 0.2
-"""Correlation of a part's errors with the whole's beyond what the part makes up of it: shocks common to destinations. On
-a panel of 60 destinations of another product it was 0.22."""
+"""Correlation of a part's errors with the whole's beyond what it makes up of the whole: shocks common to destinations.
+On a panel of 60 destinations of another product it was 0.22."""
 
 _CELL = ["product", "issued", "cutoff"]
 

@@ -91,7 +91,7 @@ def test_the_rest_is_learned_from_months_with_both_figures() -> None:
 
 
 def test_a_part_moves_with_the_whole_as_far_as_it_makes_it_up() -> None:
-    """Simulated parts that err alone have the correlation with their sum that the formula gives beside what is common."""
+    """Simulated parts that err alone have the correlation with their sum of the formula, less what is common."""
     random = np.random.default_rng(4)
     draws = np.array([25.0, 75.0]) * np.exp(np.array([0.1, 0.1]) * random.normal(size=(200_000, 2)))
     quantiles = [np.quantile(one, [0.025, 0.1, 0.5, 0.9, 0.975]) for one in (draws[:, 0], draws.sum(axis=1))]
