@@ -130,7 +130,8 @@ def _of_series(
     draws = _draws(values[first:], None if whole is None else whole[first:], seasonal)
     missing = np.flatnonzero(~known[first:]) + first
     inside: dict[int, tuple[str, float]] = {}
-    for mask, mean in remainders(volume.iloc[first:], totals[totals["end"] <= months[-1]]):
+    within = totals[totals["end"] <= months[-1]] if len(totals) else totals
+    for mask, mean in remainders(volume.iloc[first:], within) if len(within) else ():
         at = [int(place) for place in np.flatnonzero(mask) + first]
         columns = np.searchsorted(missing, at)
         tonnes = mean * len(at)
