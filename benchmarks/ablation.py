@@ -29,6 +29,7 @@ import forecast as fc
 from forecast.ensemble.calibration import calibrated
 from forecast.realtime.days import lunar_new_year_shares
 from forecast.realtime.phases import phases
+from forecast.registry import COMBINATION, MEMBERS, STAND_IN
 from forecast.scoring.scores import add_actuals, interval_scores, series_scales
 from forecast.scoring.significance import diebold_mariano
 
@@ -49,8 +50,6 @@ FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
     "Lunar New Year": ({}, {"forecast.episodes.design.lunar_new_year_shares": no_new_year}),
     "effects learned from other series": ({"learn": False}, {}),
-    "the pooled model": ({"models": ("theta", "arima", "prophet", "naive", "combination")}, {}),
-    "Prophet": ({"models": ("theta", "arima", "pooled", "naive", "combination")}, {}),
 }
 """Parts whose lack changes what is fitted: arguments of the backtest, and names to replace."""
 
@@ -82,7 +81,7 @@ class Panel:
     def replayed(self, **options: Any) -> fc.Forecasts:
         """The backtest, on one process, so that what is replaced is replaced everywhere."""
         events = self.events.iloc[:0] if "events" in options else self.events
-        plain = {"models": ("theta", "arima", "prophet", "pooled", "naive", "combination")}
+        plain = {"models": (*MEMBERS, STAND_IN, COMBINATION)}
         chosen = plain | {name: value for name, value in options.items() if name != "events"}
         return fc.backtest_all(
             self.exports, events, fc.read_groups(), totals=self.totals, products=self.products,
@@ -143,10 +142,8 @@ def print_table(panel: Panel) -> None:
         with replaced(patches):
             missing[name] = losses(panel.replayed(**options).forecasts, panel)
         print(row(name, missing[name], full), flush=True)
-    for name, patches in LEARNED.items():
-        with replaced(patches):
-            rows, _ = calibrated(*taught[0])
-        naive = whole[whole["model"] == "naive"].drop(columns="actual_t")
+    naive = whole[whole["model"] == "naive"].drop(columns="actual_t")
+    for name, rows in learned_anew(*taught[0]):
         print(row(name, losses(add_actuals(pd.concat([rows, naive]), panel.exports), panel), full), flush=True)
     calm = full[full["phase"] == "calm"]
     without = missing["events"].loc[calm.index]
@@ -155,6 +152,15 @@ def print_table(panel: Panel) -> None:
         means = f"MASE {calm['error'].mean():.4f} with events, {without['error'].mean():.4f} without"
         interval = f"{difference:+.4f} ({low:+.4f} to {high:+.4f}), p = {p:.3f}"
         print(f"\nCalm months (n = {len(calm)}): {means}; difference {interval}.")
+
+
+def learned_anew(forecasts: pd.DataFrame, *others: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The combination of the same fits without each member, and without each part of the calibration."""
+    for name in MEMBERS:
+        yield f"member {name}", calibrated(forecasts[forecasts["model"] != name], *others)[0]
+    for name, patches in LEARNED.items():
+        with replaced(patches):
+            yield name, calibrated(forecasts, *others)[0]
 
 
 def losses(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:

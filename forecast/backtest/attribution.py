@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
@@ -31,7 +30,10 @@ _Part = tuple[str, str, float]
 
 
 def combination_parts(
-    stages: Mapping[date, Mapping[SeriesKey, StageResult]], combined: pd.DataFrame, calibration: pd.DataFrame
+    stages: Mapping[date, Mapping[SeriesKey, StageResult]],
+    combined: pd.DataFrame,
+    calibration: pd.DataFrame,
+    nowcasts: pd.DataFrame,
 ) -> pd.DataFrame:
     """Parts in logs of each median of ``combined``: the table ``parts`` of a run.
 
@@ -44,30 +46,34 @@ def combination_parts(
     cells = zip(calibration["product"], calibration["destination"], calibration["issued"], calibration["month"],
                 strict=True)  # fmt: skip
     shifts = dict(zip(cells, calibration["shift"], strict=True))
+    before = {(row.product, row.destination, row.issued, row.month): row.without_t for row in records(nowcasts)}
     rows = []
     for row in records(combined):
         cell = (row.product, row.destination, row.issued, row.month)
         stage = stages.get(row.issued, {}).get((row.product, row.destination))
         if stage is not None:
-            rows += [(*cell, *part) for part in _parts(stage, row, float(shifts.get(cell, 0.0)))]
+            combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
+            headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
+            rows += [(*cell, *part) for part in _parts(stage, row.month, combined_t, float(shifts.get(cell, 0.0)))]
+            rows += [(*cell, "headline", "headline", headline)] if cell in before else []
     return RUN_TABLES["parts"].from_rows(rows)
 
 
-def _parts(stage: StageResult, row: Any, shift: float) -> Iterator[_Part]:
+def _parts(stage: StageResult, month: pd.Period, volume_t: float, shift: float) -> Iterator[_Part]:
     """Parts of one median; a part that is nothing in the month is left out, but for level and season."""
-    logs = stage.parts.loc[row.month].to_numpy(dtype=float)
+    logs = stage.parts.to_numpy(dtype=float)[stage.parts.index.get_loc(month)]
     for name, log in zip(stage.parts.columns[: len(BASIC_PARTS)], logs, strict=False):
         if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
             yield name, BASIC_KINDS[name], float(log)
     for name, log in zip(stage.parts.columns[len(BASIC_PARTS) :], logs[len(BASIC_PARTS) :], strict=True):
         if abs(log) > NOTHING:
             yield str(name), "episode", float(log)
-    days = math.log(month_lengths(pd.PeriodIndex([row.month]))[0])
+    days = math.log(month_lengths(pd.PeriodIndex([month]))[0])
     median = math.fsum(logs)
     floor = stage.design.floor
     structural = math.log(max(math.exp(median) - floor, LEAST_SHARE * floor, LEAST_T))
     yield "days of the month", "calendar", days
     yield "floor", "floor", structural - median
-    yield "other members", "combination", math.log(max(row.volume_t, LEAST_T)) - shift - structural - days
+    yield "other members", "combination", math.log(volume_t) - shift - structural - days
     if shift:
         yield "carried-over error", "calibration", shift

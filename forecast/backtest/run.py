@@ -6,7 +6,7 @@ adds the actuals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -42,7 +42,6 @@ from forecast.backtest.plan import (
 )
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
-from forecast.ensemble.hierarchy import reconciled_forecasts
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
@@ -50,6 +49,10 @@ from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
+from forecast.totals.estimates import estimates
+from forecast.totals.hierarchy import reconciled_forecasts
+from forecast.totals.nowcast import nowcast
+from forecast.vocabulary.products import headlines_with, shipped_headlines
 
 Progress = Callable[[int, int], None]
 
@@ -72,6 +75,7 @@ def forecast_all(
     experience: str = EXPERIENCE,
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
+    headlines: Mapping[str, str] | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
     cache: OriginCache | None = None,
@@ -87,6 +91,8 @@ def forecast_all(
     without, a series learns from itself alone. With ``calibrate`` the combination learns from the forecasts of earlier
     origins (`forecast.ensemble.calibration`), which are made for it; without, it is the plain median in logs of its
     members.
+    ``headlines`` names the headline of each product that has one, a product of ``exports`` whose total contains its
+    own and comes out earlier (`forecast.totals.nowcast`), beside those that are shipped.
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
@@ -115,7 +121,7 @@ def forecast_all(
     >>> run.forecasts[["destination", "model", "cutoff", "month"]].astype(str).values.tolist()
     [['WLD', 'naive', '2025-12', '2026-01'], ['WLD', 'naive', '2025-12', '2026-02']]
     """
-    data = Data(exports, events, groups, totals)
+    data = Data(exports, events, groups, totals, headlines_with(headlines or {}))
     settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine, experience)
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, issue_days(exports, products, issued))
@@ -145,6 +151,7 @@ def backtest_all(
     experience: str = EXPERIENCE,
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
+    headlines: Mapping[str, str] | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
@@ -179,7 +186,7 @@ def backtest_all(
     >>> len(run.forecasts)
     2
     """
-    data = Data(exports, events, groups, totals)
+    data = Data(exports, events, groups, totals, headlines_with(headlines or {}))
     settings = Settings(tuple(models), horizon, window, refit, learn, calibrate, seed, engine, experience)
     products = list(products or exports["product"].unique())
     days = backtest_origins(exports, products, destinations, last=last, first=first, to=to)
@@ -298,6 +305,8 @@ def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict
     tables = {"exports": data.exports, "events": data.events, "groups": groups}
     if data.totals is not None:
         tables["period_totals"] = data.totals
+    if data.headlines != shipped_headlines():
+        tables["headlines"] = pd.DataFrame([asdict(one) for one in data.headlines])
     digests = {name: table_digest(table) for name, table in tables.items()}
     return digests, {**asdict(settings), "models": [*settings.models], **request.written_down()}
 
@@ -313,16 +322,30 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
         combined, calibration = calibrated(run.forecasts, data.vintages, data.events, data.groups, request.days)
     elif COMBINATION in models:
         combined = combination(run.forecasts)
-    forecasts = stacked([run.forecasts, combined[run.forecasts.columns]])
-    run = run.replaced(forecasts=forecasts, calibration=calibration)
-    tables = {name: request.of(table) for name, table in run}
+    tables = {name: request.of(table) for name, table in run.replaced(calibration=calibration)}
     if COMBINATION in models:
-        combined = tables["forecasts"][tables["forecasts"]["model"] == COMBINATION]
+        pairs = combined_correlations(tables["correlations"])
+        asked = request.of(combined[run.forecasts.columns])
+        combined, tables["nowcasts"] = nowcast(asked, run.forecasts, pairs, data)
+        tables["forecasts"] = stacked([tables["forecasts"], combined])
         tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
-        tables["parts"] = combination_parts(context.stages, combined, tables["calibration"])
+        tables["parts"] = combination_parts(context.stages, combined, tables["calibration"], tables["nowcasts"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
-        tables["correlations"] = stacked([tables["correlations"], combined_correlations(tables["correlations"])])
+        tables["correlations"] = stacked([tables["correlations"], pairs])
+    tables["estimates"] = _estimates(context, request)
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})
+
+
+def _estimates(context: RunContext, request: Request) -> pd.DataFrame:
+    """Months known only inside a sum, of the series that were requested, on each issue day."""
+    found = [RUN_TABLES["estimates"].empty()]
+    for day in sorted({day for days in request.days.values() for day in days}):
+        stages = context.stages.get(day, {})
+        keys = [key for key in request.series if key in stages and day in request.days[key[0]]]
+        parts = {key: stages[key].parts["season"] for key in keys}
+        seasons = {key: part.groupby(pd.PeriodIndex(part.index).month).mean() for key, part in parts.items()}
+        found.append(estimates(context.as_of(day), seasons))
+    return stacked(found)
 
 
 def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:

@@ -203,7 +203,8 @@ def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing:
     series = selected_series(released, choice.products, choice.destinations)
     folder.mkdir()
     for done, key in enumerate(series, start=1):
-        figure = plot_forecast(*drawn, *key, model=choice.shown, issued=choice.issued, names=names(tables.places))
+        figure = plot_forecast(*drawn, *key, model=choice.shown, issued=choice.issued, names=names(tables.places),
+                               estimates=run.estimates)  # fmt: skip
         figure.savefig(folder / f"{'-'.join(key)}.png")
         drawing(done, len(series))
 

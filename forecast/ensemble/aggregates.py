@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from forecast.tables.frames import records
-from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
+from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES, volumes
 from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 
@@ -161,29 +161,6 @@ class JointForecast:
         root = np.linalg.cholesky(self.correlation + BARELY * np.eye(len(self.months)))
         scores = _normal_points(len(self.months)) @ root.T
         return np.column_stack([volumes(score, bounds) for score, bounds in zip(scores.T, self.bounds, strict=True)])
-
-
-def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Volumes at normal ``scores`` of a month with known ``bounds`` in tonnes: `VOLUME_QUANTILES` at `NORMAL_SCORES`.
-
-    Between two bounds the log is linear in the score, and so it goes on beyond the outer ones. Where the lower of two
-    is zero there is no log, and the volume is linear, never below zero.
-
-    Examples
-    --------
-    >>> bounds = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    >>> volumes(NORMAL_SCORES, bounds).round(6).tolist()
-    [1.0, 2.0, 4.0, 8.0, 16.0]
-    >>> volumes(NORMAL_SCORES[3:4] / 2, bounds).round(6).tolist()  # half way from the median to upper_80, in logs
-    [5.656854]
-    """
-    place = np.clip(np.searchsorted(NORMAL_SCORES, scores) - 1, 0, len(NORMAL_SCORES) - 2)
-    way = (scores - NORMAL_SCORES[place]) / (NORMAL_SCORES[place + 1] - NORMAL_SCORES[place])
-    low, high = bounds[place], bounds[place + 1]
-    positive = low > 0
-    logs = np.log(np.where(positive, high, 1) / np.where(positive, low, 1))
-    drawn: np.ndarray = np.where(positive, low * np.exp(way * logs), np.maximum(way * high, 0.0))
-    return drawn
 
 
 @cache

@@ -26,13 +26,16 @@ from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
 from forecast.realtime.rest_of_world import REST_OF_WORLD
-from forecast.registry import MEMBERS
+from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
 from forecast.tables.schema import RUN_TABLES
 
 SHRUNK = ("after",)
 """Phases whose factors are shrunk by months: those of few months. In event months shrinkage cost interval score."""
+
+UNLEARNED = np.array([REGISTRY[name].unlearned for name in MEMBERS])
+"""Weights of the members in calm months of which too little was learned."""
 
 EARLIER = 24
 """Origins before a day whose forecasts it learns from."""
@@ -159,7 +162,9 @@ def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray
 
 
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
-    """Weights of the models for every cell: one set for calm cells, one for the others, equal with few of them.
+    """Weights of the models for every cell: one set for calm cells, one for others; with few of them unlearned.
+
+    These are equal where measures act, and in calm cells those of the registry.
 
     A model without any forecast has none; cells that a model lacks teach nothing.
     """
@@ -168,8 +173,8 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
-    for kind in (here.calm, ~here.calm):
-        seen, weight = whole & kind, np.full(members, 1 / members)
+    for kind, unlearned in ((here.calm, UNLEARNED), (~here.calm, np.ones(members))):
+        seen, weight = whole & kind, unlearned / unlearned.sum()
         if len(there) and seen.sum() >= ENOUGH:
             weight = np.zeros(members)
             weight[there] = precision_weights(errors[seen][:, there])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,12 +12,14 @@ import pandas as pd
 
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages_of
+from forecast.vocabulary.products import Headline, shipped_headlines
 
 
 @dataclass(frozen=True)
 class Data:
-    """Real-time data: exports, calendar, members by group, and and totals of several months; vintages are built once.
+    """Real-time data: exports, calendar, members by group, totals of several months, and which product has a headline.
 
+    Vintages are built once.
     To another process travel the vintages and not the table of exports, which takes several times their memory.
     """
 
@@ -25,6 +27,7 @@ class Data:
     events: pd.DataFrame
     groups: Members
     totals: pd.DataFrame | None = None
+    headlines: tuple[Headline, ...] = field(default_factory=shipped_headlines)
 
     @cached_property
     def vintages(self) -> Mapping[str, Vintages]:

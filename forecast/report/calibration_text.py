@@ -16,6 +16,10 @@ LEAST_SHIFT = 0.005
 """A median moved by less than half a percent is not spoken of."""
 
 
+LEAST_SPOKEN = 1e-4
+"""Smaller weights, and smaller differences between them, are nothing."""
+
+
 def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
     """Sentences on the weights, the intervals and the medians moved, of one product and day.
 
@@ -42,8 +46,10 @@ def _of_kind(rows: pd.DataFrame, kind: str) -> str:
 
 def _weighted(row: pd.Series) -> str:
     weights = {name: float(row[f"weight_{name}"]) for name in MEMBERS}
-    if len(set(weights.values())) == 1:
-        return "the models equally"
+    counted = {name: weight for name, weight in weights.items() if weight >= LEAST_SPOKEN}
+    if max(counted.values()) - min(counted.values()) < LEAST_SPOKEN:
+        left_out = [name for name in MEMBERS if name not in counted]
+        return "the models equally" + (f" but for {', '.join(left_out)}" if left_out else "")
     return ", ".join(f"{name} {100 * weights[name]:.0f} %" for name in sorted(weights, key=lambda name: -weights[name]))
 
 

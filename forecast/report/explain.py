@@ -19,7 +19,10 @@ PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "lo
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
-_KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "judgement")
+_KINDS = (
+    *(LEVEL_PART, "season", "calendar", "episode", "floor"),
+    *("combination", "calibration", "headline", "judgement"),
+)
 """The order in which parts are shown."""
 
 SeriesMonth = tuple[str, str, pd.Period]

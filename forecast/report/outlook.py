@@ -17,12 +17,12 @@ from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
-from forecast.report.remark import adding_up
-from forecast.report.text import spoken
+from forecast.report.remark import adding_up, by_headline, inside_sums
+from forecast.report.text import digits, spoken
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS, WORLD
+from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS, WORLD
 
 if TYPE_CHECKING:
     from forecast.ensemble.aggregates import Sums
@@ -69,6 +69,8 @@ class Outlook:
     together
         Columns `TOGETHER_COLUMNS`, a row per destination and sum over several months, destinations as in ``rows``.
         ``known`` is the last month of the sum that is known, missing where all are forecast.
+    estimates
+        Rows of the table ``estimates`` of the run: months up to the cutoff that are known only inside a sum.
     """
 
     product: str
@@ -78,6 +80,7 @@ class Outlook:
     rows: pd.DataFrame
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
+    estimates: pd.DataFrame = field(default_factory=RUN_TABLES["estimates"].empty)
 
 
 def recent(found: Outlook) -> pd.Series:
@@ -109,7 +112,10 @@ def outlook(
     calendar = ActingCalendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
+    inside, moved = (_on_day(table, product, issued) for table in (run.estimates, run.nowcasts))
+    moved = moved if model == COMBINED else moved.iloc[:0]
     rows = _rows(shown, known.volumes[product], calendar, dropped, names, held)
+    rows = rows.assign(notes=pd.Series(_marked(rows, inside, moved), index=rows.index, dtype=object))
     remarks = (
         _without_forecast(failures, model, names),
         _events_acting(rows, calendar, names),
@@ -117,6 +123,8 @@ def outlook(
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
         adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
+        by_headline(moved, rows),
+        inside_sums(inside, rows),
         _ending_earlier(rows, known.cutoff(product)),
         _intervals(rows),
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
@@ -126,7 +134,26 @@ def outlook(
         Remark("Next figures", (f"{next_release(issued)}",)),
     )
     shown_remarks = tuple(remark for remark in remarks if remark.lines)
-    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, _together(summed, rows))
+    together = _together(summed, rows)
+    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, together, inside)
+
+
+def _on_day(table: pd.DataFrame, product: str, issued: date) -> pd.DataFrame:
+    return table[(table["product"] == product) & (table["issued"] == issued)]
+
+
+def _marked(rows: pd.DataFrame, inside: pd.DataFrame, moved: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The notes of each row, with the latest estimate of its destination and whether a headline moved it."""
+    latest = {row.destination: row for row in records(inside.sort_values("month"))}
+    by_month = set(zip(moved["destination"], moved["month"], strict=True))
+    found = []
+    for row in records(rows):
+        one = latest.get(row.destination)
+        newer = one is not None and one.month > row.last_month
+        estimate = (f"{one.month} estimated {digits(one.volume_t)}",) if newer and one is not None else ()
+        headline = ("headline out",) if (row.destination, row.month) in by_month else ()
+        found.append((*row.notes, *headline, *estimate))
+    return found
 
 
 def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -76,12 +76,14 @@ def plot_forecast(
     issued: date | None = None,
     first: pd.Period | None = None,
     names: Mapping[str, str] | None = None,
+    estimates: pd.DataFrame | None = None,
 ) -> Figure:
     """A figure of one series: tonnes by month as known on the issue day, numbered events, and the forecast.
 
     A line joins neighbouring months only, so that gaps show. Each month forecast has a bar for its 80 and its 95 %
     interval and a dot for its median. Events stand on their day of effect, tightenings and easings apart, with a list
-    below. ``issued`` defaults to the latest issue day of ``forecasts``, ``first`` to the month four years before the
+    below. Months that ``estimates`` of the run holds, known only inside a sum, are hollow, with their 80 % interval.
+    ``issued`` defaults to the latest issue day of ``forecasts``, ``first`` to the month four years before the
     cutoff, or earlier where few months are known; ``names`` gives destinations by their codes.
 
     Examples
@@ -103,6 +105,8 @@ def plot_forecast(
 
     figure, axes, below = _sheet(marks)
     _draw_history(axes, history)
+    if estimates is not None:
+        _draw_estimates(axes, _of_series(estimates, product, destination, issued), first)
     _draw_forecast(axes, rows)
     _limit(axes, history, rows, first, last)
     _dress(axes, last.ordinal - first.ordinal)
@@ -114,8 +118,12 @@ def plot_forecast(
 
 
 def _rows(forecasts: pd.DataFrame, product: str, destination: str, model: str, issued: date) -> pd.DataFrame:
-    of_series = (forecasts["product"] == product) & (forecasts["destination"] == destination)
-    return forecasts[of_series & (forecasts["model"] == model) & (forecasts["issued"] == issued)]
+    return _of_series(forecasts[forecasts["model"] == model], product, destination, issued)
+
+
+def _of_series(table: pd.DataFrame, product: str, destination: str, issued: date) -> pd.DataFrame:
+    of_series = (table["product"] == product) & (table["destination"] == destination)
+    return table[of_series & (table["issued"] == issued)]
 
 
 def _first(volume: pd.Series, cutoff: pd.Period) -> pd.Period:
@@ -181,6 +189,14 @@ def _lines(marks: Sequence[Mark]) -> int:
 def _draw_history(axes: Axes, history: pd.Series) -> None:
     places = [sum(_month(month)) / 2 for month in history.index]
     axes.plot(places, history.to_numpy(), color=_INK, linewidth=1.1, marker="o", markersize=3, zorder=3)
+
+
+def _draw_estimates(axes: Axes, rows: pd.DataFrame, first: pd.Period) -> None:
+    """A hollow dot with a whisker over its 80 % interval for each month known only inside a sum."""
+    for row in records(rows[rows["month"] >= first]):
+        place = sum(_month(row.month)) / 2
+        axes.plot([place, place], [row.lower_80, row.upper_80], color=_FAINT, linewidth=1.0, zorder=2)
+        axes.plot(place, row.volume_t, "o", color=_FAINT, markerfacecolor="white", markersize=4, zorder=3)
 
 
 def _draw_forecast(axes: Axes, rows: pd.DataFrame) -> None:

@@ -8,9 +8,11 @@ from datetime import date
 import pandas as pd
 
 from forecast.realtime.rest_of_world import REST_OF_WORLD
-from forecast.report.text import digits
+from forecast.report.text import digits, spoken
+from forecast.tables.frames import records
 from forecast.tables.schema import WORLD
 
+_YEAR = 12
 _TOTALS = (WORLD, REST_OF_WORLD, "SUM")
 
 
@@ -35,3 +37,32 @@ def adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued
     rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
     said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
     return Remark("Totals", (said, *lines) if lines else ())
+
+
+def by_headline(nowcasts: pd.DataFrame, rows: pd.DataFrame) -> Remark:
+    """The headline that moved the forecast, and what the total would have been without it."""
+    lines = []
+    called = dict(zip(rows["destination"], rows["name"], strict=True))
+    for row in records(nowcasts[nowcasts["month"] == nowcasts["headline_month"]]):
+        if row.destination == WORLD:
+            without = f"{digits(row.without_t)} ({digits(row.without_lower_80)} to {digits(row.without_upper_80)})"
+            lines.append(f"{spoken(row.headline)} {row.month}: {digits(row.headline_t)} t, out before the figures; "
+                         f"without it {called.get(WORLD, WORLD)} would be {without} (nowcasts.csv)")  # fmt: skip
+    return Remark("Headline", tuple(lines))
+
+
+def inside_sums(estimates: pd.DataFrame, rows: pd.DataFrame) -> Remark:
+    """Months of the last year that are known only inside a total of several months, and how many others there are."""
+    called = dict(zip(rows["destination"], rows["name"], strict=True))
+    recent = estimates[estimates["destination"].isin(list(called)) & (estimates["inside"] != WORLD)]
+    if len(recent):
+        recent = recent[recent["month"] > estimates["month"].max() - _YEAR]
+    lines = []
+    for (code, inside), own in recent.groupby(["destination", "inside"], sort=False):
+        of_months = [f"{row.month} ~{digits(row.volume_t)} ({digits(row.lower_80)} to {digits(row.upper_80)})"
+                     for row in records(own)]  # fmt: skip
+        total = digits(own["sum_t"].iloc[0])
+        lines.append(f"{called[str(code)]} {inside}, {total} t without the months known: {', '.join(of_months)}")
+    others = len(estimates) - len(recent)
+    more = (f"{others} more months that the world's figure or an older total holds: estimates.csv",) if others else ()
+    return Remark("Estimates, ~", (*lines, *more))

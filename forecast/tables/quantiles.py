@@ -30,3 +30,26 @@ HALF_WIDTH = {level: float(ndtri(0.5 + level / 200)) for level in LEVELS}
 
 NORMAL_SCORES = np.array([-HALF_WIDTH[95], -HALF_WIDTH[80], 0.0, HALF_WIDTH[80], HALF_WIDTH[95]])
 """Quantiles of a standard normal distribution, exactly symmetric."""
+
+
+def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Volumes at normal ``scores`` of a month with known ``bounds`` in tonnes: `VOLUME_QUANTILES` at `NORMAL_SCORES`.
+
+    Between two bounds the log is linear in the score, and so it goes on beyond the outer ones. Where the lower of two
+    is zero there is no log, and the volume is linear, never below zero.
+
+    Examples
+    --------
+    >>> bounds = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    >>> volumes(NORMAL_SCORES, bounds).round(6).tolist()
+    [1.0, 2.0, 4.0, 8.0, 16.0]
+    >>> volumes(NORMAL_SCORES[3:4] / 2, bounds).round(6).tolist()  # half way from the median to upper_80, in logs
+    [5.656854]
+    """
+    place = np.clip(np.searchsorted(NORMAL_SCORES, scores) - 1, 0, len(NORMAL_SCORES) - 2)
+    way = (scores - NORMAL_SCORES[place]) / (NORMAL_SCORES[place + 1] - NORMAL_SCORES[place])
+    low, high = bounds[place], bounds[place + 1]
+    positive = low > 0
+    logs = np.log(np.where(positive, high, 1) / np.where(positive, low, 1))
+    drawn: np.ndarray = np.where(positive, low * np.exp(way * logs), np.maximum(way * high, 0.0))
+    return drawn

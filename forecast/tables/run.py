@@ -34,7 +34,12 @@ class Forecasts:
         factors of the bounds' distance, with the number of earlier forecasts that they rest on.
     reconciled
         Forecasts of the total, its parts and the rest of the world whose draws add up
-        (`forecast.ensemble.hierarchy`).
+        (`forecast.totals.hierarchy`).
+    estimates
+        Months up to the cutoff that are known only inside a sum (`forecast.totals.estimates`).
+    nowcasts
+        A row for each row of the combination that a headline moved, with what it was without
+        (`forecast.totals.nowcast`).
     parts
         Additive parts in logs of each median of the combination (`forecast.backtest.attribution`).
     judgements

@@ -301,6 +301,33 @@ RUN_TABLES = {
             optional=True,
         ),
         TableSchema(
+            "estimates",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                **_BOUNDS,
+                "inside": T.LABEL,
+                "sum_t": T.NUMBER,
+            },
+            keys=("month",),
+            optional=True,
+        ),
+        TableSchema(
+            "nowcasts",
+            {
+                **_SERIES,
+                "issued": T.LABEL_DAY,
+                "month": T.MONTH,
+                "headline": T.LABEL,
+                "headline_month": T.MONTH,
+                "headline_t": T.NUMBER,
+                **dict.fromkeys(["without_t", "without_lower_80", "without_upper_80"], T.NUMBER),
+            },
+            keys=("month",),
+            optional=True,
+        ),
+        TableSchema(
             "parts",
             {
                 **_SERIES,

@@ -1,11 +1,13 @@
-"""Products by slug and by HS code: one thing under either name for calendar and experience.
+"""Products by slug and by HS code, one thing under either name for calendar and experience; and their headlines.
 
 Codes stand in ``data/hs_codes.csv``: ``exact`` is the product, ``wider`` holds more than it, a ``part`` less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 import pandas as pd
@@ -73,3 +75,57 @@ def without_events(products: Collection[str], events: pd.DataFrame) -> str:
         return ""
     them = "it" if len(absent) == 1 else "them"
     return f"No event on file names {listed(absent)}: only events that name ALL products are known of {them}."
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A product whose total contains that of ``product``, out earlier.
+
+    ``share`` is the part of the headline that the product is, as stated by somebody from the day ``known`` on; None
+    where nobody said so.
+    """
+
+    product: str
+    headline: str
+    share: float | None = None
+    known: date | None = None
+
+    def share_on(self, issued: date) -> float | None:
+        """The stated share as known on a day.
+
+        Examples
+        --------
+        >>> Headline("magnets", "rare earths", 0.9, date(2025, 6, 18)).share_on(date(2025, 6, 17)) is None
+        True
+        """
+        return self.share if self.known is None or self.known <= issued else None
+
+
+@cache
+def shipped_headlines() -> tuple[Headline, ...]:
+    """The headlines of ``data/headlines.csv``.
+
+    Examples
+    --------
+    >>> [(one.product, one.headline) for one in shipped_headlines()]
+    [('rare_earth_magnets', 'rare_earth_products')]
+    """
+    rows = shipped_rows("headlines.csv")
+    return tuple(
+        Headline(row["product"], row["headline"], float(row["share"]), date.fromisoformat(row["known"])) for row in rows
+    )
+
+
+def headlines_with(named: Mapping[str, str]) -> tuple[Headline, ...]:
+    """The shipped headlines, and ``named``, the headline by product, in their place where both know the product.
+
+    Examples
+    --------
+    >>> [(one.product, one.headline) for one in headlines_with({"chips": "electronics"})]
+    [('rare_earth_magnets', 'rare_earth_products'), ('chips', 'electronics')]
+    """
+    found = {one.product: one for one in shipped_headlines()}
+    for product, headline in named.items():
+        if product not in found or found[product].headline != headline:
+            found[product] = Headline(product, headline)
+    return tuple(found.values())

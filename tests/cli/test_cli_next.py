@@ -62,7 +62,8 @@ def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
     assert "2022-06: United States" in result.stdout
     folder = place / "output" / "next-2023-01-20"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "dropped.csv", "effects.csv", "failures.csv", "forecasts.csv", "parts.csv", "run.json", "table.md",
+        "dropped.csv", "effects.csv", "estimates.csv", "failures.csv", "forecasts.csv", "parts.csv", "run.json",
+        "table.md",
     ]  # fmt: skip
     rows = read_run(folder).forecasts
     assert set(zip(rows["destination"], rows["model"], strict=True)) == {

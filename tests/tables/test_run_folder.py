@@ -41,8 +41,12 @@ def run() -> Forecasts:
     cell = series | {"month": month}
     judgements = pd.DataFrame([{**cell, "model_t": 0.1, "judged_t": 0.08, "rule": "-20%", "reason": "a strike; two"}])
     reconciled = made.forecasts[RUN_TABLES["reconciled"].columns[:-1]].assign(parts=1)
+    bounds = dict.fromkeys(["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"], 1 / 3)
+    estimates = pd.DataFrame([{**cell, **bounds, "inside": "WLD", "sum_t": 0.7}])
+    without = dict.fromkeys(["without_t", "without_lower_80", "without_upper_80"], 0.2)
+    moved = pd.DataFrame([{**cell, "headline": "alloys", "headline_month": month, "headline_t": 0.9, **without}])
     by_hand = {"effects": effects, "dropped": dropped, "reference_fits": left, "judgements": judgements}
-    return made.replaced(**by_hand, reconciled=reconciled)
+    return made.replaced(**by_hand, reconciled=reconciled, estimates=estimates, nowcasts=moved)
 
 
 @pytest.fixture

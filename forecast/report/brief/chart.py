@@ -23,11 +23,18 @@ MONTHS_DRAWN = 30
 """Months before the first one forecast."""
 
 
-def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str, events: Sequence[Any] = ()) -> str:
+def fan_chart(
+    actual: pd.Series,
+    rows: pd.DataFrame,
+    name: str,
+    events: Sequence[Any] = (),
+    estimates: pd.DataFrame | None = None,
+) -> str:
     """Actuals by month, the median and the 80 % interval of the months forecast; gaps stay gaps.
 
     ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination; ``events`` have
     ``event``, ``kind`` and ``effective``, and are named beside the line in the month in which they take effect.
+    ``estimates`` are months known only inside a sum: hollow, with their 80 % interval.
     """
     first = rows["month"].min() - MONTHS_DRAWN
     shown = actual[actual.index >= first].dropna()
@@ -42,6 +49,7 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str, events: Sequence
 
     marks = [*_axes(at, first, rows["month"].max(), top), *_named(at, first, rows["month"].max(), events)]
     marks += _line(at, shown)
+    marks += _hollow(at, estimates[estimates["month"] >= first]) if estimates is not None else []
     for row in records(rows):
         (x, low), (_, high), (_, middle) = (
             at(row.month, value) for value in (row.lower_80, row.upper_80, row.volume_t)
@@ -52,6 +60,20 @@ def fan_chart(actual: pd.Series, rows: pd.DataFrame, name: str, events: Sequence
     marks.append(f'<text x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
     label = escape(f"{name}: tonnes a month, actual and forecast", quote=True)
     return f'<svg viewBox="0 0 {CHART_WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+
+
+def _hollow(at: Any, estimates: pd.DataFrame) -> list[str]:
+    """A hollow dot and a whisker for each month known only inside a sum."""
+    marks = []
+    for row in records(estimates):
+        (x, low), (_, high), (_, middle) = (
+            at(row.month, value) for value in (row.lower_80, row.upper_80, row.volume_t)
+        )
+        said = f"{row.month}: about {digits(row.volume_t)} t, 80 % {digits(row.lower_80)} to {digits(row.upper_80)} t, "
+        said += f"known only inside {row.inside}"
+        marks.append(f'<g><title>{said}</title><line class="grid" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>')
+        marks.append(f'<circle class="estimate" cx="{x}" cy="{middle}" r="3"/></g>')
+    return marks
 
 
 def round_below(tonnes: float) -> float:

@@ -115,11 +115,12 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
 
 
 def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
-    charts = "".join(
-        f'<figure tabindex="0"><figcaption>{escape(str(rows["name"].iloc[0]))}</figcaption>'
-        f"{fan_chart(volumes[code], rows, str(rows['name'].iloc[0]), behind.events(found.product, str(code)))}</figure>"
-        for code, rows in found.rows.groupby("destination", sort=False)
-    )
+    charts = ""
+    for code, rows in found.rows.groupby("destination", sort=False):
+        name, events = str(rows["name"].iloc[0]), behind.events(found.product, str(code))
+        estimates = found.estimates[found.estimates["destination"] == code]
+        drawn = fan_chart(volumes[code], rows, name, events, estimates)
+        charts += f'<figure tabindex="0"><figcaption>{escape(name)}</figcaption>{drawn}</figure>'
     return f'<div class="charts">{charts}</div>'
 
 

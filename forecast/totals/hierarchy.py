@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.ensemble.reconciliation import joint_draws, reconcile, shrunk_correlation
 from forecast.realtime.data import Data
 from forecast.realtime.rest_of_world import REST_OF_WORLD, separate_destinations, without_overlap
 from forecast.registry import COMBINATION, MEMBERS
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES
 from forecast.tables.schema import RUN_TABLES, WORLD
+from forecast.totals.reconciliation import joint_draws, reconcile, shrunk_correlation
 
 SUM = "SUM"
 """The sum over the destinations on file, where there is no total."""
@@ -48,7 +48,7 @@ def reconciled_forecasts(combined: pd.DataFrame, earlier: pd.DataFrame, data: Da
             continue
         order = [*parts, WORLD] if total == WORLD else parts
         own = rows.set_index("destination").loc[order, list(VOLUME_QUANTILES)].to_numpy(dtype=float)
-        correlation = _correlation(earlier, data, cell, order)
+        correlation = error_correlation(earlier, data, cell, order)
         quantiles = reconcile(own, correlation) if total == WORLD else _of_sum(own, correlation)
         found.append(_table(cell, order if total == WORLD else [SUM], quantiles, len(parts)))
     return stacked(found)
@@ -79,7 +79,7 @@ def _parts(codes: list[str], product: str, issued: date, data: Data) -> list[str
     return without_overlap(codes, data.groups)
 
 
-def _correlation(earlier: pd.DataFrame, data: Data, cell: Mapping[str, Any], order: list[str]) -> np.ndarray:
+def error_correlation(earlier: pd.DataFrame, data: Data, cell: Mapping[str, Any], order: list[str]) -> np.ndarray:
     """Correlation between destinations of the members' mean errors (logs) in months known on the issue day."""
     issued, product = cell["issued"], cell["product"]
     rows = earlier[

@@ -18,8 +18,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from forecast.ensemble.aggregates import volumes
-from forecast.tables.quantiles import PROBABILITIES
+from forecast.tables.quantiles import PROBABILITIES, volumes
 
 DRAW_DOUBLINGS = 12
 """Draws are two to this power."""
@@ -74,14 +73,23 @@ def joint_draws(quantiles: np.ndarray, correlation: np.ndarray) -> np.ndarray:
 
     The same quantiles give the same draws.
     """
-    count = len(quantiles)
-    if count <= MOST_QUASI_RANDOM:
-        points = qmc.Sobol(count, scramble=False).random_base2(DRAW_DOUBLINGS)
-        scores = ndtri(points + 0.5 / len(points))
-    else:
-        scores = np.random.default_rng(0).standard_normal((2**DRAW_DOUBLINGS, count))
-    root = np.linalg.cholesky(correlation + 1e-10 * np.eye(count))
-    return np.column_stack([volumes(score, own) for score, own in zip((scores @ root.T).T, quantiles, strict=True)])
+    root = np.linalg.cholesky(correlation + 1e-10 * np.eye(len(quantiles)))
+    scores = normal_scores(len(quantiles)) @ root.T
+    return np.column_stack([volumes(score, own) for score, own in zip(scores.T, quantiles, strict=True)])
+
+
+def normal_scores(count: int) -> np.ndarray:
+    """Independent normal scores (draw x series), the same in every call.
+
+    Examples
+    --------
+    >>> normal_scores(2).shape
+    (4096, 2)
+    """
+    if count > MOST_QUASI_RANDOM:
+        return np.random.default_rng(0).standard_normal((2**DRAW_DOUBLINGS, count))
+    points = qmc.Sobol(count, scramble=False).random_base2(DRAW_DOUBLINGS)
+    return np.asarray(ndtri(points + 0.5 / len(points)))
 
 
 def reconciled_draws(draws: np.ndarray) -> np.ndarray:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.ensemble.hierarchy import SUM
-from forecast.ensemble.reconciliation import joint_draws, reconcile, reconciled_draws, shrunk_correlation
 from forecast.realtime.rest_of_world import separate_destinations, with_rest_of_world
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES
+from forecast.totals.hierarchy import SUM
+from forecast.totals.reconciliation import joint_draws, reconcile, reconciled_draws, shrunk_correlation
 
 MONTHS = pd.period_range("2021-01", periods=40, freq="M")
 
