@@ -40,8 +40,8 @@ def combination_parts(
     has and tonnes have not; the other members, which lie above or below it; and the error carried over by the
     calibration.
     The level is a log of tonnes per mean month, the others are differences. All of a month add up to the log of the
-    median; one of 0 t counts as `LEAST_T`. An episode's part has its 80 % interval, and in ``rests_on`` the names of the
-    episodes of its kind, on whatever series, that its path is learned from.
+    median; one of 0 t counts as `LEAST_T`. An episode's part has its 80 % interval, and in ``rests_on`` the names of
+    the episodes of its kind, on whatever series, that its path is learned from.
     """
     cells = zip(calibration["product"], calibration["destination"], calibration["issued"], calibration["month"],
                 strict=True)  # fmt: skip

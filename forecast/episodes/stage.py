@@ -38,7 +38,7 @@ class StageResult:
     part_sd
         Standard deviation of each episode's part (months x episodes), in logs.
     kin
-        By kind of episode, the names of all such episodes of the panel, of whatever series: what a path is learned from.
+        By kind, the names of all such episodes of the panel, of whatever series: what a path is learned from.
     episodes, paths
         The episodes of the series, and the posterior of the path of each.
     dropped

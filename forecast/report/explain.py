@@ -179,7 +179,7 @@ def _reconciled_rest(run: Forecasts) -> pd.DataFrame:
 
 
 def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
-    """Parts of the medians of a model: days of the month, episodes where it knows them, and what it says of the rest."""
+    """Parts of the medians of a model: days of the month, episodes where it knows them, and its view of the rest."""
     entry = REGISTRY[model]
     kinds = {"calendar", "episode", *(("season", LEVEL_PART) if entry.stage else ())} - (
         {"episode"} if entry.benchmark else set()

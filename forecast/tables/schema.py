@@ -303,7 +303,7 @@ RUN_TABLES = {
                 "name": T.LABEL,
                 "kind": T.LABEL,
                 **dict.fromkeys(["log", "lower_80", "upper_80"], T.NUMBER),
-                "rests_on": T.LABEL,
+                "rests_on": T.TEXT,
             },
             keys=("month", "kind", "name"),
             optional=True,
