@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.cli import inputs
 from forecast.cli.inputs import Given, Tables, names, read, with_rest
+from forecast.cli.options import SHIPPED
 from forecast.registry import COMBINATION
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.Da
     from forecast.scenario.forecast import scenario_all
     from forecast.tables.read import TableError
 
-    supposed, arguments = fc.read_scenario(), of.about["arguments"]
+    supposed, arguments = fc.read_scenario(SHIPPED), of.about["arguments"]
     on_file = set(of.tables.events["event"])
     lapsing = supposed[supposed["kind"] == "lapse"]
     if not set(lapsing["event"]) <= on_file or (supposed["effective"] <= of.issued).any():

@@ -296,7 +296,7 @@ def right_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
     own, names = found.product, behind.names
     shown = [
         tables.last_month_table(behind.own("last_issue", own), names),
-        tables.phases_table(behind.own("phases", own), own),
+        tables.phases_table(behind.own("phases", own)),
         tables.record_table(behind.record, own, found.model, names),
     ]
     return [table for table in shown if table is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -110,12 +111,12 @@ def _write(sheet: Worksheet, row: int, cells: Sequence[str | float]) -> None:
     """Put cells into a row; text is text, also where it begins like a formula."""
     for column, value in enumerate(cells, start=1):
         cell = sheet.cell(row, column)
-        if isinstance(value, str):
+        if isinstance(value, str) and value:
             cell.value = visible(value)
             cell.data_type = "s"
             cell.quotePrefix = True
             cell.alignment = Alignment(vertical="top")
-        elif value == value:  # no number: an empty cell
+        elif isinstance(value, float) and not math.isnan(value):
             cell.value = value
             cell.number_format = "#,##0.0"
 

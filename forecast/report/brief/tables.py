@@ -196,13 +196,12 @@ def record_table(record: pd.DataFrame | None, product: str, model: str, names: M
 PHASE_WORDS = {"event": "months under an event", "after": "three months after", "calm": "calm months"}
 
 
-def phases_table(phases: pd.DataFrame, product: str) -> BriefTable | None:
-    """The track record by phase, from `forecast.report.track_record.read_track_phases`."""
-    own = phases[phases["product"] == product]
+def phases_table(phases: pd.DataFrame) -> BriefTable | None:
+    """The track record of a product by phase, from `forecast.report.track_record.read_track_phases`."""
     lines = [
         (PHASE_WORDS.get(row.phase, str(row.phase)), str(row.n), f"{row.held_80} of {row.n}",
          f"{row.held_95} of {row.n}", float(row.mae_t))
-        for row in records(own)
+        for row in records(phases)
     ]  # fmt: skip
     head = ("months", "forecasts", "80 % interval held", "95 % interval held", "mean absolute error, t")
     return BriefTable("How often right, by phase, one month ahead", head, tuple(lines)) if lines else None
