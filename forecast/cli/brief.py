@@ -147,12 +147,12 @@ def _write(page: Path, of: Material, found: list[Outlook], behind: Behind, wante
     known = Data(of.tables.exports, of.tables.events, of.tables.groups, of.tables.totals).as_of(of.issued)
     text = brief_page(found, known.volumes, of.about, behind)
     try:
-        printed = sheets.as_pdf(text) if wanted[".pdf"] else b""
+        printed = sheets.brief_pdf(text) if wanted[".pdf"] else b""
     except sheets.PrintError as error:
         raise OutputError(str(error)) from error
     write_page(page, text)
-    made = {".pdf": printed, ".xlsx": sheets.as_workbook(found, behind) if wanted[".xlsx"] else b""}
-    made[".md"] = sheets.as_markdown(found, behind).encode() if wanted[".md"] else b""
+    made = {".pdf": printed, ".xlsx": sheets.brief_workbook(found, behind) if wanted[".xlsx"] else b""}
+    made[".md"] = sheets.brief_markdown(found, behind).encode() if wanted[".md"] else b""
     paths = [page]
     for ending, content in made.items():
         if content:

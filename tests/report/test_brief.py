@@ -14,7 +14,7 @@ from forecast.cli.briefing import newest
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.page import Behind, brief_page
-from forecast.report.brief.sheets import as_markdown, as_workbook
+from forecast.report.brief.sheets import brief_markdown, brief_workbook
 from forecast.report.brief.tables import changes_tables
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook
 from forecast.tables.run_folder import OutputError
@@ -82,7 +82,7 @@ def test_a_sum_that_says_nothing_new_is_not_drawn():
 
 def test_the_workbook_has_numbers_and_no_formula():
     """Tonnes are numbers, an interval is two columns, and a destination called like a formula is text."""
-    book = load_workbook(BytesIO(as_workbook([_outlook("=1+1")], Behind())))
+    book = load_workbook(BytesIO(brief_workbook([_outlook("=1+1")], Behind())))
     sheet = book.worksheets[0]
     assert [cell.value for cell in sheet[2]][:4] == ["destination", "forecast", "80 % interval, from",
                                                      "80 % interval, to"]  # fmt: skip
@@ -92,7 +92,7 @@ def test_the_workbook_has_numbers_and_no_formula():
 
 def test_markdown_has_the_tables_of_the_page_and_hostile_text_stays_text():
     """The same cells, and no tag."""
-    said = as_markdown([_outlook(HOSTILE)], Behind())
+    said = brief_markdown([_outlook(HOSTILE)], Behind())
     assert "| 5,537 | 4,457 to 7,053 | 5,375 | 2026-07 |" in said
     assert "<script" not in said
 

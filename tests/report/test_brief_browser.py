@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecast.report.brief.page import Behind, brief_page
-from forecast.report.brief.sheets import as_pdf
+from forecast.report.brief.sheets import brief_pdf
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook
 from forecast.report.remark import Remark
 
@@ -94,7 +94,7 @@ def test_nothing_is_cut_on_paper(browser, address, width):
 
 def test_the_page_is_printed_as_pdf():
     """Chromium gives a PDF of several pages."""
-    content = as_pdf(_page())
+    content = brief_pdf(_page())
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
 

@@ -181,7 +181,7 @@ def wide_table(table: BriefTable) -> str:
     heads = "".join(
         f'<th scope="col"{_side(right)}>{escape(name)}</th>' for name, right in zip(table.head, numbers, strict=True)
     )
-    body = "".join(_line(texts, numbers) for texts in tables.as_text(table))
+    body = "".join(_line(texts, numbers) for texts in tables.written(table))
     caption = escape(table.caption, quote=True)
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table>'
@@ -198,10 +198,10 @@ def _line(texts: Sequence[str], numbers: Sequence[bool]) -> str:
 def _is_number(column: Sequence[tables.Cell]) -> bool:
     """Whether a column is of numbers: tonnes, intervals, or short texts that begin as numbers do."""
     texts = [cell if isinstance(cell, str) else "0" for cell in column]
-    return all(not text or (len(text) <= SHORT and text[0] in "+-0123456789") for text in texts)
+    return all(not text or (len(text) <= NUMBER_LETTERS and text[0] in "+-0123456789") for text in texts)
 
 
-SHORT = 24
+NUMBER_LETTERS = 24
 """Letters of the longest text that may count as a number."""
 
 

@@ -18,7 +18,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.page import Behind, brief_tables
-from forecast.report.brief.tables import BriefTable, Cell, as_text
+from forecast.report.brief.tables import BriefTable, Cell, written
 from forecast.report.outlook import Outlook
 from forecast.report.text import spoken
 from forecast.safety.inert import markdown, visible
@@ -35,7 +35,7 @@ class PrintError(ValueError):
 # Markdown ------------------------------------------------------------------------------------------------------------
 
 
-def as_markdown(found: Sequence[Outlook], behind: Behind) -> str:
+def brief_markdown(found: Sequence[Outlook], behind: Behind) -> str:
     """Headline, tables and notes of every product as Markdown that shows hostile text as it is."""
     return "\n".join(line for outlook in found for line in _product(outlook, behind))
 
@@ -49,14 +49,14 @@ def _product(found: Outlook, behind: Behind) -> list[str]:
 
 
 def _markdown_table(table: BriefTable) -> list[str]:
-    rows = [table.head, ["---"] * len(table.head), *([*map(markdown, line)] for line in as_text(table))]
+    rows = [table.head, ["---"] * len(table.head), *([*map(markdown, line)] for line in written(table))]
     return [f"### {markdown(table.caption)}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 # Excel ---------------------------------------------------------------------------------------------------------------
 
 
-def as_workbook(found: Sequence[Outlook], behind: Behind) -> bytes:
+def brief_workbook(found: Sequence[Outlook], behind: Behind) -> bytes:
     """A workbook with a sheet a table: tonnes are numbers, an interval is two columns, and no text is a formula."""
     book = Workbook()
     book.remove(book.active)
@@ -124,7 +124,7 @@ def _write(sheet: Worksheet, row: int, cells: Sequence[str | float]) -> None:
 # Paper ---------------------------------------------------------------------------------------------------------------
 
 
-def as_pdf(page: str) -> bytes:
+def brief_pdf(page: str) -> bytes:
     """The page as PDF, printed by Chromium.
 
     Raises

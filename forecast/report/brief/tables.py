@@ -29,12 +29,12 @@ class BriefTable:
     lines: tuple[tuple[Cell, ...], ...]
 
 
-def cell_text(cell: Cell) -> str:
+def said_cell(cell: Cell) -> str:
     """A cell to read.
 
     Examples
     --------
-    >>> cell_text(5331.2), cell_text((4236.0, 6778.0)), cell_text("United States")
+    >>> said_cell(5331.2), said_cell((4236.0, 6778.0)), said_cell("United States")
     ('5,331', '4,236 to 6,778', 'United States')
     """
     if isinstance(cell, tuple):
@@ -244,6 +244,6 @@ VALUES = 13
 """Actuals in the table behind a chart: a year and the month before."""
 
 
-def as_text(table: BriefTable) -> Iterator[Sequence[str]]:
+def written(table: BriefTable) -> Iterator[Sequence[str]]:
     """The lines of a table as text."""
-    return (tuple(map(cell_text, line)) for line in table.lines)
+    return (tuple(map(said_cell, line)) for line in table.lines)

@@ -45,12 +45,12 @@ def waterfall_chart(found: Mapping[str, Any]) -> str:
     return picture(marks, _ROW * len(parts) + 4, label)
 
 
-LONGEST = 33
+NAME_LETTERS = 33
 """Letters of a name beside a bar; the table has it whole."""
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
 
 
 # What may happen -----------------------------------------------------------------------------------------------------
