@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.cli import inputs
 from forecast.cli.inputs import Given, Tables, names, read, with_rest
-from forecast.cli.options import SHIPPED
+from forecast.cli.options import NO_EXPERIENCE, PRIORS, SHIPPED
 from forecast.registry import COMBINATION
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class Material:
         return list(self.about["cutoffs"])
 
     @property
+    def priors(self) -> str:
+        """Which priors of episodes the run used: ``shipped`` or ``none``."""
+        return NO_EXPERIENCE if self.about["arguments"].get("experience") == NO_EXPERIENCE else "shipped"
+
+    @property
     def shown(self) -> str:
         """The model of the tables: the combination where there is one, else the first."""
         models = self.about["arguments"]["models"]
@@ -75,7 +80,8 @@ def of_folder(folder: Path, store: Path | None) -> Material:
         return _of_update(folder, about, run, store)
     if about["command"] != "next":
         raise OutputError(f"{folder}: expected a run of forecast next or update, found one of {about['command']}.")
-    given = Given.of(about["arguments"]["exports"], about["arguments"]["events"])
+    arguments = about["arguments"]
+    given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
     _check_inputs(folder, given, about["inputs"])
     tables = read(given)
     return Material(about, run, with_rest(tables, date.fromisoformat(about["issued"])))
@@ -247,6 +253,7 @@ def _day_before(of: Material) -> date | None:
 def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, progress: Progress) -> pd.DataFrame:
     """Rows of the shown model under the settings of the run."""
     import forecast as fc
+    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
     arguments = of.about["arguments"]
     run = fc.forecast_all(
@@ -257,6 +264,7 @@ def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, prog
         products=of.products,
         destinations=arguments.get("destination"),
         models=arguments["models"],
+        experience=of.priors,
         engine=arguments["engine"],
         calibrate=arguments["calibrate"],
         horizon=horizon,
@@ -264,6 +272,7 @@ def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, prog
         seed=of.about["seed"],
         jobs=jobs,
         progress=progress,
+        cache=None if is_switched_off() else OriginCache(default_folder()),
     )
     return run.forecasts[run.forecasts["model"] == of.shown].reset_index(drop=True)
 
@@ -321,6 +330,7 @@ def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.Da
             products=of.products,
             destinations=arguments.get("destination"),
             models=arguments["models"],
+            experience=of.priors,
             engine=arguments["engine"],
             calibrate=arguments["calibrate"],
             totals=of.tables.totals,

@@ -49,8 +49,7 @@ class Places:
 
     def each(self, cells: pd.Series) -> tuple[pd.Series, pd.Series]:
         """Codes and reasons of `find` for every cell."""
-        found = of_each(cells, self.find)
-        return found.map(lambda pair: pair[0]).astype(object), found.map(lambda pair: pair[1]).astype(object)
+        return of_each(cells, lambda word: self.find(word)[0]), of_each(cells, lambda word: self.find(word)[1])
 
     def knows(self, word: str) -> bool:
         """Whether ``word`` is the name of a destination or of a group of them."""

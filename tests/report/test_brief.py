@@ -56,8 +56,8 @@ def test_the_headline_has_the_numbers_of_the_first_row():
 def test_the_headline_says_what_moved_the_forecast_the_largest_first():
     """Contributions since the last issue stand in the third sentence, by size and with their sign."""
     assert briefing_headline(_outlook(), _changes())[2].endswith(
-        "The issue of 2026-07-20 had 5,500 t for the same month; it moved by new figures (+57 t) and entries added to"
-        " the calendar (-20 t)."
+        "; the issue of 2026-07-20 had 5,500 t for the same month, moved since by new figures (+57 t) and entries added"
+        " to the calendar (-20 t)."
     )
 
 

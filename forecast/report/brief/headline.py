@@ -80,7 +80,7 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
     before, parts = float(own["before_t"].iloc[0]), own.set_index("contribution")["change_t"]
     causes = sorted(contributions(own), key=lambda name: -abs(parts[name]))
     said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(float(parts[name]))} t)" for name in causes]
-    issue = f". The issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
+    issue = f"; the issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
     if not said:
         return f"{issue}, and nothing has moved it"
-    return f"{issue}; it moved by {' and '.join(filter(None, [', '.join(said[:-1]), said[-1]]))}"
+    return f"{issue}, moved since by {' and '.join(filter(None, [', '.join(said[:-1]), said[-1]]))}"
