@@ -129,7 +129,9 @@ def telling(sums: pd.DataFrame, actual: pd.Series) -> pd.DataFrame:
     >>> telling(sums, pd.Series([float("nan")] * 2 + [5.0, 6.0], months))["volume_t"].tolist()
     [9.0]
     """
-    known, said, kept = set(actual.dropna().index), set(), []
+    known: set[Any] = set(actual.dropna().index)
+    said: set[Any] = set()
+    kept = []
     rows = sums.assign(months=[(row.end - row.start).n for row in records(sums)]).sort_values("months", kind="stable")
     for place, row in zip(rows.index, records(rows), strict=True):
         unknown = set(pd.period_range(row.start, row.end, freq="M")) - known - said

@@ -15,16 +15,20 @@ import sys
 import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from forecast.report.page import sections
 from forecast.report.page.run_tables import Replay, read_replay
 from forecast.safety.settings import matplotlib_settings_file, use_own_matplotlib_settings
 from forecast.tables.run_folder import OutputError, write_page
+
+if TYPE_CHECKING:
+    from forecast.report.page.sections import Piece
 
 NOTEBOOK = Path(__file__).with_name("backtest_report.ipynb")
 PAGE = Path(__file__).with_name("page.html")
@@ -49,16 +53,32 @@ def write_report(run_dir: str | Path, output_html: str | Path) -> Path:
         When the page cannot be written.
     """
     page, replay = Path(output_html), read_replay(Path(run_dir).resolve(), Path.cwd())
-    use_own_matplotlib_settings()
+    with _no_trace_of_matplotlib():
+        shown = as_page(shown_notebook(replay), _title(replay.products))
     try:
-        write_page(page, as_page(shown_notebook(replay), _title(replay.products)))
+        write_page(page, shown)
     except OutputError as error:
         raise ReportError(str(error)) from error
     return page
 
 
+@contextmanager
+def _no_trace_of_matplotlib() -> Iterator[None]:
+    """Its own settings, and its cache of fonts in a folder that is gone afterwards, where the user named none."""
+    with TemporaryDirectory(prefix="forecast-report-", ignore_cleanup_errors=True) as scratch:
+        named = os.environ.setdefault("MPLCONFIGDIR", scratch)
+        try:
+            use_own_matplotlib_settings()
+            yield
+        finally:
+            if named == scratch:
+                del os.environ["MPLCONFIGDIR"]
+
+
 def shown_notebook(replay: Replay) -> dict[str, Any]:
     """The packaged notebook with what its cells show of a backtest: each calls one function of `sections`."""
+    from forecast.report.page import sections
+
     found: dict[str, Any] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
     for cell in found["cells"]:
         called = _CALL.fullmatch("".join(cell["source"]).strip())
@@ -70,9 +90,9 @@ def shown_notebook(replay: Replay) -> dict[str, Any]:
 _CALL = re.compile(r"sections\.show\(sections\.(\w+)\(replay\)\)")
 
 
-def _output(piece: sections.Piece) -> dict[str, Any]:
+def _output(piece: Piece) -> dict[str, Any]:
     """What a notebook keeps of a piece that is displayed."""
-    if isinstance(piece, sections.Html):
+    if not hasattr(piece, "figure"):
         return {"data": {"text/html": piece.text}, "metadata": {}}
     content, about = piece._repr_mimebundle_()
     return {"data": {name: b64encode(one).decode() for name, one in content.items()}, "metadata": about}
