@@ -92,7 +92,9 @@ _CALL = re.compile(r"sections\.show\(sections\.(\w+)\(replay\)\)")
 
 def _output(piece: Piece) -> dict[str, Any]:
     """What a notebook keeps of a piece that is displayed."""
-    if not hasattr(piece, "figure"):
+    from forecast.report.page.sections import Html
+
+    if isinstance(piece, Html):
         return {"data": {"text/html": piece.text}, "metadata": {}}
     content, about = piece._repr_mimebundle_()
     return {"data": {name: b64encode(one).decode() for name, one in content.items()}, "metadata": about}
