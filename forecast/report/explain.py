@@ -185,11 +185,15 @@ def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
         {"episode"} if entry.benchmark else set()
     )
     cell = [*_CELL[:2], "issued", "month"]
-    known = run.parts[run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
+    own = run.forecasts[run.forecasts["model"] == model]
+    there = pd.MultiIndex.from_frame(run.parts[cell].astype(object)).isin(
+        pd.MultiIndex.from_frame(own[cell].astype(object))
+    )
+    known = run.parts[there & run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
     sums = known.groupby(cell, observed=True)["log"].agg(math.fsum)
     rest = ("floor", "floor") if entry.stage else (f"level and season of {model}", LEVEL_PART)
     rows = []
-    for row in records(run.forecasts[run.forecasts["model"] == model]):
+    for row in records(own):
         key = (row.product, row.destination, row.issued, row.month)
         if key in sums.index:
             rows.append((*key, *rest, math.log(max(row.volume_t, LEAST_T)) - sums[key], *_WITHOUT_BOUNDS))

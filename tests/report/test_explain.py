@@ -109,6 +109,16 @@ def test_parts_of_every_model_add_up_to_its_own_median(calibrate):
     assert kinds == {"level", "calendar"}
 
 
+def test_a_series_that_a_model_refused_has_no_parts_of_it():
+    """A destination too short for theta is divided by the others alone, and hinders nothing."""
+    panel = {"USA": _series("steady", 5), "DEU": [math.nan] * 36 + [10.0, 11.0, 12.0, 11.0, 10.0, 12.0]}
+    run = _run(panel, False)
+    day = run.forecasts["issued"].max()
+    assert set(run.failures.query("model == 'theta'")["destination"]) == {"DEU"}
+    assert set(explained(run, day, "theta")["destination"]) == {"USA"}
+    assert set(explained(run, day)["destination"]) == {"USA", "DEU"}
+
+
 def test_the_rest_of_the_world_is_explained_as_it_is_shown():
     """Its parts add up to the reconciled median, by one part of its own."""
     rest = pd.DataFrame({"product": ["magnets"], "destination": ["ROW"], "model": ["combination"],
