@@ -1,15 +1,14 @@
-# Everything runs in one .venv with the exact versions of requirements.lock, development and notebooks included.
+# Everything runs in one .venv with the exact versions of requirements.lock, development, documentation and notebooks included.
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick test-reference check lint format notebooks experiments lock audit sbom safety wheel bench clean
+.PHONY: help forecast test test-quick test-reference check lint format docs example experiments lock audit sbom safety wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-NOTEBOOKS := $(wildcard experiments/*/*.ipynb)
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -27,7 +26,7 @@ test-quick: $(READY) ## the tests that take under two seconds each
 test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet
 	$(PYTEST) -n auto --engine reference
 
-check: lint notebooks ## all that continuous integration runs: style, types, notebooks, the suite, its quick part by reference
+check: lint docs ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
 	$(PYTEST) -n auto
 	$(PYTEST) -n auto -m "not slow" --engine reference
 
@@ -40,9 +39,12 @@ format: $(READY) ## mend what the formatter and the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(READY) ## run every notebook of experiments/ from its first cell, changing none
-	@for notebook in $(NOTEBOOKS); do echo "$$notebook"; \
-		$(BIN)/jupyter nbconvert --to notebook --execute --stdout --log-level ERROR "$$notebook" >/dev/null || exit 1; done
+docs: $(READY) ## the documentation's site, every notebook run, in build/docs; a warning is an error
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
+	@echo "build/docs/index.html"
+
+example: $(READY) ## the example brief of the shipped figures and its picture, in docs/
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make_example.py
 
 experiments: $(READY) ## run every experiment from its settings into its results, and write experiments/README.md
 	OMP_NUM_THREADS=1 $(BIN)/python experiments/run.py

@@ -38,8 +38,15 @@ def readme(here: Path, names: Sequence[str]) -> str:
     parts = ["# Experiments", (here / "about.md").read_text(encoding="utf-8").strip()]
     for name in names:
         title, question = (here / name / "README.md").read_text(encoding="utf-8").split("\n", 1)
-        parts += [f"## [{title.lstrip('# ')}]({name}/)", question.strip().split("\n\n")[0], answer(here / name)]
+        parts += [f"## {title.lstrip('# ')}", question.strip().split("\n\n")[0], answer(here / name)]
+        parts.append(links(here / name))
     return "\n\n".join(parts) + "\n"
+
+
+def links(folder: Path) -> str:
+    """Where more is: the notebook, which the documentation's site shows executed, and the settings."""
+    notebook = next(folder.glob("*.ipynb")).name
+    return f"[Notebook]({folder.name}/{notebook}), [settings]({folder.name}/experiment.toml)"
 
 
 def answer(folder: Path) -> str:

@@ -11,7 +11,7 @@ from forecast import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-collect_ignore = ["fuzz"]
+collect_ignore = ["fuzz/fuzz_readers.py"]
 """Run by themselves, with the package that they need: no test."""
 
 

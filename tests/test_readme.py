@@ -1,4 +1,4 @@
-"""What README promises runs: its Python, its commands, its picture."""
+"""What README promises runs: its Python, its commands, its picture. That of the documentation is in test_docs.py."""
 
 from __future__ import annotations
 
@@ -41,3 +41,9 @@ def test_what_the_readme_links_to_is_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
     assert len(COMMANDS) >= 8
+
+
+def test_the_readme_shows_a_brief_and_is_short():
+    """A picture that leads to the page it shows; a page and a half of text."""
+    assert "](docs/example-brief.png)](docs/example-brief.html)" in README
+    assert len(README.splitlines()) <= 90

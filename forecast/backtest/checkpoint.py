@@ -23,8 +23,8 @@ from forecast.safety.atomic import is_stray, read_regular, remove, sync_folder, 
 from forecast.safety.inert import visible
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
+from forecast.tables.run_folder import PACKAGE
 
-PACKAGE = "export-forecast"
 PLAN = "plan.json"
 SHOWN = 40
 """Characters of an argument that are shown where it is not the same."""

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from forecast.backtest.parallel import Broadcast, ClusterError
+from forecast.safety.settings import elsewhere, no_modules_from_here
 
 BACKENDS = ("local", "dask", "ray")
 WAIT_SECONDS = 15
@@ -44,7 +45,7 @@ def cluster(backend: str = "local", address: str | None = None, jobs: int = 1) -
             raise ClusterError(f"{address} is the address of a cluster: say of which backend, dask or ray.")
         yield jobs
         return
-    with _dask(address, jobs) if backend == "dask" else _ray(address, jobs):
+    with no_modules_from_here(), _dask(address, jobs) if backend == "dask" else _ray(address, jobs):
         yield -1
 
 
@@ -110,7 +111,7 @@ def _ray(address: str | None, jobs: int) -> Iterator[None]:
     try:
         if address is not None:
             _knock(address)
-        with _unreported():
+        with _unreported(), elsewhere():  # Ray has its workers seek modules in the current folder
             ray.init(address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **here)
     except (OSError, ValueError) as error:
         raise _unreached("Ray head", address, error) from error

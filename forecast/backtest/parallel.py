@@ -13,6 +13,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
+from forecast.safety.settings import no_modules_from_here
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -63,10 +65,10 @@ def parallel_map(
 
     parcel = Broadcast(function, shared)
     streams = get_active_backend()[0].supports_return_generator
-    work = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")(
-        delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces)
-    )
-    yield from work
+    with no_modules_from_here():
+        yield from Parallel(
+            n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list"
+        )(delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces))
 
 
 def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _Piece) -> tuple[int, _Result]:
@@ -130,6 +132,7 @@ _OPENED: dict[str, Any] = {}
 
 @cache
 def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on, by name."""
     from importlib.metadata import version
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -65,8 +65,8 @@ def from_part(content: bytes) -> Forecasts:
         if {key.rpartition("_")[0] for key in arrays} - RUN_TABLES.keys() or labels.keys() - RUN_TABLES.keys():
             raise PartError("tables of another kind")
         return Forecasts(**{name: _table(RUN_TABLES[name], arrays, lists) for name, lists in labels.items()})
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, OSError,
-            zipfile.BadZipFile, NotImplementedError, EOFError) as error:  # fmt: skip
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RuntimeError, OSError,
+            zipfile.BadZipFile, EOFError) as error:  # fmt: skip
         raise PartError("no tables of a run") from error
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from forecast.cli.console import complain, progress_bar, say
-from forecast.cli.replay import Replay
+from forecast.cli.replay import ReplayRequest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def audited(replay: Replay, quiet: bool) -> None:
+def audited(replay: ReplayRequest, quiet: bool) -> None:
     """Say that no number of a few days moved when their future was changed; or which did, and exit 1."""
     import forecast as fc
     from forecast.verify.look_ahead import sampled

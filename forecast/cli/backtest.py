@@ -35,11 +35,11 @@ from forecast.cli.options import (
     Resume,
     Seed,
     To,
-    Vintage,
+    VintageOption,
     Window,
     WorkBackend,
 )
-from forecast.cli.replay import Replay, made, past_days, redone_by_libraries, resumable
+from forecast.cli.replay import ReplayRequest, made, past_days, redone_by_libraries, resumable
 from forecast.cli.selection import asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.registry import DEFAULT_ENGINE
@@ -62,7 +62,7 @@ def past_months(
     to: To = None,
     window: Window = None,
     refit: Refit = 1,
-    vintage: Vintage = ActualVintage.LATEST,
+    vintage: VintageOption = ActualVintage.LATEST,
     output: PastOutput = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
@@ -83,24 +83,24 @@ def past_months(
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
         with cluster(backend.value, address, jobs) as jobs:
-            replay = Replay(tables, choice, days, options, jobs, origins, first, to, vintage.value, parity)
+            replay = ReplayRequest(tables, choice, days, options, jobs, origins, first, to, vintage.value, parity)
             folder = output or Path("output") / f"backtest-{replay.last_issued}"
             _replayed(replay, folder, given, resume, quiet)
             if audit:
                 audited(replay, quiet)
 
 
-def _replayed(replay: Replay, folder: Path, given: Given, resume: bool, quiet: bool) -> None:
+def _replayed(replay: ReplayRequest, folder: Path, given: Given, resume: bool, quiet: bool) -> None:
     """Make the run, or go on with it, write its folder, and print how good it was."""
     import forecast as fc
-    from forecast.report.scoreboard import judged, parity_sentence, print_scoreboard
+    from forecast.report.scoreboard import parity_sentence, print_scoreboard, scored_and_tested
 
     tell_of_compiling(replay.choice.engine, quiet)
     about, tables = replay.about(given), replay.tables
     partial = folder.with_name(f"{folder.name}.partial")
     with resumable(folder, partial):
         run = made(replay, partial, about, resume, quiet)
-        scored, tested = judged(run, tables.exports, tables.events, tables.groups)
+        scored, tested = scored_and_tested(run, tables.exports, tables.events, tables.groups)
         sums = sums_of(run, tables, replay.options["horizon"])
         parity = redone_by_libraries(replay, run)
         more = {"scores": scored, "significance": tested} | ({"parity": parity} if len(parity) else {})

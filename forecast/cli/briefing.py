@@ -73,13 +73,11 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     OutputError
         When it is the run of another command, or its files are no longer the same.
     """
-    from forecast.tables.run_folder import OutputError, read_about, read_run
+    from forecast.tables.run_folder import read_about, read_run
 
-    about, run = read_about(folder), read_run(folder)
-    if about["command"] == "update":
-        return _of_update(folder, about, run, store)
-    if about["command"] != "next":
-        raise OutputError(f"{folder}: expected a run of forecast next or update, found one of {about['command']}.")
+    if read_about(folder).get("command") == "update":
+        return _of_update(folder, read_about(folder), read_run(folder), store)
+    about, run = _about(folder, "next", "update"), read_run(folder)
     arguments = about["arguments"]
     given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
     _check_inputs(folder, given, about["inputs"])
@@ -171,15 +169,49 @@ def _typed(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.assign(month=pd.Series(months, index=changes.index))
 
 
-def _check_inputs(folder: Path, given: Given, known: Mapping[str, str]) -> None:
+def _check_inputs(folder: Path, given: Given, inputs: dict[str, str]) -> None:
     """Check that the files are those that the run was made from."""
     import hashlib
 
+    from forecast.safety.atomic import is_file, read_regular
+    from forecast.safety.limits import LARGEST_FILE
     from forecast.tables.run_folder import OutputError
 
     for name, path in given.paths().items():
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != known.get(name):
+        if not is_file(path) or hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest() != inputs.get(name):
             raise OutputError(f"{folder}: expected {name} as the run read it, found another. Run forecast next again.")
+
+
+def _about(folder: Path, *commands: str) -> dict[str, Any]:
+    """What ``run.json`` says of a run of one of ``commands``, with all that a page needs.
+
+    Raises
+    ------
+    OutputError
+        When it is the run of another command, or says less than a run does.
+    """
+    from forecast.safety.inert import visible
+    from forecast.safety.limits import is_covered_day
+    from forecast.tables.run_folder import ABOUT, OutputError, read_about
+
+    about = read_about(folder)
+    found = visible(str(about.get("command"))[:60])
+    if found not in commands:
+        raise OutputError(f"{folder}: expected a run of forecast {' or '.join(commands)}, found one of {found}.")
+    arguments = about.get("arguments", {})
+    needed = {"arguments", "cutoffs", "inputs", "issued"} - about.keys()
+    needed |= {"exports", "events", "models"} - arguments.keys()
+    if not needed and not is_covered_day(about["issued"]):
+        needed = {"issued"}
+    if not needed and not _is_list_of_text(arguments["models"]):
+        needed = {"models"}
+    if needed:
+        raise OutputError(f"{folder / ABOUT}: expected {', '.join(sorted(needed))} as a run writes it, found another.")
+    return about
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
 def newest(place: Path) -> Path:
@@ -299,14 +331,26 @@ def of_scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     OutputError
         When the folder is no scenario run.
     """
-    import pandas as pd
+    from forecast.tables.run_folder import ABOUT, OutputError, read_saved
+    from forecast.tables.schema import BRANCHES
 
-    from forecast.tables.run_folder import OutputError, read_about
-
-    about = read_about(folder)
-    if about["command"] != "scenario" or not (folder / "branches.csv").is_file():
-        raise OutputError(f"{folder}: expected a run of forecast scenario, found one of {about['command']}.")
-    return pd.read_csv(folder / "branches.csv", keep_default_na=False), about["branches"]
+    about = _about(folder, "scenario")
+    probabilities, rows = about.get("branches"), read_saved(folder, BRANCHES)
+    if not isinstance(probabilities, dict) or set(rows["branch"]) != probabilities.keys():
+        raise OutputError(
+            f"{folder / ABOUT}: expected the branches of branches.csv with their probabilities, found others."
+        )
+    cells = [
+        set(zip(own["product"], own["destination"], own["month"], strict=True)) for _, own in rows.groupby("branch")
+    ]
+    if any(own != cells[0] for own in cells):
+        raise OutputError(
+            f"{folder / BRANCHES.name}.csv: expected the same series and months in every branch, found others."
+        )
+    wrong = [name for name, one in probabilities.items() if not isinstance(one, float | int) or not 0 <= one <= 1]
+    if wrong:
+        raise OutputError(f"{folder / ABOUT}: expected probabilities from 0 to 1, found another of {wrong[0][:60]!r}.")
+    return rows, probabilities
 
 
 def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.DataFrame | None, dict[str, float]]:

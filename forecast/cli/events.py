@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from forecast.cli.console import plain_refusals, screen, silent_libraries
-from forecast.cli.inputs import Given, names, read, read_events, today
+from forecast.cli.inputs import Given, given_events, names, read, today
 from forecast.cli.options import (
     SHIPPED,
     SHIPPED_PRODUCT,
@@ -39,7 +39,7 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
     import forecast as fc
     from forecast.report.agenda import agenda, print_agenda
 
-    table, places = read_events(given.events), fc.read_destinations()
+    table, places = given_events(given.events), fc.read_destinations()
     named = sorted({name for of_event in table["products"] for name in of_event})
     products = known_words(products, named, "product")
     codes = known_codes(codes, places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -110,10 +109,10 @@ def import_files(
             )
         beside = output.with_name(f"{output.stem}-unused.csv")
         with progress_bar("Writing", quiet) as progress:
+            write_table(beside, imported.unused, progress)  # the reasons first: figures never stand without them
             write_table(output, imported.exports, progress)
-            write_table(beside, imported.unused, progress)
         if not quiet:
-            _print(imported, output, beside)
+            print_imported(imported, output, beside)
 
 
 def pairs(words: list[str] | None, option: str) -> dict[str, str]:
@@ -126,7 +125,7 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
 
 
 def write_table(path: Path, table: pd.DataFrame, progress: Steps) -> None:
-    """``table`` as a CSV file: written beside, then renamed; ``progress`` takes the rows written of all.
+    """``table`` as a CSV file, written whole; ``progress`` takes the rows that are text of all.
 
     Raises
     ------
@@ -134,20 +133,13 @@ def write_table(path: Path, table: pd.DataFrame, progress: Steps) -> None:
         When the file cannot be written.
     """
     from forecast.tables.frames import csv_blocks
-    from forecast.tables.run_folder import OutputError
+    from forecast.tables.run_folder import write_page
 
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            for done, block in csv_blocks(table):
-                file.write(block)
-                progress(done, len(table))
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{path}: expected a file that can be written, found that it cannot ({reason}).") from error
+    blocks = []
+    for done, block in csv_blocks(table):
+        blocks.append(block)
+        progress(done, len(table))
+    write_page(path, "".join(blocks))
 
 
 def _day(text: str | None) -> date | None:
@@ -157,7 +149,7 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.", param_hint="--released") from error
 
 
-def _print(imported: Imported, output: Path, beside: Path) -> None:
+def print_imported(imported: Imported, output: Path, beside: Path) -> None:
     """What the files are, how much of them was used, and why the rest was not."""
     from rich.text import Text
 

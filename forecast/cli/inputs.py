@@ -106,7 +106,7 @@ def read(given: Given) -> Tables:
     except fc.TableError as error:
         problems += error.problems
     try:
-        events = read_events(given.events)
+        events = given_events(given.events)
     except fc.TableError as error:
         problems += error.problems
     if problems:
@@ -151,7 +151,7 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
     return found.exports
 
 
-def read_events(files: Sequence[str]) -> pd.DataFrame:
+def given_events(files: Sequence[str]) -> pd.DataFrame:
     """The calendar of all ``files``, or an empty one for the word that says so."""
     import forecast as fc
 

@@ -131,8 +131,10 @@ def _forecast(
 
 def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
     """One per product of which something was known; of the others a line is said."""
+    from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
 
+    known = as_of(tables.exports, tables.events, choice.issued)
     released = tables.exports.groupby("product")["released"].min()
     found = []
     for product in choice.products:
@@ -141,12 +143,10 @@ def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None)
             continue
         found.append(
             outlook(
-                tables.exports,
-                tables.events,
+                known,
                 tables.groups,
                 run,
                 product=product,
-                issued=choice.issued,
                 model=choice.shown,
                 names=names(tables.places),
                 sums=sums,
@@ -227,9 +227,9 @@ def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
         worst = worst_finding(figures, tables.groups)
         if worst:
             say(worst, err=True)
-    if len(tables.events):
-        for sentence in without_events(choice.products, tables.events):
-            say(sentence, err=True)
+    unnamed = without_events(choice.products, tables.events) if len(tables.events) else ""
+    if unnamed:
+        say(unnamed, err=True)
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:

@@ -12,9 +12,7 @@ import typer
 
 from forecast.registry import MODELS
 from forecast.safety.limits import FIRST_YEAR, LAST_YEAR, is_covered_month
-
-SHIPPED = "shipped"
-"""The word for the packaged file, where a file is expected."""
+from forecast.vocabulary.shipped import SHIPPED as SHIPPED
 
 SHIPPED_PRODUCT = "rare_earth_magnets"
 """What is forecast where neither files nor products are given."""
@@ -288,7 +286,7 @@ class ActualVintage(StrEnum):
     FIRST = "first"
 
 
-Vintage = Annotated[
+VintageOption = Annotated[
     ActualVintage,
     typer.Option("--vintage", help="Score against the latest release of each month, or the first."),
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayRequest:
     """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name.
 
     ``parity`` says how many of its fits the libraries redo.
@@ -87,7 +87,7 @@ def past_days(
     return days
 
 
-def made(replay: Replay, partial: Path, about: Mapping[str, Any], resume: bool, quiet: bool) -> Forecasts:
+def made(replay: ReplayRequest, partial: Path, about: Mapping[str, Any], resume: bool, quiet: bool) -> Forecasts:
     """The run, whose parts are kept in the folder ``partial`` until it is complete.
 
     Raises
@@ -146,7 +146,7 @@ def resumable(folder: Path, partial: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def redone_by_libraries(replay: Replay, run: Forecasts) -> pd.DataFrame:
+def redone_by_libraries(replay: ReplayRequest, run: Forecasts) -> pd.DataFrame:
     """Random fits of the run redone by statsmodels and Prophet; without rows where the kernels fitted none."""
     import forecast as fc
 

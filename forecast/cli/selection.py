@@ -17,7 +17,7 @@ from forecast.registry import DEFAULT_ENGINE
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMED = 20
+_NAMED = 20
 """Codes that an error lists at most."""
 
 
@@ -104,7 +104,7 @@ def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
     for code in codes:
         if code not in known:
             near = nearest_destinations(code, places)
-            some = f"{', '.join(known[:NAMED])}{', ...' if len(known) > NAMED else ''}"
+            some = f"{', '.join(known[:_NAMED])}{', ...' if len(known) > _NAMED else ''}"
             hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
             raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="--destination")
     return codes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, names, read_events
+from forecast.cli.inputs import Given, given_events, names
 from forecast.cli.options import (
     NO_EVENTS,
     SHIPPED,
@@ -80,10 +81,10 @@ def monthly_update(
         routine = _routine(given, settings, words(product), words(destination), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
-            done = run_update(opened, files or [], replace(routine, jobs=jobs, progress=progress), day)
+            routine = replace(routine, jobs=jobs, progress=progress)
+            write = partial(_write_update, folder, routine, given, files or [])
+            done = run_update(opened, files or [], routine, day, write)
             record = _held_record(opened, day)
-        if done.run is not None:
-            _write_update(folder, done, routine, given, files or [])
         if not quiet:
             _print_update(done, routine, record, folder, opened.path)
 
@@ -98,7 +99,7 @@ def _routine(
 
     learned = given.figures_to_learn_from
     return Routine(
-        read_events(given.events),
+        given_events(given.events),
         fc.read_groups(),
         settings,
         experience=fc.read_exports(learned, today=inputs.today()) if learned is not None else None,
@@ -135,7 +136,7 @@ def _held_record(store: Store, day: date) -> pd.DataFrame:
 # update --------------------------------------------------------------------------------------------------------------
 
 
-def _write_update(folder: Path, done: Updated, routine: Routine, given: Given, files: list[Path]) -> None:
+def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path], done: Updated) -> None:
     """The run, what changed (also as the open table of revisions) and what was scored, in a folder."""
     from forecast.store.changes import news_decomposition
     from forecast.tables.run_folder import about_run, new_folder, write_run
@@ -212,16 +213,17 @@ def _taken_in(done: Updated) -> str:
 
 
 def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Mapping[str, str]) -> list[Any]:
+    from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
     from forecast.report.track_record import beside_shipped
 
     if done.run is None or done.issue is None:
         return []
-    rows = done.run.forecasts
+    rows, known = done.run.forecasts, as_of(done.exports, routine.events, done.issue.issued)
     return [
         outlook(
-            done.exports, routine.events, routine.groups, done.run, product=product, issued=done.issue.issued,
-            model=routine.shown, names=spoken, record=beside_shipped(record, None),
+            known, routine.groups, done.run, product=product, model=routine.shown, names=spoken,
+            record=beside_shipped(record, None),
         )
         for product in rows["product"].astype(str).unique()
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
     January and the forecast of February and March. Where a month is neither known nor forecast, such as those that a
     series whose figures end early lacks before the cutoff, there is no sum.
 
-    The months forecast are drawn together by a Gaussian copula [1]_: normal scores that correlate as the errors of the
+    The months forecast are drawn together by a Gaussian copula: normal scores that correlate as the errors of the
     forecast do, each turned into a volume by the bounds of its month (`volumes`), so that every month keeps the bounds
     that it is shown with. A single month gets these bounds themselves. The draws are the same for every sum (Sobol'
     points, no seed), and those of the nearer months are the same however many follow.
@@ -69,8 +69,8 @@ def sums(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Sums:
 
     References
     ----------
-    .. [1] Clemen, R. T. and Reilly, T. (1999), Correlations and copulas for decision and risk analysis. Management
-       Science 45, 208-224. doi:10.1287/mnsc.45.2.208
+    Clemen, R. T. and Reilly, T. (1999), Correlations and copulas for decision and risk analysis. Management Science
+    45, 208-224. doi:10.1287/mnsc.45.2.208
 
     Examples
     --------

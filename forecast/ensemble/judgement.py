@@ -101,7 +101,7 @@ def parse_judgement(text: str) -> Judgement:
     return Judgement(found["destination"], amount, relative, reason, found["product"], month)
 
 
-def judged(
+def apply_judgements(
     forecasts: pd.DataFrame, judgements: Sequence[Judgement], shown: str, groups: Members
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of the model `JUDGED`, and the table ``judgements`` that says why.
@@ -166,9 +166,9 @@ def judged_run(run: Forecasts, judgements: Sequence[Judgement], shown: str, grou
     Raises
     ------
     JudgementError
-        As in `judged`.
+        As in `apply_judgements`.
     """
     if not judgements:
         return run
-    rows, reasons = judged(run.forecasts, judgements, shown, groups)
+    rows, reasons = apply_judgements(run.forecasts, judgements, shown, groups)
     return run.replaced(forecasts=stacked([run.forecasts, rows[run.forecasts.columns]]), judgements=reasons)

@@ -12,10 +12,10 @@ from scipy.special import ndtr
 
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import PathEvidence, PathPrior
+from forecast.kernels.arrays import SEASON as SEASON
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
-SEASON = 12
 LAGS = (0, 15, 30, 45)
 """Days in transit among which a fit averages."""
 

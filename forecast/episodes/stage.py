@@ -127,10 +127,10 @@ def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Epis
 
 
 def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
-    if totals.empty:
-        return {}
-    keys = pd.Series(list(zip(totals["product"], totals["destination"], strict=True)), totals.index)
-    return {key: totals[keys == key] for key in dict.fromkeys(keys)}
+    places: dict[SeriesKey, list[int]] = {}
+    for at, (product, code) in enumerate(zip(totals["product"], totals["destination"], strict=True)):
+        places.setdefault((str(product), str(code)), []).append(at)
+    return {key: totals.iloc[own] for key, own in places.items()}
 
 
 def _result(

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.kernels import KernelError, likelihood
-from forecast.kernels.differenced import SEASON, Differenced, Prior, arrange, integrate
-from forecast.kernels.likelihood import Floats, Order
+from forecast.kernels.arrays import SEASON, Floats
+from forecast.kernels.differenced import Differenced, Prior, arrange, integrate
+from forecast.kernels.likelihood import ArmaOrder
 
 Triple = tuple[int, int, int]
 
@@ -28,12 +29,12 @@ PLACES = ((0.4, 0.8), (-0.3, -1.2), (0.8, 1.2), (-1.2, -1.2))
 WIDTH = 1.3
 THOROUGH, QUICK = 17, 3
 """Most descents for a fit, and for one of many orders."""
-ROUGH, CLOSE, ENOUGH = 1e-3, 1e-9, 1e-6
+_ROUGH, _CLOSE, _ENOUGH = 1e-3, 1e-9, 1e-6
 """Promised gain of log-likelihood under which a first descent ends, the best one ends, and it counts as converged."""
 
 
 @dataclass(frozen=True, slots=True)
-class ArimaFit:
+class ArimaEstimates:
     """A regression with seasonal ARIMA errors at given or estimated parameters.
 
     ``ar``, ``ma``, ``seasonal_ar`` and ``seasonal_ma`` have statsmodels' signs: ``y[t] = ar[0] y[t - 1] + e[t] +
@@ -96,7 +97,7 @@ class ArimaSearch:
     aicc: Floats
     log_likelihood: Floats
     converged: NDArray[np.bool_]
-    fit: ArimaFit
+    fit: ArimaEstimates
 
 
 def fit(
@@ -105,8 +106,8 @@ def fit(
     order: Triple = (1, 1, 1),
     seasonal_order: Triple = (0, 1, 1),
     prior: Prior | None = None,
-    start: ArimaFit | None = None,
-) -> ArimaFit:
+    start: ArimaEstimates | None = None,
+) -> ArimaEstimates:
     """The model of ``y`` (months,) on ``X`` (months, regressors) at the maximum of its likelihood.
 
     ``y`` has NaN where a month is missing; ``X`` has none. Orders are (p, d, q) and (P, D, Q) at twelve months, p, q,
@@ -144,7 +145,7 @@ def fit(
 def search(
     y: Floats,
     X: Floats | None,
-    orders: Sequence[Order],
+    orders: Sequence[ArmaOrder],
     d: int,
     D: int,
     prior: Prior | None = None,
@@ -191,9 +192,9 @@ class _Candidates:
     d: int
     D: int
     prior: Prior | None
-    found: dict[Order, _Maximum] = field(default_factory=dict)
+    found: dict[ArmaOrder, _Maximum] = field(default_factory=dict)
 
-    def best(self, orders: Sequence[Order]) -> tuple[Order, list[float]]:
+    def best(self, orders: Sequence[ArmaOrder]) -> tuple[ArmaOrder, list[float]]:
         """The order of lowest AICc, the first of equals, and the AICc of all."""
         aicc = [self._aicc(order) for order in orders]
         best = int(np.argmin(aicc))
@@ -201,7 +202,9 @@ class _Candidates:
             raise KernelError("arima: none of the orders can be fitted; offer smaller ones or fewer regressors.")
         return orders[best], aicc
 
-    def settled(self, orders: Sequence[Order], largest_root: float) -> tuple[Order, ArimaFit, list[float]]:
+    def settled(
+        self, orders: Sequence[ArmaOrder], largest_root: float
+    ) -> tuple[ArmaOrder, ArimaEstimates, list[float]]:
         """The order of lowest AICc whose fit converges with no root beyond the largest, its fit, and the AICc of all.
 
         Where there is none, the order of lowest AICc.
@@ -215,11 +218,11 @@ class _Candidates:
                     return order, fitted, aicc
         return first, self.fit(first), aicc
 
-    def _root(self, order: Order) -> float:
+    def _root(self, order: ArmaOrder) -> float:
         """The modulus of the largest inverse root of the AR part of an order that was tried."""
         return _largest_root(likelihood.polynomials(self.found[order].point, order)[0])
 
-    def fit(self, order: Order) -> ArimaFit:
+    def fit(self, order: ArmaOrder) -> ArimaEstimates:
         """The fit of an order that was tried, with as many descents as a model is given."""
         points = _first_points(self.design, order, THOROUGH)
         if len(points) > QUICK:
@@ -227,7 +230,7 @@ class _Candidates:
         p, q, P, Q = order
         return _at_point(self.design, (p, self.d, q), (P, self.D, Q), self.found[order], self.prior)
 
-    def _aicc(self, order: Order) -> float:
+    def _aicc(self, order: ArmaOrder) -> float:
         if order not in self.found:
             self.found[order] = _maximum(self.design, order, _first_points(self.design, order, QUICK))
         return _aicc(-self.found[order].value, self.design, sum(order))
@@ -241,7 +244,7 @@ def evaluate(
     parameters: Floats,
     prior: Prior | None = None,
     variance: float = 1.0,
-) -> ArimaFit:
+) -> ArimaEstimates:
     """The model at given ``parameters``, AR, MA, seasonal AR and seasonal MA in a row, with none of them optimised.
 
     Other arguments as in `fit`. The coefficients, and without a prior the variance, are at their maximum; with a prior
@@ -260,7 +263,7 @@ def evaluate(
     return _conclude(design, order, seasonal_order, parts, variance, prior)
 
 
-def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) -> ArimaForecast:
+def forecast(fitted: ArimaEstimates, y: Floats, X: Floats | None, X_future: Floats) -> ArimaForecast:
     """Mean and covariance of the months after the last row of ``y``: as many as ``X_future`` (h, regressors) has rows.
 
     ``y`` and ``X`` are those of the fit, or later ones that its parameters are to be applied to. Missing months at the
@@ -300,7 +303,7 @@ def forecast(fitted: ArimaFit, y: Floats, X: Floats | None, X_future: Floats) ->
     return ArimaForecast(mean[beyond:], fitted.variance * covariance[beyond:, beyond:])
 
 
-def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = None) -> Floats:
+def standardised_innovations(fitted: ArimaEstimates, y: Floats, X: Floats | None = None) -> Floats:
     """One-step prediction errors over their standard deviations, shape (months,).
 
     NaN where a month is missing or goes into the start: the first d + 12 D, and later ones where those are missing.
@@ -321,7 +324,7 @@ def standardised_innovations(fitted: ArimaFit, y: Floats, X: Floats | None = Non
     return out
 
 
-def _arma_order(order: Triple, seasonal_order: Triple) -> Order:
+def _arma_order(order: Triple, seasonal_order: Triple) -> ArmaOrder:
     """p, q, P, Q of orders that the kernel takes."""
     (p, d, q), (P, D, Q) = order, seasonal_order
     for name, value in {"p": p, "d": d, "q": q, "P": P, "D": D, "Q": Q}.items():
@@ -347,7 +350,7 @@ def _design(y: Floats, X: Floats | None, order: Triple, seasonal_order: Triple, 
     return arrange(y, _matrix(X, y.size, "X"), order[1], seasonal_order[1], prior)
 
 
-def _end(start: ArimaFit, order: Triple, seasonal_order: Triple) -> Floats:
+def _end(start: ArimaEstimates, order: Triple, seasonal_order: Triple) -> Floats:
     """Where a fit of the same orders ended."""
     if (start.order, start.seasonal_order) != (order, seasonal_order):
         raise KernelError(
@@ -356,7 +359,7 @@ def _end(start: ArimaFit, order: Triple, seasonal_order: Triple) -> Floats:
     return start.point
 
 
-def _first_points(design: Differenced, order: Order, most: int) -> list[Floats]:
+def _first_points(design: Differenced, order: ArmaOrder, most: int) -> list[Floats]:
     """Where descents begin: one place, or up to ``most`` where AR and MA terms of one kind can cancel.
 
     Such likelihoods have many maxima, on every side of where the terms cancel, and the more the more terms there are.
@@ -371,7 +374,7 @@ def _first_points(design: Differenced, order: Order, most: int) -> list[Floats]:
     return points
 
 
-def _place(order: Order, ar: float, ma: float) -> Floats:
+def _place(order: ArmaOrder, ar: float, ma: float) -> Floats:
     """Given angles for the first AR and MA term, small ones for the others."""
     p, q, P, Q = order
     point = np.full(sum(order), 0.1)
@@ -404,26 +407,26 @@ class _Maximum(NamedTuple):
     converged: bool
 
 
-def _maximum(design: Differenced, order: Order, first_points: list[Floats]) -> _Maximum:
+def _maximum(design: Differenced, order: ArmaOrder, first_points: list[Floats]) -> _Maximum:
     """The end of the best descent from any of ``first_points``; all but the best stop early."""
     arguments = (order, design.rows, design.pulses, design.means, design.precisions)
     ends, evaluations = [], 0
     for first in first_points:
         point, inverse = first.copy(), np.eye(first.size) / design.rows.shape[1]
-        close = ROUGH if len(first_points) > 1 else CLOSE
+        close = _ROUGH if len(first_points) > 1 else _CLOSE
         value, tried, promise = likelihood.minimise(point, inverse, close, *arguments)
         ends.append((value, point, inverse))
         evaluations += tried
     if len(first_points) > 1:
         _, point, inverse = min(ends, key=itemgetter(0))
-        value, tried, promise = likelihood.minimise(point, inverse, CLOSE, *arguments)
+        value, tried, promise = likelihood.minimise(point, inverse, _CLOSE, *arguments)
         evaluations += tried
-    return _Maximum(point, value, evaluations, promise < ENOUGH)
+    return _Maximum(point, value, evaluations, promise < _ENOUGH)
 
 
 def _at_point(
     design: Differenced, order: Triple, seasonal_order: Triple, found: _Maximum, prior: Prior | None
-) -> ArimaFit:
+) -> ArimaEstimates:
     """The fit at a point of the optimiser."""
     ar, ma, seasonal_ar, seasonal_ma = (
         factor[1:] for factor in likelihood.polynomials(found.point, _arma_order(order, seasonal_order))
@@ -440,7 +443,7 @@ def _conclude(
     parts: Sequence[Floats],
     variance: float,
     prior: Prior | None,
-) -> ArimaFit:
+) -> ArimaEstimates:
     """The fit at given AR, MA, seasonal AR and seasonal MA parameters."""
     errors, variances, _ = _innovations(design.rows, parts)
     matrix, dependent = likelihood.regression(errors, design.pulses, design.means, design.precisions, variance)
@@ -449,7 +452,7 @@ def _conclude(
         raise KernelError("arima: the likelihood cannot be computed in double precision here; fit a simpler model.")
     moved, inverse = _regression(design, errors, variance)
     regressors = slice(design.pulses, None)
-    return ArimaFit(
+    return ArimaEstimates(
         order,
         seasonal_order,
         ar=parts[0],
@@ -482,7 +485,7 @@ def _products(parts: Sequence[Floats]) -> tuple[Floats, Floats]:
     return likelihood.product(ar, seasonal_ar), likelihood.product(ma, seasonal_ma)
 
 
-def _parts(fitted: ArimaFit) -> Sequence[Floats]:
+def _parts(fitted: ArimaEstimates) -> Sequence[Floats]:
     return fitted.ar, fitted.ma, fitted.seasonal_ar, fitted.seasonal_ma
 
 
@@ -512,7 +515,7 @@ def _aicc(log_likelihood: float, design: Differenced, parameters: int) -> float:
     return float(-2.0 * log_likelihood + 2.0 * k * n / (n - k - 1))
 
 
-def _check_columns(fitted: ArimaFit, X: Floats, X_future: Floats) -> None:
+def _check_columns(fitted: ArimaEstimates, X: Floats, X_future: Floats) -> None:
     expected = fitted.coefficients.size
     if X.shape[1] != expected or X_future.shape[1] != expected:
         raise KernelError(
@@ -521,7 +524,7 @@ def _check_columns(fitted: ArimaFit, X: Floats, X_future: Floats) -> None:
         )
 
 
-def _applied(fitted: ArimaFit, y: Floats, X: Floats) -> Differenced:
+def _applied(fitted: ArimaEstimates, y: Floats, X: Floats) -> Differenced:
     """The design of ``y`` for a fit; coefficients without a prior are known, and their effects are taken out."""
     orders = fitted.order, fitted.seasonal_order
     if fitted.prior is None:
@@ -546,7 +549,7 @@ def _responses(predictions: Floats) -> Floats:
     return np.triu(predictions[:, :ahead], 1) + np.eye(ahead)
 
 
-def _effects(fitted: ArimaFit, design: Differenced, moved: Floats, future: Floats) -> Floats:
+def _effects(fitted: ArimaEstimates, design: Differenced, moved: Floats, future: Floats) -> Floats:
     """What the regressors add to the months ahead, shape (h,)."""
     if fitted.prior is None:
         return future @ fitted.coefficients

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.kernels import KernelError, likelihood
-from forecast.kernels.likelihood import Floats
+from forecast.kernels.arrays import SEASON, Floats
 
 Prior = tuple[Floats, Floats]
 """Means and standard deviations of the coefficients, one each a regressor."""
-
-SEASON = likelihood.SEASON
 
 
 class Differenced(NamedTuple):

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecast.kernels import KernelError, likelihood, smoothing
+from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.differenced import Prior
-from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, SEASON, TREND, Floats, Form, Series
+from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, TREND, Form, Series
 
 FIRST = {LEVEL: (-0.5,), TREND: (-0.5, -2.0), DAMPED: (-0.5, -2.0, 1.0), COMPLEX: (1.0, 0.1)}
 FIRST_OF_SEASON = {LEVEL: -1.5, TREND: -1.5, DAMPED: -1.5, COMPLEX: -2.2}
 """Where descents begin, in angles."""
-SPAN, CLOSE, MOST = 0.8, 0.05, 300
+SPAN, SIMPLEX_TOLERANCE, MOST_STEPS = 0.8, 0.05, 300
 """Size of the first simplex, the differences of log-likelihood at which a descent ends, and most evaluations."""
 MOST_WORSE = 1e4
 """Ratio of error variances above which parameters held since an earlier month do not fit a series any more."""
@@ -108,7 +109,7 @@ def fit(y: Floats, X: Floats, form: Form, prior: Prior | None = None, share: flo
     variance = _rough_variance(y)
     for _ in range(1 if prior is None or not X.shape[1] else 2):
         series = _series(y, X, prior, variance, share)
-        value, _ = smoothing.descend(points, CLOSE, MOST, series, *form)
+        value, _ = smoothing.descend(points, SIMPLEX_TOLERANCE, MOST_STEPS, series, *form)
         if not np.isfinite(value):
             break
         variance = float(np.exp(2 * value / series.known.sum() - 1) / (2 * np.pi))
@@ -123,7 +124,7 @@ def at_point(
 ) -> SmoothingFit:
     """The fit at a ``point`` of the optimiser; ``variance`` sets the weight of the prior and is estimated anew."""
     series = _series(y, X, prior, variance, share)
-    errors, states = smoothing.filtered(series, *form, smoothing.moves(point, *form))
+    errors, states = smoothing.one_step_errors(series, *form, smoothing.moves(point, *form))
     starts, n = len(errors) - len(series.rows), int(series.known.sum())
     matrix, dependent = likelihood.regression(errors, starts, series.means, series.weights, 1.0)
     parameters = point.size + starts + (X.shape[1] if prior is None else 0) + 1

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
-from numba.core import event
+from forecast.safety.settings import elsewhere
+
+with elsewhere():  # numba obeys a file of settings in the current folder, which says where compiled code is loaded from
+    import numba
+    from numba.core import config, event
+
+config._config_fname = ""  # and looks for it again whenever it compiles
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -19,25 +19,24 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.jit import compiled, inlined, part
 
-Floats = NDArray[np.float64]
-Order = tuple[int, int, int, int]
+ArmaOrder = tuple[int, int, int, int]
 """p, q, P, Q"""
-Factors = tuple[Floats, Floats, Floats, Floats]
+PolynomialFactors = tuple[Floats, Floats, Floats, Floats]
 """Short AR, short MA, seasonal AR and seasonal MA polynomial."""
 Covariances = tuple[Floats, Floats, Floats, Floats]
 """What `step_down` and `pure_autocovariance` return."""
-Made = tuple[Factors, Floats, Floats, Covariances, Floats, Floats, Floats, Floats, Floats, float]
+Made = tuple[PolynomialFactors, Floats, Floats, Covariances, Floats, Floats, Floats, Floats, Floats, float]
 """Factors, AR, MA, covariances, errors, variances, predictions, gains, Cholesky factor of the regression, variance."""
 
-SEASON = 12
 INSIDE = 1.0 - 1e-8
 """The largest partial autocorrelation; nearer to 1, rounding errors are larger than what likelihood is gained."""
-LEAST_VARIANCE = 1.0 - 1e-6
+_LEAST_VARIANCE = 1.0 - 1e-6
 DEPENDENT = 1e-13
 """The share of its sum of squares that a row must have of its own."""
-MOST, LONGEST = 400, 0.7
+_MOST_EVALUATIONS, _LONGEST_STEP = 400, 0.7
 """Most evaluations of one descent, and its longest step along any angle."""
 
 
@@ -144,7 +143,7 @@ def innovations(rows: Floats, ar: Floats, gamma: Floats) -> tuple[Floats, Floats
         gains[0, i] = gamma[i + 1]
         predictions[count, i] = gamma[i + 1]
     for t in range(n):
-        if not LEAST_VARIANCE < variance < np.inf:
+        if not _LEAST_VARIANCE < variance < np.inf:
             variances[t] = np.nan
             break
         variances[t] = variance
@@ -450,7 +449,7 @@ def partial_autocorrelations(angles: Floats) -> Floats:
 
 
 @compiled
-def polynomials(angles: Floats, order: Order) -> Factors:
+def polynomials(angles: Floats, order: ArmaOrder) -> PolynomialFactors:
     """Short AR, short MA, seasonal AR and seasonal MA polynomial at a point."""
     p, q, P, Q = order
     partials = partial_autocorrelations(angles)
@@ -489,7 +488,7 @@ def product_adjoint(
 
 @inlined
 def objective(
-    point: Floats, order: Order, rows: Floats, pulses: int, means: Floats, precisions: Floats
+    point: Floats, order: ArmaOrder, rows: Floats, pulses: int, means: Floats, precisions: Floats
 ) -> tuple[float, Made]:
     """Minus the log-likelihood at a ``point``, and what its derivative is made of.
 
@@ -509,7 +508,7 @@ def objective(
 
 
 @inlined
-def gradient(point: Floats, made: Made, order: Order, pulses: int, means: Floats, precisions: Floats) -> Floats:
+def gradient(point: Floats, made: Made, order: ArmaOrder, pulses: int, means: Floats, precisions: Floats) -> Floats:
     """Derivatives of the objective by the coordinates of ``point``, from what was ``made`` of it there."""
     factors, ar, ma, covariances, errors, variances, predictions, gains, matrix, variance = made
     coefficients = solved(matrix)
@@ -563,15 +562,15 @@ def by_log_variance(
 
 @part
 def downhill(inverse: Floats, slopes: Floats, step: Floats) -> float:
-    """The descent promised by a quasi-Newton ``step``, which is written in place and no longer than `LONGEST`."""
-    longest, promise = LONGEST, 0.0
+    """The descent promised by a quasi-Newton ``step``, which is written in place and no longer than `_LONGEST_STEP`."""
+    longest, promise = _LONGEST_STEP, 0.0
     for i in range(step.size):
         step[i] = 0.0
         for j in range(step.size):
             step[i] -= inverse[i, j] * slopes[j]
         longest = max(longest, abs(step[i]))
     for i in range(step.size):
-        step[i] *= LONGEST / longest
+        step[i] *= _LONGEST_STEP / longest
         promise -= step[i] * slopes[i]
     return promise
 
@@ -581,7 +580,7 @@ def minimise(
     point: Floats,
     inverse: Floats,
     close: float,
-    order: Order,
+    order: ArmaOrder,
     rows: Floats,
     pulses: int,
     means: Floats,
@@ -595,7 +594,7 @@ def minimise(
     size = point.size
     value, promise, share = np.inf, np.inf, 1.0
     step, tried, slopes, change = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
-    for evaluations in range(1, MOST):
+    for evaluations in range(1, _MOST_EVALUATIONS):
         for i in range(size):
             tried[i] = point[i] + share * step[i]
         found, made = objective(tried, order, rows, pulses, means, precisions)

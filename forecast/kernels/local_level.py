@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecast.kernels.arrays import Floats
 from forecast.kernels.jit import compiled
-
-Floats = NDArray[np.float64]
 
 
 @compiled

@@ -23,19 +23,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.kernels import KernelError
+from forecast.kernels.arrays import Floats
 from forecast.kernels.jit import compiled, part
-from forecast.kernels.likelihood import Floats, factor
+from forecast.kernels.likelihood import factor
 
 GROWTH_SD, NOISE_SD = 5.0, 0.5
 """Prophet's priors of growth and offset, and of the standard deviation of the errors."""
-MOST, CLOSE = 100, 1e-9
+_MOST_ROUNDS, _CLOSE = 100, 1e-9
 """Most rounds, and the change of the log variance under which they end."""
 SMALLEST = 1e-14
 """The share of the mean square of y under which the variance counts as vanishing."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProphetFit:
+class ProphetEstimates:
     """Prophet's parameters at the maximum of its posterior, named as in its Stan program, in scaled units.
 
     ``k`` is the growth before the first of ``changepoints``, ``m`` the offset, ``delta`` the change of growth at each
@@ -59,7 +60,7 @@ class ProphetFit:
 
 def fit(
     y: Floats, t: Floats, X: Floats, changepoints: Floats, sds: Floats, tau: float = 0.05, means: Floats | None = None
-) -> ProphetFit:
+) -> ProphetEstimates:
     """Prophet's posterior mode for scaled ``y`` (n,) at scaled times ``t`` (n,) with terms ``X`` (n, terms).
 
     ``sds`` and ``means`` are those of the normal priors of the coefficients, scaled as ``y``; Prophet's means are 0.
@@ -89,7 +90,7 @@ def fit(
     precisions = np.concatenate([np.full(2, GROWTH_SD**-2.0), sds**-2.0])
     pulls = precisions * np.concatenate([np.zeros(2), means])
     coefficients, variance, rounds = mode(columns.T @ columns, precisions, pulls, 1.0 / tau, y.size)
-    if not 0 < rounds < MOST:
+    if not 0 < rounds < _MOST_ROUNDS:
         raise KernelError(
             f"prophet: {y.size} months and {terms.shape[1]} terms have no posterior maximum that can be found; use "
             "fewer seasonal terms, regressors or changepoints."
@@ -99,12 +100,12 @@ def fit(
     squares = (k**2 + m**2) / GROWTH_SD**2 + variance / NOISE_SD**2 + left @ left / variance
     squares += np.sum(((beta - means) / sds) ** 2)
     log_posterior = -0.5 * squares - np.abs(delta).sum() / tau - 0.5 * y.size * np.log(variance)
-    return ProphetFit(
+    return ProphetEstimates(
         float(k), float(m), delta, beta, math.sqrt(variance), changepoints, float(log_posterior), int(rounds)
     )
 
 
-def draws(fitted: ProphetFit, t: Floats, X: Floats, count: int, seed: int) -> Floats:
+def draws(fitted: ProphetEstimates, t: Floats, X: Floats, count: int, seed: int) -> Floats:
     """Futures at scaled times ``t`` (h,) with terms ``X`` (h, terms), shape (count, h).
 
     Prophet's generative model: past 1 the growth goes on changing as often, and by as much, as it did; errors are
@@ -168,14 +169,14 @@ def mode(gram: Floats, precisions: Floats, pulls: Floats, rate: float, n: int) -
     least = math.log(SMALLEST * gram[size, size] / n)
     now = math.log(gram[size, size] / n)
     below, above, last, last_gap = -np.inf, np.inf, np.inf, 0.0
-    for rounds in range(1, MOST):
+    for rounds in range(1, _MOST_ROUNDS):
         variance = math.exp(now)
         if not quadratic(gram, precisions, pulls, variance, variance * rate, change, coefficients):
             return coefficients, variance, 0
         square = squares_left(gram, coefficients)
         root = math.sqrt(n * n + 4.0 * square / NOISE_SD**2)
         gap = math.log(2.0 * square / (n + root)) - now
-        if abs(gap) < CLOSE:
+        if abs(gap) < _CLOSE:
             return coefficients, variance, rounds
         if gap < 0.0:
             above = min(above, now)
@@ -189,7 +190,7 @@ def mode(gram: Floats, precisions: Floats, pulls: Floats, rate: float, n: int) -
             now = 0.5 * (below + above) if above - below < np.inf else last + last_gap
         if now < least:
             return coefficients, variance, 0
-    return coefficients, variance, MOST
+    return coefficients, variance, _MOST_ROUNDS
 
 
 @part

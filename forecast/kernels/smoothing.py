@@ -25,15 +25,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.jit import compiled, part
 from forecast.kernels.likelihood import regression
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Form = tuple[int, bool]
 """One of LEVEL, TREND, DAMPED and COMPLEX, and whether there is a season."""
 
-SEASON = 12
 LEVEL, TREND, DAMPED, COMPLEX = 0, 1, 2, 3
 SMOOTHED = {LEVEL: 1, TREND: 2, DAMPED: 3, COMPLEX: 2}
 """Smoothing parameters of each form, less that of the season."""
@@ -113,13 +112,13 @@ def backcast(column: Floats, known: Flags, share: float, by: Floats, state: Floa
                 early += (column[t] - early) / count
     state[0], state[1] = early, early / 1.1
     if share > 0.0:
-        places(column, known, share, state)
+        _seasonal_start(column, known, share, state)
     run(column, known, state, by, errors, False)
     run(column, known, state, by, errors, True)
 
 
 @part
-def places(column: Floats, known: Flags, share: float, state: Floats) -> None:
+def _seasonal_start(column: Floats, known: Flags, share: float, state: Floats) -> None:
     """Write the means of the places of the year less a straight line, times ``share``, into ``state``."""
     count, centre, mean, square, along = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(column.size):
@@ -156,7 +155,7 @@ def first_states(form: int, seasonal: bool) -> NDArray[np.int64]:
 
 
 @compiled
-def filtered(series: Series, form: int, seasonal: bool, by: Floats) -> tuple[Floats, Floats]:
+def one_step_errors(series: Series, form: int, seasonal: bool, by: Floats) -> tuple[Floats, Floats]:
     """Errors of each column, and the state that each ends in: first states, regressors, and last the series.
 
     They are linear: the errors of the series less ``b`` times a regressor are its errors less ``b`` times theirs.
@@ -177,10 +176,10 @@ def filtered(series: Series, form: int, seasonal: bool, by: Floats) -> tuple[Flo
 
 
 @compiled
-def objective(point: Floats, series: Series, form: int, seasonal: bool) -> float:
+def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> float:
     """Minus the log-likelihood at a ``point``, variance and all that is linear being at their maximum."""
     by = moves(point, form, seasonal)
-    errors, _ = filtered(series, form, seasonal, by)
+    errors, _ = one_step_errors(series, form, seasonal, by)
     starts = errors.shape[0] - series.rows.shape[0]
     matrix, dependent = regression(errors, starts, series.means, series.weights, 1.0)
     if dependent >= 0:
@@ -201,7 +200,7 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
     size = points.shape[1]
     values, centre, tried, further = np.empty(size + 1), np.empty(size), np.empty(size), np.empty(size)
     for i in range(size + 1):
-        values[i] = objective(points[i], series, form, seasonal)
+        values[i] = _objective(points[i], series, form, seasonal)
     count = size + 1
     while True:
         best, worst = settle(points, values)
@@ -212,13 +211,13 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
             for i in range(size):
                 centre[k] += points[i, k] / size
             tried[k] = 2.0 * centre[k] - points[size, k]
-        value = objective(tried, series, form, seasonal)
+        value = _objective(tried, series, form, seasonal)
         count += 1
         if value < best or value >= worst:
             share = 2.0 if value < best else 0.5 if value < values[size] else -0.5
             for k in range(size):
                 further[k] = centre[k] + share * (centre[k] - points[size, k])
-            found = objective(further, series, form, seasonal)
+            found = _objective(further, series, form, seasonal)
             count += 1
             if found < value:
                 value = found
@@ -230,7 +229,7 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
             for i in range(1, size + 1):
                 for k in range(size):
                     points[i, k] = 0.5 * (points[0, k] + points[i, k])
-                values[i] = objective(points[i], series, form, seasonal)
+                values[i] = _objective(points[i], series, form, seasonal)
             count += size
 
 

@@ -11,9 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.kernels.arrays import Floats
 from forecast.kernels.jit import compiled
-
-Floats = NDArray[np.float64]
 
 
 @compiled

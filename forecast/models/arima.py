@@ -14,8 +14,6 @@ import pandas as pd
 from forecast.models.exact import Repetition, repetition
 from forecast.models.orders import (
     LARGEST_ROOT,
-    LEAST_OBSERVED,
-    SEASON,
     Order,
     Training,
     affordable,
@@ -24,11 +22,12 @@ from forecast.models.orders import (
     largest_root,
     parameter_count,
     refuse_unidentified,
+    residuals,
     spare_months,
     trained_on,
-    unexplained,
 )
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds, gaussian_effects
+from forecast.models.season import LEAST_OBSERVED, SEASON
 
 with warnings.catch_warnings():  # statsmodels changes the warning filters when it is imported
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -234,7 +233,7 @@ def _first_coefficients(training: Training, order: Order, seasonal_order: Order)
     """Coefficients under the first candidate, which has them as states."""
     if not training.regressors:
         return np.array([])
-    left = unexplained(training, order[1], seasonal_order[1])
+    left = residuals(training, order[1], seasonal_order[1])
     variance = np.nansum(left**2) / max(np.isfinite(left).sum(), 1) or np.nanvar(training.y)
     model = _sarimax(training, order, seasonal_order, as_states=True, simple_differencing=training.complete)
     results, _ = _maximise(model, np.append(_start(order, seasonal_order), variance), SEARCH)

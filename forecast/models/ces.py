@@ -11,7 +11,7 @@ from forecast.kernels.smoothing import COMPLEX
 from forecast.models.exact import Repetition
 from forecast.models.smoothing import Smoothed, smoothed
 
-KINDS = (COMPLEX,)
+_KINDS = (COMPLEX,)
 UNIT = 10.0
 """The mean that logs are given: complex smoothing depends on it, and the unit of volume must not."""
 
@@ -50,4 +50,4 @@ class Ces:
         FitError
             With fewer than twelve observed months, or when no form can be fitted.
         """
-        return smoothed(self.name, KINDS, y, X, prior, UNIT)
+        return smoothed(self.name, _KINDS, y, X, prior, UNIT)

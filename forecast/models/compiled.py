@@ -19,7 +19,6 @@ from forecast.kernels.differenced import Prior
 from forecast.models.exact import Repetition, repetition
 from forecast.models.orders import (
     LARGEST_ROOT,
-    LEAST_OBSERVED,
     Order,
     Training,
     affordable,
@@ -30,11 +29,12 @@ from forecast.models.orders import (
 )
 from forecast.models.prophet import Basis, History, Maximum, Prophet, first_days
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds, gaussian_effects
+from forecast.models.season import LEAST_OBSERVED
 
 FLAT = 1e3
 """Standard deviation, in logs, of the prior of the constant where the coefficients have priors."""
 
-MOST, CLOSE = 100, 1e-7
+_MOST_ROUNDS, _CLOSE = 100, 1e-7
 """Most rounds in which constant and other parameters are maximised in turn, and the step under which they end."""
 
 
@@ -97,7 +97,7 @@ class CompiledArimaFit:
 
     training: Training
     constant: np.ndarray
-    kernel: arima_kernel.ArimaFit
+    kernel: arima_kernel.ArimaEstimates
 
     @property
     def order(self) -> Order:
@@ -215,7 +215,7 @@ def _prior(training: Training, constants: int) -> Prior | None:
 
 def _chosen(
     training: Training, orders: list[Order], seasonal_orders: list[Order]
-) -> tuple[np.ndarray, arima_kernel.ArimaFit]:
+) -> tuple[np.ndarray, arima_kernel.ArimaEstimates]:
     """The constant and the other parameters of the candidate of lowest AICc, all at the maximum of its likelihood.
 
     Where coefficients have priors the kernel integrates out all that it estimates, so that there the constant and the
@@ -231,10 +231,10 @@ def _chosen(
     fit = arima_kernel.fit(training.y, beside, orders[0], seasonal_orders[0], prior)
     constant = fit.coefficients[:1]
     fit = _search(training, training.y - column @ constant, training.X, orders, seasonal_orders)
-    for _ in range(MOST):
+    for _ in range(_MOST_ROUNDS):
         arma = (training.y, beside, fit.order, fit.seasonal_order, fit.parameters[training.X.shape[1] : -1], prior)
         before, constant = constant, arima_kernel.evaluate(*arma, fit.variance).coefficients[:1]
-        if abs(constant - before).item() < CLOSE:
+        if abs(constant - before).item() < _CLOSE:
             return constant, fit
         rest = training.y - column @ constant, training.X, fit.order, fit.seasonal_order, _prior(training, 0)
         fit = arima_kernel.fit(*rest, start=fit)
@@ -243,7 +243,7 @@ def _chosen(
 
 def _search(
     training: Training, y: np.ndarray, X: np.ndarray, orders: list[Order], seasonal_orders: list[Order]
-) -> arima_kernel.ArimaFit:
+) -> arima_kernel.ArimaEstimates:
     """The candidate of lowest AICc, among those of ``y`` on ``X``."""
     (_, d, _), (_, D, _) = orders[0], seasonal_orders[0]
     seasonal = [(P, Q) for P, _, Q in seasonal_orders]

@@ -11,7 +11,7 @@ from forecast.kernels.smoothing import DAMPED, LEVEL
 from forecast.models.exact import Repetition
 from forecast.models.smoothing import Smoothed, smoothed
 
-KINDS = (LEVEL, DAMPED)
+_KINDS = (LEVEL, DAMPED)
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,4 @@ class Ets:
         FitError
             With fewer than twelve observed months, or when no form can be fitted.
         """
-        return smoothed(self.name, KINDS, y, X, prior, 0.0)
+        return smoothed(self.name, _KINDS, y, X, prior, 0.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.models.protocol import as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
+from forecast.models.season import SEASON
 
-SEASON = 12
-LEAST_RANGE = 1e-9
+_LEAST_RANGE = 1e-9
 LEAST_REPEATED = {1: 3, SEASON: 12}
 """How many changes must all be zero, by the distance of the months."""
 
@@ -107,7 +107,7 @@ def _changes(values: np.ndarray, columns: np.ndarray, lag: int) -> tuple[np.ndar
 def _explained(change: np.ndarray, moved: np.ndarray) -> bool:
     """Whether the regressors leave nothing of ``change``."""
     left = change - moved @ np.linalg.lstsq(moved, change)[0] if moved.any() else change
-    return bool(np.abs(left).max() < LEAST_RANGE)
+    return bool(np.abs(left).max() < _LEAST_RANGE)
 
 
 def _complete(values: np.ndarray, lag: int) -> bool:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from forecast.models.exact import LEAST_SD
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
+from forecast.models.season import SEASON
 
-LEAST_OBSERVED = 3
+_LEAST_OBSERVED = 3
 ENOUGH_PAIRS = 6
-SEASON = 12
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Naive:
             With fewer than three observed months.
         """
         observed = y.dropna()
-        if len(observed) < LEAST_OBSERVED:
-            raise FitError(f"naive needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
+        if len(observed) < _LEAST_OBSERVED:
+            raise FitError(f"naive needs {_LEAST_OBSERVED} observed months and found {len(observed)}.")
         changes = differences(y, 1)
         if len(changes) < ENOUGH_PAIRS:
             changes = np.diff(observed.to_numpy())

@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 
 from forecast.models.protocol import FitError, mean_and_sd
+from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, SEASON
 
-SEASON = 12
-DIGITS = 10
+LOG_DIGITS = 10
 """Decimals of the centred logs: what is added to a series and taken off again leaves no trace."""
 
-LEAST_OBSERVED = 12
 LEAST_OBSERVED_FOR_TWO = 24
-LEAST_OBSERVED_FOR_SEASON = 30
 LEAST_PAIRS = 6
-LEAST_RANGE = 1e-9
+_LEAST_RANGE = 1e-9
 ARMA = [(1, 1), (0, 1), (1, 0), (0, 0), (0, 2), (2, 0)]
 SHORT_ARMA = [(0, 1), (1, 0), (0, 0)]
 SEASONAL_ARMA = {0: [(0, 0), (1, 0)], 1: [(0, 1)]}
@@ -108,7 +106,7 @@ def trained_on(y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None) -> Tra
         raise FitError(f"arima needs {LEAST_OBSERVED} observed months and found {len(observed)}.")
     centre = float(observed.mean())
     return Training(
-        y=np.round(values - centre, DIGITS),
+        y=np.round(values - centre, LOG_DIGITS),
         X=X.to_numpy(dtype=float),
         centre=centre,
         regressors=X.columns.tolist(),
@@ -188,7 +186,7 @@ def moving(training: Training) -> np.ndarray:
 
 
 def _changes_return(training: Training) -> bool:
-    change = unexplained(training, 1, 0)
+    change = residuals(training, 1, 0)
     products = change[SEASON:] * change[:-SEASON]
     pairs = np.isfinite(products).sum()
     return bool(pairs >= LEAST_PAIRS and np.nanmean(products) > 2 / np.sqrt(pairs) * np.nanmean(change**2))
@@ -196,12 +194,12 @@ def _changes_return(training: Training) -> bool:
 
 def _width(training: Training, d: int, D: int) -> float:
     """Residual standard deviation of the differenced logs; infinite with fewer than six degrees of freedom."""
-    left = unexplained(training, d, D)
+    left = residuals(training, d, D)
     freedom = np.isfinite(left).sum() - training.X.shape[1] - 1
     return float(np.sqrt(np.nansum(left**2) / freedom)) if freedom >= LEAST_PAIRS else np.inf
 
 
-def unexplained(training: Training, d: int, D: int) -> np.ndarray:
+def residuals(training: Training, d: int, D: int) -> np.ndarray:
     """Residuals of least squares of the differenced logs on a constant and the differenced regressors, gaps as NaN."""
     y, X = _differenced(training.y, d, D), _differenced(training.X, d, D)
     known = np.isfinite(y)
@@ -239,7 +237,7 @@ def _unidentified(training: Training, d: int, D: int) -> str | None:
         basis = np.column_stack([basis, np.eye(SEASON)[training.calendar[known], 1:]])
     for regressor, column in zip(training.regressors, training.X[known].T, strict=True):
         rest = column - basis @ np.linalg.lstsq(basis, column)[0]
-        if float(np.linalg.norm(rest)) <= LEAST_RANGE * float(np.linalg.norm(column)):
+        if float(np.linalg.norm(rest)) <= _LEAST_RANGE * float(np.linalg.norm(column)):
             return regressor
         basis = np.column_stack([basis, column])
     return None

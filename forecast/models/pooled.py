@@ -1,4 +1,4 @@
-"""One ridge regression over every series of a panel; destinations with a few months by their share of the total."""
+"""Panel ridge regression on log changes over all series; sparse destinations by kriging of their share of the total."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from forecast.models.protocol import (
     gaussian_effects,
     values_of,
 )
+from forecast.models.season import LEAST_OBSERVED, SEASON
 from forecast.tables.schema import WORLD, SeriesKey
 
-LEAST_OBSERVED = 12
 LEAST_SHARES = 2
 DISTANCES = (1, 2, 3, 6, 12)
 LEVEL_MONTHS = 3
-SEASON = 12
 YEARS = 3
 LEAST_VARIANCE = 1e-6
 PASSES = 2
@@ -36,11 +35,11 @@ ROWS = 5_000
 Panel = Mapping[SeriesKey, tuple[pd.Series, pd.DataFrame]]
 Priors = Mapping[SeriesKey, pd.DataFrame]
 PanelPlaces = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Series, month and place in `DISTANCES` of each row of the regression."""
+"""Indices of series, origin month and distance (in `DISTANCES`) of each row of the regression."""
 
 
-class Told(NamedTuple):
-    """Prior of each of ``regressors``: mean and sd of its effect; 0 and infinite where there is none."""
+class RegressorPriors(NamedTuple):
+    """Independent normal priors on the effects of ``regressors``: means and sds; 0 and infinite where flat."""
 
     regressors: pd.Index
     mean: np.ndarray
@@ -49,7 +48,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Pooled:
-    """A ridge regression fitted to all series at once, so that one destination learns from the others.
+    """A ridge regression of log changes on the whole panel, with coefficients common to all series.
 
     What is regressed is the change from a level, the mean of the months observed among the last three, to a month some
     distance ahead. It is explained by the last month and the last year against that level; by what the same change was
@@ -80,7 +79,7 @@ class Pooled:
     that is known in two months. The log share is a random walk seen with noise, both variances estimated over all
     destinations of the panel by non-negative least squares on the mean squared difference of log shares by months
     between them; where there is no share to take, the log volume itself is treated so, over all series of the panel;
-    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusals` tells why a series
+    ordinary kriging [1]_ then weighs the known shares and gives the variance. `Pooled.refusals` says why a series
     is left out.
 
     References
@@ -107,39 +106,39 @@ class Pooled:
     coefficient_sd: float = 0.5
 
     def fit(self, panel: Panel, priors: Priors | None = None) -> dict[SeriesKey, Fitted]:
-        """A fit for each series of ``panel`` that is not refused, in the order of ``panel``."""
+        """Fit the panel regression; one fitted series for each of ``panel`` that is not refused, in its order."""
         full = sorted(key for key, (y, _) in panel.items() if _full(y))
         if not full:
             return {}
-        told = {key: _told((priors or {}).get(key), X) for key, (_, X) in panel.items()}
-        history = _history(full, panel, told)
+        own_priors = {key: _regressor_priors((priors or {}).get(key), X) for key, (_, X) in panel.items()}
+        history = _history(full, panel, own_priors)
         rule = _regress(history, self.coefficient_sd)
-        own = {key: PooledFit(history, rule, at, told[key]) for at, key in enumerate(full)}
+        own = {key: PooledFit(history, rule, at, own_priors[key]) for at, key in enumerate(full)}
         few = [key for key in panel if key not in own and panel[key][0].count() > 0]
         sharing = {key for key in few if _has_share(key, panel)}
         alone = [key for key in few if key not in sharing]
         drift = _share_drift(panel) if sharing else (0.0, 0.0)
-        shares = {key: _share(key, panel, told[key], own[key[0], WORLD], drift) for key in sharing}
-        drift = _level_drift(panel, told) if alone else (0.0, 0.0)
-        levels = {key: _level(key, panel, told[key], rule, drift) for key in alone}
+        shares = {key: _share(key, panel, own_priors[key], own[key[0], WORLD], drift) for key in sharing}
+        drift = _level_drift(panel, own_priors) if alone else (0.0, 0.0)
+        levels = {key: _level(key, panel, own_priors[key], rule, drift) for key in alone}
         fits: dict[SeriesKey, Fitted] = {**own, **shares, **levels}
         return {key: fits[key] for key in panel if key in fits}
 
     def refusals(self, panel: Panel) -> dict[SeriesKey, str]:
-        """Why `fit` leaves series of ``panel`` out: a sentence for each that it does."""
+        """The reason, in a sentence, for each series of ``panel`` that `fit` leaves out."""
         learns = any(_full(y) for y, _ in panel.values())
         reason = f"pooled needs {LEAST_OBSERVED} observed months of some series to learn from, and found none."
         return {key: reason for key, (y, _) in panel.items() if not learns or y.count() == 0}
 
 
 @dataclass(frozen=True)
-class History:
-    """The full series on one calendar: arrays (series, month) or (series, month, column), from month ``start`` on.
+class TrainingPanel:
+    """Training panel of the long series: arrays (series, month) or (series, month, column), from month ``start`` on.
 
-    ``places`` has for each series where its own regressors stand among ``regressors``.
-    ``y`` is log volume less the effects known from priors, ``x`` the regressors, zero where a series has none of that
-    name; ``prior_mean`` and ``prior_sd`` (series, regressor) are 0 and infinite where the panel is to tell. The others
-    are means over what was observed in the last three months (``level`` and its like) or in the last twelve (``year``).
+    ``places`` has for each series where its own regressors stand among ``regressors``. ``y`` is log volume less the
+    effects known from priors, ``x`` the regressors, zero where a series has none of that name; ``prior_mean`` and
+    ``prior_sd`` (series, regressor) are 0 and infinite where the effect is estimated from the panel. The others are
+    means over what was observed in the last three months (``level`` and its like) or in the last twelve (``year``).
     Those of regressors and waves are as large as all else together, and are made for a few series at a time (`only`).
     """
 
@@ -153,11 +152,11 @@ class History:
     level: np.ndarray
     year: np.ndarray
 
-    def only(self, series: slice) -> History:
-        """The history of some of the series."""
+    def only(self, series: slice) -> TrainingPanel:
+        """The training panel of some of the series."""
         y, x, mean, sd = self.y[series], self.x[series], self.prior_mean[series], self.prior_sd[series]
         level, year = self.level[series], self.year[series]
-        return History(self.start, self.regressors, self.places[series], y, x, mean, sd, level, year)
+        return TrainingPanel(self.start, self.regressors, self.places[series], y, x, mean, sd, level, year)
 
     @cached_property
     def x_level(self) -> np.ndarray:
@@ -166,12 +165,12 @@ class History:
 
     @cached_property
     def wave_level(self) -> np.ndarray:
-        """The same of the waves of the calendar month."""
+        """Trailing mean of the Fourier terms of the calendar month, over the months of the level."""
         waves = _waves(self.start + np.arange(self.y.shape[1]))
         return _trailing_mean(np.broadcast_to(waves, (*self.y.shape, 4)), ~np.isnan(self.y), LEVEL_MONTHS)
 
     def rows(self, s: np.ndarray, t: np.ndarray, d: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Columns that explain the change from the level of series ``s`` at month ``t`` to ``d`` months later.
+        """Design rows of the change from the level of series ``s`` at month ``t`` to ``d`` months later.
 
         ``x`` are the regressors of the month ahead, one row each. The regressors stand last.
         """
@@ -186,7 +185,7 @@ class History:
         return np.hstack([state, state * near[:, None], trend, waves, waves * ~known[:, None], events])
 
     def _season(self, s: np.ndarray, t: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of the same change in up to three earlier years, and whether there was one; 0 if not."""
+        """Seasonal change: mean of the same change in up to three earlier years, or 0; and whether there was one."""
         first = SEASON * -(-d // SEASON)
         before = t - first - SEASON * np.arange(YEARS)[:, None]
         change = self.y[s, np.maximum(before + d, 0)] - self.level[s, np.maximum(before, 0)]
@@ -201,7 +200,7 @@ class PanelRegression:
 
     ``by_distance`` belongs to `DISTANCES`, ``by_series`` to the series of the history; their product is the variance of
     a month ahead, and ``own`` the part of ``by_distance`` that is not shared with other months. ``unlike`` is the
-    variance between destinations of each regressor's effect.
+    between-destination variance of each regressor's effect.
     """
 
     regressors: pd.Index
@@ -213,41 +212,41 @@ class PanelRegression:
     own: float
     unlike: np.ndarray
 
-    def effects(self, prior: Told) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of the effects in ``prior``: its own where finite, else the panel's."""
+    def effects(self, prior: RegressorPriors) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of the effects: the prior's where its sd is finite, else the panel estimates."""
         size, first = len(self.regressors), len(self.coefficients) - len(self.regressors)
         place = self.regressors.get_indexer(prior.regressors)
         mean = np.append(self.coefficients[first:], 0.0)[place]
         spread = np.diag(np.append(self.unlike, self.coefficient_sd**2))
         spread[:size, :size] += self.covariance[first:, first:]
-        told = np.isfinite(prior.sd)
-        shared = ~told & (place >= 0)
+        informative = np.isfinite(prior.sd)
+        shared = ~informative & (place >= 0)
         covariance = spread[np.ix_(place, place)] * shared * shared[:, None]
-        covariance += np.diag(np.where(told, prior.sd, self.coefficient_sd) ** 2 * ~shared)
-        return np.where(told, prior.mean, mean), covariance
+        covariance += np.diag(np.where(informative, prior.sd, self.coefficient_sd) ** 2 * ~shared)
+        return np.where(informative, prior.mean, mean), covariance
 
 
 @dataclass(frozen=True)
 class PooledFit:
-    """Series number ``at`` of ``history`` under the ``rule`` of the panel; with its ``prior``."""
+    """One series, number ``at`` of ``history``, with the panel regression ``rule`` and its own ``prior``."""
 
-    history: History
+    history: TrainingPanel
     rule: PanelRegression
     at: int
-    prior: Told
+    prior: RegressorPriors
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """The level of the last observed months and the change that the panel has taught to expect from there."""
+        """Predictive quantiles in logs: the level of the last observed months plus the expected change from there."""
         months, x = pd.PeriodIndex(X.index), self._regressors(X)
         mean, variance = self.moments(months.asi8, x)
         return gaussian_bounds(mean + x @ self.history.prior_mean[self.at], np.sqrt(variance), months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
-        """That of the months' shared level, of coefficients and of effects together, as stated in `Pooled`."""
+        """Correlation of forecast errors between months: of the level, the coefficients and the effects together."""
         return as_correlation(self.covariance(pd.PeriodIndex(X.index).asi8, self._regressors(X)))
 
     def moments(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of log volume, less the effects known from priors, in months given by their ordinals."""
+        """Predictive mean and variance of log volume net of the prior mean effects, in months given by ordinals."""
         history, rule = self.history, self.rule
         rows, moved, d = self._changes(months, x)
         change = moved**2 @ self._effect_variance()
@@ -275,7 +274,7 @@ class PooledFit:
         return int(np.flatnonzero(~np.isnan(self.history.y[self.at]))[-1])
 
     def _changes(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Columns that explain the change to each month, by how much regressors move, and the distance."""
+        """Design rows of the change to each month, the change of each regressor, and the distance."""
         own, last = self.history.only(slice(self.at, self.at + 1)), self._last()
         s, t = np.zeros(len(months), dtype=int), np.full(len(months), last)
         d = months - own.start - last
@@ -294,7 +293,7 @@ class PooledFit:
 
 @dataclass(frozen=True)
 class SparseFit:
-    """A series with few months: log ``levels``, less effects, in ``months`` (ordinals) with regressors ``x`` then.
+    """A sparse series: log ``levels`` net of effects in ``months`` (ordinals) with regressors ``x`` then.
 
     With ``world`` the levels are shares of that series. ``noise`` and ``step`` are the variances of a level about its
     random walk and of a month's step of it.
@@ -305,12 +304,12 @@ class SparseFit:
     months: np.ndarray
     levels: np.ndarray
     x: np.ndarray
-    prior: Told
+    prior: RegressorPriors
     noise: float
     step: float
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """The level, times the total's forecast where it is a share, and the effects; the variances of all added."""
+        """Predictive quantiles: kriged level, forecast of the total where it is a share, and effects."""
         months = pd.PeriodIndex(X.index)
         x = values_of(X, self.prior.regressors)
         weights, drift = krige(self.months, months.asi8, self.noise, self.step)
@@ -326,7 +325,7 @@ class SparseFit:
         return self.world.moments(months, np.zeros((len(months), len(self.world.history.regressors))))
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
-        """That of the errors of level, effects and total, covariances added."""
+        """Correlation of forecast errors between months: of level, effects and total, covariances added."""
         months = pd.PeriodIndex(X.index).asi8
         x = values_of(X, self.prior.regressors)
         weights, _ = krige(self.months, months, self.noise, self.step)
@@ -345,7 +344,7 @@ class SparseFit:
 
 
 def krige(known: np.ndarray, ahead: np.ndarray, noise: float, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (ahead, known) that predict a noisy random walk in months ``ahead``, and the variance of the prediction.
+    """Ordinary kriging of a noisy random walk: weights (ahead, known) and prediction variances of months ``ahead``.
 
     Examples
     --------
@@ -387,13 +386,13 @@ def krige_covariance(known: np.ndarray, ahead: np.ndarray, noise: float, step: f
 
 
 def _half_square(first: np.ndarray, second: np.ndarray, noise: float, step: float) -> np.ndarray:
-    """Half the mean squared difference of a noisy random walk between months; zero within a month."""
+    """Semivariogram of a noisy random walk between months; zero within a month."""
     months = np.abs(second - first[:, None])
     return np.where(months > 0, noise + step * months / 2, 0.0)
 
 
 def _full(y: pd.Series) -> bool:
-    """Whether a series has its own history: enough months, and some at a distance that is learned from."""
+    """Whether a series is long enough for the regression: 12 months, and two of them at one of `DISTANCES`."""
     observed = ~np.isnan(y.to_numpy(dtype=float))
     return bool(observed.sum() >= LEAST_OBSERVED and any((observed[d:] & observed[:-d]).any() for d in DISTANCES))
 
@@ -404,14 +403,14 @@ def _has_share(key: SeriesKey, panel: Panel) -> bool:
     return total is not None and _full(total[0]) and int((panel[key][0] - total[0]).count()) >= LEAST_SHARES
 
 
-def _told(prior: pd.DataFrame | None, X: pd.DataFrame) -> Told:
-    """What ``prior`` says of the regressors of ``X``; nothing of those with an infinite sd."""
+def _regressor_priors(prior: pd.DataFrame | None, X: pd.DataFrame) -> RegressorPriors:
+    """Align a prior with the regressors of ``X``; mean 0 for those with an infinite sd."""
     mean, sd = beliefs(prior, X.columns)
-    return Told(X.columns, np.where(np.isfinite(sd), mean, 0.0), sd)
+    return RegressorPriors(X.columns, np.where(np.isfinite(sd), mean, 0.0), sd)
 
 
 def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
-    """The ordinal of the first month of all, and an array (series, month) with NaN where nothing is known."""
+    """The ordinal of the first month of all, and an array (series, month) with NaN where unobserved."""
     first = [y.index[0].ordinal for y in series]
     start, stop = min(first), max(begin + len(y) for begin, y in zip(first, series, strict=True))
     array = np.full((len(series), stop - start), np.nan)
@@ -420,22 +419,22 @@ def _on_calendar(series: list[pd.Series]) -> tuple[int, np.ndarray]:
     return start, array
 
 
-def _history(keys: list[SeriesKey], panel: Panel, told: Mapping[SeriesKey, Told]) -> History:
+def _history(keys: list[SeriesKey], panel: Panel, own_priors: Mapping[SeriesKey, RegressorPriors]) -> TrainingPanel:
     start, y = _on_calendar([panel[key][0] for key in keys])
-    regressors = pd.Index(sorted({name for key in keys for name in told[key].regressors}, key=str), dtype=object)
+    regressors = pd.Index(sorted({name for key in keys for name in own_priors[key].regressors}, key=str), dtype=object)
     x = np.zeros((*y.shape, len(regressors)))
     mean, sd = np.zeros((len(keys), len(regressors))), np.full((len(keys), len(regressors)), np.inf)
-    named = [tuple(told[key].regressors) for key in keys]
+    named = [tuple(own_priors[key].regressors) for key in keys]
     place_of = {names: regressors.get_indexer(list(names)) for names in set(named)}
     places = [place_of[names] for names in named]
     for at, (key, place) in enumerate(zip(keys, places, strict=True)):
         X = panel[key][1]
         begin = X.index[0].ordinal - start
         x[at, begin : begin + len(X), place] = X.to_numpy(dtype=float).T
-        mean[at, place], sd[at, place] = told[key].mean, told[key].sd
+        mean[at, place], sd[at, place] = own_priors[key].mean, own_priors[key].sd
     y = y - np.einsum("stc,sc->st", x, mean)
     level, year = (_trailing_mean(y[..., None], ~np.isnan(y), months)[..., 0] for months in (LEVEL_MONTHS, SEASON))
-    return History(start, regressors, places, y, x, mean, sd, level, year)
+    return TrainingPanel(start, regressors, places, y, x, mean, sd, level, year)
 
 
 def _trailing_mean(values: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
@@ -456,8 +455,8 @@ def _waves(months: np.ndarray) -> np.ndarray:
     return np.asarray(year[months % SEASON])
 
 
-def _regress(history: History, coefficient_sd: float) -> PanelRegression:
-    """The ridge, its weights taken first from the changes themselves and then once more from what it leaves."""
+def _regress(history: TrainingPanel, coefficient_sd: float) -> PanelRegression:
+    """Feasible generalised least squares: ridge with weights from the changes, then again from the residuals."""
     pairs = _pairs(history)
     count, left = pairs.sum(axis=1), _changes(history, pairs)
     by_distance, by_series = _variances(_squares(left), count, np.ones(len(count)))
@@ -475,7 +474,7 @@ def _regress(history: History, coefficient_sd: float) -> PanelRegression:
     )
 
 
-def _pairs(history: History) -> np.ndarray:
+def _pairs(history: TrainingPanel) -> np.ndarray:
     """Whether a month and that at one of `DISTANCES` after it were both observed: (series, month, distance)."""
     observed = ~np.isnan(history.y)
     pairs = np.zeros((*observed.shape, len(DISTANCES)), dtype=bool)
@@ -484,7 +483,7 @@ def _pairs(history: History) -> np.ndarray:
     return pairs
 
 
-def _changes(history: History, pairs: np.ndarray) -> np.ndarray:
+def _changes(history: TrainingPanel, pairs: np.ndarray) -> np.ndarray:
     """The change from the level of each month to the month of each pair; zero where there is none."""
     changes = np.zeros(pairs.shape)
     for place, d in enumerate(DISTANCES):
@@ -499,15 +498,15 @@ def _squares(changes: np.ndarray) -> np.ndarray:
 
 
 class Block(NamedTuple):
-    """Rows of the regression: where they stand in an array (series, month, distance), and the changes to explain."""
+    """A block of the design: indices into (series, month, distance), rows, and the changes explained."""
 
     places: PanelPlaces
     rows: np.ndarray
     changes: np.ndarray
 
 
-def _blocks(history: History, pairs: np.ndarray) -> Iterator[Block]:
-    """The rows of all pairs, those of a few series at a time: all rows of a large panel together are gigabytes."""
+def _blocks(history: TrainingPanel, pairs: np.ndarray) -> Iterator[Block]:
+    """The design in blocks of a few series: all rows of a large panel together are gigabytes."""
     for series in _handfuls(pairs.sum(axis=(1, 2))):
         part, (s, t, place) = history.only(series), np.nonzero(pairs[series])
         d = np.array(DISTANCES)[place]
@@ -526,8 +525,8 @@ def _handfuls(rows: np.ndarray) -> Iterator[slice]:
     yield slice(start, len(rows))
 
 
-def _triangle(history: History, pairs: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The weighted rows and, as last column, their changes, turned block by block into the triangle of their products.
+def _triangle(history: TrainingPanel, pairs: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """R factor of the weighted design with the changes as last column, by sequential QR over the blocks.
 
     ``weight`` is by series and distance. Whatever is regressed on all rows comes out the same on the triangle, which is
     no larger than one block.
@@ -539,8 +538,8 @@ def _triangle(history: History, pairs: np.ndarray, weight: np.ndarray) -> np.nda
     return found[0]
 
 
-def _left(history: History, pairs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """What is left of each change once that which is expected is taken off; zero where there is none."""
+def _left(history: TrainingPanel, pairs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Residuals of the changes, (series, month, distance); zero where there is no pair."""
     left = np.zeros(pairs.shape)
     for places, rows, changes in _blocks(history, pairs):
         left[places] = changes - rows @ coefficients
@@ -548,7 +547,7 @@ def _left(history: History, pairs: np.ndarray, coefficients: np.ndarray) -> np.n
 
 
 def _ridge(triangle: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
+    """Ridge coefficients, their covariance given rows of unit variance, and the effective degrees of freedom."""
     rows, target, precision = triangle[:, :-1], triangle[:, -1], coefficient_sd**-2
     gram = rows.T @ rows
     penalised = gram + precision * np.eye(len(gram))
@@ -558,7 +557,7 @@ def _ridge(triangle: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.
 
 
 def _variances(squares: np.ndarray, count: np.ndarray, by_series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variance by distance, never falling, given those by series; then those by series, shrunk, given it.
+    """Variance components: by distance (never falling) given those by series; then by series, shrunk, given these.
 
     ``squares`` are sums over so many changes, both of shape (series, distance).
     """
@@ -572,10 +571,11 @@ def _variances(squares: np.ndarray, count: np.ndarray, by_series: np.ndarray) ->
 
 
 def _own(left: np.ndarray, pairs: np.ndarray, by_distance: np.ndarray, by_series: np.ndarray) -> float:
-    """The part of the variance that months do not share, given residuals (series, month, distance), and the variance.
+    """Idiosyncratic part of the variance of a month, from residuals (series, month, distance) and the variance.
 
     By how much the product of the residuals of two consecutive months of one origin falls short of the variance of the
-    nearer, in the mean; held within zero and the least variance. Zero where there are no such months.
+    nearer, in the mean; clipped between zero and the variance of the shortest distance. Zero where there are no such
+    months.
     """
     nearer = np.flatnonzero(np.diff(DISTANCES) == 1)
     months = (pairs[..., nearer] & pairs[..., nearer + 1]).sum(axis=(0, 1))
@@ -586,17 +586,17 @@ def _own(left: np.ndarray, pairs: np.ndarray, by_distance: np.ndarray, by_series
 
 
 def _at(by_distance: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """Variance at any distance: linear between those learned, and from the last on in proportion to the distance."""
+    """Variance at any distance: linear between `DISTANCES`, beyond the last in proportion to the distance."""
     variance: np.ndarray = np.interp(d, DISTANCES, by_distance) * np.maximum(d / DISTANCES[-1], 1.0)
     return variance
 
 
 def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
-    """What to expect of each series' variance, given its ``own`` over so many ``months`` and those of all series.
+    """Empirical-Bayes variance of each series, given its ``own`` over so many ``months`` and those of all series.
 
-    The log of a mean of n squares lies 1/n too low and errs with variance 2/n; what the logs vary beyond that is taken
-    for true difference. Own and common centre are weighed by precision, and the mean of a log-normal adds half of the
-    variance that is left.
+    The log of a mean of n squares has bias -1/n and sampling variance 2/n; the variance of the logs beyond that is
+    taken as between-series variance. Own and common centre are weighed by precision, and the mean of a log-normal adds
+    half of the variance that is left.
     """
     seen = months > 0
     count = np.where(seen, months, np.inf)
@@ -608,8 +608,8 @@ def _shrunk(own: np.ndarray, months: np.ndarray) -> np.ndarray:
     return shrunk
 
 
-def _unlike(history: History, pairs: np.ndarray, left: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Variance that squared residuals have beyond ``variance`` for each squared unit by which a regressor moves."""
+def _unlike(history: TrainingPanel, pairs: np.ndarray, left: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Between-destination variance of each effect: excess of squared residuals per squared change of the regressor."""
     excess, total = np.zeros(len(history.regressors)), np.zeros(len(history.regressors))
     for places, rows, _ in _blocks(history, pairs):
         s, _, place = places
@@ -621,7 +621,7 @@ def _unlike(history: History, pairs: np.ndarray, left: np.ndarray, variance: np.
 
 
 def _share_drift(panel: Panel) -> tuple[float, float]:
-    """Variance of a log share about its random walk, and of a month's step, over all destinations of the panel.
+    """Noise and step variance of the log shares (random walk plus noise), over all destinations of the panel.
 
     The mean squared difference of log shares is twice the first plus the second for each month between them; it is
     taken within each destination first, so that one with few months counts as much.
@@ -634,20 +634,20 @@ def _share_drift(panel: Panel) -> tuple[float, float]:
     return _drift(shares)
 
 
-def _level_drift(panel: Panel, told: Mapping[SeriesKey, Told]) -> tuple[float, float]:
-    """The same of log volumes, less the prior means of effects, over all series of the panel."""
+def _level_drift(panel: Panel, own_priors: Mapping[SeriesKey, RegressorPriors]) -> tuple[float, float]:
+    """Noise and step variance of log volumes net of the prior mean effects, over all series of the panel."""
     keys = sorted(panel)
-    _, levels = _on_calendar([_untouched(*panel[key], told[key]) for key in keys])
+    _, levels = _on_calendar([_untouched(*panel[key], own_priors[key]) for key in keys])
     return _drift(levels)
 
 
-def _untouched(y: pd.Series, X: pd.DataFrame, prior: Told) -> pd.Series:
-    """Log volume less the prior means of effects."""
+def _untouched(y: pd.Series, X: pd.DataFrame, prior: RegressorPriors) -> pd.Series:
+    """Log volume net of the prior mean effects."""
     return pd.Series(y.to_numpy() - X.to_numpy(dtype=float) @ prior.mean, y.index)
 
 
 def _drift(levels: np.ndarray) -> tuple[float, float]:
-    """Variances of noise and step that fit the mean squared differences of levels (series, month) by months apart."""
+    """Noise and step variance by non-negative least squares on mean squared differences of levels by lag."""
     squares: list[float] = []
     lags: list[int] = []
     weights: list[float] = []
@@ -662,8 +662,10 @@ def _drift(levels: np.ndarray) -> tuple[float, float]:
     return float(noise), max(float(step), LEAST_VARIANCE)
 
 
-def _share(key: SeriesKey, panel: Panel, prior: Told, world: PooledFit, drift: tuple[float, float]) -> SparseFit:
-    """The log share in the months known of both, less what the regressors did to either."""
+def _share(
+    key: SeriesKey, panel: Panel, prior: RegressorPriors, world: PooledFit, drift: tuple[float, float]
+) -> SparseFit:
+    """A sparse series by its log share in the months observed of both, net of the effects on either."""
     (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
     share = (y - total).dropna()
     x = X.loc[share.index].to_numpy(dtype=float)
@@ -673,8 +675,10 @@ def _share(key: SeriesKey, panel: Panel, prior: Told, world: PooledFit, drift: t
     return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
 
 
-def _level(key: SeriesKey, panel: Panel, prior: Told, rule: PanelRegression, drift: tuple[float, float]) -> SparseFit:
-    """The log volume in the months known, less what the regressors did to it."""
+def _level(
+    key: SeriesKey, panel: Panel, prior: RegressorPriors, rule: PanelRegression, drift: tuple[float, float]
+) -> SparseFit:
+    """A sparse series by its own log volume in the observed months, net of effects."""
     y, X = panel[key][0].dropna(), panel[key][1]
     x = X.loc[y.index].to_numpy(dtype=float)
     level = y.to_numpy() - x @ rule.effects(prior)[0]

@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from forecast.models.orders import LOG_DIGITS
 from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
+from forecast.models.season import LEAST_OBSERVED
 
-LEAST_OBSERVED = 12
-DIGITS = 10
 LEAST_PRIOR_SD = 0.001
 TINY = 1e-300
 MONTHS_PER_CHANGEPOINT = 12
 MOST_CHANGEPOINTS = 8
 YEAR = 365.25
-MONTH = YEAR / 12
+_MONTH = YEAR / 12
 OPTIMISER = {"algorithm": "BFGS", "sig_figs": 18, "seed": 1}
 LOGGERS = ("prophet", "prophet.plot", "prophet.models", "cmdstanpy")
 
@@ -93,7 +93,7 @@ class Prophet:
         """
         history = _history(y, X, prior)
         centre = float(history.y.mean())
-        history = replace(history, y=np.round(history.y - centre, DIGITS))
+        history = replace(history, y=np.round(history.y - centre, LOG_DIGITS))
         _refuse(history)
         fit = _concluded(self.maximum(history), history, centre)
         return fit if self.autoregressive else replace(fit, carry=0.0)
@@ -349,7 +349,7 @@ def _concluded(found: Maximum, history: History, centre: float) -> ProphetFit:
     residuals = history.y - columns @ coefficients
     r = _correlation(residuals)
     noise, covariance = _uncertainty(found.sigma, r, columns, found.prior_sd)
-    step = MONTH / basis.span
+    step = _MONTH / basis.span
     changes = len(basis.changes)
     bend = np.sqrt(2 * changes * step) * np.abs(coefficients[2 : 2 + changes]).mean() * step
     return ProphetFit(

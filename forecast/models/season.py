@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-SEASON = 12
+from forecast.kernels.arrays import SEASON as SEASON
+
 MEAN_DAYS = 365.25 / 12
+LEAST_OBSERVED = 12
+"""Fewest observed months to which any model but the benchmarks is fitted."""
+
 LEAST_OBSERVED_FOR_SEASON = 30
 FADING = 0.8
 """The weight of a year in the season against that of the year after it."""

@@ -13,9 +13,7 @@ from forecast.kernels import exponential_smoothing as kernel
 from forecast.kernels.differenced import Prior
 from forecast.models.exact import FLAT_PRIOR_SD, LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, beliefs, gaussian_bounds, gaussian_effects, values_of
-from forecast.models.season import LEAST_OBSERVED_FOR_SEASON, SEASON, season_share
-
-LEAST_OBSERVED = 12
+from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, SEASON, season_share
 
 
 @dataclass(frozen=True)

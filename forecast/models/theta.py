@@ -13,9 +13,8 @@ from scipy.optimize import minimize_scalar
 from forecast.kernels.local_level import cost, filtered
 from forecast.models.exact import LEAST_SD, Repetition, repetition
 from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
-from forecast.models.season import SEASON, line, season_doubt, season_factors
+from forecast.models.season import LEAST_OBSERVED, SEASON, line, season_doubt, season_factors
 
-LEAST_OBSERVED = 12
 GRID = np.linspace(0, 1, 17)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.ensemble.conformal import ENOUGH
 from forecast.registry import MEMBERS
 
-KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
+_KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
 LEAST_SHIFT = 0.005
 """A median moved by less than half a percent is not spoken of."""
@@ -28,7 +28,7 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     ('calm months: the models equally, with their own intervals; fewer than 40 earlier forecasts are known.',)
     """
     phase = calibration["phase"]
-    spoken = [_of_kind(calibration[phase == name], kind) for name, kind in KINDS.items() if (phase == name).any()]
+    spoken = [_of_kind(calibration[phase == name], kind) for name, kind in _KINDS.items() if (phase == name).any()]
     return (*spoken, *_moved(calibration, names))
 
 

@@ -23,8 +23,8 @@ PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "lo
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
-KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "reconciliation",
-         "judgement")  # fmt: skip
+_KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", "combination", "calibration", "reconciliation",
+          "judgement")  # fmt: skip
 """The order in which parts are shown."""
 
 SeriesMonth = tuple[str, str, pd.Period]
@@ -129,12 +129,12 @@ def explained(run: Forecasts, issued: date, model: str = COMBINATION) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `KINDS`.
+        Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `_KINDS`.
     """
     shown = stacked([run.parts, _reconciliation_parts(run), _judgement_parts(run.judgements)])
     parts = shown if model == COMBINATION else _member_parts(run, model)
     own = parts[parts["issued"] == issued]
-    place = own["kind"].map(KINDS.index)
+    place = own["kind"].map(_KINDS.index)
     ordered = own.assign(place=place).sort_values([*_CELL, "place"], kind="stable").reset_index(drop=True)
     return with_tonnes(ordered)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
-from forecast.realtime.releases import as_of
+from forecast.realtime.releases import Snapshot
 from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
@@ -86,25 +86,23 @@ def recent(found: Outlook) -> pd.Series:
 
 
 def outlook(
-    exports: pd.DataFrame,
-    events: pd.DataFrame,
+    known: Snapshot,
     groups: Members,
     run: Forecasts,
     *,
     product: str,
-    issued: date,
     model: str,
     names: Mapping[str, str],
     sums: Sums | None = None,
     record: pd.DataFrame | None = None,
 ) -> Outlook:
-    """The forecasts that ``model`` made of ``product`` on ``issued``, beside what was known on that day.
+    """The forecasts that ``model`` made of ``product`` on the issue day of ``known``, beside what was known then.
 
     ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together, ``record``
     how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
     something must have been released by then.
     """
-    known = as_of(exports, events, issued)
+    issued = known.issued
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
     shown = _rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)

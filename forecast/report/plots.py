@@ -31,7 +31,7 @@ YEARS_SHOWN = 4
 ACTUALS_SHOWN = 12
 """A figure reaches further back where its years hold fewer actuals than these."""
 
-HEADROOM = 2.5
+_HEADROOM = 2.5
 """The axis ends at this multiple of the largest median or actual, if not before; bounds beyond are written there."""
 
 APART = 0.022
@@ -40,7 +40,7 @@ APART = 0.022
 MONTHS_BEFORE_TRACK = 12
 """Months of actuals before the first issue in a hedgehog plot."""
 
-INK, FAINT, OUTLOOK = "#222222", "#8a8a8a", "#009e73"
+_INK, _FAINT, OUTLOOK = "#222222", "#8a8a8a", "#009e73"
 COLOURS = {"tightening": "#d55e00", "easing": "#0072b2"}
 """Colours that stay apart for every eye: the palette of Okabe and Ito. Easings are dashed as well."""
 
@@ -180,7 +180,7 @@ def _lines(marks: Sequence[Mark]) -> int:
 
 def _draw_history(axes: Axes, history: pd.Series) -> None:
     places = [sum(_month(month)) / 2 for month in history.index]
-    axes.plot(places, history.to_numpy(), color=INK, linewidth=1.1, marker="o", markersize=3, zorder=3)
+    axes.plot(places, history.to_numpy(), color=_INK, linewidth=1.1, marker="o", markersize=3, zorder=3)
 
 
 def _draw_forecast(axes: Axes, rows: pd.DataFrame) -> None:
@@ -192,13 +192,13 @@ def _draw_forecast(axes: Axes, rows: pd.DataFrame) -> None:
             bar = Rectangle((start, low), end - start, high - low, color=OUTLOOK, alpha=strength, linewidth=0, zorder=2)
             axes.add_patch(bar)
     places = [sum(_month(month)) / 2 for month in rows["month"]]
-    axes.plot(places, rows["volume_t"], "D", color=OUTLOOK, markersize=5, markeredgecolor=INK, zorder=4)
+    axes.plot(places, rows["volume_t"], "D", color=OUTLOOK, markersize=5, markeredgecolor=_INK, zorder=4)
 
 
 def _limit(axes: Axes, history: pd.Series, rows: pd.DataFrame, first: pd.Period, last: pd.Period) -> None:
     """Axes from zero to above what was and what is expected; bounds far beyond that are written at the edge."""
     largest = max([*history.dropna(), *rows["volume_t"]], default=0.0) or 1.0
-    top = 1.1 * max([largest, *rows["upper_95"].clip(upper=HEADROOM * largest)])
+    top = 1.1 * max([largest, *rows["upper_95"].clip(upper=_HEADROOM * largest)])
     axes.set(xlim=(_month(first)[0], _month(last + 1)[1]), ylim=(0, top))
     beyond = [(level, rows[f"upper_{level}"].max()) for level in (80, 95)]
     written = [f"{level} % up to {upper:,.0f} t" for level, upper in beyond if upper > top]
@@ -242,16 +242,16 @@ def _write_key(below: Axes, marks: Sequence[Mark], model: str) -> None:
     """What lines and colours mean, then the events by number in two columns."""
     events = {mark.direction: Line2D([], [], color=COLOURS[mark.direction], linestyle=_stroke(mark)) for mark in marks}
     handles: dict[str, Artist] = {
-        "actual": Line2D([], [], color=INK, marker="o", markersize=3, linewidth=1.1),
+        "actual": Line2D([], [], color=_INK, marker="o", markersize=3, linewidth=1.1),
         f"median forecast ({spoken(model)})": Line2D(
-            [], [], color=OUTLOOK, marker="D", markersize=5, markeredgecolor=INK, linewidth=0
+            [], [], color=OUTLOOK, marker="D", markersize=5, markeredgecolor=_INK, linewidth=0
         ),
         "80 %": Patch(color=OUTLOOK, alpha=0.6, linewidth=0),
         "95 %": Patch(color=OUTLOOK, alpha=0.25, linewidth=0),
         **{direction: events[direction] for direction in COLOURS if direction in events},
     }
     if any(mark.part for mark in marks):
-        handles["faint: on a part"] = Line2D([], [], color=FAINT, alpha=0.5, linewidth=0.9)
+        handles["faint: on a part"] = Line2D([], [], color=_FAINT, alpha=0.5, linewidth=0.9)
     below.legend(handles.values(), handles.keys(), loc="upper left", ncols=len(handles), fontsize=8, frameon=False,
                  borderpad=0, borderaxespad=0, columnspacing=1.4, handletextpad=0.5)  # fmt: skip
     for place, mark in enumerate(marks):
@@ -264,9 +264,9 @@ def _write_titles(figure: Figure, what: str, rows: pd.DataFrame, issued: date) -
     months = [str(month) for month in sorted(set(rows["month"]))]
     of_months = f"forecast for {' to '.join(dict.fromkeys([months[0], months[-1]]))}" if months else "no forecast"
     left, height = _LEFT / _WIDTH, figure.get_figheight()
-    figure.text(left, 1 - 0.12 / height, f"Exports of {what}", fontsize=11, weight="bold", va="top", color=INK)
+    figure.text(left, 1 - 0.12 / height, f"Exports of {what}", fontsize=11, weight="bold", va="top", color=_INK)
     figure.text(1 - _RIGHT / _WIDTH, 1 - 0.14 / height, f"{of_months}, issued {issued}", fontsize=8.5, va="top",
-                ha="right", color=FAINT)  # fmt: skip
+                ha="right", color=_FAINT)  # fmt: skip
 
 
 def plot_track(
@@ -285,7 +285,7 @@ def plot_track(
     axes = figure.subplots()
     since = min(rows["cutoff"]) - MONTHS_BEFORE_TRACK if len(rows) else volume.index.min()
     shown = volume.loc[since:]
-    axes.plot(pd.PeriodIndex(shown.index).to_timestamp(), shown.to_numpy(), color=INK, linewidth=1.6, label="actual")
+    axes.plot(pd.PeriodIndex(shown.index).to_timestamp(), shown.to_numpy(), color=_INK, linewidth=1.6, label="actual")
     for _, issue in rows.groupby("issued", sort=True):
         _draw_spine(axes, issue, volume)
     axes.set_ylabel("tonnes a month")

@@ -28,13 +28,13 @@ SHOWN_SLICES = {
 }
 IN_WORDS = {"mae_t": "in tonnes", "mase": "each series alike", "wis": "intervals included"}
 """What a test by each measure is about."""
-LIBRARIES = {"arima": "statsmodels", "prophet": "Prophet"}
+_LIBRARIES = {"arima": "statsmodels", "prophet": "Prophet"}
 """Who redoes a fit of the kernels."""
 LIKELIER = 0.01
 """How much higher a log-likelihood is, at least, where a fit counts as the likelier."""
 
 
-def judged(
+def scored_and_tested(
     run: Forecasts, exports: pd.DataFrame, events: pd.DataFrame, groups: Members
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The scores of a backtest by slice, and the tests of every model against naive by each measure.
@@ -129,7 +129,7 @@ def parity_sentence(parity: pd.DataFrame) -> str:
     fits = parity.drop_duplicates(FIT)
     redone = fits[fits["reason"] == ""]
     count = f"{len(fits)} random fit{'s' * (len(fits) > 1)}"
-    libraries = " and ".join(name for model, name in LIBRARIES.items() if (fits["model"] == model).any())
+    libraries = " and ".join(name for model, name in _LIBRARIES.items() if (fits["model"] == model).any())
     if redone.empty:
         return f"Parity: {libraries} could redo none of {count}."
     apart = np.ceil(1e4 * np.expm1(parity["difference"].abs().max())) / 100

@@ -88,6 +88,29 @@ def whole_folder(target: Path, replaceable: Callable[[Path], None]) -> Iterator[
         shutil.rmtree(beside, ignore_errors=True)  # what cannot be removed now is swept by the next writer
 
 
+@contextmanager
+def made_beside(target: Path) -> Iterator[Path]:
+    """A path in a folder of its own beside ``target`` for a file that a library makes, which is then put in its place.
+
+    The caller holds the lock of ``target``, at which nothing stands yet.
+
+    Raises
+    ------
+    OSError
+        When the disk refuses; then all is as it was.
+    """
+    beside = _beside(target, NEW)
+    beside.mkdir()
+    try:
+        made = beside / target.name
+        yield made
+        _sync(made)
+        made.rename(target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)  # what cannot be removed now is swept by the next writer
+
+
 def _take_place(beside: Path, target: Path, replaceable: Callable[[Path], None]) -> None:
     """The new folder in its place; the former one, where there was one, is left at ``beside`` or thrown away."""
     if not target.exists():
@@ -175,6 +198,14 @@ def is_stray(name: str) -> bool:
     (True, False)
     """
     return name.startswith(PREFIX) and name.endswith((NEW, FORMER))
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file can be found at ``path``; not where the name itself is none that the system can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read_regular(path: Path, largest: int, through_links: bool = True) -> bytes:

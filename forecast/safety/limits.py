@@ -22,6 +22,9 @@ LONGEST_LABEL, LONGEST_TEXT = 200, 10_000
 LARGEST_FILE = 2**30
 """Bytes of a file that is read whole."""
 
+MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 20_000_000, 1_000, 100_000_000
+"""Rows and columns that a table of a file may have, and cells where they are read one by one."""
+
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

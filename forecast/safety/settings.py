@@ -1,4 +1,4 @@
-"""Settings of libraries that lie in the current folder are not obeyed."""
+"""Settings and modules that lie in the current folder are not obeyed, here and in the processes that are started."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 MATPLOTLIB_SETTINGS = "matplotlibrc"
+
+SAFE_PATH = "PYTHONSAFEPATH"
+"""What tells a Python process to leave the current folder off its path."""
 
 
 def ignore_current_folder() -> None:
@@ -25,7 +28,7 @@ def ignore_current_folder() -> None:
 def use_own_matplotlib_settings() -> None:
     """Have matplotlib draw with the settings that it ships, whatever the user's and the current folder's files say."""
     if "matplotlib" not in sys.modules:
-        with _in_own_folder():
+        with elsewhere():
             import_module("matplotlib")
     sys.modules["matplotlib"].rcdefaults()
 
@@ -39,15 +42,32 @@ def matplotlib_settings_file() -> Path | None:
 
 
 @contextmanager
-def _in_own_folder() -> Iterator[None]:
-    """Stand in this package's folder for a moment; the way back is open even where the current folder has no name."""
+def elsewhere() -> Iterator[None]:
+    """Stand in the folder of Python's own modules for a moment, for a library that looks into the current folder.
+
+    The way back is open even where the current folder has no name.
+    """
     if os.name != "posix":
         yield
         return
     back = os.open(".", os.O_RDONLY)
     try:
-        os.chdir(Path(__file__).parent)
+        os.chdir(Path(os.__file__).parent)
         yield
     finally:
         os.fchdir(back)
         os.close(back)
+
+
+@contextmanager
+def no_modules_from_here() -> Iterator[None]:
+    """Python processes started inside seek no module in the current folder: it is not put on their path."""
+    former = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = former

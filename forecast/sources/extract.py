@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.safety.limits import SMALLEST_VOLUME_T
+from forecast.safety.limits import SMALLEST_VOLUME_T, is_covered_day
 from forecast.tables.cells import LARGEST_VOLUME_T, Texts, labels
 from forecast.tables.read import usual_release
 from forecast.vocabulary.countries import EUROPEAN_UNION, Places, memberships, places
@@ -114,6 +114,21 @@ def united_states_release(month: pd.Period) -> date:
     return date(after.year, after.month, 9)
 
 
+EUROPEAN_UNION_DAYS = 46
+"""Days after the end of a month by which Eurostat has published it of all members."""
+
+
+def european_union_release(month: pd.Period) -> date:
+    """The day by which Eurostat has published ``month`` of all members: about 46 days after its end.
+
+    Examples
+    --------
+    >>> european_union_release(pd.Period("2025-05", freq="M"))
+    datetime.date(2025, 7, 16)
+    """
+    return date.fromordinal(month.end_time.toordinal() + EUROPEAN_UNION_DAYS)
+
+
 def reading(extract: Extract, settings: ReadSettings) -> Reading:
     """The rows of ``extract`` that are figures of a destination and a month, and the others with the reason."""
     cells = extract.cells
@@ -124,7 +139,8 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     volume, no_volume = _volumes(Texts.of(cells["volume"]), units, extract, settings)
     left_out = Texts.of(extract.left_out)
     no_month = _month_reasons(month.different, period, settings.today)
-    reason = _first_reason([(left_out.codes, left_out.different), no_code, (month.codes, no_month), *no_volume])
+    other = [_releases(cells, settings, month, period), _unnamed(cells, settings)]
+    reason = _first_reason([(left_out.codes, left_out.different), no_code, (month.codes, no_month), *no_volume, *other])
     used = np.flatnonzero(reason.codes == 0)
     rows = _rows(extract, settings, codes, _Months(month.codes, period), volume, units)
     notes = list(extract.notes)
@@ -249,6 +265,34 @@ def _in_tonnes(number: np.ndarray, factor: np.ndarray) -> np.ndarray:
     return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / whole, number * factor)
 
 
+def _unnamed(cells: pd.DataFrame, settings: ReadSettings) -> Reasons:
+    """Why a row has no product, where the caller names none."""
+    product, why = Texts.of(cells["product"]), "no product: name it with --product"
+    return product.codes, ["" if settings.product or slug(str(text)) else why for text in product.different]
+
+
+def _releases(cells: pd.DataFrame, settings: ReadSettings, month: Texts, period: pd.Series) -> Reasons:
+    """Why a figure cannot have come out on the day that the row states, or the caller."""
+    none = pd.Series("", index=cells.index, dtype=object)
+    stated = Texts.of(cells.get("released", none))
+    days = [str(text) or str(settings.released or "") for text in stated.different]
+    many = len(month.different)
+    pairs, different = pd.factorize(stated.codes.astype(np.int64) * many + month.codes)
+    return pairs, [_no_release(days[pair // many], period[pair % many], settings.today) for pair in different]
+
+
+def _no_release(day: str, month: pd.Period | None, today: date) -> str:
+    """Why a figure of ``month`` cannot have come out on ``day``; empty where it can, or no day is stated."""
+    if not day:
+        return ""
+    if not is_covered_day(day):
+        return "a release day that is none written YYYY-MM-DD"
+    if date.fromisoformat(day) > today:
+        return f"a release day after today, {today}"
+    early = month is not None and date.fromisoformat(day) < month.end_time.date()
+    return "a release day before the end of its month" if early else ""
+
+
 def _rows(
     extract: Extract,
     settings: ReadSettings,
@@ -266,6 +310,7 @@ def _rows(
     says = [str(text) or str(settings.released or "") for text in stated.different]
     usual = ["" if month is None else str(extract.release(month)) for month in period.different]
     money = [f"{unit.money.lower()}_million" if unit.money else "" for unit in units.different]
+    said = [shown(str(text)) or "reported" for text in status.different]
     return pd.DataFrame(
         {
             "file": labels(empty.cat.codes.to_numpy(), [extract.file]),
@@ -276,7 +321,7 @@ def _rows(
             "month": labels(period.codes, [str(month) for month in period.different]),
             "released": _else(stated.codes, says, period.codes, usual),
             "volume_t": volume,
-            "status": _else(units.codes, money, status.codes, [str(text) or "reported" for text in status.different]),
+            "status": _else(units.codes, money, status.codes, said),
             "source": labels(empty.cat.codes.to_numpy(), [extract.source]),
             "dated": np.array([text != "" for text in says], dtype=bool)[stated.codes],
         },

@@ -31,6 +31,9 @@ Steps = Callable[[int, int], None]
 FIRST_ROWS = 3
 """Rows of each cause that a summary names."""
 
+_PLAIN_NUMBER = r"\d+(\.(\d{1,2}|\d{4,}))?"
+"""A number that reads the same whatever the mark before fractions."""
+
 
 @dataclass(frozen=True)
 class FileSummary:
@@ -134,10 +137,30 @@ def causes(unused: pd.DataFrame) -> pd.DataFrame:
     for reason, group in unused.groupby("reason", sort=False):
         words = [_in_words(row, one_file) for row in group.head(FIRST_ROWS).to_dict("records")]
         if str(reason).startswith(("a destination", "no single")):
-            words = [listed(list(dict.fromkeys(group["destination"])))]
+            words = [listed(_by_destination(group), longest=80)]
         rows.append({"reason": reason, "rows": len(group), "first": "; ".join(words)})
     table = pd.DataFrame(rows, columns=["reason", "rows", "first"])
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+
+
+def _by_destination(unused: pd.DataFrame) -> list[str]:
+    """Destinations of rows that were not used, each with its rows, and their volume as the file has it.
+
+    There is no volume where a figure could be read in two ways, such as 1.234.
+
+    Examples
+    --------
+    >>> _by_destination(pd.DataFrame({"destination": ["ROW", "ROW", ""], "volume": ["10", "2.5", "1.234"]}))
+    ['ROW: 2 rows with 12.5 in all', '(empty): 1 row']
+    """
+    said = []
+    for name, volumes in unused["volume"].astype(str).groupby(unused["destination"].astype(str), sort=False):
+        rows = f"{len(volumes):,} row{'s' if len(volumes) > 1 else ''}"
+        plain = volumes.str.fullmatch(_PLAIN_NUMBER).all()
+        said.append(
+            f"{name or '(empty)'}: {rows}" + (f" with {volumes.astype(float).sum():,.10g} in all" if plain else "")
+        )
+    return said
 
 
 def sentences(imported: Imported) -> list[str]:

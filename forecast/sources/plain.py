@@ -18,6 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.realtime.events import KINDS
+from forecast.safety.atomic import is_file, read_regular
+from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
 from forecast.sources.importing import import_exports, sentences
 from forecast.tables.frames import stacked
@@ -125,6 +127,8 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
 def in_own_columns(path: Path) -> bool:
     """Whether a file is to be read strictly: its first row has most of our columns, or it holds nothing to import."""
     try:
+        if not is_file(path):
+            return True
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError:
@@ -271,9 +275,9 @@ def _by_records(name: str, content: bytes) -> pd.DataFrame:
 
 def _content(name: str, path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        content = read_regular(path, LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise TableError(f"{name}: expected a CSV file, found none that can be read at {path} ({reason}).") from error
     _check_content(name, content)
     return content
@@ -296,6 +300,8 @@ def _check_content(name: str, content: bytes) -> None:
             raise TableError(f"{expected} {what}.")
     if b"\0" in content:
         raise TableError(f"{expected} binary content.")
+    if content.count(b"\n") > MOST_ROWS:
+        raise TableError(f"{expected} more than {MOST_ROWS:,} rows. Split the file by product.")
     if _PAGE.match(content):
         raise TableError(f"{expected} an HTML or XML page. Download the file itself.")
 
@@ -316,6 +322,8 @@ def _records(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_delimiter(name: str, header: list[str]) -> None:
+    if len(header) > MOST_COLUMNS:
+        raise TableError(f"{name} row 1: expected at most {MOST_COLUMNS:,} columns, found {len(header):,}.")
     if len(header) > 1:
         return
     for mark, what in {";": "semicolons", "\t": "tabs", "|": "bars"}.items():

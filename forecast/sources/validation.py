@@ -32,7 +32,7 @@ NOMENCLATURE_CHANGES = ("2012-01", "2017-01", "2022-01", "2028-01")
 BREAK = 3.0
 """Ratio of the levels around a change of codes from which it is said."""
 
-DIGITS, COINCIDENCES = 4, 0.01
+_DIGITS, COINCIDENCES = 4, 0.01
 """Digits of a month that repeats the last by no chance, and the share of months that may equal one further off."""
 
 ORDER = [
@@ -166,7 +166,7 @@ def _repeats(series: Monthly) -> Rows:
     runs = volumes[np.append(True, np.diff(volumes) != 0) & (volumes > 0)]
     if len(runs) - len(np.unique(runs)) > COINCIDENCES * len(runs):
         return []
-    fine = np.array([_digits(volume) >= DIGITS for volume in volumes[1:].tolist()], dtype=bool)
+    fine = np.array([_digits(volume) >= _DIGITS for volume in volumes[1:].tolist()], dtype=bool)
     return [
         _row("repeated month", series.month(place + 1), f"{volumes[place + 1]:,.6g} t, exactly as the month before",
              "is it carried forward?")

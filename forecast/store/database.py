@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from forecast.safety.atomic import is_file, made_beside
+from forecast.safety.lock import LockedError, locked
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +50,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 """The statements that lead from each version of the schema to the next; a new file goes through all of them."""
+
+_CONFINED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "lock_configuration": True,
+}
+"""A store is data: nothing in it reads or writes another file, loads an extension, or gives itself leave to."""
 
 VERSION = len(MIGRATIONS)
 """The version of the schema that this package writes."""
@@ -87,8 +98,9 @@ class Store:
     def __init__(self, path: str | Path, *, today: date | None = None) -> None:
         self.path = Path(path)
         day = today or date.today()
-        if not self.path.exists():
-            _make(self.path, day)
+        _make(self.path, day)
+        if not is_file(self.path):
+            raise StoreError(f"{self.path}: expected a store, found something that is no file. Name one with --store.")
         self._connection = _connected(self.path)
         try:
             _check_and_migrate(self._connection, self.path, day)
@@ -115,14 +127,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is appended in the block is kept when it ends, and none of it where it fails."""
+        """What is appended in the block is kept when it ends, and none of it where it fails.
+
+        Raises
+        ------
+        StoreError
+            When the disk refuses.
+        """
+        import duckdb
+
         self._connection.execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # what has failed on the way is gone already
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        with _readable(self.path):
+            self._connection.execute("COMMIT")
 
     def append(self, table: str, rows: pd.DataFrame) -> None:
         """Add rows to a table: columns by name, months and other objects as text, days as days."""
@@ -170,6 +192,7 @@ def _readable(path: Path) -> Iterator[None]:
         duckdb.FatalException,
         duckdb.InternalException,
         duckdb.SerializationException,
+        duckdb.TransactionException,
     ) as error:
         raise StoreError(_refusal(path, str(error))) from error
     except duckdb.Error as error:
@@ -203,32 +226,31 @@ def _stored(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _make(path: Path, today: date) -> None:
-    """A new store at ``path``, written beside it and then linked there; where somebody was faster theirs stays."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    """A new store at ``path``, made beside it and then put there, unless one stands there.
+
+    What was left by one who was killed while making it is swept in any case.
+    """
+    place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        connection = _connected(beside)
-        try:
-            _migrate(connection, 0, today)
-        finally:
-            connection.close()
-        with suppress(FileExistsError):
-            os.link(beside, path)  # in place of a rename, which would replace the store that somebody made meanwhile
+        with locked(place):
+            if place.exists():
+                return
+            with made_beside(place) as beside, closing(_connected(beside)) as connection:
+                _migrate(connection, path, 0, today)
+    except LockedError as error:
+        raise StoreError(str(error)) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StoreError(
             f"{path}: expected a place for a store, found none ({reason}). Name one with --store."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     try:
-        return duckdb.connect(str(path))
+        return duckdb.connect(str(path), config=_CONFINED)
     except duckdb.Error as error:
         raise StoreError(_refusal(path, str(error))) from error
 
@@ -237,6 +259,9 @@ def _refusal(path: Path, reason: str) -> str:
     """Why DuckDB does not open a file, as a sentence with the way out."""
     if re.search(r"set lock|conflicting lock|another process", reason, re.IGNORECASE):
         return f"{path}: the store is in use by another process. Wait until it has ended, and do it again."
+    refused = re.search(r"No space left on device|Input/output error|Read-only file system|Disk quota", reason)
+    if refused:
+        return f"{path}: expected a disk that takes the store, found that it does not ({refused[0].lower()})."
     if "newer version" in reason.lower() or "storage version" in reason.lower():
         return f"{path}: the store was written by a newer DuckDB. Upgrade duckdb (pip install -U duckdb)."
     first = " ".join(reason.splitlines()[0].split())
@@ -262,7 +287,7 @@ def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today:
         found = f"found a store of version {version}, expected at most {VERSION}"
         raise StoreError(f"{path}: {found}. Upgrade export-forecast, or name another file with --store.")
     if version < VERSION:
-        _migrate(connection, version, today)
+        _migrate(connection, path, version, today)
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, text: str) -> int:
@@ -270,11 +295,12 @@ def _scalar(connection: duckdb.DuckDBPyConnection, text: str) -> int:
     return int(row[0])
 
 
-def _migrate(connection: duckdb.DuckDBPyConnection, version: int, today: date) -> None:
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: int, today: date) -> None:
     """Lead a file of ``version`` to the present one, in one transaction."""
-    connection.execute("BEGIN TRANSACTION")
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute("INSERT INTO migrations VALUES (?, ?)", [number, today])
-    connection.execute("COMMIT")
+    with _readable(path):
+        connection.execute("BEGIN TRANSACTION")
+        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?, ?)", [number, today])
+        connection.execute("COMMIT")

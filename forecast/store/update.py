@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
@@ -27,9 +27,9 @@ from forecast.store.vintages import Appended, append, digest, exports_as_of, unk
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
+from forecast.tables.run_folder import PACKAGE
 from forecast.tables.schema import EVENT_COLUMNS
 
-PACKAGE = "export-forecast"
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
 
@@ -118,11 +118,18 @@ class Updated:
     remarks: tuple[str, ...]
 
 
-def run_update(store: Store, files: Sequence[str | Path], routine: Routine, today: date) -> Updated:
+def run_update(
+    store: Store,
+    files: Sequence[str | Path],
+    routine: Routine,
+    today: date,
+    write: Callable[[Updated], None] | None = None,
+) -> Updated:
     """Take in ``files``, score what is out by now, forecast on ``today``, and keep it all; or change nothing.
 
-    All of it is one transaction. Where figures, calendar, settings and version are those of the last issue nothing is
-    written.
+    All of it is one transaction. ``write`` is called with the update before that ends, to put it elsewhere too: where
+    it fails, or is killed, the store is as it was, and the same update can be made again. Where figures, calendar,
+    settings and version are those of the last issue nothing is written.
 
     Raises
     ------
@@ -149,7 +156,10 @@ def run_update(store: Store, files: Sequence[str | Path], routine: Routine, toda
             changes = pd.DataFrame(columns=CHANGE_COLUMNS)
         store.append("changes", changes.drop(columns="issued").assign(issue=issue.number))
         scored = _scored(store, last, today)
-    return Updated(appended, known, issue, run, last, exports, scored, changes, (*remarks, *late))
+        done = Updated(appended, known, issue, run, last, exports, scored, changes, (*remarks, *late))
+        if write is not None:
+            write(done)
+    return done
 
 
 def receive(

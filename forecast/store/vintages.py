@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forecast.safety.atomic import read_regular
+from forecast.safety.limits import LARGEST_FILE
 from forecast.store.database import Store, StoreError
 from forecast.tables.schema import EXPORT_COLUMNS
 
@@ -47,8 +49,7 @@ class Appended:
 
 def digest(path: str | Path) -> str:
     """The sha256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(read_regular(Path(path), LARGEST_FILE)).hexdigest()
 
 
 def unknown_files(store: Store, digests: Mapping[str, str], reading: str = "") -> list[str]:

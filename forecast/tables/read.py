@@ -32,17 +32,19 @@ Files = Mapping[str, pd.DataFrame]
 
 
 class TableError(ValueError):
-    """What is wrong with the user's tables: ``problems`` has a sentence for each, ``str()`` a line for each.
+    r"""What is wrong with the user's tables: ``problems`` has a sentence for each, ``str()`` a line for each.
+
+    What a sentence quotes from a file is shown and never obeyed, whichever part of the file it is.
 
     Examples
     --------
-    >>> TableError("a.csv row 2: one thing.", "a.csv row 5: another.").problems
-    ['a.csv row 2: one thing.', 'a.csv row 5: another.']
+    >>> TableError("a.csv row 2: one thing.", "a.csv row 5: \x1b another.").problems
+    ['a.csv row 2: one thing.', 'a.csv row 5: � another.']
     """
 
     def __init__(self, *problems: str) -> None:
-        super().__init__(*problems)
-        self.problems = list(problems)
+        self.problems = [visible(problem) for problem in problems]
+        super().__init__(*self.problems)
 
     def __str__(self) -> str:
         return "\n".join(self.problems)

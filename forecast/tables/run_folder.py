@@ -23,6 +23,7 @@ import pandas as pd
 
 from forecast.safety.atomic import is_stray, read_regular, whole_folder, write_whole
 from forecast.safety.inert import visible
+from forecast.safety.limits import LARGEST_FILE
 from forecast.safety.lock import LockedError, is_lock, locked
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
@@ -270,7 +271,7 @@ def about_run(
         "issued": issued.isoformat(),
         "seed": seed,
         "cutoffs": {product: str(cutoff) for product, cutoff in cutoffs.items()},
-        "inputs": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in inputs.items()},
+        "inputs": {name: hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest() for name, path in inputs.items()},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in (PACKAGE, *LIBRARIES)},
     }
 

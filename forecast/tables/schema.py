@@ -342,6 +342,11 @@ SCORES = TableSchema(
         **dict.fromkeys(["mae_t", "wape", "mase", "rmsse", "bias", "wis", "coverage_80", "coverage_95"], T.NUMBER),
     },
 )
+BRANCHES = TableSchema(
+    "branches",
+    {**RUN_TABLES["forecasts"].types, "branch": T.TEXT, "probability": T.NUMBER},
+    keys=("branch", "month"),
+)
 SUMS = TableSchema(
     "sums", {**_FITTED, "cutoff": T.MONTH, "start": T.MONTH, "end": T.MONTH, **_BOUNDS}, keys=("start", "end")
 )

@@ -10,6 +10,7 @@ from functools import cache
 
 import pandas as pd
 
+from forecast.vocabulary.countries import listed
 from forecast.vocabulary.shipped import shipped_rows
 
 
@@ -58,17 +59,17 @@ def renamed(words: Collection[str]) -> tuple[dict[str, str], list[str]]:
     return names, said
 
 
-def without_events(products: Collection[str], events: pd.DataFrame) -> list[str]:
-    """A sentence for each of ``products`` that no event on file names, ``ALL`` apart.
+def without_events(products: Collection[str], events: pd.DataFrame) -> str:
+    """A sentence on those of ``products`` that no event on file names, ``ALL`` apart; empty where there are none.
 
     Examples
     --------
-    >>> without_events(["widget"], pd.DataFrame({"products": [("urea",)]}))
-    ['No event on file names widget: its forecast knows only events that name ALL products.']
+    >>> without_events(["widget", "urea"], pd.DataFrame({"products": [("urea",)]}))
+    'No event on file names widget: only events that name ALL products are known of it.'
     """
     named = {product for row in events["products"] for product in row}
-    return [
-        f"No event on file names {product}: its forecast knows only events that name ALL products."
-        for product in products
-        if product not in named
-    ]
+    absent = [product for product in products if product not in named]
+    if not absent:
+        return ""
+    them = "it" if len(absent) == 1 else "them"
+    return f"No event on file names {listed(absent)}: only events that name ALL products are known of {them}."

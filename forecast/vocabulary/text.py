@@ -52,7 +52,7 @@ def slug(text: str) -> str:
     parted = unicodedata.normalize("NFKD", text.strip())
     bare = "".join(mark for mark in parted if not unicodedata.combining(mark))
     name = _SLUG.sub("_", bare).strip("_.-")
-    return name if name.isdigit() else name.lower()[:80].rstrip("_.-")
+    return name[:80].lower().rstrip("_.-")
 
 
 def of_each(cells: pd.Series, read: Callable[[str], Any]) -> pd.Series:

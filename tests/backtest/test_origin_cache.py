@@ -114,6 +114,7 @@ def test_a_run_with_every_entry_is_that_without_a_cache_to_the_last_digit(
     assert fitted.days == [LAST]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_entries_removed_at_random_change_no_number(
     folder: Path, without: dict[str, bytes], fitted: Fitted, seed: int
@@ -128,6 +129,7 @@ def test_entries_removed_at_random_change_no_number(
     assert sorted(folder.iterdir()) == entries
 
 
+@pytest.mark.slow
 def test_next_month_one_origin_is_fitted(tmp_path: Path, fitted: Fitted) -> None:
     """What this month's run kept serves the next one: its own day is then an earlier origin like the others."""
     known = world()[world()["released"] <= BEFORE]
@@ -138,6 +140,7 @@ def test_next_month_one_origin_is_fitted(tmp_path: Path, fitted: Fitted) -> None
     assert found == as_bytes(run())
 
 
+@pytest.mark.slow
 def test_a_series_less_is_served_by_the_same_entries(folder: Path, fitted: Fitted) -> None:
     """Entries hold every series of a product, whatever was asked for."""
     found = run(OriginCache(folder), destinations=["USA"])
@@ -255,6 +258,7 @@ def _npz(array: np.ndarray) -> bytes:
     return archive.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["empty", "cut", "a bit", "pickle", "signed pickle", "array of objects", "of another day"]
 )
@@ -269,6 +273,7 @@ def test_damaged_and_poisoned_entries_are_not_there(
     assert not Path("exploded").exists()
 
 
+@pytest.mark.slow
 def test_an_entry_of_other_rows_is_not_there(folder: Path, without: dict[str, bytes]) -> None:
     """A whole entry, rightly signed, whose rows are of another day, product or model says nothing of this day."""
     cache = OriginCache(folder)
@@ -321,6 +326,7 @@ def test_an_entry_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pyt
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_is_named_and_changes_no_number(tmp_path: Path, without: dict[str, bytes]) -> None:
     """A file stands where the folder should be: the run is as without a cache, and the reason is kept."""
     (tmp_path / "file").write_bytes(b"")

@@ -32,7 +32,7 @@ def test_import_writes_the_table_and_what_could_not_be_used(folder: Path):
     assert (folder / "exports.csv").read_text().splitlines()[1].startswith("w,GBR,2025-05,1.5,2025-06-20,reported")
     unused = pd.read_csv(folder / "exports-unused.csv")
     assert unused["row"].tolist() == [3, 4]
-    assert "Not used, 1: a destination that is not known (Utopia)." in said
+    assert "Not used, 1: a destination that is not known (Utopia: 1 row with 20 in all)." in said
     assert "1 figures used, 2 not." in said
 
 
@@ -79,3 +79,17 @@ def test_validate_finds_and_strict_fails(folder: Path):
     assert "kilograms?" in said
     assert run("validate", "slip.csv", "--strict")[0] == 1
     assert run("validate", "mine.csv", "--strict")[0] == 0
+
+
+def test_next_names_the_worst_finding_and_a_product_without_events(folder: Path):
+    """One line each on stderr: what looks wrong first, how many more there are, and what no event names."""
+    volumes = [100.1, 103.7, 98.2, 101_900.0, 99.4, 104.3, 97.6, 102.2]
+    rows = [f"w,USA,2025-{month:02d},{volume}" for month, volume in enumerate(volumes, 1)]
+    Path("slip.csv").write_text("product,destination,month,volume_t\n" + "\n".join(rows) + "\n")
+    words = ("--exports", "slip.csv", "--models", "naive", "--no-calibrate")
+    code, _, said = run("next", *words)
+    assert code == 0, said
+    slip = "Look at this first: w USA 2025-04: 101,900 t, 1,022 times its neighbours: kilograms? (unit slip)."
+    unnamed = "No event on file names w: only events that name ALL products are known of it."
+    assert said.splitlines()[:2] == [slip, unnamed]
+    assert "No event on file" not in run("next", *words, "--events", "none")[2]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecast.kernels import KernelError
-from forecast.kernels.prophet import ProphetFit, changepoints, draws, fit, fourier
+from forecast.kernels.prophet import ProphetEstimates, changepoints, draws, fit, fourier
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # Prophet's, under pandas 3.1
 
@@ -65,7 +65,7 @@ def log_posterior(given: dict, k, m, delta, beta, sigma_obs) -> float:
     return float(out - y.size * np.log(sigma_obs) - 0.5 * left @ left / sigma_obs**2)
 
 
-def parameters(fitted: ProphetFit) -> tuple:
+def parameters(fitted: ProphetEstimates) -> tuple:
     return fitted.k, fitted.m, fitted.delta, fitted.beta, fitted.sigma_obs
 
 
@@ -137,7 +137,7 @@ def test_design_is_that_of_prophet():
     days = (frame["ds"] - pd.Timestamp("1970-01-01")).dt.days.to_numpy(dtype=float)
     np.testing.assert_allclose(fourier(days, 10), Prophet.fourier_series(frame["ds"], 365.25, 10), atol=1e-9)
     k, m, delta = (np.squeeze(model.params[name]) for name in ("k", "m", "delta"))
-    found = ProphetFit(k, m, delta, np.empty(0), 1.0, model.changepoints_t, 0.0, 1)
+    found = ProphetEstimates(k, m, delta, np.empty(0), 1.0, model.changepoints_t, 0.0, 1)
     later = np.linspace(0.0, 1.2, 50)
     expected = Prophet.piecewise_linear(later, delta, k, m, model.changepoints_t)
     np.testing.assert_allclose(found.trend(later), expected)
@@ -149,11 +149,11 @@ def test_futures_spread_as_the_model_says():
     The variance of a compound Poisson sum of hinges over [1, T] is rate * 2 scale**2 * (T - 1)**3 / 3.
     """
     t, X = np.array([1.1, 1.5]), np.zeros((2, 0))
-    still = ProphetFit(0.5, 0.1, np.zeros(10), np.empty(0), 0.2, np.linspace(0.1, 0.8, 10), 0.0, 1)
+    still = ProphetEstimates(0.5, 0.1, np.zeros(10), np.empty(0), 0.2, np.linspace(0.1, 0.8, 10), 0.0, 1)
     calm = draws(still, t, X, 100_000, seed=1)
     np.testing.assert_allclose(calm.mean(axis=0), [0.65, 0.85], atol=3e-3)
     np.testing.assert_allclose(calm.std(axis=0), 0.2, rtol=0.01)
-    moving = ProphetFit(0.5, 0.1, np.full(10, 0.3), np.empty(0), 1e-9, np.linspace(0.1, 0.8, 10), 0.0, 1)
+    moving = ProphetEstimates(0.5, 0.1, np.full(10, 0.3), np.empty(0), 1e-9, np.linspace(0.1, 0.8, 10), 0.0, 1)
     spread = draws(moving, t, X, 200_000, seed=2).std(axis=0)
     np.testing.assert_allclose(spread, np.sqrt(10 * 2 * 0.3**2 * (t - 1.0) ** 3 / 3), rtol=0.02)
     np.testing.assert_array_equal(draws(moving, t, X, 5, seed=2), draws(moving, t, X, 5, seed=2))

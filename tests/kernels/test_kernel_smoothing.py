@@ -75,7 +75,7 @@ def test_it_is_hardly_less_likely_than_statsmodels(form, seed):
         found = statsmodels_of(y, form).fit(disp=False)
     damping = found.params[found.model.param_names.index("damping_trend")] if form[0] == DAMPED else 0.9
     if smoothing.LEAST_DAMPING <= damping <= smoothing.MOST_DAMPING:
-        assert kernel.fit(y, NONE, form).log_likelihood > found.llf - 2 * kernel.CLOSE
+        assert kernel.fit(y, NONE, form).log_likelihood > found.llf - 2 * kernel.SIMPLEX_TOLERANCE
 
 
 CES = {

@@ -326,8 +326,8 @@ def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: 
     """No more than the stated rows are made at a time, since those of a large panel together are gigabytes."""
     logs, _ = simulated(3)
     panel = panel_of(logs[:MONTHS])
-    made, rows = [], pooled.History.rows
-    monkeypatch.setattr(pooled.History, "rows", lambda *of: made.append(len(of[2])) or rows(*of))
+    made, rows = [], pooled.TrainingPanel.rows
+    monkeypatch.setattr(pooled.TrainingPanel, "rows", lambda *of: made.append(len(of[2])) or rows(*of))
     rules = []
     for most in (10**6, 1000):
         monkeypatch.setattr(pooled, "ROWS", most)

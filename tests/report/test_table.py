@@ -9,6 +9,7 @@ import pytest
 import simulated
 from rich.console import Console
 
+from forecast.realtime.releases import as_of
 from forecast.report.agenda import agenda, in_force, print_agenda
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
@@ -81,7 +82,7 @@ def run(forecasts: list[list[object]] = FORECASTS) -> Forecasts:
 
 def found(made: Forecasts | None = None, issued: date = ISSUED) -> Outlook:
     given = made or run()
-    return outlook(EXPORTS, EVENTS, {}, given, product="magnets", issued=issued, model="combination", names=NAMES)
+    return outlook(as_of(EXPORTS, EVENTS, issued), {}, given, product="magnets", model="combination", names=NAMES)
 
 
 def printed(shown: Outlook, width: int) -> str:
@@ -155,7 +156,7 @@ def test_a_confirmed_table_has_no_such_remarks() -> None:
     """Remarks without anything to say are left out."""
     plain = Forecasts(forecasts=run().forecasts.iloc[2:])
     shown = outlook(
-        EXPORTS, EVENTS.iloc[:0], {}, plain, product="magnets", issued=ISSUED, model="combination", names=NAMES
+        as_of(EXPORTS, EVENTS.iloc[:0], ISSUED), {}, plain, product="magnets", model="combination", names=NAMES
     )
     assert list(remarks(shown)) == ["Next figures"]
 

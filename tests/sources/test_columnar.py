@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecast.sources.files import delimited
 from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.importing import Imported, import_exports
 from forecast.sources.plain import _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
 
@@ -146,3 +149,53 @@ def test_categories_that_no_row_has_are_never_read():
     raw = pd.DataFrame({"product": "w", "destination": "USA", "start": start, "end": "2025-03", "volume_t": "1"})
     with pytest.raises(TableError, match=r"^a\.csv row 1: USA x to 2025-03: start must be a month as YYYY-MM"):
         period_totals_table({"a.csv": raw}, CODES, date(2026, 1, 15))
+
+
+NAMES = {
+    "Country": ["USA", "Germany", "Viet Nam", "EU", "ROW", "Utopia", " UK ", ""],
+    "Month": ["2019-05", "2025M06", "Jul-25", "2025-08", "2025Q1", "2024", "", "2099-01"],
+    "Qty": ["1", "2.5", "1234", " 46.4", "-3", "n/a", "", "1e12", "x"],
+    "Unit": ["kg", "t", "100 kg", "pieces", "lb", ""],
+    "Released": ["", "", "2025-12-01"],
+    "Status": ["", "estimated"],
+}
+"""Cells of a foreign table of the user's own."""
+
+
+@st.composite
+def foreign(draw: st.DrawFn) -> bytes:
+    """A foreign table separated by any mark, with a byte order mark, a stated separator and blank rows at random."""
+    mark = draw(st.sampled_from([",", ";", "\t"]))
+    rows = draw(st.lists(st.tuples(*map(st.sampled_from, NAMES.values())), min_size=1, max_size=12))
+    blank = draw(st.sampled_from(["", "\n", mark * 5 + "\n"]))
+    head = draw(st.sampled_from(["", "sep=" + mark + "\n"]))
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    text = head + mark.join(NAMES) + "\n" + blank.join(mark.join(row) + "\n" for row in rows)
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text.replace("\n", end).encode()
+
+
+def imported(content: bytes, folder: Path) -> Imported | list[str]:
+    """What is imported, or the problems."""
+    path = folder / "foreign.csv"
+    path.write_bytes(content)
+    try:
+        return import_exports(path, product="w", today=date(2026, 1, 15))
+    except TableError as error:
+        return error.problems
+
+
+@settings(max_examples=150, deadline=None)
+@given(foreign())
+def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytest.TempPathFactory, content: bytes):
+    """Read by columns or by rows: the same figures, types included, the same reasons row by row, the same words."""
+    folder = tmp_path_factory.mktemp("foreign")
+    small = imported(content, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "LARGE", 0)
+        large = imported(content, folder)
+    if isinstance(small, list) or isinstance(large, list):
+        assert large == small
+        return
+    pd.testing.assert_frame_equal(large.exports, small.exports)
+    pd.testing.assert_frame_equal(large.unused, small.unused)
+    assert (large.files, large.notes) == (small.files, small.notes)

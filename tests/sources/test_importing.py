@@ -47,11 +47,11 @@ def test_overlaps_that_differ_are_a_question_with_both_numbers(tmp_path: Path):
 
 
 def test_one_sentence_per_cause(tmp_path: Path):
-    """Five hundred rows of a name that is not known are one line with a count."""
+    """Five hundred rows of a name that is not known are one line with a count and their volume."""
     rows = "".join(f"Utopia;{1960 + month // 12}-{month % 12 + 1:02d};1\n" for month in range(500))
     got = import_exports(write(tmp_path, HEAD + "UK;2025-05;1\n" + rows), product="w", today=DAY)
     said = [line for line in sentences(got) if line.startswith("Not used")]
-    assert said == ["Not used, 500: a destination that is not known (Utopia)."]
+    assert said == ["Not used, 500: a destination that is not known (Utopia: 500 rows with 500 in all)."]
 
 
 def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):
@@ -137,3 +137,29 @@ def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory: pytest.TempPathFa
         said = sentences(got)
         assert (got.exports["volume_t"] >= 0).all()
     assert all(line and line.isprintable() for line in said)
+
+
+@pytest.mark.parametrize(
+    ("released", "reason"),
+    [
+        ("soon", "a release day that is none written YYYY-MM-DD"),
+        ("2025-02-30", "a release day that is none written YYYY-MM-DD"),
+        ("0000-01-01", "a release day that is none written YYYY-MM-DD"),
+        ("2025-05-30", "a release day before the end of its month"),
+        ("2026-01-02", "a release day after today, 2026-01-01"),
+    ],
+)
+def test_a_figure_cannot_be_known_from_a_day_on_which_it_was_not_out(tmp_path: Path, released: str, reason: str):
+    """A release day that is none, comes before the month is over, or lies ahead is a row not used, with the reason."""
+    text = f"Country,Month,Tonnes,Released\nUSA,2025-05,1,{released}\nDEU,2025-05,2,2025-05-31\n"
+    got = import_exports(write(tmp_path, text), product="w", today=date(2026, 1, 1))
+    assert got.exports[["destination", "volume_t"]].to_numpy().tolist() == [["DEU", 2.0]]
+    assert got.unused["reason"].tolist() == [reason]
+
+
+def test_a_day_for_all_rows_counts_for_months_that_were_over(tmp_path: Path):
+    """``released`` of the caller is held to the same: figures of a later month cannot have been out by then."""
+    text = "Country,Month,Tonnes\nUSA,2025-05,1\nUSA,2025-07,2\n"
+    got = import_exports(write(tmp_path, text), product="w", released=date(2025, 6, 20), today=date(2026, 1, 1))
+    assert got.exports["month"].astype(str).tolist() == ["2025-05"]
+    assert got.unused["reason"].tolist() == ["a release day before the end of its month"]

@@ -223,3 +223,11 @@ def test_groups_are_members_by_code():
 def test_shipped_files_are_found_in_the_package_or_the_checkout():
     """The path exists in this installation, whichever it is."""
     assert shipped("exports.csv").is_file()
+
+
+def test_a_header_in_a_sentence_is_shown_and_not_obeyed(tmp_path: Path):
+    """Escape and direction characters of a heading never reach the message."""
+    path = write(tmp_path, "product,destination,month\x1b[31m,\u202evolume\nm,USA,2025-05,1\n")
+    with pytest.raises(TableError) as caught:
+        read_exports(path)
+    assert all(problem.isprintable() for problem in caught.value.problems)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 import stored
 
+from forecast.safety.atomic import PREFIX, mark
 from forecast.store import database
 from forecast.store.database import MIGRATIONS, VERSION, Store, StoreError
 from forecast.store.issued import issued_forecasts, issues
@@ -193,7 +195,120 @@ def test_a_store_of_the_first_version_is_migrated_and_keeps_everything(tmp_path:
         assert store.query("SELECT reason FROM judgements")["reason"].tolist() == ["strike"]
 
 
+RELEASED = {
+    1: "694d0c46f0b1623633aea3cc94a5aa155daa5e78065a6c71ab2c44e0ed1f888e",
+    2: "75c58765be89e1be9a9624a449b0b7404b8b8328d28874ec92343cfa2462ef9b",
+}
+"""The sha256 of the statements of each released version of the schema, which lie in the files of users."""
+
+
+def test_a_released_schema_is_never_changed() -> None:
+    """Statements of a version that somebody has stay as they are; a new version is a new entry here."""
+    made = {
+        number: hashlib.sha256("\n".join(statements).encode()).hexdigest()
+        for number, statements in enumerate(MIGRATIONS, start=1)
+    }
+    assert made == RELEASED
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """Table, column and type, in order."""
+    found = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal "
+        "ORDER BY table_name, column_index"
+    ).fetchall()
+    return [(str(table), str(column), str(kind)) for table, column, kind in found]
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_every_released_schema_is_led_to_the_present_one(tmp_path: Path, version: int) -> None:
+    """A file of any version, with a row in every table, has all rows afterwards and the columns of a new file."""
+    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
+    with duckdb.connect(str(old)) as connection:
+        for statement in (one for statements in MIGRATIONS[:version] for one in statements):
+            connection.execute(statement)
+        tables = sorted({table for table, _, _ in columns_of(connection)})
+        for table in tables:
+            kinds = [kind for name, _, kind in columns_of(connection) if name == table]
+            values = ", ".join("DATE '2025-06-20'" if kind == "DATE" else "1" for kind in kinds)
+            connection.execute(f"INSERT INTO {table} VALUES ({values})")
+        connection.execute("UPDATE migrations SET version = ?", [version])
+        before = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    for path in (old, new):
+        with Store(path, today=DAY) as store:
+            assert store.version == VERSION
+    with duckdb.connect(str(old)) as led, duckdb.connect(str(new)) as made:
+        assert columns_of(led) == columns_of(made)
+        for table in tables:
+            assert led.execute(f"SELECT * FROM {table}").fetchall()[:1] == before[table]
+
+
+def test_a_killed_migration_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that fails half-way leaves the version before, which is led on at the next start."""
+    path = tmp_path / "store.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(FIRST_VERSION)
+    broken = (*MIGRATIONS[:1], (*MIGRATIONS[1], "SELECT no_such_function()"))
+    monkeypatch.setattr(database, "MIGRATIONS", broken)
+    with pytest.raises(duckdb.Error, match="no_such_function"):
+        Store(path)
+    monkeypatch.undo()
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT version FROM migrations").fetchall() == [(1,)]
+        assert "judgements" not in {table for table, _, _ in columns_of(connection)}
+    with Store(path) as store:
+        assert store.version == VERSION
+        assert issued_forecasts(store)["upper_95"].tolist() == [60.0]
+
+
 def test_the_default_place_is_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """XDG_DATA_HOME moves it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert database.default_path() == tmp_path / "export-forecast" / "store.duckdb"
+
+
+def test_what_a_killed_maker_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
+    """Its lock and its folder go, even where the store itself had been put in its place."""
+    path = tmp_path / "store.duckdb"
+    with Store(path):
+        pass
+    (tmp_path / f"{PREFIX}{mark(path)}.lock").touch()
+    (tmp_path / f"{PREFIX}{mark(path)}-0123456789abcdef.new").mkdir()
+    with Store(path):
+        pass
+    assert [found.name for found in tmp_path.iterdir()] == ["store.duckdb"]
+
+
+def test_a_store_reads_no_other_file(tmp_path: Path) -> None:
+    """Neither a statement nor a view that somebody put into a store reads or writes outside it."""
+    path, secret = tmp_path / "store.duckdb", tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+    with Store(path):
+        pass
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE VIEW sent AS SELECT * FROM read_csv('{secret}')")
+    with Store(path) as store:
+        for text in ("SELECT * FROM sent", f"SELECT * FROM read_csv('{secret}')"):
+            with pytest.raises((duckdb.Error, StoreError), match=r"disabled|Permission"):
+                store.query(text)
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses the last step of a transaction, the store says so, and holds what it held."""
+    path = tmp_path / "store.duckdb"
+    with Store(path) as store:
+
+        class Refusing:
+            """The connection, whose every COMMIT finds a full disk."""
+
+            def execute(self, text: str) -> None:
+                if text == "COMMIT":
+                    raise duckdb.TransactionException('Could not write file "x.wal": No space left on device')
+
+        monkeypatch.setattr(store, "_connection", Refusing())
+        taken = r"expected a disk that takes the store, found that it does not \(no space left on device\)\.$"
+        with pytest.raises(StoreError, match=taken), store.transaction():
+            pass
+        monkeypatch.undo()

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from forecast.ensemble.judgement import FOLLOWS, JUDGED, JudgementError, judged, judged_run, parse_judgement
+from forecast.ensemble.judgement import FOLLOWS, JUDGED, JudgementError, apply_judgements, judged_run, parse_judgement
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
 
@@ -59,7 +59,7 @@ def test_median_and_bounds_move_by_one_factor_and_totals_by_the_tonnes() -> None
     """USA 200 to 160 takes 40 t from WLD and nothing from EU27; DEU at 330 adds 30 t to EU27 and WLD."""
     forecasts = rows(WLD=1000.0, USA=200.0, DEU=300.0, EU27=400.0)
     rules = [parse_judgement("USA=-20%: strike"), parse_judgement("DEU=330t: orders")]
-    new, said = judged(forecasts, rules, "combination", GROUPS)
+    new, said = apply_judgements(forecasts, rules, "combination", GROUPS)
     found = new.set_index("destination")["volume_t"]
     assert found.to_dict() == pytest.approx({"WLD": 990.0, "USA": 160.0, "DEU": 330.0, "EU27": 430.0})
     ratio = new[list(VOLUME_QUANTILES)].to_numpy() / forecasts[list(VOLUME_QUANTILES)].to_numpy()
@@ -73,14 +73,14 @@ def test_median_and_bounds_move_by_one_factor_and_totals_by_the_tonnes() -> None
 def test_a_total_that_is_judged_itself_does_not_follow() -> None:
     """Its own rule holds whatever its parts do."""
     rules = [parse_judgement("USA=-20%: strike"), parse_judgement("WLD=900t: own view")]
-    new, _ = judged(rows(WLD=1000.0, USA=200.0), rules, "combination", GROUPS)
+    new, _ = apply_judgements(rows(WLD=1000.0, USA=200.0), rules, "combination", GROUPS)
     assert new.set_index("destination")["volume_t"].to_dict() == pytest.approx({"WLD": 900.0, "USA": 160.0})
 
 
 def test_judgement_on_nothing_is_refused() -> None:
     """A destination or month that is not forecast is named."""
     with pytest.raises(JudgementError, match="JPN: expected a destination and month of this forecast, found none"):
-        judged(rows(USA=1.0), [parse_judgement("JPN=+5%: x")], "combination", GROUPS)
+        apply_judgements(rows(USA=1.0), [parse_judgement("JPN=+5%: x")], "combination", GROUPS)
 
 
 def test_the_models_rows_stay() -> None:

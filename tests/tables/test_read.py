@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.plain import read_events, read_exports
-from forecast.tables.frames import as_text, packed, stacked, unpacked
+from forecast.tables.frames import as_text, csv_blocks, packed, stacked, unpacked
 from forecast.tables.read import (
     TableError,
     destinations_table,
@@ -471,3 +471,23 @@ def test_a_packed_table_takes_less_than_half_of_the_memory():
     assert (
         packed(table, RUN_TABLES["effects"]).memory_usage(index=False).sum() < table.memory_usage(index=False).sum() / 2
     )
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.sampled_from('a,"=\n é'), max_size=5),
+            st.one_of(st.none(), st.dates(date(2000, 1, 1), date(2030, 1, 1))),
+            st.floats(),
+            st.sampled_from([1, 1.0, True, None, ("a", "b"), "x"]),
+        ),
+        max_size=7,
+    ),
+    st.integers(1, 4),
+)
+def test_blocks_of_lines_are_the_file_that_pandas_writes(rows: list[tuple], size: int):
+    """Whatever stands in the cells, and however many rows a block has."""
+    table = pd.DataFrame(rows, columns=["text", "day", "number", "any"]).assign(month=pd.Period("2025-01"))
+    expected = as_text(table).to_csv(index=False, lineterminator="\n")
+    assert "".join(text for _, text in csv_blocks(table, size)) == expected

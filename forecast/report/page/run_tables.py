@@ -12,6 +12,8 @@ import pandas as pd
 
 from forecast.realtime.phases import phases
 from forecast.registry import MODELS
+from forecast.safety.atomic import is_file, read_regular
+from forecast.safety.limits import LARGEST_FILE
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
 from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
 from forecast.tables.frames import records
@@ -222,7 +224,7 @@ class RunInputs:
         paths = [copy] if copy.exists() else [self._place(name, word) for word in words]
         known = set(self.about.get("inputs", {}).values())
         for path in paths:
-            if not _is_file(path):
+            if not is_file(path):
                 return [], f"The file {path.name} that the run read as {name} is not there any more."
             if sha256(path) not in known:
                 return [], f"The file {path.name} is not the one that the run read as {name}: its sha256 differs."
@@ -233,20 +235,12 @@ class RunInputs:
         if word == SHIPPED:
             return shipped(name)
         places = [place / word for place in (self.start, self.folder, *self.folder.absolute().parents)]
-        return next(filter(_is_file, places), self.start / word)
-
-
-def _is_file(path: Path) -> bool:
-    """Whether a file can be found at ``path``; not where the name itself is none that the system can have."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+        return next(filter(is_file, places), self.start / word)
 
 
 def sha256(path: Path) -> str:
     """The sha256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest()
 
 
 def actuals_of(replay: Replay, product: str, destination: str) -> pd.Series:

@@ -10,8 +10,9 @@ from statistics import median
 
 import pandas as pd
 
+from forecast.safety.limits import MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import coded_columns, is_plain
-from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
+from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.tables.read import TableError
 
 LARGE = 8_000_000
@@ -62,7 +63,7 @@ def delimited_sheet(file: str, content: bytes) -> Sheet:
     text, encoding = decoded(content)
     said, body, skipped = _stated_separator(text)
     separator = said or _separator(body)
-    grid = grid_of(_unwrapped(_records(file, body, separator), separator))
+    grid = grid_of(bounded(file, _unwrapped(file, _records(file, body, separator), separator)))
     grid.index = grid.index + skipped
     return Sheet(file, _kind(separator, encoding), grid, separator)
 
@@ -105,17 +106,28 @@ def _records(file: str, text: str, separator: str) -> Iterator[tuple[int, list[s
                 yield row, fields
             row = reader.line_num + 1
     except csv.Error as error:
-        found = f"found a quote that is not closed or not doubled, or a field without end ({error})"
-        raise TableError(f"{file} row {row}: expected fields quoted as in CSV, {found}.") from error
+        raise TableError(_badly_quoted(file, row, error)) from error
 
 
-def _unwrapped(records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
+def _badly_quoted(file: str, row: int, error: csv.Error) -> str:
+    found = f"found a quote that is not closed or not doubled, or a field without end ({error})"
+    return f"{file} row {row}: expected fields quoted as in CSV, {found}."
+
+
+def _unwrapped(file: str, records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that were quoted as one field each, with their own quotes doubled, parted once more."""
     rows = list(records)
     wrapped = [fields for _, fields in rows if len(fields) == 1 and separator in fields[0]]
     if not wrapped or len(wrapped) < 0.9 * len(rows):
         return iter(rows)
-    return ((row, next(csv.reader([fields[0]], delimiter=separator), [])) for row, fields in rows)
+    return ((row, _parted(file, row, fields[0], separator)) for row, fields in rows)
+
+
+def _parted(file: str, row: int, text: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=separator), [])
+    except csv.Error as error:
+        raise TableError(_badly_quoted(file, row, error)) from error
 
 
 def _by_columns(file: str, content: bytes) -> Sheet | None:
@@ -125,8 +137,12 @@ def _by_columns(file: str, content: bytes) -> Sheet | None:
     said, body, skipped = _stated_separator(head)
     separator = said or _separator(body)
     start += content[start:].find(b"\n") + 1 if skipped else 0
-    width = len(next(csv.reader([body.partition("\n")[0]], delimiter=separator), []))
-    grid = coded_columns(content, start, width, separator) if is_plain(content, separator) else None
+    try:
+        width = len(next(csv.reader([body.partition("\n")[0]], delimiter=separator), []))
+    except csv.Error:
+        return None
+    fits = width <= MOST_COLUMNS and is_plain(content, separator)
+    grid = coded_columns(content, start, width, separator) if fits else None
     if grid is None:
         return None
     grid.index = pd.RangeIndex(1 + skipped, len(grid) + 1 + skipped)

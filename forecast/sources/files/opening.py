@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from forecast.safety.atomic import read_regular
+from forecast.safety.limits import LARGEST_FILE
 from forecast.sources.files.delimited import delimited_sheet
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.files.structured import json_sheet, parquet_sheet
@@ -32,7 +34,7 @@ def sheets_of(path: Path) -> list[Sheet]:
     """
     file = shown(path.name, 80)
     try:
-        content = path.read_bytes()
+        content = read_regular(path, LARGEST_FILE)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise TableError(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS
 from forecast.tables.cells import Texts, labels
+from forecast.tables.read import TableError
 from forecast.vocabulary.text import folded, shown
 
 HEADER_WITHIN = 40
 """Rows from the top among which a header is sought."""
-
-MOST_ROWS = 20_000_000
-"""Rows that a file may have."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,24 @@ def distinct(names: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         unlike.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return unlike
+
+
+def bounded(file: str, rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Sequence[str]]]:
+    """(Row number, cells) of ``rows``, as long as they are no more than can be used.
+
+    Raises
+    ------
+    TableError
+        Where a row has more than `MOST_COLUMNS` cells, or all of them together, filled up to the widest, `MOST_CELLS`.
+    """
+    widest = 0
+    for count, (number, cells) in enumerate(rows, start=1):
+        widest = max(widest, len(cells))
+        if widest > MOST_COLUMNS:
+            raise TableError(f"{file} row {number}: expected at most {MOST_COLUMNS:,} columns, found {widest:,}.")
+        if widest * count > MOST_CELLS:
+            raise TableError(f"{file} row {number}: expected at most {MOST_CELLS:,} cells, found more. Split the file.")
+        yield number, cells
 
 
 def grid_of(rows: Iterable[tuple[int, Sequence[str]]]) -> pd.DataFrame:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
+from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.delimited import decoded
-from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
+from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.sources.files.workbook import cell_text
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import shown
@@ -34,7 +36,7 @@ def json_sheet(file: str, content: bytes) -> Sheet:
     rows = _rows(said)
     if not rows:
         raise TableError(f"{file}: expected JSON with a list of rows, found {_instead(said)}.")
-    return Sheet(file, "JSON", _grid(rows))
+    return Sheet(file, "JSON", _grid(file, rows))
 
 
 def parquet_sheet(file: str, content: bytes) -> Sheet:
@@ -50,8 +52,11 @@ def parquet_sheet(file: str, content: bytes) -> Sheet:
 
     try:
         opened = parquet.ParquetFile(io.BytesIO(content))
-        if opened.metadata.num_rows > MOST_ROWS:
-            raise TableError(f"{file}: expected at most {MOST_ROWS:,} rows, found {opened.metadata.num_rows:,}.")
+        rows, columns = opened.metadata.num_rows, opened.metadata.num_columns
+        if rows > MOST_ROWS:
+            raise TableError(f"{file}: expected at most {MOST_ROWS:,} rows, found {rows:,}.")
+        if columns > MOST_COLUMNS or rows * columns > 10 * MOST_CELLS:
+            raise TableError(f"{file}: expected a table that fits, found {rows:,} rows of {columns:,} columns.")
         frame = opened.read().to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         if isinstance(error, TableError):
@@ -82,12 +87,13 @@ def _rows(said: Any) -> list[Any]:
     return said if isinstance(said, list) and said and all(isinstance(row, list) for row in said) else []
 
 
-def _grid(rows: list[Any]) -> pd.DataFrame:
+def _grid(file: str, rows: list[Any]) -> pd.DataFrame:
+    numbered = enumerate(rows, start=1)
     if isinstance(rows[0], list):
-        return grid_of((number, [_json_text(value) for value in row]) for number, row in enumerate(rows, start=1))
+        return grid_of(bounded(file, ((number, [_json_text(value) for value in row]) for number, row in numbered)))
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
-    table = [(number, [_json_text(row.get(name)) for name in names]) for number, row in enumerate(rows, start=1)]
-    return grid_of([(0, names), *table])
+    cells = ((number, [_json_text(row.get(name)) for name in names]) for number, row in numbered)
+    return grid_of(bounded(file, chain([(0, [*map(cell_text, names)])], cells)))
 
 
 def _json_text(value: Any) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from forecast.sources.files.sheet import Sheet, grid_of
+from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.tables.read import TableError
+from forecast.vocabulary.text import shown
+
+MOST_SHEET_ROWS = 2**20
+"""Rows that a sheet of a workbook can have."""
 
 MOST_UNPACKED = 400_000_000
 """Bytes that a workbook may unpack to."""
@@ -31,10 +35,17 @@ def workbook_sheets(file: str, content: bytes) -> list[Sheet]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles and extensions that openpyxl leaves out are of no use here
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-            named = [(str(sheet.title), list(sheet.iter_rows(values_only=True))) for sheet in book.worksheets]
+            return _sheets(file, "an Excel workbook", [(str(sheet.title), _rows(sheet)) for sheet in book.worksheets])
+    except TableError:
+        raise
     except Exception as error:  # a damaged workbook fails anywhere in zipfile, the XML parser or openpyxl
         raise TableError(_damaged(file, error)) from error
-    return _sheets(file, "an Excel workbook", named)
+
+
+def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
+    """The rows of a sheet one by one, whatever size the sheet says that it has."""
+    sheet.reset_dimensions()
+    return iter(sheet.iter_rows(values_only=True))
 
 
 def old_workbook_sheets(file: str, content: bytes) -> list[Sheet]:
@@ -55,7 +66,7 @@ def old_workbook_sheets(file: str, content: bytes) -> list[Sheet]:
         ]
     except Exception as error:  # a damaged workbook fails anywhere in xlrd
         raise TableError(_damaged(file, error)) from error
-    return _sheets(file, "an Excel workbook of before 2007", named)
+    return _sheets(file, "an Excel workbook of before 2007", [(title, iter(rows)) for title, rows in named])
 
 
 def _check_archive(file: str, content: bytes) -> None:
@@ -77,25 +88,32 @@ def _damaged(file: str, error: Exception) -> str:
     return f"{file}: expected an Excel workbook, found one that cannot be read ({reason}). Save it again, or as CSV."
 
 
-def _sheets(file: str, kind: str, named: list[tuple[str, list[Any]]]) -> list[Sheet]:
+def _sheets(file: str, kind: str, named: list[tuple[str, Iterator[Sequence[Any]]]]) -> list[Sheet]:
     sheets = []
     for title, rows in named:
-        grid = grid_of(_filled(rows))
+        name = file if len(named) == 1 else f"{file} [{shown(title)}]"
+        grid = grid_of(bounded(name, _filled(name, rows)))
         if len(grid):
-            name = file if len(named) == 1 else f"{file} [{title}]"
             sheets.append(Sheet(name, kind, grid))
     return sheets
 
 
-def _filled(rows: list[Any]) -> Iterator[tuple[int, list[str]]]:
+def _filled(file: str, rows: Iterator[Sequence[Any]]) -> Iterator[tuple[int, list[str]]]:
+    """Row numbers and cells of the rows that have some; empty cells at the end are none."""
     for number, row in enumerate(rows, start=1):
+        if number > MOST_SHEET_ROWS:
+            raise TableError(f"{file}: expected at most {MOST_SHEET_ROWS:,} rows, found a row of a higher number.")
         cells = [cell_text(value) for value in row]
-        if any(cells):
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
             yield number, cells
 
 
 def cell_text(value: object) -> str:
     """A cell's value as text: days as ``YYYY-MM-DD``, whole numbers without a point, nothing as an empty cell.
+
+    Half a letter, as JSON can write it, is U+FFFD.
 
     Examples
     --------
@@ -108,7 +126,8 @@ def cell_text(value: object) -> str:
         return f"{value:%Y-%m-%d}"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return str(value).strip()
+    text = str(value).strip()
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _old(cell: object, datemode: int) -> object:

@@ -58,3 +58,14 @@ def test_years_are_refused(tmp_path: Path, header: str):
     path.write_text(header + "\n" + ";".join(['"2024"', '"China"', *['"1"'] * (header.count(";") - 1)]) + "\n")
     with pytest.raises(TableError, match=r"by year \(no column Mês\). Tick the monthly detail"):
         import_exports(path, today=DAY)
+
+
+def test_a_row_without_a_product_is_not_used(tmp_path: Path):
+    """A figure of no product would be a series without a name: the reason says how to name it, and a name takes it."""
+    path = tmp_path / "EXP_2025.csv"
+    path.write_text("CO_ANO,CO_MES,CO_PAIS,KG_LIQUIDO,CO_NCM\n2025,05,160,1000,\n2025,05,160,2000,12019000\n")
+    got = import_exports(path, today=DAY)
+    assert got.exports["product"].tolist() == ["12019000"]
+    assert got.unused["reason"].tolist() == ["no product: name it with --product"]
+    path.write_text("CO_ANO,CO_MES,CO_PAIS,KG_LIQUIDO,CO_NCM\n2025,05,160,1000,\n")
+    assert import_exports(path, product="beans", today=DAY).exports["product"].tolist() == ["beans"]

@@ -87,3 +87,9 @@ def test_what_is_no_monthly_weight_is_refused(tmp_path: Path, row: str, sentence
     """Values, supplementary units and years, each with what to ask for."""
     with pytest.raises(TableError, match=sentence):
         import_exports(write(tmp_path, row), today=DAY)
+
+
+def test_headings_alone_are_a_sentence(tmp_path: Path):
+    """A download without a row says so, and is no error of ours."""
+    with pytest.raises(TableError, match=r"^estat\.csv: is a .*Eurostat.*, and none of its rows can be used\."):
+        import_exports(write(tmp_path), today=DAY)
