@@ -54,6 +54,7 @@ ENDING = ("kill", "power", "torn")
 TODAY = date(2023, 6, 1)
 RESUME = [*BACKTEST, "--resume"]
 IMPORT = ["import", "download.csv", "--product", "magnets", "--output", "d/own.csv"]
+OVER = ["brief", "o", "--quick"]
 BRIEF = ["brief", "o", "--quick", "--output", "page/b.html"]
 EXPLAIN = ["explain", "USA", "--run", "o", "--output", "page/e.json"]
 STORED = ["--store", "s/mine.duckdb"]
@@ -91,7 +92,7 @@ SCENARIOS = {
     "report": Scenario(["report", "o", "--output", "page/r.html"], ((BACKTEST, None),), ("page",)),
     "report over an earlier page": Scenario(["report", "o"], ((BACKTEST, None), (["report", "o"], None))),
     "brief": Scenario(BRIEF, ((COMBINED, None),), ("page",)),
-    "brief over an earlier page": Scenario(["brief", "o", "--quick"], ((COMBINED, None), (["brief", "o", "--quick"], None))),
+    "brief over an earlier page": Scenario(OVER, ((COMBINED, None), (OVER, None))),
     "explain": Scenario(EXPLAIN, ((COMBINED, None),), ("page",)),
     "changes": Scenario(["changes", *FILES, "--output", "c/found.csv", "--quiet"], outputs=("c",)),
     "import": Scenario(IMPORT, outputs=("d/own.csv", "d/own-unused.csv")),
