@@ -53,6 +53,7 @@ MORE_MODULES = {
 """Folders that may hold more modules than others, and why."""
 
 LONG_MODULES = {
+    "cli/briefing.py": "a briefing from its run to what it is compared with",
     "kernels/arima.py": "one optimiser with its start, search and forecast",
     "kernels/likelihood.py": "an exact likelihood and its adjoint, line by line beside each other",
     "models/pooled.py": "one model",

@@ -415,11 +415,12 @@ ANALOGUES = 4
 
 def outlooks(of: Material) -> list[Outlook]:
     """One per product."""
+    from forecast.realtime.data import Data
     from forecast.report.outlook import outlook
 
     tables, called = of.tables, names(of.tables.places)
+    known = Data(tables.exports, tables.events, tables.groups, tables.totals).as_of(of.issued)
     return [
-        outlook(tables.exports, tables.events, tables.groups, of.run, product=product, issued=of.issued,
-                model=of.shown, names=called, record=tables.record)
+        outlook(known, tables.groups, of.run, product=product, model=of.shown, names=called, record=tables.record)
         for product in of.products
-    ]  # fmt: skip
+    ]
