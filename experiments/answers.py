@@ -20,7 +20,7 @@ from episodes import by_decision, read_cells
 from forecast.report.page.analysis import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
 from forecast.report.page.run_tables import Replay, read_replay, read_table
 from forecast.report.page.text import judged, percent, plain, said, times, tonnes
-from forecast.report.track_record import TRACK_COLUMNS
+from forecast.report.track_record import PHASE_COLUMNS, TRACK_COLUMNS, TRACK_PHASES, TRACK_RECORD
 from forecast.scoring.scores import coverage_counts
 from forecast.tables.frames import as_text
 
@@ -350,6 +350,25 @@ def track_record(results: Path) -> pd.DataFrame:
     return counts.merge(months, on=key).sort_values([*key, "level"], ignore_index=True)[TRACK_COLUMNS]
 
 
-def write_track_record(results: Path, path: Path) -> None:
-    """Write `track_record` as CSV: what a forecast says of its own past."""
-    as_text(track_record(results)).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+def track_phases(results: Path) -> pd.DataFrame:
+    """How often the shown model was right one month ahead, by phase of the month: columns `PHASE_COLUMNS`."""
+    rows = read_replay(results).scored
+    rows = rows[(rows["model"] == SHOWN) & (rows["horizon"] == 1)]
+    inside = {
+        f"held_{level}": rows["actual_t"].between(rows[f"lower_{level}"], rows[f"upper_{level}"]) for level in (80, 95)
+    }
+    counted = rows.assign(**inside, miss=(rows["volume_t"] - rows["actual_t"]).abs())
+    grouped = counted.groupby(["product", "phase"], observed=True)
+    sums = {
+        "n": ("miss", "size"),
+        "held_80": ("held_80", "sum"),
+        "held_95": ("held_95", "sum"),
+        "mae_t": ("miss", "mean"),
+    }
+    return grouped.agg(**sums).reset_index()[PHASE_COLUMNS]
+
+
+def write_track_record(results: Path, data: Path) -> None:
+    """Write `track_record` and `track_phases` as CSV: what a forecast says of its own past."""
+    for name, table in {TRACK_RECORD: track_record(results), TRACK_PHASES: track_phases(results)}.items():
+        as_text(table).to_csv(data / name, index=False, lineterminator="\n", encoding="utf-8")

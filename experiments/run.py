@@ -1,6 +1,6 @@
 """Run the experiments of this folder from their ``experiment.toml`` into their ``results/``.
 
-    python experiments/run.py                     every experiment, then README.md and data/track_record.csv
+    python experiments/run.py                     every experiment, then README.md and the track record in data/
     python experiments/run.py 01-magnets-2025     one of them
 
 The same versions give the same files. What the results say is put into words by `answers`.
@@ -64,7 +64,7 @@ def main() -> None:
         print(name, flush=True)
         run_experiment(HERE / name, HERE / name / "results", given.jobs)
     (HERE / "README.md").write_text(answers.readme(HERE, EXPERIMENTS), encoding="utf-8")
-    answers.write_track_record(HERE / "01-magnets-2025" / "results", HERE.parent / "data" / "track_record.csv")
+    answers.write_track_record(HERE / "01-magnets-2025" / "results", HERE.parent / "data")
 
 
 def run_experiment(folder: Path, results: Path, jobs: int = 1) -> None:

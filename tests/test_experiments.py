@@ -18,7 +18,7 @@ import pytest
 
 from forecast.report.page.notebook import run_notebook
 from forecast.report.page.run_tables import sha256
-from forecast.report.track_record import TRACK_COLUMNS, read_track_record
+from forecast.report.track_record import TRACK_COLUMNS, read_track_phases, read_track_record
 from forecast.sources.plain import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,6 +81,16 @@ def test_the_shipped_track_record_is_that_of_the_first_experiment():
     assert record.columns.tolist() == TRACK_COLUMNS
     assert record["held"].between(0, record["n"]).all()
     assert {"WLD", "USA"} <= set(record["destination"])
+
+
+def test_the_shipped_phases_are_those_of_the_first_experiment_and_add_up_to_the_record():
+    """Every count comes out again from the committed results; over phases they are those over destinations."""
+    phases, record = read_track_phases(), read_track_record()
+    found = answers.track_phases(HOME / "01-magnets-2025" / "results")
+    pd.testing.assert_frame_equal(phases, found, check_dtype=False, check_categorical=False)
+    for level in (80, 95):
+        own = record[record["level"] == level]
+        assert [phases["n"].sum(), phases[f"held_{level}"].sum()] == [own["n"].sum(), own["held"].sum()]
 
 
 def test_the_track_record_counts_what_lay_inside():

@@ -42,7 +42,7 @@ SOURCES = Sources(PACKAGE)
 
 MORE_MODULES = {
     "backtest": 11,  # plan, origin and run, and what each stage of a long run needs
-    "cli": 22,  # one file a command, beside what they share
+    "cli": 23,  # one file a command, beside what they share
     "episodes": 10,  # one file a stage of the structural model, from phases to effects
     "kernels": 12,  # one file a likelihood
     "models": 14,  # one file a model
@@ -53,6 +53,7 @@ MORE_MODULES = {
 """Folders that may hold more modules than others, and why."""
 
 LONG_MODULES = {
+    "cli/briefing.py": "a briefing from its run to what it is compared with",
     "kernels/arima.py": "one optimiser with its start, search and forecast",
     "kernels/likelihood.py": "an exact likelihood and its adjoint, line by line beside each other",
     "models/pooled.py": "one model",

@@ -1,171 +1,175 @@
-"""``forecast brief``: a `next` run as a page to send round."""
+"""``forecast brief``: a run as a page to send round."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forecast.cli.console import plain_refusals, silent_libraries
-from forecast.cli.inputs import Given, Tables, names, read, with_rest
-from forecast.cli.options import PRIORS, Quiet
+from forecast.cli.console import plain_refusals, progress_bar, say, silent_libraries
+from forecast.cli.inputs import names
+from forecast.cli.options import Jobs, Quiet
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.cli.briefing import Material
     from forecast.report.brief.page import Behind
-    from forecast.tables.run import Forecasts
+    from forecast.report.outlook import Outlook
 
-NextFolder = Annotated[
-    Path | None, typer.Argument(metavar="[RUN]", help="The folder of a next run. Default: the newest output/next-*.")
-]
+RunOfBrief = Annotated[
+    Path | None,
+    typer.Argument(metavar="[RUN]", help="The folder of a run of next or update. Default: the newest output/next-*, or "
+                   "with --store its latest issue."),
+]  # fmt: skip
 BriefPage = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: brief.html in RUN.")
 ]
-
-
 ScenarioFolder = Annotated[
     Path | None,
     typer.Option("--scenario", metavar="FOLDER", help="The folder of a scenario run, for the section on what may "
-                 "happen. Default: no such section."),
+                 "happen. Default: the shipped scenarios, where they are ahead of the run."),
 ]  # fmt: skip
+StoreOfBrief = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="The store that an update was made with; without RUN its latest issue "
+                 "is briefed."),
+]  # fmt: skip
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Leave out what needs further forecasts: what changed since the last release, and the "
+                 "shipped scenarios."),
+]  # fmt: skip
+AsPdf = Annotated[bool, typer.Option("--pdf", help="Also print the page as PDF beside it, by Chromium.")]
+AsXlsx = Annotated[bool, typer.Option("--xlsx", help="Also write the tables as an Excel workbook beside it.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Also write headline and tables as Markdown beside it.")]
 
 
 def brief(
-    folder: NextFolder = None, output: BriefPage = None, scenario: ScenarioFolder = None, quiet: Quiet = False
+    folder: RunOfBrief = None,
+    output: BriefPage = None,
+    scenario: ScenarioFolder = None,
+    store: StoreOfBrief = None,
+    quick: Quick = False,
+    pdf: AsPdf = False,
+    xlsx: AsXlsx = False,
+    markdown: AsMarkdown = False,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
 ) -> None:
     """Write the briefing of a forecast: one HTML page with tables and charts that opens without a network."""
     with plain_refusals(), silent_libraries():
-        from forecast.report.brief.page import brief_page
-        from forecast.report.outlook import outlook
-        from forecast.tables.run_folder import read_run, write_page
+        from forecast.cli.briefing import newest, of_folder, of_store, outlooks
 
-        folder = folder or newest(Path("output"))
-        about, run = _about(folder, "next"), read_run(folder)
-        arguments, issued = about["arguments"], date.fromisoformat(about["issued"])
-        given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
-        _check_inputs(folder, given, about["inputs"])
-        tables = with_rest(read(given), issued)
-        from forecast.realtime.data import Data
-
-        known = Data(tables.exports, tables.events, tables.groups, tables.totals).as_of(issued)
-        shown = "combination" if "combination" in arguments["models"] else arguments["models"][0]
-        found = [
-            outlook(known, tables.groups, run, product=product, model=shown, names=names(tables.places),
-                    record=tables.record)
-            for product in about["cutoffs"]
-        ]  # fmt: skip
-        behind = _behind(run, tables, issued, [outlook.product for outlook in found], scenario)
-        page = output or folder / "brief.html"
-        write_page(page, brief_page(found, known.volumes, about, behind))
-        if not quiet:
-            typer.echo(f"Brief: {page}")
+        if folder is None and store is None:
+            folder = newest(Path("output"))
+        of = of_store(store) if folder is None else of_folder(folder, store)
+        found = outlooks(of)
+        with progress_bar("Comparing", quiet) as progress:
+            behind = _behind(of, found, scenario, (quick, jobs, progress))
+        page = output or (folder or Path()) / "brief.html"
+        for path in _write(page, of, found, behind, {".pdf": pdf, ".xlsx": xlsx, ".md": markdown}):
+            if not quiet:
+                say(f"Brief: {path}")
 
 
-def _behind(run: Forecasts, tables: Tables, issued: date, products: list[str], scenario: Path | None) -> Behind:
-    """What is behind the numbers: parts, events, a scenario, the track record."""
+def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tuple[bool, int, Any]) -> Behind:
+    """What is behind the numbers: parts, events, what changed, a scenario, the track record, analogues."""
+    from forecast.cli import briefing
     from forecast.realtime.events import known_events
     from forecast.report.brief.page import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.report.outlook import ActingCalendar
 
-    known, called = known_events(tables.events, issued), names(tables.places)
-    calendars = {product: ActingCalendar(known, tables.groups, product) for product in products}
-    parts = list(as_objects(explained(run, issued), shown_medians(run, issued), called))
-    branches, probabilities = (None, {}) if scenario is None else _scenario(scenario)
-    return Behind(parts, calendars, branches, probabilities, tables.record, called)
+    quick, jobs, progress = how
+    tables, called = of.tables, names(of.tables.places)
+    known = known_events(tables.events, of.issued)
+    parts = list(as_objects(explained(of.run, of.issued), shown_medians(of.run, of.issued), called))
+    changes, last_issue = of.changes, None
+    if changes is None and not quick:
+        changes, last_issue = briefing.since_last_release(of, jobs, progress)
+    branches, probabilities = _scenario(of, scenario, how)
+    return Behind(
+        explained=parts,
+        calendars={product: ActingCalendar(known, tables.groups, product) for product in of.products},
+        sums=_known_sums(of),
+        changes=_of_shown(changes, of.shown),
+        last_issue=last_issue,
+        branches=branches,
+        probabilities=probabilities,
+        record=tables.record,
+        phases=_phases(of),
+        analogues=briefing.like_it(of, found, parts),
+        names=called,
+    )
 
 
-def _about(folder: Path, command: str) -> dict[str, Any]:
-    """What ``run.json`` says of a run of ``command``, with all that a page needs.
-
-    Raises
-    ------
-    OutputError
-        When it is the run of another command, or says less than a run does.
-    """
-    from forecast.safety.inert import visible
-    from forecast.safety.limits import is_covered_day
-    from forecast.tables.run_folder import ABOUT, OutputError, read_about
-
-    about = read_about(folder)
-    found = visible(str(about.get("command"))[:60])
-    if found != command:
-        raise OutputError(f"{folder}: expected a run of forecast {command}, found one of {found}.")
-    arguments = about.get("arguments", {})
-    needed = {"arguments", "cutoffs", "inputs", "issued"} - about.keys()
-    needed |= {"exports", "events", "models"} - arguments.keys()
-    if not needed and not is_covered_day(about["issued"]):
-        needed = {"issued"}
-    if not needed and not _is_list_of_text(arguments["models"]):
-        needed = {"models"}
-    if needed:
-        raise OutputError(f"{folder / ABOUT}: expected {', '.join(sorted(needed))} as a run writes it, found another.")
-    return about
+def _of_shown(changes: pd.DataFrame | None, model: str) -> pd.DataFrame | None:
+    return None if changes is None else changes[changes["model"] == model]
 
 
-def _is_list_of_text(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+def _scenario(
+    of: Material, folder: Path | None, how: tuple[bool, int, Any]
+) -> tuple[pd.DataFrame | None, Mapping[str, float]]:
+    """The branches of a scenario run, or else of the shipped scenarios."""
+    from forecast.cli.briefing import of_scenario, shipped_scenario
+
+    quick, jobs, progress = how
+    if folder is not None:
+        return of_scenario(folder)
+    return (None, {}) if quick or of.about["command"] != "next" else shipped_scenario(of, jobs, progress)
 
 
-def _scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The rows of branches.csv, and the probability of each branch.
-
-    Raises
-    ------
-    OutputError
-        When the folder is no scenario run.
-    """
-    from forecast.tables.run_folder import ABOUT, OutputError, read_saved
-    from forecast.tables.schema import BRANCHES
-
-    about = _about(folder, "scenario")
-    probabilities, rows = about.get("branches"), read_saved(folder, BRANCHES)
-    if not isinstance(probabilities, dict) or set(rows["branch"]) != probabilities.keys():
-        raise OutputError(
-            f"{folder / ABOUT}: expected the branches of branches.csv with their probabilities, found others."
-        )
-    cells = [
-        set(zip(own["product"], own["destination"], own["month"], strict=True)) for _, own in rows.groupby("branch")
-    ]
-    if any(own != cells[0] for own in cells):
-        raise OutputError(
-            f"{folder / BRANCHES.name}.csv: expected the same series and months in every branch, found others."
-        )
-    wrong = [name for name, one in probabilities.items() if not isinstance(one, float | int) or not 0 <= one <= 1]
-    if wrong:
-        raise OutputError(f"{folder / ABOUT}: expected probabilities from 0 to 1, found another of {wrong[0][:60]!r}.")
-    return rows, probabilities
+def _known_sums(of: Material) -> pd.DataFrame | None:
+    """Volumes of several months together that were out by the issue day."""
+    totals = of.tables.totals
+    return None if totals is None else totals[(totals["released"] <= of.issued).to_numpy(dtype=bool)]
 
 
-def newest(place: Path) -> Path:
-    """The run of the latest issue day among ``next-*`` in a folder.
+def _phases(of: Material) -> pd.DataFrame | None:
+    """The shipped track record by phase, where the run is of shipped files alone."""
+    from forecast.report.track_record import read_track_phases
 
-    Raises
-    ------
-    OutputError
-        When there is none.
-    """
-    from forecast.tables.run_folder import OutputError
-
-    runs = sorted(place.glob("next-*"))
-    if not runs:
-        raise OutputError(
-            f"{place}: expected a run next-*, found none. Run forecast next, or name the folder of a run."
-        )
-    return runs[-1]
+    if of.about["command"] != "next" or of.tables.record is None or of.shown != "combination":
+        return None
+    return read_track_phases()
 
 
-def _check_inputs(folder: Path, given: Given, inputs: dict[str, str]) -> None:
-    """Check that the files are those that the run was made from."""
-    import hashlib
+def _write(page: Path, of: Material, found: list[Outlook], behind: Behind, wanted: Mapping[str, bool]) -> list[Path]:
+    """The page, and beside it what else is wanted, by the ending of its name; the paths."""
+    from forecast.realtime.data import Data
+    from forecast.report.brief import sheets
+    from forecast.report.brief.page import brief_page
+    from forecast.tables.run_folder import OutputError, write_page
 
-    from forecast.safety.atomic import is_file, read_regular
-    from forecast.safety.limits import LARGEST_FILE
-    from forecast.tables.run_folder import OutputError
+    known = Data(of.tables.exports, of.tables.events, of.tables.groups, of.tables.totals).as_of(of.issued)
+    text = brief_page(found, known.volumes, of.about, behind)
+    try:
+        printed = sheets.brief_pdf(text) if wanted[".pdf"] else b""
+    except sheets.PrintError as error:
+        raise OutputError(str(error)) from error
+    write_page(page, text)
+    made = {".pdf": printed, ".xlsx": sheets.brief_workbook(found, behind) if wanted[".xlsx"] else b""}
+    made[".md"] = sheets.brief_markdown(found, behind).encode() if wanted[".md"] else b""
+    paths = [page]
+    for ending, content in made.items():
+        if content:
+            paths.append(page.with_suffix(ending))
+            write_page(paths[-1], content)
+    _write_changes(page, behind)
+    return paths
 
-    for name, path in given.paths().items():
-        if not is_file(path) or hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest() != inputs.get(name):
-            raise OutputError(f"{folder}: expected {name} as the run read it, found another. Run forecast next again.")
+
+def _write_changes(page: Path, behind: Behind) -> None:
+    """What changed as a table beside the page, and in the open schema of forecast revisions."""
+    from forecast.store.changes import news_decomposition
+    from forecast.tables.frames import as_text
+    from forecast.tables.run_folder import write_page
+
+    if behind.changes is None or behind.changes.empty:
+        return
+    for name, table in {"changes": behind.changes, "news_decomposition": news_decomposition(behind.changes)}.items():
+        text = as_text(table).to_csv(index=False, lineterminator="\n")
+        write_page(page.with_name(f"{page.stem}-{name}.csv"), text)

@@ -12,8 +12,8 @@ import typer
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, names, with_rest
 from forecast.cli.options import Engine, Events, Exports, Horizon, Issued, Jobs, Products, Quiet, words
-from forecast.cli.selection import asked
-from forecast.registry import DEFAULT_ENGINE
+from forecast.cli.selection import asked, known_words
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 
 if TYPE_CHECKING:
     from forecast.tables.run import Forecasts
@@ -29,6 +29,11 @@ ExplainedRun = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print a list of objects with forecast_t and parts, and nothing else.")
 ]
+ExplainedModels = Annotated[
+    list[str] | None,
+    typer.Option("--models", metavar="NAME", help="Explain the forecasts of these models, separated by commas or "
+                 "repeated. Default: the combination, which the other commands show."),
+]  # fmt: skip
 PartsFile = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="JSON file for the parts. Default: none is written.")
 ]
@@ -42,6 +47,7 @@ def explain(
     events: Events = None,
     issued: Issued = None,
     horizon: Horizon = 1,
+    models: ExplainedModels = None,
     as_json: AsJson = False,
     output: PartsFile = None,
     jobs: Jobs = 1,
@@ -56,7 +62,8 @@ def explain(
             found, day = _forecast(exports, events, products, codes, issued, horizon, engine, jobs, quiet or as_json)
         else:
             found, day = _read(run, issued)
-        objects = _objects(found, day, products, codes, run)
+        chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
+        objects = [one for model in chosen for one in _objects(found, day, products, codes, run, model)]
         text = json.dumps(objects, ensure_ascii=False, indent=1)
         if output is not None:
             from forecast.tables.run_folder import write_page
@@ -132,9 +139,9 @@ def _read(folder: Path, issued: date | None) -> tuple[Forecasts, date]:
 
 
 def _objects(
-    run: Forecasts, day: date, products: list[str], codes: list[str], folder: Path | None
+    run: Forecasts, day: date, products: list[str], codes: list[str], folder: Path | None, model: str
 ) -> list[dict[str, Any]]:
-    """The forecasts asked for with their parts, in the order of ``codes``.
+    """The forecasts of a model asked for with their parts, in the order of ``codes``.
 
     Raises
     ------
@@ -146,13 +153,13 @@ def _objects(
     from forecast.tables.run_folder import OutputError
     from forecast.vocabulary.products import product_of
 
-    parts = explained(run, day)
+    parts = explained(run, day, model)
     wanted = {slug for name in products for slug in (name, product_of(name))}
     own = parts[parts["product"].isin(wanted)] if products else parts
     for code in codes:
         if code not in set(own["destination"]):
-            raise OutputError(f"{folder or 'forecast'}: expected a forecast of {code} issued {day}, found none. "
+            raise OutputError(f"{folder or 'forecast'}: expected a forecast of {code} by {model} of {day}, found none. "
                               f"There are {', '.join(sorted(set(own['destination']))) or 'none'}.")  # fmt: skip
     chosen = own[own["destination"].isin(codes)]
-    objects = as_objects(chosen, shown_medians(run, day), names(fc.read_destinations()))
+    objects = as_objects(chosen, shown_medians(run, day, model), names(fc.read_destinations()), model)
     return sorted(objects, key=lambda one: codes.index(one["destination"]))

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from forecast.cli.console import plain_refusals, say, silent_libraries
 from forecast.cli.options import Page, Quiet, RunFolder
 
+NotebookFile = Annotated[
+    Path | None,
+    typer.Option("--notebook", metavar="FILE.ipynb", help="Write the notebook of the run to go on with, instead of the "
+                 "page: it finds its run by itself."),
+]  # fmt: skip
 
-def report(folder: RunFolder, output: Page = None, quiet: Quiet = False) -> None:
+
+def report(folder: RunFolder, output: Page = None, notebook: NotebookFile = None, quiet: Quiet = False) -> None:
     """Write the report of a backtest: one HTML page with figures that opens without a network."""
     with plain_refusals(), silent_libraries():
-        from forecast.report.page.notebook import write_report
+        from forecast.report.page.notebook import notebook_to_go_on_with, write_report
+        from forecast.tables.run_folder import write_page
 
+        if notebook is not None:
+            write_page(notebook, notebook_to_go_on_with(folder, notebook))
+            if not quiet:
+                say(f"Notebook: {notebook}")
+            return
         page = write_report(folder, output or folder / "report.html")
         if not quiet:
             say(f"Report: {page}")

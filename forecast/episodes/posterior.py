@@ -132,6 +132,20 @@ class StructuralFit:
         shared[:, 0] += self._quantiles[:, MEDIAN] - shared.sum(axis=1)
         return pd.DataFrame(shared, self.months, [*BASIC_PARTS, *(term.name for term in self.terms)])
 
+    def part_sd(self) -> pd.DataFrame:
+        """Standard deviation in logs of each episode's part of the months ahead (months x episodes), by the mixture."""
+        count = len(self.training)
+        variances = np.zeros((len(self.months), len(self.terms)))
+        means = np.array([one.parts[:, len(BASIC_PARTS) :] for one in self.components])
+        apart = means - np.einsum("c,che->he", self._weights, means)
+        for one in self.components:
+            for place, term in enumerate(self.terms):
+                own = knots_at(place, term)
+                _, slope = log_effect(one.coefficients[own], term.shares[one.lag][count:])
+                variances[:, place] += one.weight * np.einsum("hk,kl,hl->h", slope, one.covariance[own, own], slope)
+        variances += np.einsum("c,che->he", self._weights, np.square(apart))
+        return pd.DataFrame(np.sqrt(variances), self.months, [term.name for term in self.terms])
+
     def lags(self) -> dict[int, float]:
         """Posterior probability of each number of days in transit."""
         weights = np.zeros(len(LAGS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -37,6 +37,10 @@ class StageResult:
         Its own forecast: quantiles in logs (months x quantile), and the correlation of its errors.
     parts
         Additive parts of its log median (months x parts): level, season, Lunar New Year, and each episode by its name.
+    part_sd
+        Standard deviation of each episode's part (months x episodes), in logs.
+    kin
+        By kind, the names of all such episodes of the panel, of whatever series: what a path is learned from.
     episodes, paths
         The episodes of the series, and the posterior of the path of each.
     dropped
@@ -47,6 +51,8 @@ class StageResult:
     quantiles: np.ndarray
     correlation: np.ndarray
     parts: pd.DataFrame
+    part_sd: pd.DataFrame
+    kin: Mapping[str, tuple[str, ...]]
     episodes: tuple[Episode, ...]
     paths: tuple[PathPrior, ...]
     dropped: tuple[tuple[str, str], ...]
@@ -92,12 +98,25 @@ def structural_stage(
     taught = {} if experience is None else experience_known(experience, snapshot.issued)
     wanted = [key for key in panel if products is None or key[0] in products]
     fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
+    kin = _kin(episodes)
     return {
         key: _result(
-            fit, snapshot.volumes[key[0]][key[1]], episodes[key], _without_share(snapshot, key, groups, episodes[key])
+            fit,
+            snapshot.volumes[key[0]][key[1]],
+            episodes[key],
+            kin,
+            _without_share(snapshot, key, groups, episodes[key]),
         )
         for key, fit in fits.items()
     }
+
+
+def _kin(episodes: Mapping[SeriesKey, tuple[Episode, ...]]) -> dict[str, tuple[str, ...]]:
+    """Names of the episodes of each kind, of whatever series, in order."""
+    found: dict[str, set[str]] = {}
+    for episode in (one for own in episodes.values() for one in own):
+        found.setdefault(episode.kind, set()).add(episode.name)
+    return {kind: tuple(sorted(names)) for kind, names in found.items()}
 
 
 def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Episode, ...]:
@@ -115,7 +134,11 @@ def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
 
 
 def _result(
-    fit: SeriesFit, volume: pd.Series, episodes: tuple[Episode, ...], dropped: tuple[tuple[str, str], ...]
+    fit: SeriesFit,
+    volume: pd.Series,
+    episodes: tuple[Episode, ...],
+    kin: Mapping[str, tuple[str, ...]],
+    dropped: tuple[tuple[str, str], ...],
 ) -> StageResult:
     past, mean, covariance = fit.fit.believed()
     effects = EpisodeEffects(mean.to_numpy(), covariance)
@@ -125,7 +148,8 @@ def _result(
     design = Design.of(monthly, fit.floor, past.to_numpy()[first:], effects)
     paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
     quantiles = fit.fit.predict().to_numpy()
-    return StageResult(design, quantiles, fit.fit.correlation(), fit.fit.parts(), episodes, paths, dropped)
+    divided = fit.fit.parts(), fit.fit.part_sd(), kin
+    return StageResult(design, quantiles, fit.fit.correlation(), *divided, episodes, paths, dropped)
 
 
 def _without_share(

@@ -10,18 +10,22 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.registry import COMBINATION
+from forecast.backtest.attribution import LEAST_T
+from forecast.episodes.posterior import BASIC_PARTS
+from forecast.realtime.rest_of_world import REST_OF_WORLD
+from forecast.registry import COMBINATION, REGISTRY
 from forecast.tables.frames import records, stacked
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES
 
-PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log"]
+BOUND_COLUMNS = ["lower_80", "upper_80"]
+PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log", *BOUND_COLUMNS, "rests_on"]
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
 _KINDS = (
     *(LEVEL_PART, "season", "calendar", "episode", "floor"),
-    *("combination", "calibration", "headline", "judgement"),
+    *("combination", "calibration", "headline", "reconciliation", "judgement"),
 )
 """The order in which parts are shown."""
 
@@ -29,6 +33,8 @@ SeriesMonth = tuple[str, str, pd.Period]
 """Product, destination and month."""
 
 _CELL = ["product", "destination", "month"]
+
+LUNAR_NEW_YEAR = BASIC_PARTS[2]
 
 ASSOCIATION = "An episode's part is association, not cause."
 
@@ -98,7 +104,7 @@ def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:
     tonnes = pd.Series(0.0, index=parts.index)
     for key, of_one in parts.groupby(["product", "destination", "month"], sort=False, observed=True):
         tonnes[of_one.index] = _tonnes(key, of_one)
-    return parts.assign(tonnes=tonnes)[PART_COLUMNS]
+    return parts.assign(tonnes=tonnes).reindex(columns=PART_COLUMNS)
 
 
 def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
@@ -115,43 +121,106 @@ def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
 # A run ---------------------------------------------------------------------------------------------------------------
 
 
-def explained(run: Forecasts, issued: date) -> pd.DataFrame:
-    """Parts in tonnes of every median of the combination, or of the judgement in its place, issued on a day.
+def explained(run: Forecasts, issued: date, model: str = COMBINATION) -> pd.DataFrame:
+    """Parts in tonnes of every median of a model issued on a day: of the combination as it is shown, or of a member.
+
+    The combination's are the table ``parts`` of the run; the rest of the world is shown as it adds up with the total,
+    and a judged forecast as it was judged, each by one more part. Another model has the episodes that it is fitted
+    without, or none where it knows no events, and what it says of the rest is one part, its level and season.
 
     Returns
     -------
     pandas.DataFrame
         Columns `PART_COLUMNS`, the parts of a forecast together and in the order of `_KINDS`.
     """
-    parts = stacked([run.parts, _judgement_parts(run.judgements)])
+    shown = stacked([run.parts, _reconciliation_parts(run), _judgement_parts(run.judgements)])
+    parts = shown if model == COMBINATION else _member_parts(run, model)
     own = parts[parts["issued"] == issued]
     place = own["kind"].map(_KINDS.index)
     ordered = own.assign(place=place).sort_values([*_CELL, "place"], kind="stable").reset_index(drop=True)
     return with_tonnes(ordered)
 
 
+_WITHOUT_BOUNDS = (math.nan, math.nan, "")
+"""No interval, and nothing that a part rests on."""
+
+
 def _judgement_parts(judgements: pd.DataFrame) -> pd.DataFrame:
     """The log of the judged median over the model's."""
     said = ("judgement", "judgement")
     rows = [
-        (row.product, row.destination, row.issued, row.month, *said, math.log(row.judged_t / row.model_t))
+        (row.product, row.destination, row.issued, row.month, *said, math.log(row.judged_t / row.model_t),
+         *_WITHOUT_BOUNDS)
         for row in records(judgements)
-    ]
+    ]  # fmt: skip
     return RUN_TABLES["parts"].from_rows(rows)
 
 
-def shown_medians(run: Forecasts, issued: date) -> dict[SeriesMonth, float]:
-    """Tonnes by product, destination and month: the combination's medians, judged ones in their place."""
-    rows = run.forecasts[(run.forecasts["model"] == COMBINATION) & (run.forecasts["issued"] == issued)]
-    judged = run.judgements[run.judgements["issued"] == issued]
+def _reconciliation_parts(run: Forecasts) -> pd.DataFrame:
+    """The log of the reconciled median of the rest of the world over its own, where both are above zero.
+
+    A forecast that was judged is judged as the model has it.
+    """
+    cell = [*_CELL[:2], "issued", "month"]
+    judged = pd.MultiIndex.from_frame(run.judgements[cell])
+    both = _reconciled_rest(run).merge(
+        run.forecasts[run.forecasts["model"] == COMBINATION], on=cell, suffixes=("", "_own")
+    )
+    both = both[~pd.MultiIndex.from_frame(both[cell]).isin(judged)]
+    rows = [
+        (row.product, row.destination, row.issued, row.month, "adding up with the total", "reconciliation",
+         math.log(max(row.volume_t, LEAST_T) / max(row.volume_t_own, LEAST_T)), *_WITHOUT_BOUNDS)
+        for row in records(both)
+    ]  # fmt: skip
+    return RUN_TABLES["parts"].from_rows(rows)
+
+
+def _reconciled_rest(run: Forecasts) -> pd.DataFrame:
+    rows = run.reconciled
+    return rows[(rows["destination"] == REST_OF_WORLD) & (rows["model"] == COMBINATION)]
+
+
+def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
+    """Parts of the medians of a model: days of the month, episodes where it knows them, and its view of the rest."""
+    entry = REGISTRY[model]
+    kinds = {"calendar", "episode", *(("season", LEVEL_PART) if entry.stage else ())} - (
+        {"episode"} if entry.benchmark else set()
+    )
+    cell = [*_CELL[:2], "issued", "month"]
+    own = run.forecasts[run.forecasts["model"] == model]
+    there = pd.MultiIndex.from_frame(run.parts[cell].astype(object)).isin(
+        pd.MultiIndex.from_frame(own[cell].astype(object))
+    )
+    known = run.parts[there & run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
+    sums = known.groupby(cell, observed=True)["log"].agg(math.fsum)
+    rest = ("floor", "floor") if entry.stage else (f"level and season of {model}", LEVEL_PART)
+    rows = []
+    for row in records(own):
+        key = (row.product, row.destination, row.issued, row.month)
+        if key in sums.index:
+            rows.append((*key, *rest, math.log(max(row.volume_t, LEAST_T)) - sums[key], *_WITHOUT_BOUNDS))
+    return stacked([known, RUN_TABLES["parts"].from_rows(rows)])
+
+
+def shown_medians(run: Forecasts, issued: date, model: str = COMBINATION) -> dict[SeriesMonth, float]:
+    """Tonnes by product, destination and month: medians of a model, or the combination's as they are shown."""
+    rows = run.forecasts[(run.forecasts["model"] == model) & (run.forecasts["issued"] == issued)]
     found = {(row.product, row.destination, row.month): row.volume_t for row in records(rows)}
+    if model != COMBINATION:
+        return found
+    rest, judged = (table[table["issued"] == issued] for table in (_reconciled_rest(run), run.judgements))
+    found |= {(row.product, row.destination, row.month): row.volume_t for row in records(rest)}
     return found | {(row.product, row.destination, row.month): row.judged_t for row in records(judged)}
 
 
 def as_objects(
-    parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str]
+    parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str], model: str = COMBINATION
 ) -> Iterator[dict[str, Any]]:
-    """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON."""
+    """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON.
+
+    A part of an episode has ``lower_80`` and ``upper_80`` of its log, and ``rests_on``, the names of the episodes that
+    it is learned from; those of other parts are null and empty.
+    """
     for key, own in parts.groupby(_CELL, sort=False, observed=True):
         product, destination, month = cast(SeriesMonth, key)
         yield {
@@ -159,9 +228,17 @@ def as_objects(
             "destination": destination,
             "name": names.get(destination, destination),
             "month": str(month),
+            "model": model,
             "forecast_t": medians[product, destination, month],
-            "parts": own[["name", "kind", "tonnes", "log"]].to_dict("records"),
+            "parts": [_as_object(row) for row in records(own)],
         }
+
+
+def _as_object(row: Any) -> dict[str, Any]:
+    bounds = {name: None if pd.isna(getattr(row, name)) else float(getattr(row, name)) for name in BOUND_COLUMNS}
+    rests_on = [] if pd.isna(row.rests_on) or not row.rests_on else str(row.rests_on).split(";")
+    numbers = {"tonnes": float(row.tonnes), "log": float(row.log), **bounds}
+    return {"name": str(row.name), "kind": str(row.kind), **numbers, "rests_on": rests_on}
 
 
 def waterfall(tonnes: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ import pandas as pd
 from forecast.vocabulary.shipped import shipped
 
 TRACK_RECORD = "track_record.csv"
+TRACK_PHASES = "track_phases.csv"
+PHASE_COLUMNS = ["product", "phase", "n", "held_80", "held_95", "mae_t"]
 TRACK_COLUMNS = ["product", "destination", "model", "level", "held", "n", "first_month", "last_month"]
 
 
@@ -27,6 +29,17 @@ def read_track_record() -> pd.DataFrame:
     months = {name: pd.PeriodIndex(raw[name], freq="M") for name in ("first_month", "last_month")}
     counts = {name: raw[name].astype(int) for name in ("level", "held", "n")}
     return raw.assign(**months, **counts)[TRACK_COLUMNS]
+
+
+def read_track_phases() -> pd.DataFrame:
+    """How often forecasts of the shipped backtest were right by phase, one month ahead: columns `PHASE_COLUMNS`.
+
+    Examples
+    --------
+    >>> sorted(set(read_track_phases()["phase"]) - {"event", "after", "calm"})
+    []
+    """
+    return pd.read_csv(shipped(TRACK_PHASES), keep_default_na=False, encoding="utf-8")[PHASE_COLUMNS]
 
 
 def beside_shipped(own: pd.DataFrame, shipped_record: pd.DataFrame | None) -> pd.DataFrame | None:

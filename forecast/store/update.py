@@ -198,7 +198,12 @@ def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
 def _exports(store: Store, routine: Routine, day: date, places: int | None = None) -> pd.DataFrame:
     """The store's figures as known on a day, beside the experience of other series."""
     own = exports_as_of(store, day, places)
-    return own if routine.experience is None else stacked([own, _others(routine.experience, own, day)])
+    return own if routine.experience is None else with_experience(routine.experience, own, day)
+
+
+def with_experience(experience: pd.DataFrame, own: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Figures ``own`` beside those of other series in ``experience`` that were released by a day."""
+    return stacked([own, _others(experience, own, day)])
 
 
 def _others(experience: pd.DataFrame, own: pd.DataFrame, day: date) -> pd.DataFrame:

@@ -40,7 +40,9 @@ LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "numba", "sci
 LARGEST_ABOUT, LARGEST_TABLE = 2**24, 2**31
 """Bytes of ``run.json`` and of a table that are read at most."""
 
-ADDED_LATER = frozenset({ABOUT, "report.html", "brief.html"})
+_BRIEF = ("brief.html", "brief.pdf", "brief.xlsx", "brief.md", "brief-changes.csv", "brief-news_decomposition.csv")
+
+ADDED_LATER = frozenset({ABOUT, "report.html", "report.ipynb", "brief.ipynb", *_BRIEF})
 """Files that commands put into the folder of a run beside those that it lists."""
 
 SHOWN_FILES = 5
@@ -208,8 +210,8 @@ def _list_files(folder: Path) -> None:
     _write_about(folder, read_about(folder) | {"files": sorted(names)})
 
 
-def write_page(path: Path, text: str) -> None:
-    """Put a file at ``path``, whole, in UTF-8; a link that stands there is replaced, not followed.
+def write_page(path: Path, content: str | bytes) -> None:
+    """Put a file at ``path``, whole, text in UTF-8; a link that stands there is replaced, not followed.
 
     Raises
     ------
@@ -220,7 +222,7 @@ def write_page(path: Path, text: str) -> None:
     with ExitStack() as held:
         _hold(held, place, path, "file")
         try:
-            write_whole(place, text.encode("utf-8", "replace"))
+            write_whole(place, content.encode("utf-8", "replace") if isinstance(content, str) else content)
         except OSError as error:
             raise unwritable(path, error, "file") from error
 

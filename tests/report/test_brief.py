@@ -1,13 +1,21 @@
 """Laws of the briefing: it says the numbers of the outlook, a plot has its values in words, and names stay text."""
 
+import math
+import re
 from datetime import date
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pandas as pd
 import pytest
+from openpyxl import load_workbook
 
-from forecast.cli.brief import newest
-from forecast.report.brief.page import brief_page, briefing_headline
+from forecast.cli.briefing import newest
+from forecast.report.brief.chart import fan_chart
+from forecast.report.brief.headline import briefing_headline
+from forecast.report.brief.page import Behind, brief_page
+from forecast.report.brief.sheets import brief_markdown, brief_workbook
+from forecast.report.brief.tables import changes_tables
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook
 from forecast.tables.run_folder import OutputError
 
@@ -24,7 +32,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.seen.append(tag)
-        if tag != "meta":
+        if tag not in ("meta", "link"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -35,14 +43,58 @@ class Tags(HTMLParser):
 
 
 def test_the_headline_has_the_numbers_of_the_first_row():
-    """Median, interval, record, last actual and both changes are those of the outlook."""
+    """Median, interval, record, last actual and both changes are those of the outlook, in three sentences."""
     assert briefing_headline(_outlook()) == [
-        "World is forecast to receive 5,537 t of rare earth magnets in 2026-08.",
-        "The 80 % interval is 4,457 to 7,053 t; one month ahead such intervals held 11 of 16 times in the shipped"
-        " backtest.",
-        "The last actual was 5,375 t in 2026-07; the forecast is +3 % on the month before,"
-        " -10 % on the same month a year earlier.",
+        "Exports of rare earth magnets in all are forecast at 5,537 t in August 2026.",
+        "Four times in five the actual should lie between 4,457 and 7,053 t; one month ahead such intervals held"
+        " 11 of 16 times.",
+        "The last actual is 5,375 t of July 2026; the forecast is 3 % above the month before and 10 % below the same"
+        " month a year earlier.",
     ]
+
+
+def test_the_headline_says_what_moved_the_forecast_the_largest_first():
+    """Contributions since the last issue stand in the third sentence, by size and with their sign."""
+    assert briefing_headline(_outlook(), _changes())[2].endswith(
+        "; the issue of 2026-07-20 had 5,500 t for the same month, moved since by new figures (+57 t) and entries added"
+        " to the calendar (-20 t)."
+    )
+
+
+def test_what_changed_adds_up_in_tonnes_and_in_logs():
+    """Each row of both tables is the sum of its contributions."""
+    tonnes, logs = changes_tables(_changes(), {"WLD": "World"})
+    assert tonnes.lines == (("World", "2026-08", 5500.0, 5537.0, "+37", "+57", "-20"),)
+    assert [float(text) for text in logs.lines[0][2:]] == pytest.approx([0.0067, 0.0103, -0.0036])
+
+
+def test_a_sum_that_says_nothing_new_is_not_drawn():
+    """Months that are known one by one, or inside a shorter sum, need no line; the others have one with its title."""
+    months = pd.period_range(CUTOFF - 3, CUTOFF, freq="M")
+    actual = pd.Series([1.0, 2.0, float("nan"), float("nan")], months)
+    sums = pd.DataFrame([(months[0], months[1], 3.0), (months[2], months[3], 8.0), (months[0], months[3], 11.0)],
+                        columns=["start", "end", "volume_t"])  # fmt: skip
+    drawn = fan_chart(actual, _outlook().rows.iloc[:1], "World", (), sums)
+    assert re.findall(r"<title>([^<]* together[^<]*)</title>", drawn) == [
+        "2026-06 to 2026-07 together: 8 t, 4 t a month"
+    ]
+
+
+def test_the_workbook_has_numbers_and_no_formula():
+    """Tonnes are numbers, an interval is two columns, and a destination called like a formula is text."""
+    book = load_workbook(BytesIO(brief_workbook([_outlook("=1+1")], Behind())))
+    sheet = book.worksheets[0]
+    assert [cell.value for cell in sheet[2]][:4] == ["destination", "forecast", "80 % interval, from",
+                                                     "80 % interval, to"]  # fmt: skip
+    assert [cell.value for cell in sheet[3]][:4] == ["=1+1", 5537.0, 4457.0, 7053.0]
+    assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
+
+
+def test_markdown_has_the_tables_of_the_page_and_hostile_text_stays_text():
+    """The same cells, and no tag."""
+    said = brief_markdown([_outlook(HOSTILE)], Behind())
+    assert "| 5,537 | 4,457 to 7,053 | 5,375 | 2026-07 |" in said
+    assert "<script" not in said
 
 
 def test_hostile_names_stay_text_and_tags_are_closed():
@@ -56,7 +108,7 @@ def test_hostile_names_stay_text_and_tags_are_closed():
 
 def test_old_figures_stand_apart():
     """A destination whose last figure is twelve months before the cutoff is in the second table alone."""
-    first, second = _page().split("<table>")[1:]
+    first, second = _page().split("<table>")[1:3]
     assert "Old</th>" not in first
     assert "Old</th>" in second.split("</table>")[0]
 
@@ -73,6 +125,17 @@ def test_the_newest_run_is_taken_and_none_is_refused(tmp_path):
     for day in ("2026-07-20", "2026-08-20"):
         (tmp_path / f"next-{day}").mkdir()
     assert newest(tmp_path).name == "next-2026-08-20"
+
+
+def _changes():
+    cell = {"product": "rare_earth_magnets", "destination": "WLD", "model": "combination", "month": CUTOFF + 1,
+            "horizon": 1, "issued": date(2026, 8, 20), "before": date(2026, 7, 20), "before_t": 5500.0,
+            "after_t": 5537.0}  # fmt: skip
+    moved = {"settings": (0.0, 0.0), "new_figures": (57.0, 5557 / 5500), "calendar_added": (-20.0, 5537 / 5557)}
+    return pd.DataFrame([
+        cell | {"contribution": name, "change_t": tonnes, "log_change": math.log(factor or 1.0)}
+        for name, (tonnes, factor) in moved.items()
+    ])  # fmt: skip
 
 
 def _outlook(world="World"):

@@ -16,8 +16,10 @@ import forecast as fc
 from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.report.explain import as_objects, explained, shown_medians, tonnes_of_parts, with_tonnes
 from forecast.report.explain_table import print_explained
+from forecast.tables.quantiles import HALF_WIDTH
+from forecast.tables.run import Forecasts
 
-LOGS = st.lists(st.floats(-3, 3), max_size=8)
+LOGS = st.lists(st.floats(-3, 3, allow_subnormal=False), max_size=8)
 BASES = st.floats(1e-3, 1e4)
 
 
@@ -86,6 +88,64 @@ def test_parts_of_a_run_add_up_to_every_median(first, second, seed, calibrate):
         assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(
             one["forecast_t"], rel=1e-9, abs=1e-6
         )
+
+
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_parts_of_every_model_add_up_to_its_own_median(calibrate):
+    """Members and benchmarks are divided too: tonnes add up within 1e-6 t or a billionth, the logs likewise."""
+    run = _run({"WLD": _series("steady", 5), "USA": _series("zeros", 6)}, calibrate)
+    day = run.forecasts["issued"].max()
+    for model in ("naive", "theta", "structural", "combination"):
+        medians = shown_medians(run, day, model)
+        found = list(as_objects(explained(run, day, model), medians, {}, model))
+        assert len(found) == len(medians) > 0
+        for one in found:
+            assert one["model"] == model
+            assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(
+                one["forecast_t"], rel=1e-9, abs=1e-6
+            )
+    kinds = {part["kind"] for one in as_objects(explained(run, day, "naive"), shown_medians(run, day, "naive"), {})
+             for part in one["parts"]}  # fmt: skip
+    assert kinds == {"level", "calendar"}
+
+
+def test_a_series_that_a_model_refused_has_no_parts_of_it():
+    """A destination too short for theta is divided by the others alone, and hinders nothing."""
+    panel = {"USA": _series("steady", 5), "DEU": [math.nan] * 36 + [10.0, 11.0, 12.0, 11.0, 10.0, 12.0]}
+    run = _run(panel, False)
+    day = run.forecasts["issued"].max()
+    assert set(run.failures.query("model == 'theta'")["destination"]) == {"DEU"}
+    assert set(explained(run, day, "theta")["destination"]) == {"USA"}
+    assert set(explained(run, day)["destination"]) == {"USA", "DEU"}
+
+
+def test_the_rest_of_the_world_is_explained_as_it_is_shown():
+    """Its parts add up to the reconciled median, by one part of its own."""
+    rest = pd.DataFrame({"product": ["magnets"], "destination": ["ROW"], "model": ["combination"],
+                         "issued": [date(2026, 8, 20)], "month": [pd.Period("2026-09")]})  # fmt: skip
+    parts = rest.drop(columns="model").assign(name="level", kind="level", log=math.log(100.0), lower_80=math.nan,
+                                              upper_80=math.nan, rests_on="")  # fmt: skip
+    run = Forecasts(forecasts=rest.assign(volume_t=100.0), reconciled=rest.assign(volume_t=80.0), parts=parts)
+    (one,) = as_objects(explained(run, date(2026, 8, 20)), shown_medians(run, date(2026, 8, 20)), {})
+    assert one["forecast_t"] == 80.0
+    assert [(part["kind"], round(part["tonnes"], 9)) for part in one["parts"]] == [
+        ("level", 100.0), ("reconciliation", -20.0)
+    ]  # fmt: skip
+
+
+def test_an_episode_has_an_interval_and_what_it_rests_on():
+    """The interval holds the part, is as wide as the posterior of its path, and names the episodes of the kind."""
+    volumes = list(simulated.steady(36, 100.0)) + list(simulated.steady(6, 50.0, seed=1))
+    run = _run({"USA": volumes}, False)
+    day = run.forecasts["issued"].max()
+    one, _ = as_objects(explained(run, day), _medians(run), {})
+    (part,) = (part for part in one["parts"] if part["kind"] == "episode")
+    assert part["rests_on"] == ["event-0"]
+    assert part["lower_80"] < part["log"] < part["upper_80"]
+    effects = run.effects[(run.effects["episode"] == "event-0")]
+    widths = (effects["upper"] - effects["lower"]) * HALF_WIDTH[80] / HALF_WIDTH[95]
+    assert widths.min() * 0.9 <= part["upper_80"] - part["lower_80"] <= widths.max() * 1.1
+    assert all(part["lower_80"] is None for part in one["parts"] if part["kind"] != "episode")
 
 
 def test_an_event_is_a_part_by_its_name_and_a_judgement_is_one():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shutil
@@ -23,7 +25,6 @@ BROWSER = next(
 )
 HEADINGS = [
     "The answer",
-    "What was asked",
     "The calendar of events",
     "Forecasts against actuals",
     "What was seen when",
@@ -33,6 +34,7 @@ HEADINGS = [
     "What the events added",
     "The ten worst misses",
     "Failures and events left out",
+    "What was asked",
 ]
 
 
@@ -127,12 +129,38 @@ def _shades(picture: Path):
     return (imread(picture)[..., :3].mean(axis=2) * 255).round()
 
 
-def test_missing_tools_are_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """One sentence, before any work."""
-    monkeypatch.setattr(notebook, "find_spec", lambda name: None if name == "papermill" else object())
-    message = r"^A report needs papermill: pip install export-forecast\[notebooks\]$"
+def test_a_page_needs_no_notebook_tools_and_a_notebook_names_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """After a plain installation the report is written; running a notebook says in one sentence what is missing."""
+    monkeypatch.setattr(notebook, "find_spec", lambda name: None)
+    monkeypatch.setattr(notebook, "import_module", lambda name: pytest.fail(f"{name} is imported"))
+    assert notebook.write_report(write_backtest(tmp_path / "run"), tmp_path / "r.html").exists()
+    message = r"^Running a notebook needs papermill, ipykernel: pip install export-forecast\[notebooks\]$"
     with pytest.raises(notebook.ReportError, match=message):
-        notebook.write_report(tmp_path, tmp_path / "r.html")
+        notebook.run_notebook(notebook.NOTEBOOK, {}, tmp_path)
+
+
+def test_a_report_has_contents(tmp_path: Path):
+    """Every chapter has a link, in order, before the first of them."""
+    page = notebook.write_report(write_backtest(tmp_path / "run"), tmp_path / "r.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="#(chapter-\d+)">([^<]*)</a>', page)
+    assert links == re.findall(r'<h2 id="(chapter-\d+)">([^<]*)</h2>', page)
+    assert [html.unescape(title) for _, title in links] == HEADINGS
+    assert page.index("<nav") < page.index("<h2")
+
+
+@pytest.mark.slow
+def test_the_notebook_of_a_run_runs_from_another_folder(tmp_path: Path):
+    """Run and notebook moved together, and a copy of the notebook elsewhere: both run and show the answer."""
+    run = write_backtest(tmp_path / "here" / "run")
+    text = notebook.notebook_to_go_on_with(run, tmp_path / "here" / "own.ipynb")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "own.ipynb").write_text(text, encoding="utf-8")
+    done = notebook.run_notebook(tmp_path / "copy" / "own.ipynb", {}, tmp_path / "copy")
+    assert "Best was combination" in json.dumps(done)
+    (tmp_path / "here").rename(tmp_path / "moved")
+    (tmp_path / "moved" / "own.ipynb").write_text(text, encoding="utf-8")
+    done = notebook.run_notebook(tmp_path / "moved" / "own.ipynb", {}, tmp_path / "moved")
+    assert "Best was combination" in json.dumps(done)
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def test_a_page_is_the_packages_own_words(tmp_path: Path) -> None:
 
     cells = [nbformat.v4.new_markdown_cell("## A & b\n\nIt is *so* <b>.")]
     page = notebook.as_page(nbformat.v4.new_notebook(cells=cells), "<$body>")
-    assert "<h2>A &amp; b</h2>\n<p>It is <em>so</em> &lt;b&gt;.</p>" in page
+    assert '<h2 id="chapter-0">A &amp; b</h2>\n<p>It is <em>so</em> &lt;b&gt;.</p>' in page
     assert "<title>&lt;$body&gt;</title>" in page
 
 

@@ -16,6 +16,9 @@ CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 280, 56, 90, 10, 28
 LANES, LETTER = 5, 5.6
 """Lines of names of events above the plot, and about the width of a letter of theirs."""
 
+CLEAR = 11
+"""Distance of two numbers beside the last bar from which both can be read."""
+
 PLOT = TOP + 11 * LANES
 """Where the plot begins below the names."""
 
@@ -28,6 +31,7 @@ def fan_chart(
     rows: pd.DataFrame,
     name: str,
     events: Sequence[Any] = (),
+    sums: pd.DataFrame | None = None,
     estimates: pd.DataFrame | None = None,
 ) -> str:
     """Actuals by month, the median and the 80 % interval of the months forecast; gaps stay gaps.
@@ -35,6 +39,7 @@ def fan_chart(
     ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination; ``events`` have
     ``event``, ``kind`` and ``effective``, and are named beside the line in the month in which they take effect.
     ``estimates`` are months known only inside a sum: hollow, with their 80 % interval.
+    ``sums`` are volumes of several months together (``start``, ``end``, ``volume_t``), drawn flat at their mean.
     """
     first = rows["month"].min() - MONTHS_DRAWN
     shown = actual[actual.index >= first].dropna()
@@ -48,6 +53,7 @@ def fan_chart(
         return round(x, 1), round(PLOT + (1 - min(tonnes / (top or 1), 1)) * (HEIGHT - PLOT - BOTTOM), 1)
 
     marks = [*_axes(at, first, rows["month"].max(), top), *_named(at, first, rows["month"].max(), events)]
+    marks += _flat(at, first, telling(sums, actual)) if sums is not None and len(sums) else []
     marks += _line(at, shown)
     marks += _hollow(at, estimates[estimates["month"] >= first]) if estimates is not None else []
     for row in records(rows):
@@ -57,7 +63,12 @@ def fan_chart(
         said = f"{row.month}: {digits(row.volume_t)} t, 80 % {digits(row.lower_80)} to {digits(row.upper_80)} t"
         marks.append(f'<g><title>{said}</title><line class="fan" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>')
         marks.append(f'<circle class="median" cx="{x}" cy="{middle}" r="4"/></g>')
-    marks.append(f'<text x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
+    marks.append(f'<text class="said" x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
+    marks += [
+        f'<text class="bound" x="{x + 10}" y="{y}">{digits(tonnes)}</text>'
+        for y, tonnes in ((min(low + 4, HEIGHT - BOTTOM), row.lower_80), (high + 8, row.upper_80))
+        if abs(y - middle - 4) > CLEAR
+    ]
     label = escape(f"{name}: tonnes a month, actual and forecast", quote=True)
     return f'<svg viewBox="0 0 {CHART_WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
 
@@ -125,6 +136,40 @@ def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) ->
             ends[lane] = start + width
             marks.append(f'<text class="named" x="{round(start, 1)}" y="{TOP + 10 + 11 * lane}">{escape(kinds)}</text>')
         marks.append("</g>")
+    return marks
+
+
+def telling(sums: pd.DataFrame, actual: pd.Series) -> pd.DataFrame:
+    """Of the known sums those that say something of a month without a figure that no shorter one says.
+
+    Examples
+    --------
+    >>> months = pd.period_range("2026-01", "2026-04", freq="M")
+    >>> rows = [(months[0], months[1], 9.0), (months[0], months[3], 20.0), (months[2], months[3], 11.0)]
+    >>> sums = pd.DataFrame(rows, columns=["start", "end", "volume_t"])
+    >>> telling(sums, pd.Series([float("nan")] * 2 + [5.0, 6.0], months))["volume_t"].tolist()
+    [9.0]
+    """
+    known: set[Any] = set(actual.dropna().index)
+    said: set[Any] = set()
+    kept = []
+    rows = sums.assign(months=[(row.end - row.start).n for row in records(sums)]).sort_values("months", kind="stable")
+    for place, row in zip(rows.index, records(rows), strict=True):
+        unknown = set(pd.period_range(row.start, row.end, freq="M")) - known - said
+        if unknown:
+            kept.append(place)
+            said |= unknown
+    return sums.loc[sorted(kept)]
+
+
+def _flat(at: Any, first: pd.Period, sums: pd.DataFrame) -> list[str]:
+    """A line over the months of each sum at their mean, with the sum in its title."""
+    marks = []
+    for row in records(sums[(sums["end"] >= first).to_numpy(dtype=bool)]):
+        mean = row.volume_t / ((row.end - row.start).n + 1)
+        (left, y), (right, _) = at(max(row.start, first), mean), at(row.end, mean)
+        said = f"{row.start} to {row.end} together: {digits(row.volume_t)} t, {digits(mean)} t a month"
+        marks.append(f'<g><title>{said}</title><line class="sum" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/></g>')
     return marks
 
 

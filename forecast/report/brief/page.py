@@ -1,4 +1,4 @@
-"""The page of a briefing: headline, table, fan charts, why, how often right, and what made it."""
+"""The page of a briefing: headline, table, fan charts, why, what changed, what may happen, how often right, notes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.report.brief import tables
 from forecast.report.brief.chart import fan_chart
-from forecast.report.brief.why import branches_table, how_often_right, why, wide_table
+from forecast.report.brief.headline import briefing_headline
+from forecast.report.brief.tables import BriefTable
+from forecast.report.brief.why import analogues_chart, branches_chart, waterfall_chart
+from forecast.report.explain import ASSOCIATION
+from forecast.report.explain_table import experience
 from forecast.report.outlook import ActingCalendar, Outlook, recent
-from forecast.report.table import NOT_RECENT, cells, columns
-from forecast.report.text import change, digits, spoken
-from forecast.tables.frames import records
+from forecast.report.table import NOT_RECENT
+from forecast.report.text import digits, spoken
 
 METHOD = (
     "Each forecast is the combination of several models of log volume. A structural model with level, season and the"
@@ -25,21 +29,11 @@ METHOD = (
     " Nothing that came out or was announced after the issue day is used. Tables of all numbers lie beside run.json."
 )
 
-
-def briefing_headline(found: Outlook) -> list[str]:
-    """Sentences made from the numbers of the first row: what comes, how sure, and against what."""
-    if found.rows.empty:
-        return [f"No destination of {spoken(found.product)} has a forecast."]
-    row = records(found.rows)[0]
-    held = f"; one month ahead such intervals held {row.held} times in the shipped backtest" if row.held else ""
-    sentences = [
-        f"{row.name} is forecast to receive {digits(row.volume_t)} t of {spoken(found.product)} in {row.month}.",
-        f"The 80 % interval is {digits(row.lower_80)} to {digits(row.upper_80)} t{held}.",
-        f"The last actual was {digits(row.last_t)} t in {row.last_month}",
-    ]
-    against = {"the month before": row.on_month, "the same month a year earlier": row.on_year}
-    known = [f"{change(by)} on {what}" for what, by in against.items() if not pd.isna(by)]
-    return [*sentences[:2], f"{sentences[2]}{'; the forecast is ' if known else ''}{', '.join(known)}."]
+READING = (
+    "The forecast is the median: the actual is as likely above it as below. On the month and on the year: the forecast"
+    " against the actual of the month before and of the same month a year earlier, where they are known. 80 % held: how"
+    " often such intervals, one month ahead, held the actual. Kinds in brackets act without an estimated effect."
+)
 
 
 @dataclass(frozen=True)
@@ -52,19 +46,32 @@ class Behind:
         Forecasts with their parts (`forecast.report.explain.as_objects`), of all products.
     calendars
         Events known on the day, by product.
+    sums
+        Volumes of several months together, as known on the day (columns of period_totals).
+    changes
+        What moved the model shown since the last issue (`forecast.store.changes.CHANGE_COLUMNS`).
+    last_issue
+        Forecasts of the last issue whose month is out by now, with ``actual_t``.
     branches, probabilities
         Rows of branches.csv of a scenario, and its branches with their probabilities, the calendar as it stands first.
-    record
-        How often intervals held.
+    record, phases
+        How often intervals held by destination and, by phase, in the shipped backtest.
+    analogues
+        Past measures like the one with the largest part, by product (`forecast.report.analogues`).
     names
         Names of destinations by their codes.
     """
 
     explained: Sequence[Mapping[str, Any]] = ()
     calendars: Mapping[str, ActingCalendar] = field(default_factory=dict)
+    sums: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
+    last_issue: pd.DataFrame | None = None
     branches: pd.DataFrame | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     record: pd.DataFrame | None = None
+    phases: pd.DataFrame | None = None
+    analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
@@ -77,6 +84,16 @@ class Behind:
         """Events that touch a destination, in order of effect."""
         return self.calendars[product].on(destination) if product in self.calendars else []
 
+    def own(self, name: str, product: str) -> pd.DataFrame:
+        """The rows on a product of one of the tables; none where there is no such table."""
+        table = getattr(self, name)
+        return pd.DataFrame() if table is None else table[table["product"] == product]
+
+    def sums_on(self, product: str, destination: str) -> pd.DataFrame:
+        """The known sums of one series."""
+        rows = self.own("sums", product)
+        return rows[rows["destination"] == destination] if len(rows) else rows
+
 
 def brief_page(
     found: list[Outlook], volumes: Mapping[str, pd.DataFrame], about: Mapping[str, Any], behind: Behind | None = None
@@ -88,49 +105,236 @@ def brief_page(
     made = escape(json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>'
-        f"<body><main><h1>{escape(title)}</h1>{body}<section><h2>What made it</h2><p>{escape(METHOD)}</p>"
+        f'<body><a class="skip" href="#brief">To the brief</a><header><h1>{escape(title)}</h1></header>'
+        f'{_contents(found)}<main id="brief">{body}</main>'
+        f"<footer><h2>What made it</h2><p>{escape(METHOD)}</p><p>{escape(ASSOCIATION)}</p>"
         f"<details><summary>run.json: arguments, inputs and versions</summary><pre>{made}</pre></details>"
-        "</section></main></body></html>\n"
+        "</footer></body></html>\n"
     )
+
+
+SECTIONS = {
+    "forecast": "Forecast",
+    "charts": "By destination",
+    "why": "Why",
+    "changed": "What changed",
+    "happen": "What may happen",
+    "right": "How often right",
+    "analogues": "Past measures like it",
+    "notes": "Notes",
+}
+"""Sections of a product, by the ends of their anchors."""
+
+
+def _contents(found: Sequence[Outlook]) -> str:
+    """Links to the sections and to every destination of each product."""
+    lists = []
+    for outlook in found:
+        own = outlook.product
+        links = [f'<a href="#{_anchor(own, end)}">{title}</a>' for end, title in SECTIONS.items()]
+        places = outlook.rows.drop_duplicates("destination")
+        links += [
+            f'<a href="#{_anchor(own, str(code))}">{escape(str(name))}</a>'
+            for code, name in zip(places["destination"], places["name"], strict=True)
+        ]
+        items = "".join(f"<li>{link}</li>" for link in links)
+        lists.append(f"<p>{escape(spoken(own).capitalize())}</p><ul>{items}</ul>")
+    return f'<nav aria-label="Contents">{"".join(lists)}</nav>'
+
+
+def _anchor(product: str, end: str) -> str:
+    return escape(f"{product}-{end}".replace(" ", "-"), quote=True)
+
+
+def _section(product: str, end: str, body: str) -> str:
+    return f'<section id="{_anchor(product, end)}"><h3>{SECTIONS[end]}</h3>{body}</section>'
 
 
 def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
-    is_recent = recent(found)
+    own, is_recent = found.product, recent(found)
     remarks = "".join(f"<dt>{escape(r.label)}</dt><dd>{escape('; '.join(r.lines))}</dd>" for r in found.remarks)
-    parts = [one for one in behind.explained if one["product"] == found.product]
-    order = list(dict.fromkeys(found.rows["destination"]))
-    parts = sorted(
-        (one for one in parts if one["destination"] in order), key=lambda one: order.index(one["destination"])
-    )
+    shown = [(found.rows[is_recent], "Forecast by destination"), (found.rows[~is_recent], NOT_RECENT)]
+    forecast = "".join(wide_table(tables.forecast_table(rows, caption)) for rows, caption in shown if len(rows))
+    forecast += wide_table(tables.sums_table(found)) if len(found.together) else ""
+    sections = {
+        "forecast": f"{forecast}<p>{escape(READING)}</p>",
+        "charts": _charts(found, volumes, behind),
+        "why": _why(behind.parts(found)),
+        "changed": _changed(found, behind),
+        "happen": _may_happen(found, behind),
+        "right": _how_often_right(found, behind),
+        "analogues": _analogues(found, behind),
+        "notes": f"<dl>{remarks}</dl>",
+    }
+    headline = " ".join(briefing_headline(found, behind.own("changes", own)))
     return (
-        f"<section><h2>{escape(spoken(found.product).capitalize())}</h2>"
-        f"<p>{escape(' '.join(briefing_headline(found)))}</p>"
-        f"{_table(found.rows[is_recent], 'Forecast by destination, tonnes')}"
-        f"{_table(found.rows[~is_recent], NOT_RECENT)}"
-        f"<h3>By destination</h3>{_charts(found, volumes, behind)}<h3>Why</h3>{why(parts)}{_may_happen(found, behind)}"
-        f"<h3>How often right</h3>{how_often_right(behind.record, found.product, found.model, behind.names)}"
-        f"<h3>Notes</h3><dl>{remarks}</dl></section>"
+        f'<section><h2>{escape(spoken(own).capitalize())}</h2><p class="lead">{escape(headline)}</p>'
+        f"{''.join(_section(own, end, body) for end, body in sections.items())}</section>"
     )
+
+
+def wide_table(table: BriefTable) -> str:
+    """A table of text that scrolls by itself where the page is narrow; numbers stand to the right."""
+    numbers = [_is_number(column) for column in zip(*table.lines, strict=True)]
+    heads = "".join(
+        f'<th scope="col"{_side(right)}>{escape(name)}</th>' for name, right in zip(table.head, numbers, strict=True)
+    )
+    body = "".join(_line(texts, numbers) for texts in tables.written(table))
+    caption = escape(table.caption, quote=True)
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table>'
+        f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _line(texts: Sequence[str], numbers: Sequence[bool]) -> str:
+    first, *others = texts
+    cells = "".join(f"<td{_side(right)}>{escape(text)}</td>" for text, right in zip(others, numbers[1:], strict=True))
+    return f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
+
+
+def _is_number(column: Sequence[tables.Cell]) -> bool:
+    """Whether a column is of numbers: tonnes, intervals, or short texts that begin as numbers do."""
+    texts = [cell if isinstance(cell, str) else "0" for cell in column]
+    return all(not text or (len(text) <= NUMBER_LETTERS and text[0] in "+-0123456789") for text in texts)
+
+
+NUMBER_LETTERS = 24
+"""Letters of the longest text that may count as a number."""
+
+
+def _side(right: bool) -> str:
+    return ' class="number"' if right else ""
+
+
+# Sections ------------------------------------------------------------------------------------------------------------
 
 
 def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     charts = ""
     for code, rows in found.rows.groupby("destination", sort=False):
-        name, events = str(rows["name"].iloc[0]), behind.events(found.product, str(code))
+        name, own = str(rows["name"].iloc[0]), found.product
         estimates = found.estimates[found.estimates["destination"] == code]
-        drawn = fan_chart(volumes[code], rows, name, events, estimates)
-        charts += f'<figure tabindex="0"><figcaption>{escape(name)}</figcaption>{drawn}</figure>'
-    return f'<div class="charts">{charts}</div>'
+        events, sums = behind.events(own, str(code)), behind.sums_on(own, str(code))
+        drawn = fan_chart(volumes[code], rows, name, events, sums, estimates)
+        values = wide_table(tables.values_table(volumes[code], rows, name))
+        charts += (
+            f'<figure id="{_anchor(own, str(code))}"><figcaption>{escape(name)}</figcaption>{_scrolls(drawn, name)}'
+            f"<details><summary>Values: {escape(name)}</summary>{values}</details></figure>"
+        )
+    key = (
+        "Dots: actuals, joined where months follow each other. Bar: 80 % interval of the forecast, with its median."
+        " Flat lines: months known only together, at their mean; hollow dots: estimates of such months."
+        " Dashed: events on the month in which they take effect."
+    )
+    return f'<p>{escape(key)}</p><div class="charts">{charts}</div>'
+
+
+def _scrolls(drawn: str, name: str) -> str:
+    said = escape(f"Picture: {name}", quote=True)
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{said}">{drawn}</div>'
+
+
+def _why(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return "<p>The run has no parts of its forecasts (parts.csv): the combination was not asked for.</p>"
+    said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"
+    return f'<p>{escape(said)}</p><div class="charts">{"".join(map(_one, found))}</div>'
+
+
+def _one(found: Mapping[str, Any]) -> str:
+    title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
+    rests = "".join(
+        f"<li>{escape(names)}: learned from {len(others)} of the kind, {escape(', '.join(others))}</li>"
+        for names, others in experience(found).items()
+    )
+    listed = f"<details><summary>What the episodes rest on: {escape(str(found['name']))}, {found['month']}</summary>"
+    listed += f"<ul>{rests}</ul></details>"
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
+        f"{wide_table(tables.parts_table(found))}{listed if rests else ''}</figure>"
+    )
+
+
+def _changed(found: Outlook, behind: Behind) -> str:
+    changes = behind.own("changes", found.product)
+    if changes.empty:
+        return "<p>No earlier issue is compared with this one.</p>"
+    said = (
+        "The forecast is made again along a path of inputs, from the last issue over settings, revised figures, new"
+        " figures and the calendar to this one. The steps add up, and depend on that order; models are estimated again"
+        " on every step."
+    )
+    shown = "".join(map(wide_table, tables.changes_tables(changes, behind.names)))
+    return f"<p>{escape(said)}</p>{shown}"
 
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
-    """The section on a scenario, where one was given that has the product."""
-    if behind.branches is None:
-        return ""
-    own = behind.branches[behind.branches["product"] == found.product]
-    return f"<h3>What may happen</h3>{branches_table(own, behind.probabilities, behind.names)}" if len(own) else ""
+    own = behind.own("branches", found.product)
+    if own.empty:
+        return "<p>No scenario is on file: forecast scenario makes one, and forecast brief --scenario shows it.</p>"
+    table = tables.branches_table(own, behind.probabilities, behind.names)
+    by_place: dict[str, list[tuple[Any, ...]]] = {}
+    for line in table.lines:
+        by_place.setdefault(str(line[0]), []).append(line)
+    charts = "".join(
+        f"<figure><figcaption>{escape(name)}</figcaption>{_scrolls(branches_chart(lines, name), f'branches, {name}')}"
+        "</figure>"
+        for name, lines in by_place.items()
+    )
+    return f'<div class="charts">{charts}</div>{wide_table(table)}'
 
 
-def _table(rows: pd.DataFrame, caption: str) -> str:
-    return wide_table(caption, columns(rows), cells(rows)) if len(rows) else ""
+def _how_often_right(found: Outlook, behind: Behind) -> str:
+    shown = right_tables(found, behind)
+    if not shown:
+        return "<p>No track record of these figures is on file; forecast backtest makes one.</p>"
+    return "".join(map(wide_table, shown))
+
+
+def right_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
+    """The last issue against the actual, the record by phase, and by destination, as far as each is known."""
+    own, names = found.product, behind.names
+    shown = [
+        tables.last_month_table(behind.own("last_issue", own), names),
+        tables.phases_table(behind.own("phases", own)),
+        tables.record_table(behind.record, own, found.model, names),
+    ]
+    return [table for table in shown if table is not None]
+
+
+def _analogues(found: Outlook, behind: Behind) -> str:
+    rows = behind.analogues.get(found.product)
+    if rows is None or rows.empty:
+        return "<p>No past measure on file is like one that acts.</p>"
+    drawn = _scrolls(analogues_chart(rows, behind.names), "measures since their effect")
+    own = str(rows["event"].iloc[0])
+    title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
+    table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))
+    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>{table}<p>{escape(SINCE_EFFECT)}</p>"
+
+
+SINCE_EFFECT = "Such shares are association, not cause: whatever else happened is in them."
+
+
+def brief_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
+    """All tables of a product's sections in the order of the page, for a workbook and to paste."""
+    is_recent = recent(found)
+    shown = [(found.rows[is_recent], "Forecast by destination"), (found.rows[~is_recent], NOT_RECENT)]
+    listed = [tables.forecast_table(rows, caption) for rows, caption in shown if len(rows)]
+    listed += [tables.sums_table(found)] if len(found.together) else []
+    listed += map(tables.parts_table, behind.parts(found))
+    listed += tables.changes_tables(behind.own("changes", found.product), behind.names)
+    own, past = behind.own("branches", found.product), behind.analogues.get(found.product)
+    listed += [tables.branches_table(own, behind.probabilities, behind.names)] if len(own) else []
+    listed += right_tables(found, behind)
+    return [
+        *listed,
+        *(
+            [tables.analogues_table(past, behind.names), tables.sources_table(past)]
+            if past is not None and len(past)
+            else []
+        ),
+    ]

@@ -1,63 +1,30 @@
-"""The sections of a briefing that give reasons: parts of a forecast, what may happen, and how often it was right."""
+"""Pictures of reasons as inline SVG: parts of a forecast, branches side by side, measures since their effect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
-from forecast.report.explain_table import part_name, percent_of_log
-from forecast.report.text import digits
+from forecast.report.analogues import SINCE
+from forecast.report.explain import LEVEL_PART, waterfall
+from forecast.report.explain_table import part_name, part_numbers
+from forecast.report.text import digits, spoken
 from forecast.tables.frames import records
 
 _WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
 
 
-def wide_table(caption: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table of text that scrolls by itself where the page is narrow."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in others)}</tr>'
-        for first, *others in lines
-    )
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption, quote=True)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+def picture(marks: Sequence[str], height: float, label: str) -> str:
+    """An SVG of the width of all, with a label for those who do not see it."""
+    said = escape(label, quote=True)
+    return f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{said}">{"".join(marks)}</svg>'
 
 
-# Why -----------------------------------------------------------------------------------------------------------------
-
-
-def why(found: Sequence[Mapping[str, Any]]) -> str:
-    """The parts of each forecast (`forecast.report.explain.as_objects`) as a waterfall and a table."""
-    if not found:
-        return "<p>The run has no parts of its forecasts (parts.csv): the combination was not asked for.</p>"
-    said = f"Tonnes of the parts add up to the forecast. {ASSOCIATION}"
-    return f"<p>{escape(said)}</p>{''.join(map(_one, found))}"
-
-
-def _one(found: Mapping[str, Any]) -> str:
-    title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
-    lines = [(part_name(part["name"], part["kind"]), *_numbers(part)) for part in found["parts"]]
-    lines.append(("forecast", digits(found["forecast_t"]), ""))
-    return (
-        f"<figure><figcaption>{escape(title)}</figcaption>{_waterfall(found)}"
-        f"{wide_table(f'Parts of {title}', ['part', 'tonnes', 'percent'], lines)}</figure>"
-    )
-
-
-def _numbers(part: Mapping[str, Any]) -> tuple[str, str]:
-    if part["kind"] == LEVEL_PART:
-        return digits(part["tonnes"]), ""
-    return f"{'+' if part['tonnes'] > 0 else ''}{digits(part['tonnes'])}", percent_of_log(part["log"])
-
-
-def _waterfall(found: Mapping[str, Any]) -> str:
+def waterfall_chart(found: Mapping[str, Any]) -> str:
     """A bar a part, from where the one before ends, and the forecast from zero."""
     bars = waterfall(np.array([part["tonnes"] for part in found["parts"]]))
     parts = [*found["parts"], {"name": "forecast", "kind": LEVEL_PART, "tonnes": found["forecast_t"], "log": 0.0}]
@@ -67,60 +34,81 @@ def _waterfall(found: Mapping[str, Any]) -> str:
     for place, (part, (start, end)) in enumerate(zip(parts, bars, strict=True)):
         left, width = _NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
         kind = "total" if part["kind"] == LEVEL_PART else "up" if end > start else "down"
-        name, tonnes = part_name(part["name"], part["kind"]), _numbers(part)[0]
+        name, tonnes = part_name(part["name"], part["kind"]), part_numbers(part)[0]
         y = place * _ROW
         marks.append(
-            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>'
+            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(_short(name))}</text>'
             f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 6}"/>'
             f'<text x="{left + width + 4:.1f}" y="{y + 14}">{tonnes}</text>'
         )
-    label = escape(f"Parts of the forecast of {found['name']}, tonnes; the table below has them", quote=True)
-    height = _ROW * len(parts) + 4
-    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+    label = f"Parts of the forecast of {found['name']}, tonnes; the table below has them"
+    return picture(marks, _ROW * len(parts) + 4, label)
+
+
+NAME_LETTERS = 33
+"""Letters of a name beside a bar; the table has it whole."""
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
 
 
 # What may happen -----------------------------------------------------------------------------------------------------
 
 
-def branches_table(branches: pd.DataFrame, probabilities: Mapping[str, float], names: Mapping[str, str]) -> str:
-    """A table of every branch of a scenario beside the calendar as it stands, for the last month of the scenario.
-
-    ``branches`` are rows of branches.csv of one product, the calendar as it stands first among ``probabilities``.
-    """
-    first = next(iter(probabilities))
-    last = branches[branches["month"] == branches["month"].max()]
-    base = last[last["branch"] == first].set_index("destination")["volume_t"]
-    lines = [
-        (
-            names.get(row.destination, row.destination),
-            str(row.branch),
-            f"{probabilities.get(row.branch, float('nan')):.0%}" if row.branch in probabilities else "",
-            digits(row.volume_t),
-            f"{digits(row.lower_80)} to {digits(row.upper_80)}",
-            _difference(row.volume_t - base[row.destination]) if row.branch != first else "",
+def branches_chart(lines: Sequence[tuple[Any, ...]], name: str) -> str:
+    """80 % intervals and medians of the branches of one destination, side by side: ``lines`` of `branches_table`."""
+    top = max(high for *_, (_, high), _ in lines) or 1.0
+    scale = (_WIDTH - _NAMES - _RIGHT) / top
+    marks = []
+    for place, (_, branch, probability, median, (low, high), _) in enumerate(lines):
+        y = place * 2 * _ROW
+        said = f"{branch}, {probability}: {digits(median)} t, 80 % {digits(low)} to {digits(high)} t"
+        left, right, middle = (_NAMES + scale * value for value in (low, high, median))
+        marks.append(
+            f"<g><title>{escape(said)}</title>"
+            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(_short(branch))}</text>'
+            f'<text x="{_NAMES - 8}" y="{y + 29}" text-anchor="end">{probability}</text>'
+            f'<line class="fan" x1="{left:.1f}" x2="{right:.1f}" y1="{y + 12}" y2="{y + 12}"/>'
+            f'<circle class="median" cx="{middle:.1f}" cy="{y + 12}" r="5"/>'
+            f'<text x="{left:.1f}" y="{y + 31}">{digits(median)} t ({digits(low)} to {digits(high)})</text></g>'
         )
-        for row in records(last)
-    ]
-    head = ["destination", "branch", "probability", "tonnes", "80 % interval", f"against {first}"]
-    return wide_table(f"What may happen: {last['month'].iloc[0]}", head, lines)
+    return picture(marks, 2 * _ROW * len(lines) + 4, f"{name}: branches side by side; the table below has them")
 
 
-def _difference(tonnes: float) -> str:
-    return f"{'+' if tonnes > 0 else ''}{digits(tonnes)}"
+# Analogues -----------------------------------------------------------------------------------------------------------
+
+_TALL, _FOOT, _HEAD = 240, 26, 12
 
 
-# How often right -----------------------------------------------------------------------------------------------------
+def analogues_chart(found: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Volumes since each effect as a share of those before: the measure in question strong, the others faint."""
+    ratios = found[[f"month_{month}" for month in SINCE]].to_numpy(dtype=float)
+    top = max(1.2, float(np.nanmax(np.where(np.isfinite(ratios), ratios, np.nan))))
+    marks = []
+    for share in (0.0, 1.0):
+        y = _height(share, top)
+        marks.append(f'<line class="grid" x1="56" x2="{_WIDTH - 20}" y1="{y}" y2="{y}"/>')
+        marks.append(f'<text x="50" y="{y + 4}" text-anchor="end">{100 * share:.0f} %</text>')
+    marks += [f'<text x="{_across(month)}" y="{_TALL - 6}" text-anchor="middle">{month}</text>' for month in SINCE]
+    own = found["event"].iloc[0]
+    for row, values in sorted(zip(records(found), ratios, strict=True), key=lambda one: one[0].event == own):
+        named = f"{row.event}: {spoken(row.product)}, {names.get(row.destination, row.destination)}"
+        marks.append(_course(values, top, named, "own" if row.event == own else "other"))
+    return picture(marks, _TALL, f"Volumes by months since the effect, {own} and measures like it; the table has them")
 
 
-def how_often_right(record: pd.DataFrame | None, product: str, model: str, names: Mapping[str, str]) -> str:
-    """A table of how often intervals of a model held, from `forecast.report.track_record`."""
-    own = None if record is None else record[(record["product"] == product) & (record["model"] == model)]
-    if own is None or own.empty:
-        return "<p>No track record of these figures is on file; forecast backtest makes one.</p>"
-    lines = []
-    for code, rows in own.groupby("destination", sort=False):
-        held = {row.level: f"{row.held} of {row.n}" for row in records(rows)}
-        months = f"{rows['first_month'].min()} to {rows['last_month'].max()}"
-        lines.append((names.get(str(code), str(code)), held.get(80, "-"), held.get(95, "-"), months))
-    head = ["destination", "80 % interval held", "95 % interval held", "months"]
-    return wide_table("How often intervals held, one month ahead", head, lines)
+def _course(values: np.ndarray, top: float, named: str, kind: str) -> str:
+    places = [(_across(month), _height(value, top)) for month, value in zip(SINCE, values, strict=True)]
+    known = [place for place, value in zip(places, values, strict=True) if np.isfinite(value)]
+    line = " ".join(f"{x},{y}" for x, y in known)
+    dots = "".join(f'<circle class="{kind}" cx="{x}" cy="{y}" r="3"/>' for x, y in known)
+    return f'<g><title>{escape(named)}</title><polyline class="{kind}" points="{line}"/>{dots}</g>'
+
+
+def _across(month: int) -> float:
+    return round(70 + month / max(SINCE) * (_WIDTH - 110), 1)
+
+
+def _height(share: float, top: float) -> float:
+    return round(_HEAD + (1 - min(share, top) / top) * (_TALL - _HEAD - _FOOT), 1)

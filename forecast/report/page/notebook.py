@@ -1,28 +1,34 @@
-"""The packaged notebook run on the folder of a backtest, and its page: one HTML file that needs no network.
+"""The report of a backtest: what the packaged notebook shows of it as one HTML file, and the notebook to go on with.
 
-papermill and ipykernel are imported when a report is written; they come with the extra ``notebooks``. Nothing of the
-current folder, of the run's folder or of the user's Jupyter, IPython and matplotlib settings is obeyed: the page is put
-together here, from the package's own text and the outputs of the package's own notebook.
+The page needs no notebook tools: each cell of the notebook calls one function of `sections`, which is called here.
+`run_notebook` runs any notebook; papermill and ipykernel, of the extra ``notebooks``, are imported by it alone. Nothing
+of the current folder, of the run's folder or of the user's Jupyter, IPython and matplotlib settings is obeyed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import string
 import sys
 import warnings
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from forecast.report.page.run_tables import read_replay
-from forecast.safety.settings import matplotlib_settings_file
+from forecast.report.page.run_tables import Replay, read_replay
+from forecast.safety.settings import matplotlib_settings_file, use_own_matplotlib_settings
 from forecast.tables.run_folder import OutputError, write_page
+
+if TYPE_CHECKING:
+    from forecast.report.page.sections import Piece
 
 NOTEBOOK = Path(__file__).with_name("backtest_report.ipynb")
 PAGE = Path(__file__).with_name("page.html")
@@ -44,23 +50,107 @@ def write_report(run_dir: str | Path, output_html: str | Path) -> Path:
     OutputError
         When ``run_dir`` is not the folder of a backtest with at least one actual.
     ReportError
-        When the extra ``notebooks`` is not installed, the notebook stops, or the page cannot be written.
+        When the page cannot be written.
     """
-    check_tools()
-    folder, page = Path(run_dir).resolve(), Path(output_html)
-    title = _title(read_replay(folder).products)
-    parameters = {"run_dir": str(folder), "start": str(Path.cwd())}
-    with TemporaryDirectory(prefix="forecast-report-", ignore_cleanup_errors=True) as scratch:
-        notebook = run_notebook(NOTEBOOK, parameters, Path(scratch))
+    page, replay = Path(output_html), read_replay(Path(run_dir).resolve(), Path.cwd())
+    with _no_trace_of_matplotlib():
+        shown = as_page(shown_notebook(replay), _title(replay.products))
     try:
-        write_page(page, as_page(notebook, title))
+        write_page(page, shown)
     except OutputError as error:
         raise ReportError(str(error)) from error
     return page
 
 
+@contextmanager
+def _no_trace_of_matplotlib() -> Iterator[None]:
+    """Its own settings, and its cache of fonts in a folder that is gone afterwards, where the user named none."""
+    with TemporaryDirectory(prefix="forecast-report-", ignore_cleanup_errors=True) as scratch:
+        named = os.environ.setdefault("MPLCONFIGDIR", scratch)
+        try:
+            use_own_matplotlib_settings()
+            yield
+        finally:
+            if named == scratch:
+                del os.environ["MPLCONFIGDIR"]
+
+
+def shown_notebook(replay: Replay) -> dict[str, Any]:
+    """The packaged notebook with what its cells show of a backtest: each calls one function of `sections`."""
+    from forecast.report.page import sections
+
+    found: dict[str, Any] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    for cell in found["cells"]:
+        called = _CALL.fullmatch("".join(cell["source"]).strip())
+        if called:
+            cell["outputs"] = [_output(piece) for piece in getattr(sections, called[1])(replay)]
+    return found
+
+
+_CALL = re.compile(r"sections\.show\(sections\.(\w+)\(replay\)\)")
+
+
+def _output(piece: Piece) -> dict[str, Any]:
+    """What a notebook keeps of a piece that is displayed."""
+    from forecast.report.page.sections import Html
+
+    if isinstance(piece, Html):
+        return {"data": {"text/html": piece.text}, "metadata": {}}
+    content, about = piece._repr_mimebundle_()
+    return {"data": {name: b64encode(one).decode() for name, one in content.items()}, "metadata": about}
+
+
+def notebook_to_go_on_with(run_dir: str | Path, notebook: str | Path) -> str:
+    """The notebook of the backtest in ``run_dir`` as JSON, to be put at ``notebook`` and gone on with.
+
+    It runs wherever the package is installed: the run is sought by its path from the notebook, so that both may move
+    together, then where it lay when the notebook was written.
+
+    Raises
+    ------
+    OutputError
+        When ``run_dir`` is not the folder of a backtest with at least one actual.
+    """
+    folder, place = Path(run_dir).resolve(), Path(notebook).resolve().parent
+    read_replay(folder)
+    found = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    for cell in found["cells"]:
+        if "parameters" in cell["metadata"].get("tags", ()):
+            relative = Path(os.path.relpath(folder, place)).as_posix()
+            cell["source"] = [
+                _FINDS_RUN.format(relative=relative, absolute=folder.as_posix(), start=Path.cwd().as_posix())
+            ]
+    found["cells"] += [_markdown_cell(_GO_ON), _code_cell(_TABLES)]
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+_FINDS_RUN = """from pathlib import Path
+
+near = Path({relative!r})  # from the folder of this notebook
+run_dir = near if near.is_dir() else Path({absolute!r})
+start = {start!r}  # from here the files that the run read are sought"""
+
+_GO_ON = """## To go on with
+
+Every table of the run is a data frame: `replay.forecasts`, `replay.scores`, `replay.significance`, `replay.failures`.
+Which forecasts of the model shown missed by most, and in which phase?"""
+
+_TABLES = """missed = replay.scored[replay.scored["model"] == replay.shown]
+missed = missed.assign(error_t=missed["volume_t"] - missed["actual_t"])
+missed.sort_values("error_t", key=abs, ascending=False).head(10)"""
+
+
+def _markdown_cell(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": "to-go-on-with", "metadata": {}, "source": [text]}
+
+
+def _code_cell(text: str) -> dict[str, Any]:
+    return {"cell_type": "code", "id": "largest-misses", "metadata": {}, "source": [text], "outputs": [],
+            "execution_count": None}  # fmt: skip
+
+
 def check_tools() -> None:
-    """Nothing when the tools of the extra ``notebooks`` are installed.
+    """Nothing when the tools of the extra ``notebooks``, which run a notebook, are installed.
 
     Raises
     ------
@@ -69,7 +159,7 @@ def check_tools() -> None:
     """
     missing = [name for name in TOOLS if find_spec(name) is None]
     if missing:
-        raise ReportError(f"A report needs {', '.join(missing)}: pip install export-forecast[notebooks]")
+        raise ReportError(f"Running a notebook needs {', '.join(missing)}: pip install export-forecast[notebooks]")
 
 
 def run_notebook(notebook: Path, parameters: dict[str, Any], scratch: Path, folder: Path | None = None) -> Any:
@@ -81,8 +171,9 @@ def run_notebook(notebook: Path, parameters: dict[str, Any], scratch: Path, fold
     Raises
     ------
     ReportError
-        When a cell stops, with what it said.
+        When the extra ``notebooks`` is not installed, or a cell stops, with what it said.
     """
+    check_tools()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         papermill = import_module("papermill")
@@ -133,15 +224,28 @@ def as_page(notebook: Any, title: str) -> str:
 
     Only the package's page is a template, and only title and body are put into it.
     """
-    body = "\n".join(part for cell in notebook.cells for part in _cell_html(cell))
+    body = _with_contents([part for cell in notebook["cells"] for part in _cell_html(cell)])
     page = string.Template(PAGE.read_text(encoding="utf-8"))
     return page.substitute(title=escape(title), body=body)
 
 
+def _with_contents(parts: Sequence[str]) -> str:
+    """The parts of a page with links to its chapters before the first of them."""
+    titles = [(place, part[4:-5]) for place, part in enumerate(parts) if part.startswith("<h2>")]
+    if not titles:
+        return "\n".join(parts)
+    links = "".join(f'<li><a href="#chapter-{number}">{title}</a></li>' for number, (_, title) in enumerate(titles))
+    found = list(parts)
+    for number, (place, title) in enumerate(titles):
+        found[place] = f'<h2 id="chapter-{number}">{title}</h2>'
+    found.insert(titles[0][0], f'<nav aria-label="Contents"><ul>{links}</ul></nav>')
+    return "\n".join(found)
+
+
 def _cell_html(cell: Any) -> Iterator[str]:
     """What a cell shows, as HTML."""
-    if cell.cell_type == "markdown":
-        yield from (_block_html(block) for block in re.split(r"\n\s*\n", cell.source.strip()))
+    if cell["cell_type"] == "markdown":
+        yield from (_block_html(block) for block in re.split(r"\n\s*\n", "".join(cell["source"]).strip()))
     for output in cell.get("outputs", ()):
         shown, about = output.get("data", {}), output.get("metadata", {})
         if "text/html" in shown:
