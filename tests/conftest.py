@@ -35,3 +35,10 @@ def _kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Commands find the user's data folder empty, whatever the machine has there."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Commands fit every origin and leave the user's cache folder alone; tests of the cache have one of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "no-cache"))
+    monkeypatch.setenv("FORECAST_NO_CACHE", "1")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import simulated
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_checks
 
 from forecast import backtest_all, forecast_all
 from forecast.adapters import (
@@ -99,6 +101,23 @@ def test_the_estimator_keeps_the_contract(exports: pd.DataFrame) -> None:
     assert {name for name in vars(estimator) if name not in before} == {"run_", "n_features_in_"}
     first = estimator.predict()
     pd.testing.assert_frame_equal(estimator.fit(exports).predict(), first)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_parameters_default_constructible,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_no_attributes_set_in_init,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_the_checks_of_scikit_learn_that_need_no_matrix(check: Callable[[str, object], None]) -> None:
+    """All of its own checks but those that fit a matrix of numbers, which is no exports table."""
+    check("ExportForecaster", ExportForecaster(models=("naive",)))
 
 
 def test_the_score_is_minus_the_mean_absolute_error(exports: pd.DataFrame) -> None:

@@ -241,12 +241,13 @@ def test_spring_2026_is_known_only_as_a_sum(exports: pd.DataFrame, period_totals
 
 
 def test_destinations(destinations: pd.DataFrame) -> None:
-    """249 countries with both other codes, the EU with 27 and with 28 members, and the world; names stand once."""
+    """249 countries of ISO 3166-1 and Kosovo, the EU with 27 and with 28 members, and the world; names stand once."""
     countries = destinations.query("kind == 'country'")
-    assert len(countries) == 249
+    assert len(countries) == 250
     assert countries["code"].str.fullmatch("[A-Z]{3}").all()
     assert countries["iso2"].str.fullmatch("[A-Z]{2}").all()
-    assert countries["numeric"].str.fullmatch("[0-9]{3}").all()
+    assert countries.loc[countries["numeric"] == "", "code"].tolist() == ["XKX"]
+    assert countries["numeric"].str.fullmatch("[0-9]{3}|").all()
     for column in ("name", "iso2", "numeric"):
         assert countries[column].is_unique
     groups = destinations.query("kind == 'group'").set_index("code")

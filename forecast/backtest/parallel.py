@@ -91,7 +91,7 @@ class Broadcast(Generic[_Shared, _Piece, _Result]):
         import numpy as np
 
         self.name = uuid4().hex
-        self.versions = _versions()
+        self.versions = library_versions()
         self.content: NDArray[np.uint8] = np.frombuffer(
             pickle.dumps((function, shared), pickle.HIGHEST_PROTOCOL), np.uint8
         )
@@ -116,7 +116,7 @@ class Broadcast(Generic[_Shared, _Piece, _Result]):
         return found
 
     def _check_versions(self) -> None:
-        for name, found in _versions().items():
+        for name, found in library_versions().items():
             if found != self.versions[name]:
                 raise ClusterError(
                     f"A worker has {name} {found} and this process {self.versions[name]}: install the same versions "
@@ -129,7 +129,7 @@ _OPENED: dict[str, Any] = {}
 
 
 @cache
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     from importlib.metadata import version
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

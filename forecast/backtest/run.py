@@ -6,8 +6,8 @@ adds the actuals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,15 @@ import pandas as pd
 from forecast.backtest.attribution import combination_parts
 from forecast.backtest.checkpoint import Checkpoint, table_digest
 from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
+from forecast.backtest.origin_cache import (
+    OriginCache,
+    by_day,
+    fingerprints,
+    is_cacheable,
+    kept_days,
+    rows_by_day,
+    with_kept,
+)
 from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
     EXPERIENCE,
@@ -26,6 +35,7 @@ from forecast.backtest.plan import (
     Task,
     backtest_origins,
     estimation_days,
+    fitted_models,
     issue_days,
     plan,
     selected_series,
@@ -35,13 +45,11 @@ from forecast.ensemble.combination import combination, combined_correlations
 from forecast.ensemble.hierarchy import reconciled_forecasts
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.realtime.phases import phases
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
-from forecast.scoring.scores import Vintage, add_actuals, scores
-from forecast.scoring.significance import Measure, significance
+from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts, joined
-from forecast.tables.schema import RUN_TABLES, SCORE_COLUMNS
+from forecast.tables.schema import RUN_TABLES
 
 Progress = Callable[[int, int], None]
 
@@ -66,6 +74,7 @@ def forecast_all(
     engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
     progress: Progress | None = None,
+    cache: OriginCache | None = None,
 ) -> Forecasts:
     """Forecasts of every series on one or several issue days, each made with what was known on its day.
 
@@ -81,7 +90,8 @@ def forecast_all(
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
-    and their total.
+    and their total. ``cache`` keeps the forecasts of each day for later calls (`forecast.backtest.origin_cache`): the
+    numbers are the same with and without it.
 
     Returns
     -------
@@ -110,7 +120,9 @@ def forecast_all(
     products = list(products or exports["product"].unique())
     days = dict.fromkeys(products, issue_days(exports, products, issued))
     request = Request(days, selected_series(exports, products, destinations))
-    return _run(data, settings, request, jobs, progress)
+    if cache is None or not is_cacheable(settings):
+        return _run(data, settings, request, jobs, progress)
+    return _run_with_cache(data, settings, request, cache, jobs, progress)
 
 
 def backtest_all(
@@ -176,67 +188,6 @@ def backtest_all(
     return run.replaced(forecasts=add_actuals(run.forecasts, exports, vintage))
 
 
-@dataclass(frozen=True)
-class EventsCompared:
-    """The same backtest with and without events, and what the events added.
-
-    ``scores`` has the columns of `forecast.scoring.scores.scores` after ``events`` (``with`` or ``without``);
-    ``significance`` tests each model with events against the same model without.
-    """
-
-    with_events: Forecasts
-    without_events: Forecasts
-    scores: pd.DataFrame
-    significance: pd.DataFrame
-
-
-def compare_events(
-    exports: pd.DataFrame, events: pd.DataFrame, groups: Members, *, measure: Measure = "mae_t", **options: Any
-) -> EventsCompared:
-    """Ablation of the events: `backtest_all` with and without them, scored in the same slices and tested.
-
-    Phases are those of the calendar in both runs. ``measure`` is that of `forecast.scoring.significance.significance`.
-    Models that take no regressors come out the same.
-
-    Examples
-    --------
-    >>> import forecast as fc
-    >>> both = fc.compare_events(
-    ...     fc.read_exports(), fc.read_events(), fc.read_groups(),
-    ...     products=["rare_earth_magnets"], destinations=["USA"], models=["naive"], to=pd.Period("2025-05"), last=3,
-    ... )
-    >>> both.significance.loc[0, "verdict"]
-    'same losses as naive without events (n = 3 months)'
-    """
-    runs = {"with": backtest_all(exports, events, groups, **options)}
-    runs["without"] = backtest_all(exports, events.iloc[:0], groups, **options)
-    phase = {name: phases(run.forecasts, events, groups) for name, run in runs.items()}
-    scored = [
-        scores(run.forecasts, exports, phase[name]).assign(events=name)[["events", *SCORE_COLUMNS, "n_mase"]]
-        for name, run in runs.items()
-    ]
-    tested = [
-        _with_against_without(runs, model, exports, events, groups, measure)
-        for model in runs["with"].forecasts["model"].unique()
-    ]
-    return EventsCompared(runs["with"], runs["without"], pd.concat(scored, ignore_index=True), stacked(tested))
-
-
-def _with_against_without(
-    runs: Mapping[str, Forecasts],
-    model: str,
-    exports: pd.DataFrame,
-    events: pd.DataFrame,
-    groups: Members,
-    measure: Measure,
-) -> pd.DataFrame:
-    """The significance of one model with events against itself without."""
-    own = {name: run.forecasts[run.forecasts["model"] == model] for name, run in runs.items()}
-    against = f"{model} without events"
-    both = pd.concat([own["with"], own["without"].assign(model=against)], ignore_index=True)
-    return significance(both, exports, against, measure, phases(both, events, groups))
-
-
 # Work ----------------------------------------------------------------------------------------------------------------
 
 
@@ -257,21 +208,54 @@ def _run(
     """
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(data, settings, request))
-    if not request.series:
-        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
-    fitted = request.replayed(data.vintages, settings)
+    fitted = _fitted(data, settings, request)
     context = run_context(data, settings, fitted.days, jobs)
     tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
     return gather(context, joined(run_tasks(context, tasks, jobs, progress, checkpoint)), request)
 
 
+def _fitted(data: Data, settings: Settings, request: Request) -> Request:
+    """What models are fitted on for a request.
+
+    Raises
+    ------
+    ValueError
+        Without any series.
+    """
+    if not request.series:
+        raise ValueError("There is nothing to forecast: no figures of these destinations in these products.")
+    return request.replayed(data.vintages, settings)
+
+
+def _run_with_cache(
+    data: Data,
+    settings: Settings,
+    request: Request,
+    cache: OriginCache,
+    jobs: int,
+    progress: Progress | None,
+) -> Forecasts:
+    """The same as `_run`, with the rows of earlier origins taken from a cache where it has them, and left there."""
+    fitted = _fitted(data, settings, request)
+    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
+    days = by_day(fitted.days)
+    names = fingerprints(RunContext(data, settings), days)
+    asked = by_day(request.days)
+    earlier = {day: products for day, products in days.items() if day not in asked}
+    kept = kept_days(cache, names, earlier, fitted_models(settings.models))
+    left = {product: [day for day in own if day not in kept] for product, own in fitted.days.items()}
+    context = run_context(data, settings, left, jobs)
+    made = run_tasks(context, plan(left, fitted.series, settings.models, settings.engine), jobs, progress)
+    run = joined(made)
+    new = rows_by_day(run, [day for day in days if day not in kept])
+    cache.write({names[day]: rows for day, rows in new.items()})
+    return gather(context, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
+
+
 def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
     """What all origins on ``days`` share: parameters held since earlier days, and the structural model of each day."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
-    products: dict[date, set[str]] = {}
-    for product, of_product in days.items():
-        for day in of_product:
-            products.setdefault(day, set()).add(product)
+    products = by_day(days)
     for (product, _), day in context.estimated.items():
         products.setdefault(day, set()).add(product)
     looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]

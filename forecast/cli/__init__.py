@@ -17,6 +17,7 @@ from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
 from forecast.cli.explain import explain
+from forecast.cli.fetch import fetch_figures
 from forecast.cli.imports import import_files
 from forecast.cli.next import next_months
 from forecast.cli.report import report
@@ -53,6 +54,7 @@ def main(
 COMMANDS: dict[str, Callable[..., None]] = {
     "next": next_months,
     "import": import_files,
+    "fetch": fetch_figures,
     "validate": validate_files,
     "brief": brief,
     "explain": explain,

@@ -11,6 +11,7 @@ from forecast.cli.audit import audited
 from forecast.cli.console import plain_refusals, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given
 from forecast.cli.options import (
+    PRIORS,
     ActualVintage,
     Address,
     Audit,
@@ -19,6 +20,7 @@ from forecast.cli.options import (
     Destinations,
     Engine,
     Events,
+    Experience,
     Exports,
     From,
     Horizon,
@@ -68,6 +70,7 @@ def past_months(
     address: Address = None,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = PRIORS,
     parity: Parity = 4,
     resume: Resume = False,
     audit: Audit = False,
@@ -75,7 +78,8 @@ def past_months(
 ) -> None:
     """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
     with plain_refusals(), silent_libraries():
-        given, tables, choice = asked(exports, events, product, destination, models, engine, calibrate=calibrate)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, models, engine, calibrate=calibrate)
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
         with cluster(backend.value, address, jobs) as jobs:

@@ -10,7 +10,7 @@ import typer
 
 from forecast.cli.console import plain_refusals, silent_libraries
 from forecast.cli.inputs import Given, Tables, names, read, with_rest
-from forecast.cli.options import Quiet
+from forecast.cli.options import PRIORS, Quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def brief(
         if about["command"] != "next":
             raise OutputError(f"{folder}: expected a run of forecast next, found one of {about['command']}.")
         arguments, issued = about["arguments"], date.fromisoformat(about["issued"])
-        given = Given.of(arguments["exports"], arguments["events"])
+        given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
         _check_inputs(folder, given, about["inputs"])
         tables = with_rest(read(given), issued)
         from forecast.realtime.data import Data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Tables, names
+from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
 from forecast.cli.selection import Choice, asked
 from forecast.registry import DEFAULT_ENGINE
@@ -40,7 +40,7 @@ def unexplained(
     with plain_refusals(), silent_libraries():
         from forecast.report.changes import print_changes
 
-        _, tables, choice = asked(exports, events, product, destination, None, engine, issued)
+        tables, choice = asked(Given.of(exports, events), product, destination, None, engine, issued)
         tell_of_compiling(engine, quiet)
         found = _found(tables, choice, jobs, quiet)
         if output is not None:

@@ -61,6 +61,7 @@ def plain_refusals() -> Iterator[ExitStack]:
         from forecast.backtest.checkpoint import CheckpointError
         from forecast.backtest.parallel import ClusterError
         from forecast.ensemble.judgement import JudgementError
+        from forecast.sources.services.service import ServiceError
         from forecast.store.database import StoreError
         from forecast.tables.read import TableError
         from forecast.tables.run_folder import OutputError
@@ -70,7 +71,9 @@ def plain_refusals() -> Iterator[ExitStack]:
             with ExitStack() as held:
                 yield held
                 sys.stdout.flush()
-        except (TableError, OutputError, CheckpointError, ClusterError, StoreError, JudgementError) as error:
+        except (
+            TableError, OutputError, CheckpointError, ClusterError, StoreError, JudgementError, ServiceError
+        ) as error:  # fmt: skip
             complain([line for line in str(error).splitlines() if line.strip()])
             raise typer.Exit(1) from None
         except OSError as error:

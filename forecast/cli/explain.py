@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import names, with_rest
+from forecast.cli.inputs import Given, names, with_rest
 from forecast.cli.options import Engine, Events, Exports, Horizon, Issued, Jobs, Products, Quiet, words
 from forecast.cli.selection import asked
 from forecast.registry import DEFAULT_ENGINE
@@ -93,7 +93,7 @@ def _forecast(
     from forecast.realtime.rest_of_world import REST_OF_WORLD
 
     known = [code for code in codes if code != REST_OF_WORLD]
-    _, tables, choice = asked(exports, events, products, known, None, engine, issued)
+    tables, choice = asked(Given.of(exports, events), products, known, None, engine, issued)
     tables = with_rest(tables, choice.issued)
     with progress_bar("Forecasting", quiet) as progress:
         run = fc.forecast_all(

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.console import plain_refusals, screen
+from forecast.cli.console import plain_refusals, progress_bar, screen
 from forecast.cli.inputs import today
 from forecast.cli.options import Quiet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.sources.importing import Imported
+    from forecast.sources.importing import Imported, Steps
 
 FilesToImport = Annotated[
     list[str],
     typer.Argument(metavar="FILE...", help="Downloads of Chinese customs, UN Comtrade, the US Census, Eurostat, "
-                   "ComexStat "
-                   "or USDA GATS, or tables of your own: CSV, Excel, JSON or Parquet."),
+                   "ComexStat or USDA GATS, or tables of your own: CSV, Excel, JSON or Parquet."),
 ]  # fmt: skip
 Source = Annotated[
     str | None,
@@ -32,51 +31,47 @@ Source = Annotated[
 Column = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="ROLE=HEADING", help="The column of a role: destination, month, year, volume, "
-                 "unit or "
-                 "product, such as destination=Country. A number counts columns of a file without header. May be "
-                 "repeated."),
+                 "unit or product, such as destination=Country. A number counts columns of a file without header. "
+                 "May be repeated."),
 ]  # fmt: skip
 UnitWord = Annotated[
     str | None,
-    typer.Option("--unit", metavar="UNIT", help="The unit of the volumes where the file does not say it: t, kg, '100 "
-                 "kg', "
-                 "lb, 'short tons', kt, bushels; or usd, eur, cny to take values, in millions, and call them so."),
+    typer.Option("--unit", metavar="UNIT", help="The unit of the volumes where the file does not say it: t, kg, "
+                 "'100 kg', lb, 'short tons', kt, bushels; or usd, eur, cny to take values, in millions, and call "
+                 "them so."),
 ]  # fmt: skip
 ProductName = Annotated[
     str | None,
     typer.Option("--product", metavar="NAME", help="The product, where the file does not name it; the one to take, "
-                 "where "
-                 "it has several."),
+                 "where it has several."),
 ]  # fmt: skip
 ImportedTo = Annotated[
     str | None,
     typer.Option("--destination", metavar="CODE", help="The destination of every row, where no column says it: WLD "
-                 "for a "
-                 "total."),
+                 "for a total."),
 ]  # fmt: skip
 Exporter = Annotated[
     str | None,
     typer.Option("--exporter", metavar="CODE", help="The country whose exports are taken, where the files have "
-        "several."),
+                 "several."),
 ]  # fmt: skip
 ReleasedOn = Annotated[
     str | None,
     typer.Option("--released", metavar="YYYY-MM-DD", help="The day from which the figures count as known, where the "
-                 "file "
-                 "does not say it. Default: the day on which its source usually publishes the month."),
+                 "file does not say it. Default: the day on which its source usually publishes the month."),
 ]  # fmt: skip
 Name = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="NAME=CODE", help="A destination under a name that is not known, such as 'Other "
-                 "Asia=TWN'. May be repeated."),
+    typer.Option("--name", metavar="NAME=CODE", help="A destination under a name that is not known, such as "
+                 "'Other Asia=TWN'. May be repeated."),
 ]  # fmt: skip
 Decimal = Annotated[
     str | None,
     typer.Option("--decimal", metavar="MARK", help="The mark before fractions: , or . Default: as it looks."),
 ]
 ExportsFile = Annotated[
-    Path, typer.Option("--output", metavar="FILE", help="The file of exports to write; what could not be used goes to "
-                       "FILE-unused.csv beside it.")
+    Path, typer.Option("--output", metavar="FILE", help="The file of exports to write; what could not be used goes "
+                       "to FILE-unused.csv beside it."),
 ]  # fmt: skip
 
 
@@ -98,24 +93,27 @@ def import_files(
     with plain_refusals():
         from forecast.sources.importing import import_exports
 
-        imported = import_exports(
-            files,
-            source,
-            pairs(column, "--column"),
-            unit,
-            product,
-            destination,
-            exporter,
-            _day(released),
-            pairs(name, "--name"),
-            decimal,
-            today(),
-        )
+        with progress_bar("Reading", quiet) as progress:
+            imported = import_exports(
+                files,
+                source,
+                pairs(column, "--column"),
+                unit,
+                product,
+                destination,
+                exporter,
+                _day(released),
+                pairs(name, "--name"),
+                decimal,
+                today(),
+                progress,
+            )
         beside = output.with_name(f"{output.stem}-unused.csv")
-        write_table(output, imported.exports)
-        write_table(beside, imported.unused)
+        with progress_bar("Writing", quiet) as progress:
+            write_table(output, imported.exports, progress)
+            write_table(beside, imported.unused, progress)
         if not quiet:
-            _print(imported, output, beside)
+            print_imported(imported, output, beside)
 
 
 def pairs(words: list[str] | None, option: str) -> dict[str, str]:
@@ -127,21 +125,24 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in parted}
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """``table`` as a CSV file: written beside, then renamed.
+def write_table(path: Path, table: pd.DataFrame, progress: Steps) -> None:
+    """``table`` as a CSV file: written beside, then renamed; ``progress`` takes the rows written of all.
 
     Raises
     ------
     OutputError
         When the file cannot be written.
     """
-    from forecast.tables.frames import as_text
+    from forecast.tables.frames import csv_blocks
     from forecast.tables.run_folder import OutputError
 
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        as_text(table).to_csv(beside, index=False, lineterminator="\n", encoding="utf-8")
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            for done, block in csv_blocks(table):
+                file.write(block)
+                progress(done, len(table))
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -156,7 +157,7 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"expected a day as YYYY-MM-DD, found {text!r}.", param_hint="--released") from error
 
 
-def _print(imported: Imported, output: Path, beside: Path) -> None:
+def print_imported(imported: Imported, output: Path, beside: Path) -> None:
     """What the files are, how much of them was used, and why the rest was not."""
     from rich.text import Text
 

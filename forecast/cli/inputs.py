@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 from click import get_current_context
 
-from forecast.cli.options import NO_EVENTS, SHIPPED
+from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,18 +28,32 @@ class Given:
 
     exports: tuple[str, ...]
     events: tuple[str, ...]
+    experience: str = PRIORS
+    every_product: bool = True
+    """Whether all products of the files are forecast where none is named."""
 
     @classmethod
-    def of(cls, exports: Sequence[str] | None, events: Sequence[str] | None) -> Given:
+    def of(cls, exports: Sequence[str] | None, events: Sequence[str] | None, experience: str = PRIORS) -> Given:
         """What the options say; the shipped files where they say nothing."""
-        return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]))
+        return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]), experience, bool(exports))
+
+    @property
+    def figures_to_learn_from(self) -> str | None:
+        """The file of other series, or the word for the shipped one; None where there is none."""
+        return None if self.experience in (PRIORS, NO_EXPERIENCE) else self.experience
+
+    @property
+    def priors(self) -> str:
+        """Which priors the library uses: ``shipped`` or ``none``."""
+        return "none" if self.experience == NO_EXPERIENCE else "shipped"
 
     def paths(self) -> dict[str, Path]:
         """Where each input lies, by a name that is the same on every machine for the shipped ones."""
         from forecast.vocabulary.shipped import shipped
 
         paths = {"shipped destinations.csv": shipped("destinations.csv")}
-        for kind, words in (("exports", self.exports), ("events", self.events)):
+        learned = () if self.figures_to_learn_from in (None, *self.exports) else (str(self.figures_to_learn_from),)
+        for kind, words in (("exports", (*self.exports, *learned)), ("events", self.events)):
             for word in words:
                 if word == SHIPPED:
                     paths[f"shipped {kind}.csv"] = shipped(f"{kind}.csv")
@@ -64,6 +78,13 @@ class Tables:
     """How often intervals held in the shipped backtest, where nothing but the shipped files is used."""
     today: date
     """The day of the call, after which no figures can be."""
+    learned: frozenset[str] = frozenset()
+    """Products of which there are figures to learn from only."""
+
+    @property
+    def own(self) -> pd.DataFrame:
+        """The exports without those to learn from."""
+        return self.exports[~self.exports["product"].isin(self.learned)] if self.learned else self.exports
 
 
 def read(given: Given) -> Tables:
@@ -78,8 +99,10 @@ def read(given: Given) -> Tables:
 
     day = today()
     problems: list[str] = []
+    learned: frozenset[str] = frozenset()
     try:
         exports = _exports(given.exports, day)
+        exports, learned = _with_experience(exports, given, day)
     except fc.TableError as error:
         problems += error.problems
     try:
@@ -88,8 +111,32 @@ def read(given: Given) -> Tables:
         problems += error.problems
     if problems:
         raise fc.TableError(*problems)
-    totals = fc.read_period_totals() if SHIPPED in given.exports else None
-    return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day)
+    totals = _totals(given, learned)
+    return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day, learned)
+
+
+def _with_experience(own: pd.DataFrame, given: Given, day: date) -> tuple[pd.DataFrame, frozenset[str]]:
+    """The figures with those of products that ``own`` does not have, to learn from, and these products."""
+    import forecast as fc
+    from forecast.tables.frames import stacked
+
+    if given.figures_to_learn_from is None:
+        return own, frozenset()
+    others = fc.read_exports(given.figures_to_learn_from, today=day)
+    others = others[~others["product"].isin(own["product"].unique())]
+    return stacked([own, others]), frozenset(others["product"].unique())
+
+
+def _totals(given: Given, learned: frozenset[str]) -> pd.DataFrame | None:
+    """Volumes of several months together of the shipped series that are used."""
+    import forecast as fc
+
+    if SHIPPED in given.exports:
+        return fc.read_period_totals()
+    if given.figures_to_learn_from != SHIPPED:
+        return None
+    totals = fc.read_period_totals()
+    return totals[totals["product"].isin(learned)].reset_index(drop=True)
 
 
 def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
@@ -118,7 +165,8 @@ def read_events(files: Sequence[str]) -> pd.DataFrame:
 def _record(given: Given) -> pd.DataFrame | None:
     from forecast.report.track_record import read_track_record
 
-    return read_track_record() if given.exports == given.events == (SHIPPED,) else None
+    as_shipped = given.exports == given.events == (SHIPPED,) and given.experience != NO_EXPERIENCE
+    return read_track_record() if as_shipped else None
 
 
 def names(places: pd.DataFrame) -> dict[str, str]:

@@ -78,9 +78,10 @@ def keep_issue(
 
     paths = given.paths()
     figures = {name: paths[name] for name in paths if name in (*given.exports, "shipped exports.csv")}
-    inputs = StoredInputs(
-        tables.exports, tables.events, tables.groups, choice.issued, {**about["arguments"], "seed": about["seed"]}
-    )
+    settings = {**about["arguments"], "seed": about["seed"]}
+    if tables.learned:
+        settings["learned_from"] = {name: mark for name, mark in about["inputs"].items() if name not in figures}
+    inputs = StoredInputs(tables.own, tables.events, tables.groups, choice.issued, settings)
     with Store(path, today=tables.today) as store:
         kept = keep(store, figures, inputs, run, tables.today)
     typer.echo(f"The issue is {'kept' if kept else 'on file already'} in {path}.", err=True)

@@ -11,12 +11,16 @@ from forecast.cli.console import plain_refusals, progress_bar, say, screen, sile
 from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
+    PRIORS,
+    SHIPPED,
     Address,
     Backend,
+    Cache,
     Calibrate,
     Destinations,
     Engine,
     Events,
+    Experience,
     Exports,
     Horizon,
     Issued,
@@ -57,8 +61,10 @@ def next_months(
     address: Address = None,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = PRIORS,
     override: Override = None,
     store: StoreOfNext = None,
+    cache: Cache = True,
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,13 +73,14 @@ def next_months(
         from forecast.tables.run_folder import claimed
 
         judgements = judgements_of(override)
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         given_tables, tables = tables, with_rest(tables, choice.issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
-            run = _forecast(tables, choice, horizon, seed, jobs, progress)
+            run = _forecast(tables, choice, horizon, seed, jobs, cache, progress)
         run = with_judgement(run, judgements, choice, tables)
         tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
@@ -87,14 +94,19 @@ def next_months(
             return
         _print(found, folder)
         print_judgements(run, tables)
+        _say_doubts(given, tables, choice)
         if issued is None:
             _say_newer_figures(found, tables)
 
 
-def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, progress: Progress) -> Forecasts:
+def _forecast(
+    tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, cached: bool, progress: Progress
+) -> Forecasts:
     import forecast as fc
+    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
-    return fc.forecast_all(
+    cache = OriginCache(default_folder()) if cached and not is_switched_off() else None
+    run = fc.forecast_all(
         tables.exports,
         tables.events,
         tables.groups,
@@ -104,12 +116,17 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int
         models=choice.models,
         engine=choice.engine,
         calibrate=choice.calibrate,
+        experience=choice.experience,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,
         jobs=jobs,
         progress=progress,
+        cache=cache,
     )
+    if cache is not None and cache.refused:
+        say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)
+    return run
 
 
 def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
@@ -198,6 +215,21 @@ def _print(found: list[Outlook], folder: Path) -> None:
     for outlook in found:
         print_outlook(outlook, console)
     say(f"Every model's numbers are in {folder}.")
+
+
+def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
+    """A line for the worst that looks wrong in the user's own figures, and one for each product without an event."""
+    from forecast.sources.validation import worst_finding
+    from forecast.vocabulary.products import without_events
+
+    if set(given.exports) != {SHIPPED}:
+        figures = tables.own[tables.own["product"].isin(choice.products)]
+        worst = worst_finding(figures, tables.groups)
+        if worst:
+            say(worst, err=True)
+    if len(tables.events):
+        for sentence in without_events(choice.products, tables.events):
+            say(sentence, err=True)
 
 
 def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:

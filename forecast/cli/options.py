@@ -22,6 +22,9 @@ SHIPPED_PRODUCT = "rare_earth_magnets"
 NO_EVENTS = "none"
 """The word for an empty calendar."""
 
+PRIORS, NO_EXPERIENCE = "priors", "none"
+"""The words for what open panels taught alone, and for nothing but the files given, as experience."""
+
 
 def words(values: Sequence[str] | None) -> list[str]:
     """Items given one by one or separated by commas, each once."""
@@ -86,6 +89,14 @@ Issued = Annotated[
                  "was known then is used. Default: the day on which the latest figures were released."),
 ]  # fmt: skip
 
+Experience = Annotated[
+    str,
+    typer.Option("--experience", metavar="WHAT", help="What is learned from beside the files given: 'priors', what "
+                 "open panels of other goods say of each kind of event; 'shipped', these and the packaged series of "
+                 "all products that your files do not have; a FILE of exports in their place; 'none', your files "
+                 "alone."),
+]  # fmt: skip
+
 # How the forecast is made --------------------------------------------------------------------------------------------
 
 Models = Annotated[
@@ -107,6 +118,12 @@ Calibrate = Annotated[
     bool,
     typer.Option("--calibrate/--no-calibrate", help="Whether the combination learns weights, repeated errors and the "
                  "width of its intervals from the forecasts of the 24 origins before, which are made again for it."),
+]  # fmt: skip
+Cache = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Whether the forecasts of earlier origins are kept in the user's cache "
+                 "folder, for the next run on the same figures; the numbers are the same either way. "
+                 "FORECAST_NO_CACHE=1 switches it off for good."),
 ]  # fmt: skip
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, metavar="N", help="Processes to use; the numbers do not depend on it.")

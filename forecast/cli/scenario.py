@@ -13,11 +13,13 @@ import typer
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.options import (
+    PRIORS,
     Add,
     Calibrate,
     Destinations,
     Engine,
     Events,
+    Experience,
     Exports,
     Issued,
     Jobs,
@@ -57,13 +59,15 @@ def what_may_happen(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = PRIORS,
     quiet: Quiet = False,
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
     with plain_refusals() as held, silent_libraries():
         from forecast.tables.run_folder import claimed
 
-        given, tables, choice = asked(exports, events, product, destination, models, engine, issued, calibrate)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
         folder = output or Path("output") / f"scenario-{choice.issued}"
@@ -169,6 +173,7 @@ def _branched(
         models=choice.models,
         engine=choice.engine,
         calibrate=choice.calibrate,
+        experience=choice.experience,
         horizon=horizon,
         totals=tables.totals,
         seed=seed,

@@ -31,6 +31,8 @@ class Choice:
     issued: date
     engine: str = DEFAULT_ENGINE
     calibrate: bool = True
+    experience: str = "shipped"
+    """Which priors of events the library uses."""
 
     @property
     def shown(self) -> str:
@@ -49,25 +51,24 @@ class Choice:
             "models": self.models,
             "engine": self.engine,
             "calibrate": self.calibrate,
+            "experience": given.experience,
         }
 
 
 def asked(
-    exports: Sequence[str] | None,
-    events: Sequence[str] | None,
+    given: Given,
     product: Sequence[str] | None,
     destination: Sequence[str] | None,
     models: Sequence[str] | None,
     engine: str,
     issued: date | None = None,
     calibrate: bool = True,
-) -> tuple[Given, Tables, Choice]:
-    """The options that most commands begin with: the files, what was read from them, and what of it is forecast."""
-    given = Given.of(exports, events)
+) -> tuple[Tables, Choice]:
+    """The options that most commands begin with: what was read from the files given, and what of it is forecast."""
     tables = read(given)
-    products = words(product) or ([] if exports else [SHIPPED_PRODUCT])
+    products = words(product) or ([] if given.every_product else [SHIPPED_PRODUCT])
     choice = chosen(tables, products, words(destination), words(models), issued)
-    return given, tables, replace(choice, engine=engine, calibrate=calibrate)
+    return tables, replace(choice, engine=engine, calibrate=calibrate, experience=given.priors)
 
 
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:
@@ -75,7 +76,7 @@ def chosen(tables: Tables, products: list[str], codes: list[str], models: list[s
     from forecast.registry import MODELS
     from forecast.vocabulary.products import product_of
 
-    on_file = sorted(tables.exports["product"].unique())
+    on_file = sorted(tables.own["product"].unique())
     slugs = [name if name in on_file else product_of(name) for name in products]
     products = known_words(slugs, on_file, "product") or on_file
     rows = tables.exports[tables.exports["product"].isin(products)]

@@ -14,10 +14,12 @@ from forecast.cli.console import plain_refusals, progress_bar, screen, silent_li
 from forecast.cli.inputs import Given, names, read_events
 from forecast.cli.options import (
     NO_EVENTS,
+    SHIPPED,
     Calibrate,
     Destinations,
     Engine,
     Events,
+    Experience,
     FilesOfUpdate,
     HorizonOfUpdate,
     Jobs,
@@ -38,6 +40,7 @@ from forecast.registry import DEFAULT_ENGINE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.backtest.plan import Settings
     from forecast.store.database import Store
     from forecast.store.update import Routine, Updated
 
@@ -56,6 +59,7 @@ def monthly_update(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
+    experience: Experience = SHIPPED,
     quiet: Quiet = False,
 ) -> None:
     """Take in new figures, score the month that is out, forecast, and say what changed: the month in one command."""
@@ -71,30 +75,34 @@ def monthly_update(
         folder = output or Path("output") / f"update-{day}"
         check_place(folder)
         chosen = tuple(known_words(words(models), list(MODELS), "models") or MODELS)
-        settings = Settings(chosen, horizon, seed=seed, engine=engine, calibrate=calibrate)
-        routine = _routine(events, settings, words(product), words(destination), override or [])
+        given = Given.of(None, events, experience)
+        settings = Settings(chosen, horizon, seed=seed, engine=engine, calibrate=calibrate, experience=given.priors)
+        routine = _routine(given, settings, words(product), words(destination), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
             done = run_update(opened, files or [], replace(routine, jobs=jobs, progress=progress), day)
             record = _held_record(opened, day)
         if done.run is not None:
-            _write_update(folder, done, routine, Given.of(None, events), files or [])
+            _write_update(folder, done, routine, given, files or [])
         if not quiet:
             _print_update(done, routine, record, folder, opened.path)
 
 
-def _routine(events: Any, settings: Any, products: list[str], destinations: list[str], rules: list[str]) -> Routine:
+def _routine(
+    given: Given, settings: Settings, products: list[str], destinations: list[str], rules: list[str]
+) -> Routine:
     """How the update is made: the calendar, the shipped figures as experience, and judgement."""
     import forecast as fc
     from forecast.ensemble.judgement import parse_judgement
     from forecast.store.update import Routine
 
+    learned = given.figures_to_learn_from
     return Routine(
-        read_events(Given.of(None, events).events),
+        read_events(given.events),
         fc.read_groups(),
         settings,
-        experience=fc.read_exports(),
-        totals=fc.read_period_totals(),
+        experience=fc.read_exports(learned, today=inputs.today()) if learned is not None else None,
+        totals=fc.read_period_totals() if learned == SHIPPED else None,
         products=products or None,
         destinations=destinations or None,
         judgements=[parse_judgement(rule) for rule in rules],
@@ -138,10 +146,14 @@ def _write_update(folder: Path, done: Updated, routine: Routine, given: Given, f
         f"events {word}": path for word, path in given.paths().items() if word != NO_EVENTS and "exports" not in word
     }
     paths |= {path.name: path for path in files}
+    learned = given.figures_to_learn_from
+    if learned not in (None, SHIPPED):
+        paths[f"experience {learned}"] = Path(str(learned))
     last = done.run.forecasts.groupby("product", observed=True)["cutoff"].max()
     cutoffs = {str(product): cutoff for product, cutoff in last.items()}
     about = about_run(
-        "update", routine.written_down(), issued=done.issue.issued, seed=routine.settings.seed,
+        "update", routine.written_down() | {"experience": given.experience},
+        issued=done.issue.issued, seed=routine.settings.seed,
         cutoffs=cutoffs, inputs=paths,
     )  # fmt: skip
     tables = {"changes": done.changes, "scored": done.scored, "news_decomposition": news_decomposition(done.changes)}

@@ -6,7 +6,7 @@ kind that abut on the same products and destinations. Rows that overlap are meas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -18,9 +18,15 @@ import pandas as pd
 from forecast.realtime.days import days_of, months_of
 from forecast.realtime.events import DAYS_A_MONTH, Members, acts_on, covers_whole, parts_of
 
+DIVERSION = "diversion"
+"""Kind of an episode that is not in the calendar: what a measure on other destinations sends to this one."""
+
+RAMP = 9
+"""Months in which a diversion comes to its full effect, and in which it goes."""
+
 NOTICE_DAYS = 30
-LASTS = 96.0
-"""Months in force after which what a measure did begins to stay when it ends; after twice as many a third goes."""
+LASTS = 48.0
+"""Months in force after which an effect begins to become the level; after twice as many a third of it is left."""
 
 IN_FORCE = (0, 1, 2, 3, 6, 12)
 AFTER = (0, 1, 2, 4, 7)
@@ -51,6 +57,8 @@ class Episode:
         Part of the series' volume under it, 0 to 1.
     events
         The event and those that continue it, in order.
+    barred
+        Of a diversion: the share of the product's volume that is kept from other destinations.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Episode:
     ends: date | None
     share: float
     events: tuple[str, ...]
+    barred: float = 0.0
 
 
 def episodes_of(
@@ -133,7 +142,7 @@ def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame
         return 0.0
     onset = pd.Period(min(event.announced, event.effective), "M").ordinal
     months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes[(months < onset) & (months >= onset - 12)]
+    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
     parts = [code for code in parts_of(event.destinations, destination, members) if code in year]
     whole = year[destination].to_numpy(dtype=float)
     part = year[parts].sum(axis=1, min_count=1).to_numpy(dtype=float)
@@ -145,7 +154,8 @@ def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame
 def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:
     """What measures of its kind that an episode found in force are believed to have left of the volume, as a share.
 
-    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect.
+    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect; what has
+    become the level by then counts no more.
 
     Examples
     --------
@@ -163,7 +173,7 @@ def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarr
     found = 0.0
     for other in measures_below(episode, episodes):
         age = (episode.effective - other.effective).days / DAYS_A_MONTH
-        found += abs(path[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
+        found += unabsorbed(age) * abs(path[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
     return float(np.exp(-found))
 
 
@@ -196,7 +206,28 @@ def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarr
     [[0.5, 0.0], [0.52, 0.48]]
     """
     span = (episode.announced, episode.effective, episode.ends)
+    if episode.kind == DIVERSION:
+        return _ramp(span[1:], months[0].ordinal, len(months))
     return _exposure(span, months[0].ordinal, len(months), lag)
+
+
+def phases_of(kind: str) -> Iterator[tuple[int, str]]:
+    """Places and names of the phases that an episode of a kind has: a diversion knows only its full effect."""
+    yield from ((at, name) for at, name in enumerate(KNOTS) if kind != DIVERSION or at == FORCE.stop - 1)
+
+
+@lru_cache(maxsize=8192)
+def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
+    """Share of the full effect of a diversion in each month, in the column of the last phase in force."""
+    days = days_of(months_of(np.arange(first, first + count)))
+    effective, ends = span
+    risen = np.clip((days.ordinals - effective.toordinal()) / (RAMP * DAYS_A_MONTH), 0.0, 1.0)
+    if ends is not None:
+        risen -= np.clip((days.ordinals - ends.toordinal()) / (RAMP * DAYS_A_MONTH), 0.0, risen)
+    shares = np.zeros((count, len(KNOTS)))
+    shares[:, FORCE.stop - 1] = days.monthly(np.maximum(risen, 0.0))
+    shares.flags.writeable = False
+    return shares
 
 
 @lru_cache(maxsize=8192)
@@ -211,7 +242,7 @@ def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag:
     columns = [notice]
     columns += [acted * block for block in _phases(days.ordinals, begin, end, IN_FORCE)]
     after = np.inf if end is None or not acted else end
-    left = 1.0 if np.isinf(after) else _released((after - begin) / DAYS_A_MONTH)
+    left = 1.0 if np.isinf(after) else unabsorbed((after - begin) / DAYS_A_MONTH)
     columns[FORCE.stop - 1] = columns[FORCE.stop - 1] + (1.0 - left) * (days.ordinals >= after)
     columns += [left * block for block in _phases(days.ordinals, after, None, AFTER)[: len(AFTER) - 1]]
     shares = np.column_stack([days.monthly(column) for column in columns])
@@ -219,10 +250,16 @@ def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag:
     return shares
 
 
-def _released(months: float) -> float:
-    """Share of an effect that an end takes away after so many months in force: all of it for `LASTS` months, then less.
+def unabsorbed(months: float) -> float:
+    """Share of an effect that is not yet the level after so many months in force: all of it for `LASTS`, then less.
 
-    Trade finds other ways or does without: after many years the volume before a measure says little of that after it.
+    Trade finds other ways or does without: after many years the volume before a measure says little of that after it,
+    and what flows under it is what another one strikes.
+
+    Examples
+    --------
+    >>> [round(unabsorbed(months), 2) for months in (12, 48, 96)]
+    [1.0, 1.0, 0.37]
     """
     return float(np.exp(-max(months - LASTS, 0.0) / LASTS))
 

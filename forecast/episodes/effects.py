@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from forecast.episodes.course import KNOTS, Episode, exposure
+from forecast.episodes.course import Episode, exposure, phases_of
 from forecast.episodes.experience import shipped_experience
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.stage import StageResult, structural_stage
@@ -96,7 +96,7 @@ def _rows(key: SeriesKey, result: StageResult, counts: Mapping[str, int]) -> lis
         half = HALF_WIDTH[80] * np.sqrt(np.diag(path.covariance))
         together = _coinciding(place, result.episodes, shares)
         against = _against_kind(episode, path, half)
-        for knot, phase in enumerate(KNOTS):
+        for knot, phase in phases_of(episode.kind):
             change = np.expm1([path.mean[knot], path.mean[knot] - half[knot], path.mean[knot] + half[knot]])
             seen = int((observed & (shares[place][:, knot] > 0)).sum())
             own = (episode.name, episode.kind, episode.effective, episode.ends, episode.share, phase, seen)

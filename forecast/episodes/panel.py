@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import Episode, acting_share, exposure, left_to_strike, measures_below
+from forecast.episodes.course import DIVERSION, Episode, acting_share, exposure, left_to_strike, measures_below
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_prior, stated
 from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
@@ -87,10 +87,15 @@ def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
 
 @dataclass(frozen=True)
 class Alone:
-    """What a series says by itself: evidence on the path of each of its episodes, and log likelihoods of the lags."""
+    """What a series says by itself: evidence on the path of each of its episodes, and log likelihoods of the lags.
+
+    ``weights`` (0 to 1) says of each episode whether there was trade in the year before it: without, it has stopped
+    nothing that could be seen, and teaches no other series.
+    """
 
     evidence: tuple[PathEvidence, ...]
     lag_likelihood: np.ndarray
+    weights: tuple[float, ...]
 
 
 def structural_forecasts(
@@ -128,7 +133,8 @@ def _described(
     longest: int,
 ) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
     """Logs with floors, and the priors of the episodes, of every series."""
-    made = {key: _logs(volume, _fallback(panel, key), longest) for key, volume in panel.items()}
+    otherwise = _fallbacks(panel)
+    made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
     logs = {key: found for key, found in made.items() if found is not None}
     return logs, {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
 
@@ -141,8 +147,8 @@ def _alone(
 ) -> dict[SeriesKey, Alone]:
     """What every series with episodes, of ``kinds`` (None: any), says by itself."""
     return {
-        key: _seen_alone(y, tuple(episodes_by_series[key]), tuple(beliefs[key]))
-        for key, (y, _) in logs.items()
+        key: _seen_alone(own, tuple(episodes_by_series[key]), tuple(beliefs[key]))
+        for key, own in logs.items()
         if any(kinds is None or episode.kind in kinds for episode in episodes_by_series.get(key, ()))
     }
 
@@ -153,17 +159,28 @@ KEPT = 4096
 _KEPT: dict[tuple[object, ...], Alone] = {}
 
 
-def _seen_alone(y: pd.Series, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
+def _seen_alone(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
+    y, floor = logs
     stated_as = b"".join(prior.mean.tobytes() + prior.covariance.tobytes() for prior in priors)
-    key = (y.index[0].ordinal, y.to_numpy().tobytes(), episodes, stated_as)
+    key = (y.index[0].ordinal, y.to_numpy().tobytes(), floor, episodes, stated_as)
     if key not in _KEPT:
         if len(_KEPT) >= KEPT:
             del _KEPT[next(iter(_KEPT))]
         months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
         terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
         fit = fit_structural(y, terms, 1)
-        _KEPT[key] = Alone(tuple(fit.evidence(place) for place in range(len(episodes))), fit.lag_likelihood)
+        evidence = tuple(fit.evidence(place) for place in range(len(episodes)))
+        weights = tuple(_traded_before(episode, y, floor) for episode in episodes)
+        _KEPT[key] = Alone(evidence, fit.lag_likelihood, weights)
     return _KEPT[key]
+
+
+def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:
+    """Largest volume of the year before the effect over a tenth of a usual month, at most 1."""
+    onset = pd.Period(episode.effective, "M").ordinal - y.index[0].ordinal
+    before = y.to_numpy()[max(onset - 12, 0) : max(onset, 0)]
+    largest = np.exp(before[np.isfinite(before)]).max(initial=floor) - floor
+    return float(min(FLOOR * largest / (0.1 * floor), 1.0))
 
 
 def path_evidence(
@@ -181,10 +198,14 @@ def path_evidence(
     return {kind: products for kind, products in found.items() if products}
 
 
-def _fallback(panel: Mapping[SeriesKey, pd.Series], key: SeriesKey) -> float:
-    own = [volume for (product, _), volume in panel.items() if product == key[0]]
-    positive = np.concatenate([volume[volume > 0].to_numpy() for volume in own])
-    return FLOOR**2 * float(np.median(positive)) if len(positive) else 1.0
+def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
+    """The floor of a series without positive months, by product."""
+    volumes: dict[str, list[np.ndarray]] = {}
+    for (product, _), volume in panel.items():
+        own = volume.to_numpy()
+        volumes.setdefault(product, []).append(own[own > 0])
+    positive = {product: np.concatenate(own) for product, own in volumes.items()}
+    return {product: FLOOR**2 * float(np.median(own)) if len(own) else 1.0 for product, own in positive.items()}
 
 
 def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
@@ -200,11 +221,19 @@ def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:
+    """Prior of each path; that of a measure on top of others shrinks with what those have left, its spread by less.
+
+    Whether it strikes other goods of the series or the same once more is not known: its standard deviation shrinks with
+    the fourth root of what is left.
+    """
     found = []
     for episode in episodes:
         prior = experience.get(episode.kind) or stated(episode.kind)
+        if episode.kind == DIVERSION:
+            found.append(PathPrior(episode.barred * prior.mean, episode.barred**2 * prior.covariance))
+            continue
         left = left_to_strike(episode, episodes, prior.mean)
-        found.append(PathPrior(left * prior.mean, left * prior.covariance))
+        found.append(PathPrior(left * prior.mean, np.sqrt(left) * prior.covariance))
     return found
 
 
@@ -271,8 +300,9 @@ def _shared_priors(
 
 def _latest(episodes: Sequence[Episode], cutoff: pd.Period) -> Episode:
     """The latest episode in effect by ``cutoff``, or the latest of all: what is to come says nothing of the past."""
-    begun = [one for one in episodes if one.effective <= cutoff.end_time.date()]
-    return max(begun or episodes, key=lambda one: one.effective)
+    measures = [one for one in episodes if one.kind != DIVERSION] or episodes
+    begun = [one for one in measures if one.effective <= cutoff.end_time.date()]
+    return max(begun or measures, key=lambda one: one.effective)
 
 
 def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
@@ -304,9 +334,10 @@ def _evidence(
         for place, episode in enumerate(episodes_by_series[key]):
             own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if episode.share == 1.0 and key[1] != REST_OF_WORLD:
-                own[key] = found.evidence[place], not measures_below(episode, episodes_by_series[key])
-                support[key] = found.lag_likelihood - found.lag_likelihood.max()
+            if episode.share == 1.0 and key[1] != REST_OF_WORLD and found.weights[place] > 0:
+                weight, first = found.weights[place], not measures_below(episode, episodes_by_series[key])
+                own[key] = found.evidence[place].weighed(weight), first
+                support[key] = weight * (found.lag_likelihood - found.lag_likelihood.max())
     for kind, products in evidence.items():
         for product, episodes in products.items():
             for name, own in episodes.items():
@@ -342,10 +373,10 @@ def _learned(
     prior: PathPrior,
     on_top: bool,
 ) -> PathPrior:
-    """The prior with the others' evidence; a measure on top of others learns from its siblings alone."""
+    """The prior with the others' evidence; a measure on top of others, and a diversion, learn from siblings alone."""
     own = kind[key[0]]
     siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
-    if on_top:
+    if on_top or episode.kind == DIVERSION:
         return learned_prior(prior, [], {}, siblings)
     elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
     products = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.episodes.course import ENDED, FORCE, KNOTS
+from forecast.episodes.course import DIVERSION, ENDED, FORCE, KNOTS
 
 STATED: Mapping[str, tuple[float, ...]] = {
     "ban": (0.05, -1.8, -2.8, -3.1, -3.1, -3.1, -3.1, -0.8, -0.3, -0.05, 0.0),
@@ -28,6 +28,7 @@ STATED: Mapping[str, tuple[float, ...]] = {
     "suspension": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
     "quota_removal": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
     "tariff_cut": (0.0, 0.03, 0.05, 0.05, 0.05, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0),
+    DIVERSION: (0.0,) * len(KNOTS),
 }
 """Mean path of each kind in logs, by `KNOTS`."""
 
@@ -39,6 +40,7 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
     "tariff": (0.4, 0.25),
     "tax": (0.3, 0.2),
     "listing": (0.5, 0.3),
+    DIVERSION: (0.7, 0.05),
 }
 """Standard deviations between episodes of a kind: of the common severity and of the steps around it."""
 
@@ -88,6 +90,10 @@ class PathEvidence:
 
     precision: np.ndarray
     pull: np.ndarray
+
+    def weighed(self, weight: float) -> PathEvidence:
+        """The evidence to a power: as if a share ``weight`` of its months had been seen."""
+        return PathEvidence(weight * self.precision, weight * self.pull)
 
     def widened(self, spread: np.ndarray) -> PathEvidence:
         """The evidence on the mean around which the path lies with covariance ``spread``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,15 +51,28 @@ class Component:
     """The posterior at one point of the grid: ``weight``, place of the lag, and moments of the months ahead in logs.
 
     ``coefficients`` and their ``covariance`` are those of season (12), New Year (3) and the knots of all paths;
-    ``level`` is the last level. ``parts`` (months, 3 + episodes) holds level, season, New Year, and each episode.
+    ``ahead`` works out ``parts`` and ``errors`` once one of them is asked for.
     """
 
     weight: float
     lag: int
     coefficients: np.ndarray
     covariance: np.ndarray
-    parts: np.ndarray
-    errors: np.ndarray
+    ahead: Callable[[], tuple[np.ndarray, np.ndarray]]
+
+    @cached_property
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.ahead()
+
+    @property
+    def parts(self) -> np.ndarray:
+        """Level, season, New Year and each episode: (months, 3 + episodes), logs."""
+        return self._moments[0]
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Covariance of the errors (months, months), logs."""
+        return self._moments[1]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS, Episode, episodes_of
+from forecast.episodes.course import Episode, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
+from forecast.episodes.diversion import diversions_of
 from forecast.episodes.experience import experience_known
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
@@ -53,7 +55,7 @@ class StageResult:
         """Episode, kind, phase, and estimate with 95 % interval in logs, for each phase of each path."""
         for episode, path in zip(self.episodes, self.paths, strict=True):
             half = HALF_WIDTH[95] * np.sqrt(np.diag(path.covariance))
-            for place, phase in enumerate(KNOTS):
+            for place, phase in phases_of(episode.kind):
                 middle = float(path.mean[place])
                 yield (
                     episode.name,
@@ -80,15 +82,13 @@ def structural_stage(
     Series of other products are experience to learn from. ``experience`` is the table of
     `forecast.episodes.experience`.
     """
+    totals = _totals_by_series(snapshot.totals)
     panel = {
-        (product, str(code)): with_totals(wide[code], _totals_of(snapshot.totals, product, str(code)))
+        (product, str(code)): with_totals(wide[code], totals.get((product, str(code)), snapshot.totals.iloc[:0]))
         for product, wide in snapshot.volumes.items()
         for code in wide
     }
-    episodes = {
-        key: episodes_of(snapshot.acting, *key, groups, snapshot.volumes[key[0]]) if len(snapshot.acting) else ()
-        for key in panel
-    }
+    episodes = {key: _episodes(snapshot, key, groups) if len(snapshot.acting) else () for key in panel}
     taught = {} if experience is None else experience_known(experience, snapshot.issued)
     wanted = [key for key in panel if products is None or key[0] in products]
     fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
@@ -100,8 +100,18 @@ def structural_stage(
     }
 
 
-def _totals_of(totals: pd.DataFrame, product: str, destination: str) -> pd.DataFrame:
-    return totals[(totals["product"] == product) & (totals["destination"] == destination)]
+def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Episode, ...]:
+    """Measures on a series, and what others divert to it, in order of effect."""
+    volumes = snapshot.volumes[key[0]]
+    found = [find(snapshot.acting, *key, groups, volumes) for find in (episodes_of, diversions_of)]
+    return tuple(sorted(chain(*found), key=lambda episode: (episode.effective, episode.name)))
+
+
+def _totals_by_series(totals: pd.DataFrame) -> dict[SeriesKey, pd.DataFrame]:
+    if totals.empty:
+        return {}
+    keys = pd.Series(list(zip(totals["product"], totals["destination"], strict=True)), totals.index)
+    return {key: totals[keys == key] for key in dict.fromkeys(keys)}
 
 
 def _result(

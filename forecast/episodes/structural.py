@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -136,6 +137,60 @@ class _Grid:
 
 
 @dataclass(frozen=True)
+class _Given:
+    """Covariance of every coefficient in the prior, and what follows from it for the ``active`` ones."""
+
+    prior: np.ndarray
+    active: np.ndarray
+
+    @property
+    def all_active(self) -> bool:
+        return len(self.active) == len(self.prior)
+
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """Covariance of the active coefficients."""
+        return np.asarray(self.prior[np.ix_(self.active, self.active)])
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """Precision of the active coefficients but for the season's, which are independent of them: zero there."""
+        found = np.zeros_like(self.inner)
+        found[SEASON:, SEASON:] = np.linalg.inv(self.inner[SEASON:, SEASON:])
+        return found
+
+    @cached_property
+    def size(self) -> float:
+        """Log determinant of that."""
+        return float(np.linalg.slogdet(self.precision[SEASON:, SEASON:])[1])
+
+    @cached_property
+    def _followed(self) -> tuple[np.ndarray, np.ndarray]:
+        """How all coefficients follow from the active ones, and the covariance that this leaves over."""
+        gain = np.linalg.solve(self.inner, self.prior[self.active]).T
+        return gain, self.prior - gain @ self.prior[self.active]
+
+    def coefficients(self, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Every coefficient given the active ones: the others follow through the covariance of the prior."""
+        if self.all_active:
+            return b
+        found: np.ndarray = mean + self._across @ np.linalg.solve(self.inner, b - mean[self.active])
+        return found
+
+    @cached_property
+    def _across(self) -> np.ndarray:
+        return self.prior[:, self.active]
+
+    def covariance(self, spread: np.ndarray) -> np.ndarray:
+        """Covariance of every coefficient where that of the active ones is ``spread``."""
+        if self.all_active:
+            return spread
+        gain, left = self._followed
+        found: np.ndarray = left + gain @ spread @ gain.T
+        return found
+
+
+@dataclass(frozen=True)
 class _Problem:
     training: pd.PeriodIndex
     ahead: pd.PeriodIndex
@@ -157,8 +212,9 @@ class _Problem:
     def size(self) -> int:
         return int(self.base.shape[1]) + sum(len(term.prior.mean) for term in self.terms)
 
+    @cached_property
     def prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of all coefficients, the season's at one."""
+        """Mean and covariance of all coefficients, the season's at one; not to be written to."""
         covariance, mean = np.zeros((self.size, self.size)), np.zeros(self.size)
         covariance[:SEASON, :SEASON] = np.eye(SEASON)
         covariance[SEASON : SEASON + 3, SEASON : SEASON + 3] = NEW_YEAR_SD**2 * np.eye(3)
@@ -167,19 +223,22 @@ class _Problem:
             mean[at], covariance[at, at] = term.prior.mean, term.prior.covariance
         return mean, covariance
 
-    def news(self, lag: int) -> np.ndarray:
-        acting = [term.news[lag] for term in self.terms]
-        return np.max(acting, axis=0) if acting else np.zeros(len(self.base))
+    @cached_property
+    def news(self) -> tuple[np.ndarray, ...]:
+        """How much of each month is news, by lag."""
+        none = np.zeros(len(self.base))
+        return tuple(np.max([none, *(term.news[lag] for term in self.terms)], axis=0) for lag in range(len(LAGS)))
 
-    def columns(self, lag: int, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Every column on all months, linearised at ``coefficients``, and what the linearisation leaves over."""
-        blocks, offset = [self.base], np.zeros(len(self.base))
+    def columns(self, lag: int, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Every column on all months, linearised at ``coefficients``, what that leaves over, and the log effect."""
+        blocks, offset, whole = [self.base], np.zeros(len(self.base)), np.zeros(len(self.base))
         for place, term in enumerate(self.terms):
             own = coefficients[knots_at(place, term)]
             effect, slope = log_effect(own, term.shares[lag])
             blocks.append(slope)
             offset += effect - slope @ own
-        return np.column_stack(blocks), offset
+            whole += effect
+        return np.column_stack(blocks), offset, whole
 
     def active(self, lag: int) -> np.ndarray:
         """Places of the coefficients that act in an observed month or in a month ahead."""
@@ -195,61 +254,51 @@ class _Problem:
 
     def at_lag(self, lag: int) -> tuple[_Grid, np.ndarray]:
         """Points of the grid of ``q`` and season at one lag, by place, and their log marginal likelihoods."""
-        mean, covariance = self.prior()
+        mean = self.prior[0]
         coefficients, active, cell = mean.copy(), self.active(lag), (2, 2)
+        plain = self.given(active)
         rounds = LINEARISED if self.terms else 1
         for turn in range(rounds - 1):
             cells = COARSE if turn == 0 else [cell]
             state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
-            points, logs = self.points(state, mean, covariance, active, cells)
+            points, logs = self.points(state, active, cells)
             cell = max(cells, key=lambda one: logs[one])
-            coefficients = _all_given(points[cell].b, active, mean, covariance)
+            coefficients = plain.coefficients(points[cell].b, mean)
         cells = _all_cells() if self.seen_coefficients(lag) <= MANY_COEFFICIENTS else COARSE
         state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
-        points, logs = self.points(state, mean, covariance, active, cells)
+        points, logs = self.points(state, active, cells)
         return _Grid(points, active), logs
 
-    def noise(self, lag: int, coefficients: np.ndarray) -> np.ndarray:
-        """Variance of the noise of every month against that of a calm one."""
-        effect = np.zeros(len(self.base))
-        for place, term in enumerate(self.terms):
-            effect += log_effect(coefficients[knots_at(place, term)], term.shares[lag])[0]
+    def noise(self, lag: int, effect: np.ndarray) -> np.ndarray:
+        """Variance of the noise of every month against that of a calm one, where episodes do ``effect`` in logs."""
         lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
-        return np.asarray(1.0 + (NOISIER - 1.0) * self.news(lag) + LUMPY * lots)
+        return np.asarray(1.0 + (NOISIER - 1.0) * self.news[lag] + LUMPY * lots)
 
     def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray, qs: Sequence[int]) -> dict[int, _Filtered]:
-        columns, offset = self.columns(lag, coefficients)
+        columns, offset, effect = self.columns(lag, coefficients)
         past = len(self.values)
         response = self.values - offset[:past]
         seen = np.isfinite(response)
         whole = np.column_stack([columns[:past][:, active], np.where(seen, response, 0.0)])
-        news = self.news(lag)[:past]
-        noise, steps = self.noise(lag, coefficients)[:past], 1 - (1 - HELD) * news
+        news = self.news[lag][:past]
+        noise, steps = self.noise(lag, effect)[:past], 1 - (1 - HELD) * news
         return {q: (int(seen.sum()) - 1, whitened(whole, seen, noise, Q[q] * steps)) for q in qs}
 
     def points(
-        self,
-        state: dict[int, _Filtered],
-        mean: np.ndarray,
-        covariance: np.ndarray,
-        active: np.ndarray,
-        cells: list[_Cell],
+        self, state: dict[int, _Filtered], active: np.ndarray, cells: list[_Cell]
     ) -> tuple[dict[_Cell, _Point], np.ndarray]:
         """The posterior at some points of the grid, and log marginal likelihoods (-inf elsewhere)."""
         points: dict[_Cell, _Point] = {}
         logs, start = np.full((len(Q), len(SEASON_SD)), -np.inf), 0.05
-        prior = covariance[np.ix_(active, active)]
-        rest = np.linalg.inv(prior[SEASON:, SEASON:])
-        size = np.linalg.slogdet(rest)[1]
-        precision = np.zeros_like(prior)
-        precision[SEASON:, SEASON:] = rest
+        mean, known = self.prior[0][active], self.given(active)
+        size, precision = known.size, known.precision.copy()
         for at_q, at_season in cells:
             count, (gram, innovations, level, variance) = state[at_q]
             rounds = 4 if not points else 2
             tight = SEASON_SD[at_season] ** -2.0
             precision[:SEASON, :SEASON] = tight * np.eye(SEASON)
             b, spread, sigma2, log = posterior(
-                gram, count, innovations, mean[active], precision, start, noise_prior(count + 1), rounds
+                gram, count, innovations, mean, precision, start, noise_prior(count + 1), rounds
             )
             logs[at_q, at_season] = log + 0.5 * (size + SEASON * np.log(tight))
             points[at_q, at_season] = _Point(b, spread, sigma2, level, variance)
@@ -257,26 +306,45 @@ class _Problem:
         return points, logs
 
     def component(self, lag: int, made: _Grid, cell: _Cell, weight: float) -> Component:
-        """Moments of the months ahead at one point of the grid."""
-        point, active = made.points[cell], made.active
-        mean, covariance = self.prior()
-        covariance[:SEASON, :SEASON] *= SEASON_SD[cell[1]] ** 2
-        coefficients = _all_given(point.b, active, mean, covariance)
-        spread = _covariance_given(point.covariance, active, covariance)
+        """The posterior at one point of the grid, with its moments of the months ahead once they are asked for."""
+        point, given = made.points[cell], self.given(made.active, cell[1])
+        coefficients = given.coefficients(point.b, self.prior[0])
+        spread = given.covariance(point.covariance)
+        ahead = partial(self.months_ahead, lag, point, made.active, Q[cell[0]], coefficients)
+        return Component(weight, lag, coefficients, spread, ahead)
+
+    def given(self, active: np.ndarray, at_season: int | None = None) -> _Given:
+        """The prior as the ``active`` coefficients see it, at one spread of the season (None: at one)."""
+        key = (active.tobytes(), at_season)
+        if key not in self._given:
+            covariance = self.prior[1].copy()
+            if at_season is not None:
+                covariance[:SEASON, :SEASON] *= SEASON_SD[at_season] ** 2
+            self._given[key] = _Given(covariance, active)
+        return self._given[key]
+
+    @cached_property
+    def _given(self) -> dict[tuple[bytes, int | None], _Given]:
+        return {}
+
+    def months_ahead(
+        self, lag: int, point: _Point, active: np.ndarray, q: float, coefficients: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Parts of the log mean of the months ahead, and the covariance of its errors, at one point of the grid."""
         past, ahead = len(self.values), len(self.ahead)
-        columns, _ = self.columns(lag, coefficients)
+        columns, _, effect = self.columns(lag, coefficients)
         level = point.level[-1] - point.level[:-1] @ point.b
         season = self.base[past:, :SEASON] @ coefficients[:SEASON]
         new_year = self.base[past:, SEASON:] @ coefficients[SEASON : SEASON + 3]
         parts = np.column_stack([np.full(ahead, level), season, new_year])
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
-        news = self.news(lag)[past:]
-        steps = np.cumsum(Q[cell[0]] * (1 - (1 - HELD) * news))
-        noise = self.noise(lag, coefficients)[past:]
+        news = self.news[lag][past:]
+        steps = np.cumsum(q * (1 - (1 - HELD) * news))
+        noise = self.noise(lag, effect)[past:]
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
-        return Component(weight, lag, coefficients, spread, np.column_stack([parts, *effects]), errors)
+        return np.column_stack([parts, *effects]), errors
 
 
 COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
@@ -285,25 +353,6 @@ COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SE
 
 def _all_cells() -> list[tuple[int, int]]:
     return [(q, season) for q in range(len(Q)) for season in range(len(SEASON_SD))]
-
-
-def _all_given(b: np.ndarray, active: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Every coefficient given the ``active`` ones: the others follow through the prior's covariance."""
-    if len(active) == len(mean):
-        return b
-    prior = covariance[np.ix_(active, active)]
-    found: np.ndarray = mean + covariance[:, active] @ np.linalg.solve(prior, b - mean[active])
-    return found
-
-
-def _covariance_given(spread: np.ndarray, active: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Covariance of every coefficient where that of the ``active`` ones is ``spread``."""
-    if len(active) == len(covariance):
-        return spread
-    gain = np.linalg.solve(covariance[np.ix_(active, active)], covariance[active]).T
-    left = covariance - gain @ covariance[active]
-    found: np.ndarray = left + gain @ spread @ gain.T
-    return found
 
 
 @dataclass(frozen=True)

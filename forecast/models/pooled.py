@@ -9,8 +9,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import solve
 from scipy.optimize import nnls
-from sklearn.linear_model import Ridge
 
 from forecast.models.protocol import (
     Fitted,
@@ -550,9 +550,10 @@ def _left(history: History, pairs: np.ndarray, coefficients: np.ndarray) -> np.n
 def _ridge(triangle: np.ndarray, coefficient_sd: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Coefficients, their covariance given rows of unit variance, and the degrees of freedom that they take."""
     rows, target, precision = triangle[:, :-1], triangle[:, -1], coefficient_sd**-2
-    coefficients = Ridge(alpha=precision, fit_intercept=False, solver="cholesky").fit(rows, target).coef_
     gram = rows.T @ rows
-    covariance = np.linalg.inv(gram + precision * np.eye(len(gram)))
+    penalised = gram + precision * np.eye(len(gram))
+    coefficients = np.asarray(solve(penalised, rows.T @ target, assume_a="pos"))
+    covariance = np.linalg.inv(penalised)
     return coefficients, covariance, float(np.trace(covariance @ gram))
 
 

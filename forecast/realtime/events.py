@@ -53,7 +53,8 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     [0, 1]
     """
     known = events[events.get("known_from", events["announced"]) <= issued].reset_index(drop=True)
-    ends = pd.Series([_known_end(event, issued) for event in records(known)], dtype=object)
+    days = zip(known["ends"], known["ends_announced"], strict=True)
+    ends = pd.Series([_known_end(end, announced, issued) for end, announced in days], dtype=object)
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()
     return known.assign(
@@ -65,10 +66,10 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     )
 
 
-def _known_end(event: Any, issued: date) -> date | None:
-    """The end of an event (a row as a named tuple) where it was known on ``issued``."""
-    known_from = event.ends_announced or event.ends
-    return event.ends if known_from is not None and known_from <= issued else None
+def _known_end(end: date | None, announced: date | None, issued: date) -> date | None:
+    """The end of an event where it was known on ``issued``: from the day it was announced, or else from itself."""
+    known_from = announced or end
+    return end if known_from is not None and known_from <= issued else None
 
 
 def acts_on(event: Any, product: str, destination: str, members: Members) -> bool:

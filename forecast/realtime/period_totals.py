@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from forecast.tables.frames import records
-
 
 def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
     """Mean volume of the unobserved months implied by each period total, with a mask of those months.
@@ -20,12 +18,14 @@ def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray
     >>> remainders(pd.Series([np.nan, 8.0, np.nan], month), totals)
     [(array([ True, False,  True]), 10.0)]
     """
-    covered, found = volume.notna().to_numpy(), []
-    spans = totals.assign(months=totals["end"].astype("int64") - totals["start"].astype("int64"))
-    for row in records(spans.sort_values("months", kind="stable")):
-        inside = np.asarray((volume.index >= row.start) & (volume.index <= row.end))
-        unknown = inside & volume.isna().to_numpy()
-        rest = row.volume_t - float(volume[inside].sum())
+    values, months = volume.to_numpy(dtype=float), pd.PeriodIndex(volume.index).asi8
+    missing, found = np.isnan(values), []
+    covered, known = ~missing, np.where(missing, 0.0, values)
+    starts, ends = totals["start"].array.asi8, totals["end"].array.asi8
+    for at in np.argsort(ends - starts, kind="stable"):
+        inside = (months >= starts[at]) & (months <= ends[at])
+        unknown = inside & missing
+        rest = float(totals["volume_t"].iloc[at]) - float(known[inside].sum())
         if unknown.any() and not (unknown & covered).any() and rest > 0:
             found.append((unknown, rest / int(unknown.sum())))
             covered = covered | unknown
@@ -48,7 +48,8 @@ def with_totals(volume: pd.Series, totals: pd.DataFrame) -> pd.Series:
         return volume
     first = min([volume.index[0], *totals["start"]])
     filled = volume.reindex(pd.period_range(first, volume.index[-1], freq="M"))
-    within = totals[totals["end"] <= volume.index[-1]]
+    within = totals[totals["end"].array.asi8 <= volume.index[-1].ordinal]
+    values = filled.to_numpy(dtype=float).copy()
     for months, mean in remainders(filled, within):
-        filled = filled.mask(months, mean)
-    return filled
+        values[months] = mean
+    return pd.Series(values, filled.index, name=filled.name)

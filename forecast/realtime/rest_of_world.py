@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -77,7 +79,7 @@ def _rest(product: str, rows: pd.DataFrame, groups: Members) -> Iterator[pd.Data
         return
     apart = separate_destinations(rows, groups)
     needed = rows[rows["destination"].isin([WORLD, *apart])]
-    found = [vintage for month, own in needed.groupby("month") for vintage in _vintages(month, own, apart)]
+    found = [*_vintages(needed.sort_values(["month", "released"], kind="stable"), apart)]
     if apart and len({row[0] for row in found}) >= LEAST_MONTHS:
         table = pd.DataFrame(found, columns=["month", "released", "volume_t"])
         source = f"{WORLD} less {', '.join(apart)}"
@@ -85,16 +87,16 @@ def _rest(product: str, rows: pd.DataFrame, groups: Members) -> Iterator[pd.Data
         yield table.assign(precision_t=np.nan)[[name for name in EXPORT_COLUMNS if name in rows]]
 
 
-def _vintages(month: object, rows: pd.DataFrame, apart: list[str]) -> Iterator[tuple[object, date, float]]:
-    """The rest in one month as known from each day on which it was another: month, day, tonnes."""
-    last = None
-    ordered = rows.sort_values("released", kind="stable")
-    for day in sorted(set(ordered["released"])):
-        known = ordered[ordered["released"] <= day].drop_duplicates("destination", keep="last")
-        volumes = dict(zip(known["destination"], known["volume_t"], strict=True))
-        if len(volumes) < len(apart) + 1:
-            continue
-        rest = max(volumes[WORLD] - sum(volumes[code] for code in apart), 0.0)
-        if rest != last:
-            yield month, day, rest
-        last = rest
+def _vintages(ordered: pd.DataFrame, apart: list[str]) -> Iterator[tuple[object, date, float]]:
+    """The rest in each month as known from each day on which it was another: month, day, tonnes, in this order."""
+    cells = zip(*(ordered[name] for name in ("month", "released", "destination", "volume_t")), strict=True)
+    for month, of_month in groupby(cells, key=itemgetter(0)):
+        last, volumes = None, dict[str, float]()
+        for day, of_day in groupby(of_month, key=itemgetter(1)):
+            volumes.update((code, volume) for _, _, code, volume in of_day)
+            if len(volumes) < len(apart) + 1:
+                continue
+            rest = max(volumes[WORLD] - sum(volumes[code] for code in apart), 0.0)
+            if rest != last:
+                yield month, day, rest
+            last = rest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.realtime.days import next_release, release_day
@@ -165,10 +165,12 @@ class ActingCalendar:
 
     def on(self, destination: str) -> list[Any]:
         """Events that ever act on a destination or a part of it, in order of effect, as named tuples."""
+        return [event for event in self._in_order if acts_on(event, self.product, destination, self.groups)]
+
+    @cached_property
+    def _in_order(self) -> list[Any]:
         rows = self.known[self.known["kind"].isin(ACTING_KINDS)]
-        touching = [acts_on(event, self.product, destination, self.groups) for _, event in rows.iterrows()]
-        found = rows[np.array(touching, dtype=bool)].sort_values("effective", kind="stable")
-        return records(found)
+        return records(rows.sort_values("effective", kind="stable"))
 
     def acting(self, destination: str, month: pd.Period) -> list[Any]:
         """Events that act on a destination on some day of ``month``."""

@@ -177,15 +177,16 @@ def is_stray(name: str) -> bool:
     return name.startswith(PREFIX) and name.endswith((NEW, FORMER))
 
 
-def read_regular(path: Path, largest: int) -> bytes:
-    """The bytes of a file that is a file, not a pipe or a device that would never end.
+def read_regular(path: Path, largest: int, through_links: bool = True) -> bytes:
+    """The bytes of a file that is a file, not a pipe or a device that would never end, nor a link where none may be.
 
     Raises
     ------
     OSError
         When it cannot be read, is no file, or has more than ``largest`` bytes.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags if through_links else flags | getattr(os, "O_NOFOLLOW", 0))
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

@@ -100,7 +100,7 @@ def supposed_events(files: Files, destinations: pd.DataFrame) -> pd.DataFrame:
     """
     unique = {name: raw.loc[:, ~raw.columns.duplicated()] for name, raw in files.items()}
     raw = pd.concat({name: raw.reindex(columns=SUPPOSED_COLUMNS, fill_value="") for name, raw in unique.items()})
-    found = checks.cell_problems(raw, raw["event"], {"probability": [PROBABILITY], "kind": [ACTING]}, {})
+    found = checks.cell_problems(raw, "{event}", {"probability": [PROBABILITY], "kind": [ACTING]}, {})
     problems = [sentence for _, sentence in found]
     try:
         table = events_table(files, destinations, (*KINDS, LAPSE), elsewhere=True)

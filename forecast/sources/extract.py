@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.safety.limits import SMALLEST_VOLUME_T
-from forecast.tables.cells import LARGEST_VOLUME_T
+from forecast.tables.cells import LARGEST_VOLUME_T, Texts, labels
 from forecast.tables.read import usual_release
-from forecast.vocabulary.countries import memberships, places
+from forecast.vocabulary.countries import EUROPEAN_UNION, Places, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import of_each, shown, slug
-from forecast.vocabulary.units import unit_of
+from forecast.vocabulary.units import Unit, unit_of
 
 KEY = ["product", "destination", "month", "released"]
 UNUSED_COLUMNS = ["file", "row", "reason", "product", "destination", "month", "volume"]
@@ -72,6 +71,26 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
+Reasons = tuple[np.ndarray, Sequence[str] | np.ndarray | pd.Index]
+"""Why rows are not used: the place of each row's reason, and the different ones, empty for none."""
+
+
+@dataclass(frozen=True)
+class _Months:
+    """The month of each row: ``codes`` are places among ``different`` periods, None where a cell is no month."""
+
+    codes: np.ndarray
+    different: pd.Series
+
+
+@dataclass(frozen=True)
+class _Units:
+    """The unit of each row: ``codes`` are places among ``different`` units."""
+
+    codes: np.ndarray
+    different: list[Unit]
+
+
 def china_release(month: pd.Period) -> date:
     """The day on which Chinese customs publish ``month`` by country: January comes with February.
 
@@ -95,32 +114,56 @@ def united_states_release(month: pd.Period) -> date:
     return date(after.year, after.month, 9)
 
 
+EUROPEAN_UNION_DAYS = 46
+"""Days after the end of a month by which Eurostat has published it of all members."""
+
+
+def european_union_release(month: pd.Period) -> date:
+    """The day by which Eurostat has published ``month`` of all members: about 46 days after its end.
+
+    Examples
+    --------
+    >>> european_union_release(pd.Period("2025-05", freq="M"))
+    datetime.date(2025, 7, 16)
+    """
+    return date.fromordinal(month.end_time.toordinal() + EUROPEAN_UNION_DAYS)
+
+
 def reading(extract: Extract, settings: ReadSettings) -> Reading:
     """The rows of ``extract`` that are figures of a destination and a month, and the others with the reason."""
     cells = extract.cells
-    known = places(extract.authority, settings.names)
-    codes, no_code = known.each(cells["destination"])
-    period = months(cells["month"])
-    no_month = _month_reasons(cells["month"], period, settings.today)
-    codes = memberships(codes, period.where(no_month == "", None))
-    no_code = no_code.where((no_code != "") | (codes != ""), "the EU of a membership that is not on file")
+    month, place = Texts.of(cells["month"]), Texts.of(cells["destination"])
+    period = months(pd.Series(month.different, dtype=object))
     units = _units(cells, settings)
-    volume, no_volume = _volumes(cells["volume"], units, extract, settings)
-    reason = extract.left_out.astype(object)
-    for other in (no_code, no_month, no_volume):
-        reason = reason.where(reason != "", other)
-    used = (reason == "").to_numpy()
-    rows = _rows(extract, settings, codes, period, volume, units)[used]
+    codes, no_code = _destinations(place, month, period, places(extract.authority, settings.names))
+    volume, no_volume = _volumes(Texts.of(cells["volume"]), units, extract, settings)
+    left_out = Texts.of(extract.left_out)
+    no_month = _month_reasons(month.different, period, settings.today)
+    reason = _first_reason([(left_out.codes, left_out.different), no_code, (month.codes, no_month), *no_volume])
+    used = np.flatnonzero(reason.codes == 0)
+    rows = _rows(extract, settings, codes, _Months(month.codes, period), volume, units)
     notes = list(extract.notes)
-    if is_buddhist(cells["month"].unique()[:50]):
+    if is_buddhist(list(month.different[:50])):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
+    rows = rows.iloc[used] if len(used) < len(rows) else rows
     return Reading(
         extract.file,
         extract.what,
         _added(rows) if extract.parts else rows,
-        _unused(extract, cells[~used], reason[~used]),
+        _unused(extract, reason),
         tuple(notes),
     )
+
+
+def _first_reason(reasons: Sequence[Reasons]) -> Texts:
+    """The first reason of each row that is not empty, an empty one where there is none; that has the code 0."""
+    said = {"": 0}
+    found = np.zeros(len(reasons[0][0]), dtype=np.int16)
+    for codes, words in reasons:
+        of_word = np.array([said.setdefault(str(word), len(said)) for word in words], dtype=np.int16)
+        if of_word.any():
+            found = np.where(found == 0, of_word[codes], found)
+    return Texts(found, pd.Index(list(said), dtype=object))
 
 
 def directed(
@@ -132,13 +175,13 @@ def directed(
     """
     exporter = reporter.where(~imports, partner)
     codes, _ = places(authority).each(exporter)
-    return codes.where(codes != "", exporter.map(shown)), partner.where(~imports, reporter)
+    return codes.where(codes != "", of_each(exporter, shown)), partner.where(~imports, reporter)
 
 
 def repeated_rows(cells: pd.DataFrame) -> pd.Series:
     """A reason for each row that stands already above, equal in every cell; empty for the others."""
-    again = cells.duplicated()
-    return pd.Series(np.where(again, "the same row stands already above", ""), index=cells.index, dtype=object)
+    words = np.array(["", "the same row stands already above"], dtype=object)
+    return pd.Series(words[cells.duplicated().to_numpy(dtype=np.int8)], index=cells.index)
 
 
 def unused_rows(file: str, rows: pd.DataFrame, reason: str) -> pd.DataFrame:
@@ -157,110 +200,130 @@ def unused_rows(file: str, rows: pd.DataFrame, reason: str) -> pd.DataFrame:
     ).assign(file=file or rows["file"])
 
 
-def _month_reasons(cells: pd.Series, period: pd.Series, today: date) -> pd.Series:
+def _destinations(place: Texts, month: Texts, period: pd.Series, known: Places) -> tuple[pd.Categorical, Reasons]:
+    """The code of each row's destination, and why there is none; that of the Union goes by the month."""
+    found = [known.find(text) for text in place.different]
+    codes = labels(place.codes, [code for code, _ in found])
+    reasons = (place.codes, [why for _, why in found])
+    if EUROPEAN_UNION not in codes.categories:
+        return codes, reasons
+    in_month = period.to_numpy(dtype=object)[month.codes]
+    named = memberships(pd.Series(codes.astype(object)), pd.Series(in_month, dtype=object))
+    gone = ((named == "") & (codes != "")).to_numpy(dtype=bool)
+    words = [*reasons[1], "the EU of a membership that is not on file"]
+    dated = pd.notna(in_month) & gone
+    return pd.Categorical(named), (np.where(dated, len(words) - 1, place.codes), words)
+
+
+def _month_reasons(cells: pd.Index, period: pd.Series, today: date) -> list[str]:
+    """Why each of the different ``cells`` is no month of which there can be a figure; empty where it is one."""
     last = pd.Period(today, freq="M")
-    why = of_each(cells, why_no_month)
-    late = of_each(period.astype(str), lambda text: text not in ("None", "NaT", "nan") and text > str(last))
-    reasons = why.where(period.isna(), "")
-    return reasons.where(~late.astype(bool), f"a month after today's, {last}").astype(object)
-
-
-def _units(cells: pd.DataFrame, settings: ReadSettings) -> pd.Series:
-    """The unit of each row: what the row says, else what the caller says."""
-    said = cells["unit"].where(cells["unit"] != "", settings.unit)
-    if settings.unit and unit_of(settings.unit).money:
-        said = pd.Series(settings.unit, index=cells.index, dtype=object)
-    product = settings.product or cells["product"]
-    return of_each(said + "|" + product, lambda pair: unit_of(*pair.split("|", 1)))
-
-
-def _volumes(
-    cells: pd.Series, units: pd.Series, extract: Extract, settings: ReadSettings
-) -> tuple[pd.Series, pd.Series]:
-    """Tonnes (or millions of money), and why a cell is none."""
-    number = numbers(cells, settings.decimal, extract.comma_separated)
-    different = {id(unit): unit for unit in units}
-    factor = units.map({unit: unit.factor for unit in different.values()}).astype(float)
-    volume = _in_tonnes(number, factor)
-    refusal = units.map({unit: unit.refusal for unit in different.values()})
-    gaps = of_each(cells.where(number.isna(), "0"), is_gap).astype(bool)
-    reasons: list[tuple[pd.Series, Any]] = [
-        (gaps, "no figure (an empty cell)"),
-        (~np.isfinite(number.fillna(0)) | (number.isna() & ~gaps), "a volume that is no number"),
-        (refusal != "", refusal),
-        (number < 0, "a volume below zero"),
-        (volume > LARGEST_VOLUME_T, "more than 1e9 tonnes: is the unit right?"),
-        ((volume > 0) & (volume < SMALLEST_VOLUME_T), "less than 1e-9 tonnes, which is no quantity"),
+    return [
+        why_no_month(str(text)) if month is None else f"a month after today's, {last}" if month > last else ""
+        for text, month in zip(cells, period, strict=True)
     ]
-    reason = pd.Series("", index=cells.index, dtype=object)
-    for where, why in reasons:
-        reason = reason.mask((where & (reason == "")).to_numpy(dtype=bool), why)
-    return volume, reason
 
 
-def _in_tonnes(number: pd.Series, factor: pd.Series) -> pd.Series:
+def _units(cells: pd.DataFrame, settings: ReadSettings) -> _Units:
+    """The unit of each row: what the row says, else what the caller says."""
+    unit = Texts.of(cells["unit"])
+    said = [str(text) or settings.unit for text in unit.different]
+    if settings.unit and unit_of(settings.unit).money:
+        said = [settings.unit] * len(said)
+    if settings.product:
+        return _Units(unit.codes, [unit_of(word, settings.product) for word in said])
+    product = Texts.of(cells["product"])
+    many = len(product.different)
+    pairs, different = pd.factorize(unit.codes.astype(np.int64) * many + product.codes)
+    return _Units(pairs, [unit_of(said[pair // many], str(product.different[pair % many])) for pair in different])
+
+
+def _volumes(texts: Texts, units: _Units, extract: Extract, settings: ReadSettings) -> tuple[np.ndarray, list[Reasons]]:
+    """Tonnes (or millions of money), and why a cell is none."""
+    figures = numbers(pd.Series(texts.different, dtype=object), settings.decimal, extract.comma_separated).to_numpy()
+    missing = [
+        is_gap(str(text)) if np.isnan(one) else False for text, one in zip(texts.different, figures, strict=True)
+    ]
+    gap = np.array(missing, dtype=bool)
+    why = np.select(
+        [gap, ~np.isfinite(figures)], ["no figure (an empty cell)", "a volume that is no number"], default=""
+    )
+    below = np.where(figures < 0, "a volume below zero", "")
+    factors = np.array([unit.factor for unit in units.different], dtype=float)
+    volume = _in_tonnes(figures[texts.codes], factors[units.codes])
+    beyond = (volume > LARGEST_VOLUME_T) + 2 * ((volume > 0) & (volume < SMALLEST_VOLUME_T))
+    too = ["", "more than 1e9 tonnes: is the unit right?", "less than 1e-9 tonnes, which is no quantity"]
+    refusals = [unit.refusal for unit in units.different]
+    return volume, [(texts.codes, why), (units.codes, refusals), (texts.codes, below), (beyond, too)]
+
+
+def _in_tonnes(number: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Tonnes, by division where a tonne is a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
     in_a_tonne = 1 / factor
-    whole = in_a_tonne.round()
-    return (number / whole).where((in_a_tonne - whole).abs() < 1e-6 * whole, number * factor)
+    whole = np.round(in_a_tonne)
+    return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / whole, number * factor)
 
 
 def _rows(
-    extract: Extract, settings: ReadSettings, codes: pd.Series, period: pd.Series, volume: pd.Series, units: pd.Series
+    extract: Extract,
+    settings: ReadSettings,
+    codes: pd.Categorical,
+    period: _Months,
+    volume: np.ndarray,
+    units: _Units,
 ) -> pd.DataFrame:
+    """All rows with the columns `ROW_COLUMNS`, text as categories."""
     cells = extract.cells
-    empty = pd.Series("", index=cells.index, dtype=object)
-    stated = cells.get("released", empty)
-    if settings.released:
-        stated = stated.where(stated != "", str(settings.released))
-    usual = of_each(period.astype(str), lambda text: _day(text, extract.release))
-    money = units.map({unit: f"{unit.money.lower()}_million" if unit.money else "" for unit in set(units)}).astype(
-        object
+    empty = pd.Series(labels(np.zeros(len(cells), dtype=np.int8), [""]), index=cells.index)
+    exporter, product, status, stated = (
+        Texts.of(cells.get(name, empty)) for name in ("exporter", "product", "status", "released")
     )
-    status = cells.get("status", empty).replace("", "reported")
+    says = [str(text) or str(settings.released or "") for text in stated.different]
+    usual = ["" if month is None else str(extract.release(month)) for month in period.different]
+    money = [f"{unit.money.lower()}_million" if unit.money else "" for unit in units.different]
     return pd.DataFrame(
         {
-            "file": extract.file,
+            "file": labels(empty.cat.codes.to_numpy(), [extract.file]),
             "row": cells.index,
-            "exporter": cells.get("exporter", empty).to_numpy(),
-            "product": of_each(cells["product"], slug).to_numpy(),
-            "destination": codes.to_numpy(),
-            "month": period.astype(str).to_numpy(dtype=object),
-            "released": stated.where(stated != "", usual).to_numpy(),
-            "volume_t": volume.to_numpy(),
-            "status": money.where(money != "", status).to_numpy(dtype=object),
-            "source": extract.source,
-            "dated": (stated != "").to_numpy(),
+            "exporter": labels(exporter.codes, exporter.different),
+            "product": labels(product.codes, [slug(str(text)) for text in product.different]),
+            "destination": codes,
+            "month": labels(period.codes, [str(month) for month in period.different]),
+            "released": _else(stated.codes, says, period.codes, usual),
+            "volume_t": volume,
+            "status": _else(units.codes, money, status.codes, [str(text) or "reported" for text in status.different]),
+            "source": labels(empty.cat.codes.to_numpy(), [extract.source]),
+            "dated": np.array([text != "" for text in says], dtype=bool)[stated.codes],
         },
         columns=ROW_COLUMNS,
     )
 
 
-def _day(month: str, release: Callable[[pd.Period], date]) -> str:
-    return str(release(pd.Period(month, freq="M"))) if month[:4].isdigit() else ""
+def _else(codes: np.ndarray, texts: list[str], other: np.ndarray, others: list[str]) -> pd.Categorical:
+    """The text of each cell, that of the other column where it is empty."""
+    filled = np.array([text != "" for text in texts], dtype=bool)[codes]
+    return labels(np.where(filled, codes, len(texts) + other.astype(np.int32)), [*texts, *others])
 
 
 def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one key as one, in the order of their first; estimated where a part is."""
-    if rows.empty:
-        return rows
-    ways: dict[str, Any] = dict.fromkeys(ROW_COLUMNS, "first") | {"volume_t": "sum", "status": _worst}
     keys = ["exporter", *KEY]
-    repeated = rows.duplicated(keys, keep=False)
-    if not repeated.any():
+    again = rows.duplicated(keys)
+    if not again.any():
         return rows
-    summed = (
-        rows[repeated].groupby(keys, sort=False, as_index=False).agg({n: w for n, w in ways.items() if n not in keys})
-    )
-    return pd.concat([rows[~repeated], summed[ROW_COLUMNS]]).sort_values("row", kind="stable", ignore_index=True)
+    group = rows.groupby(keys, sort=False, observed=True).ngroup()
+    first = rows[~again].sort_values("row", kind="stable", ignore_index=True)
+    order = group[~again].to_numpy()[np.argsort(rows.loc[~again, "row"].to_numpy(), kind="stable")]
+    volume = rows["volume_t"].groupby(group).sum().to_numpy()[order]
+    estimated = (rows["status"] == "estimated").groupby(group).any().to_numpy()[order]
+    status = first["status"].astype(str).mask(estimated, "estimated")
+    return first.assign(volume_t=volume, status=status.astype("category"))
 
 
-def _worst(statuses: pd.Series) -> str:
-    return "estimated" if "estimated" in set(statuses) else str(statuses.iloc[0])
-
-
-def _unused(extract: Extract, cells: pd.DataFrame, reason: pd.Series) -> pd.DataFrame:
+def _unused(extract: Extract, reason: Texts) -> pd.DataFrame:
     """Cells as they stand in the file, cleaned."""
+    left = np.flatnonzero(reason.codes)
+    cells = extract.cells.iloc[left]
     seen = {name: of_each(cells[name], shown).to_numpy() for name in ("product", "destination", "month", "volume")}
-    head = {"file": extract.file, "row": cells.index, "reason": reason.to_numpy()}
-    return pd.DataFrame({**head, **seen}, columns=UNUSED_COLUMNS)
+    why = reason.different.to_numpy(dtype=object)[reason.codes[left]]
+    return pd.DataFrame({"file": extract.file, "row": cells.index, "reason": why, **seen}, columns=UNUSED_COLUMNS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from forecast.sources.extract import UNUSED_COLUMNS, Extract, Reading, ReadSettings, reading, unused_rows
 from forecast.sources.files.opening import sheets_of
@@ -16,15 +18,21 @@ from forecast.sources.formats import READERS
 from forecast.sources.formats.tables import headless
 from forecast.sources.overlaps import joined_sources
 from forecast.tables import cells as checks
+from forecast.tables.cells import as_plain, recoded
 from forecast.tables.read import TableError
 from forecast.tables.schema import EXPORT_COLUMNS
 from forecast.vocabulary.countries import listed, places
 from forecast.vocabulary.products import renamed
-from forecast.vocabulary.text import of_each, shown, slug
+from forecast.vocabulary.text import shown, slug
 from forecast.vocabulary.units import unit_of
+
+Steps = Callable[[int, int], None]
 
 FIRST_ROWS = 3
 """Rows of each cause that a summary names."""
+
+_PLAIN_NUMBER = r"\d+(\.(\d{1,2}|\d{4,}))?"
+"""A number that reads the same whatever the mark before fractions."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ def import_exports(
     names: Mapping[str, str] | None = None,
     decimal: str | None = None,
     today: date | None = None,
+    progress: Steps | None = None,
 ) -> Imported:
     r"""The export figures in downloaded files: each is known by its content, or read as ``source`` says.
 
@@ -75,7 +84,7 @@ def import_exports(
     ``product`` names the product where the file does not, and picks it where the file has several; ``destination`` is
     that of every row, ``exporter`` the one country whose exports are read, ``released`` the day from which the figures
     count as known. ``names`` maps the file's own names of destinations to codes; ``decimal`` is the mark before
-    fractions; ``today`` bounds months.
+    fractions; ``today`` bounds months. ``progress`` is called with how many steps are done of how many.
 
     Raises
     ------
@@ -108,14 +117,17 @@ def import_exports(
     )
     _check_settings(settings, source)
     readings, problems = [], []
+    step = _counted(progress, 2 * len(given) + 1)
     for path in given:
         try:
-            readings += _readings(Path(path), source, settings)
+            readings += _readings(Path(path), source, settings, step)
         except TableError as error:
             problems += error.problems
     if problems:
         raise TableError(*problems)
-    return _imported(readings, settings)
+    imported = _imported(readings, settings)
+    step()
+    return imported
 
 
 def causes(unused: pd.DataFrame) -> pd.DataFrame:
@@ -125,10 +137,30 @@ def causes(unused: pd.DataFrame) -> pd.DataFrame:
     for reason, group in unused.groupby("reason", sort=False):
         words = [_in_words(row, one_file) for row in group.head(FIRST_ROWS).to_dict("records")]
         if str(reason).startswith(("a destination", "no single")):
-            words = [listed(list(dict.fromkeys(group["destination"])))]
+            words = [listed(_by_destination(group), longest=80)]
         rows.append({"reason": reason, "rows": len(group), "first": "; ".join(words)})
     table = pd.DataFrame(rows, columns=["reason", "rows", "first"])
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+
+
+def _by_destination(unused: pd.DataFrame) -> list[str]:
+    """Destinations of rows that were not used, each with its rows, and their volume as the file has it.
+
+    There is no volume where a figure could be read in two ways, such as 1.234.
+
+    Examples
+    --------
+    >>> _by_destination(pd.DataFrame({"destination": ["ROW", "ROW", ""], "volume": ["10", "2.5", "1.234"]}))
+    ['ROW: 2 rows with 12.5 in all', '(empty): 1 row']
+    """
+    said = []
+    for name, volumes in unused["volume"].astype(str).groupby(unused["destination"].astype(str), sort=False):
+        rows = f"{len(volumes):,} row{'s' if len(volumes) > 1 else ''}"
+        plain = volumes.str.fullmatch(_PLAIN_NUMBER).all()
+        said.append(
+            f"{name or '(empty)'}: {rows}" + (f" with {volumes.astype(float).sum():,.10g} in all" if plain else "")
+        )
+    return said
 
 
 def sentences(imported: Imported) -> list[str]:
@@ -171,9 +203,16 @@ def _check_settings(settings: ReadSettings, source: str | None) -> None:
         )
 
 
-def _readings(path: Path, source: str | None, settings: ReadSettings) -> list[Reading]:
-    """A file as read: of the one sheet that says something, or of each."""
+def _counted(progress: Steps | None, steps: int) -> Callable[[], None]:
+    """What is called at the end of each of so many steps."""
+    done = count(1)
+    return lambda: progress(next(done), steps) if progress is not None else None
+
+
+def _readings(path: Path, source: str | None, settings: ReadSettings, step: Callable[[], None]) -> list[Reading]:
+    """A file as read, in two steps: of the one sheet that says something, or of each."""
     sheets = [sheet for sheet in sheets_of(path) if len(sheet.grid)]
+    step()
     found, problems = [], []
     for sheet in sheets:
         try:
@@ -183,6 +222,7 @@ def _readings(path: Path, source: str | None, settings: ReadSettings) -> list[Re
             continue
         if extract is not None:
             found.append(reading(extract, settings))
+    step()
     if found:
         return found
     raise TableError(*(problems or [headless(sheets[0])]))
@@ -205,7 +245,7 @@ def _extract(sheet: Sheet, source: str | None, settings: ReadSettings) -> Extrac
 
 
 def _imported(readings: list[Reading], settings: ReadSettings) -> Imported:
-    rows = pd.concat([one.rows for one in readings], ignore_index=True)
+    rows = _one_below_the_other([one.rows for one in readings])
     unused = [one.unused for one in readings]
     rows, apart = _of_one_exporter(rows, settings)
     rows, other, notes = _of_products(rows, settings)
@@ -228,6 +268,19 @@ def _imported(readings: list[Reading], settings: ReadSettings) -> Imported:
     return Imported(_typed(result.rows), ordered, tuple(files), tuple(dict.fromkeys(notes)))
 
 
+def _one_below_the_other(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of several readings, text as the categories of all."""
+    if len(tables) == 1:
+        return tables[0].reset_index(drop=True)
+    whole = {name: [table[name] for table in tables] for name in tables[0]}
+    return pd.DataFrame(
+        {
+            name: union_categoricals(parts) if parts[0].dtype == "category" else pd.concat(parts, ignore_index=True)
+            for name, parts in whole.items()
+        }
+    )
+
+
 def _of_one_exporter(rows: pd.DataFrame, settings: ReadSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of the one exporter, and those of others.
 
@@ -237,7 +290,7 @@ def _of_one_exporter(rows: pd.DataFrame, settings: ReadSettings) -> tuple[pd.Dat
         Where there are several and none is chosen.
     """
     none = pd.DataFrame(columns=UNUSED_COLUMNS)
-    several = sorted(set(rows["exporter"]) - {""})
+    several = sorted(set(rows["exporter"].unique()) - {""})
     chosen = settings.exporter
     if not chosen and len(several) > 1:
         raise TableError(
@@ -257,9 +310,10 @@ def _of_products(rows: pd.DataFrame, settings: ReadSettings) -> tuple[pd.DataFra
     there = [str(word) for word in rows["product"].unique()]
     wanted = slug(settings.product)
     if wanted and len(there) == 1:
-        return rows.assign(product=wanted), none, []
+        return rows.assign(product=recoded(rows["product"], [wanted] * len(rows["product"].cat.categories))), none, []
     names, said = renamed(there)
-    rows = rows.assign(product=of_each(rows["product"], lambda word: names.get(word, word)))
+    words = rows["product"].cat.categories
+    rows = rows.assign(product=recoded(rows["product"], [names.get(word, word) for word in words]))
     if not wanted:
         return rows, none, said
     mine = rows["product"].isin({wanted, names.get(wanted, wanted)})
@@ -276,9 +330,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     table = rows.assign(
         month=checks.months(rows["month"]), released=checks.days(rows["released"]), precision_t=float("nan")
     )
-    for name in ("product", "destination", "status", "source"):
-        table[name] = table[name].astype("str")
-    return table[EXPORT_COLUMNS].reset_index(drop=True)
+    return as_plain(table[EXPORT_COLUMNS]).reset_index(drop=True)
 
 
 def _nothing(readings: list[Reading], unused: pd.DataFrame) -> list[str]:

@@ -39,7 +39,7 @@ def joined_sources(rows: pd.DataFrame) -> Joined:
     repeated = rows.duplicated(KEY, keep=False)
     if not repeated.any():
         return _without_echoes(rows, pd.DataFrame(columns=UNUSED_COLUMNS), [])
-    first = rows[repeated].groupby(KEY, sort=False)["volume_t"].transform("first")
+    first = rows[repeated].groupby(KEY, sort=False, observed=True)["volume_t"].transform("first")
     scale = pd.concat([first.abs(), rows.loc[repeated, "volume_t"].abs()], axis=1).max(axis=1)
     differ = (rows.loc[repeated, "volume_t"] - first).abs() > AGREEMENT * scale
     if differ.any():
@@ -55,8 +55,8 @@ def _without_echoes(rows: pd.DataFrame, unused: pd.DataFrame, notes: list[str]) 
     several = rows.duplicated(key, keep=False)
     if not several.any():
         return Joined(rows, unused, notes)
-    ordered = rows[several].sort_values("released", kind="stable")
-    before = ordered.groupby(key, sort=False)["volume_t"].shift()
+    ordered = rows[several].assign(released=rows["released"].astype(str)).sort_values("released", kind="stable")
+    before = ordered.groupby(key, sort=False, observed=True)["volume_t"].shift()
     echo = (ordered["volume_t"] - before).abs() <= AGREEMENT * before.abs()
     revised = int((~echo & before.notna()).sum())
     if revised:

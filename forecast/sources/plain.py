@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.realtime.events import KINDS
+from forecast.sources.files.columnar import header_and_columns
 from forecast.sources.importing import import_exports, sentences
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
@@ -35,6 +37,9 @@ _NOT_CSV = {
     b"\xff\xfe": "UTF-16 text. Save it as UTF-8",
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
+
+
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 
 
 def read_destinations() -> pd.DataFrame:
@@ -237,7 +242,18 @@ def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.
 
 def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
-    records = list(_records(name, _text(name, path)))
+    content = _content(name, path)
+    plainly = header_and_columns(content)
+    if plainly is not None:
+        header, rows = plainly
+        _check_delimiter(name, header)
+        return rows.set_axis(header, axis=1)
+    return _by_records(name, content)
+
+
+def _by_records(name: str, content: bytes) -> pd.DataFrame:
+    """The same row by row, by the rules of `csv`, with a sentence for every row that is too long or too short."""
+    records = list(_records(name, _text(name, content)))
     if not records:
         raise TableError(f"{name}: expected a header and rows, found an empty file.")
     (_, header), *records = records
@@ -253,13 +269,17 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
     return pd.DataFrame([fields for _, fields in records], index=rows, columns=header, dtype=str)
 
 
-def _text(name: str, path: Path) -> str:
+def _content(name: str, path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise TableError(f"{name}: expected a CSV file, found none that can be read at {path} ({reason}).") from error
     _check_content(name, content)
+    return content
+
+
+def _text(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -276,7 +296,7 @@ def _check_content(name: str, content: bytes) -> None:
             raise TableError(f"{expected} {what}.")
     if b"\0" in content:
         raise TableError(f"{expected} binary content.")
-    if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+    if _PAGE.match(content):
         raise TableError(f"{expected} an HTML or XML page. Download the file itself.")
 
 

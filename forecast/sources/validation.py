@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,11 @@ MONTHS_AROUND = 3
 SLIPS = {1000.0: "kilograms?", 100.0: "hundreds of kilograms, or a slip of the decimal mark?"}
 """How many times its neighbours a month is that was written in another unit, and which."""
 
-CLOSE = 2.0
-"""How far from such a multiple a ratio may be, either way."""
+STEADIEST, NEAR = 4.0, 1.5
+"""Ratios: how far apart the neighbours of a slip may lie, and how far from their median the month in the right unit."""
+
+MOST_SLIPS = 0.05
+"""Share of a series' months above which such months are its habit and no slips."""
 
 SAMPLE_T = 0.01
 """Up to this many tonnes a shipment is a sample."""
@@ -29,6 +32,9 @@ NOMENCLATURE_CHANGES = ("2012-01", "2017-01", "2022-01", "2028-01")
 BREAK = 3.0
 """Ratio of the levels around a change of codes from which it is said."""
 
+DIGITS, COINCIDENCES = 4, 0.01
+"""Digits of a month that repeats the last by no chance, and the share of months that may equal one further off."""
+
 ORDER = [
     "unit slip", "duplicated series", "repeated year", "parts above the whole", "partial last month",
     "vanished destination", "level break at a code change", "repeated month", "estimated weights", "samples",
@@ -36,6 +42,36 @@ ORDER = [
 """Checks, the worst first."""
 
 Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Monthly:
+    """One series: ``volumes`` (t) of months in order, these as their ``ordinals`` (months since January 1970)."""
+
+    ordinals: np.ndarray
+    volumes: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Monthly:
+        """The rows of one series of an exports table, a row a month."""
+        ordinals = pd.PeriodIndex(rows["month"]).asi8
+        order = np.argsort(ordinals, kind="stable")
+        return cls(ordinals[order], rows["volume_t"].to_numpy(dtype=float)[order])
+
+    def where(self, kept: np.ndarray) -> Monthly:
+        """The months of a mask."""
+        return Monthly(self.ordinals[kept], self.volumes[kept])
+
+    def month(self, place: int) -> str:
+        """The month at a place."""
+        return str(pd.Period(ordinal=int(self.ordinals[place]), freq="M"))
+
+    def span(self) -> str:
+        """First and last month."""
+        first, last = self.month(0), self.month(-1)
+        return first if first == last else f"{first} to {last}"
+
+
 Groups = Mapping[str, Iterable[str]]
 
 
@@ -58,7 +94,7 @@ def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.
     )
     found: Rows = []
     for (product, destination), rows in latest.groupby(["product", "destination"], sort=True, observed=True):
-        series = rows.set_index("month")["volume_t"].astype(float).sort_index()
+        series = Monthly.of(rows)
         said = [row for check in SERIES_CHECKS for row in check(series)] + _estimated(rows)
         found += [{"product": product, "destination": destination, **row} for row in said]
     for product, rows in latest.groupby("product", sort=True, observed=True):
@@ -96,67 +132,83 @@ def worst_finding(exports: pd.DataFrame, groups: Groups | None = None) -> str:
 # One series -----------------------------------------------------------------------------------------------------------
 
 
-def _slips(series: pd.Series) -> Rows:
-    """Months about 1,000 or 100 times their neighbours, or that part of them."""
-    positive = series[series > 0]
+def _slips(series: Monthly) -> Rows:
+    """Months that would lie among their steady neighbours if they were 1,000 or 100 times less, or more."""
+    positive = series.where(series.volumes > 0)
+    volumes = positive.volumes
+    if len(volumes) < 4:
+        return []
+    gap = np.full(MONTHS_AROUND, np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([gap, volumes, gap]), 2 * MONTHS_AROUND + 1)
+    around = np.delete(windows, MONTHS_AROUND, axis=1)
+    low, middle, high = np.nanmin(around, axis=1), np.nanmedian(around, axis=1), np.nanmax(around, axis=1)
     found = []
-    for place, (month, volume) in enumerate(positive.items()):
-        around = positive.iloc[max(0, place - MONTHS_AROUND) : place + MONTHS_AROUND + 1].drop(month)
-        if len(around) < 2 or around.quantile(0.75) > 8 * around.quantile(0.25):
-            continue
-        ratio = volume / around.median()
-        for times, unit in SLIPS.items():
-            if max(ratio, 1 / ratio) > times / CLOSE and max(ratio, 1 / ratio) < times * CLOSE:
+    for times, unit in SLIPS.items():
+        for factor, suggestion in ((times, unit), (1 / times, "thousands of tonnes?" if times > 500 else unit)):
+            right = volumes / factor
+            fits = (high <= STEADIEST * low) & (right >= middle / NEAR) & (right <= middle * NEAR)
+            if fits.sum() > max(2, MOST_SLIPS * len(volumes)):
+                continue
+            for place in np.flatnonzero(fits).tolist():
+                ratio = volumes[place] / middle[place]
                 words = f"{ratio:,.0f} times its neighbours" if ratio > 1 else f"1/{1 / ratio:,.0f} of its neighbours"
-                suggestion = unit if ratio > 1 else "thousands of tonnes?" if times > 500 else unit
-                found.append(_row("unit slip", str(month), f"{volume:,.6g} t, {words}", suggestion))
+                slip = f"{volumes[place]:,.6g} t, {words}"
+                found.append(_row("unit slip", positive.month(place), slip, suggestion))
     return found
 
 
-def _repeats(series: pd.Series) -> Rows:
-    """Months that repeat the last to four digits or more."""
-    found = []
-    pairs = list(zip(series.index, series, strict=True))
-    for (before, first), (month, volume) in pairwise(pairs):
-        if volume == first and volume > 0 and month == before + 1 and _digits(volume) >= 4:
-            words = f"{volume:,.6g} t, exactly as the month before"
-            found.append(_row("repeated month", str(month), words, "is it carried forward?"))
-    return found
+def _repeats(series: Monthly) -> Rows:
+    """Months that repeat the last to more digits than chance would."""
+    volumes = series.volumes
+    same = (np.diff(volumes) == 0) & (np.diff(series.ordinals) == 1) & (volumes[1:] > 0)
+    if not same.any():
+        return []
+    runs = volumes[np.append(True, np.diff(volumes) != 0) & (volumes > 0)]
+    if len(runs) - len(np.unique(runs)) > COINCIDENCES * len(runs):
+        return []
+    fine = np.array([_digits(volume) >= DIGITS for volume in volumes[1:].tolist()], dtype=bool)
+    return [
+        _row("repeated month", series.month(place + 1), f"{volumes[place + 1]:,.6g} t, exactly as the month before",
+             "is it carried forward?")
+        for place in np.flatnonzero(same & fine).tolist()
+    ]  # fmt: skip
 
 
-def _same_years(series: pd.Series) -> Rows:
+def _same_years(series: Monthly) -> Rows:
     """The months of a year that equal those of the year before, six at least."""
-    before = series.copy()
-    before.index = before.index + 12
-    both = pd.concat([series, before], axis=1, keys=["now", "before"]).dropna()
-    both = both[both["now"] > 0]
+    both, now, before = np.intersect1d(series.ordinals, series.ordinals + 12, assume_unique=True, return_indices=True)
+    filled = series.volumes[now] > 0
+    years, now, before = 1970 + both[filled] // 12, now[filled], before[filled]
     found = []
-    for year, months in both.groupby([month.year for month in both.index]):
-        if len(months) >= 6 and (months["now"] == months["before"]).all() and months["now"].nunique() > 1:
-            words = f"{len(months)} months equal those of {int(str(year)) - 1}"
+    for year in np.unique(years).tolist():
+        mine, theirs = series.volumes[now[years == year]], series.volumes[before[years == year]]
+        if len(mine) >= 6 and (mine == theirs).all() and len(np.unique(mine)) > 1:
+            words = f"{len(mine)} months equal those of {year - 1}"
             found.append(_row("repeated year", str(year), words, "is one download there under two years?"))
     return found
 
 
-def _samples(series: pd.Series) -> Rows:
-    small = series[(series > 0) & (series <= SAMPLE_T)]
-    if small.empty:
+def _samples(series: Monthly) -> Rows:
+    small = series.where((series.volumes > 0) & (series.volumes <= SAMPLE_T))
+    if not len(small.volumes):
         return []
-    words = f"{len(small)} of {len(series)} months of {SAMPLE_T * 1000:g} kg or less"
-    return [_row("samples", _span(small), words, "samples; a forecast of them says little")]
+    words = f"{len(small.volumes)} of {len(series.volumes)} months of {SAMPLE_T * 1000:g} kg or less"
+    return [_row("samples", small.span(), words, "samples; a forecast of them says little")]
 
 
-def _code_changes(series: pd.Series) -> Rows:
-    """Levels that differ by `BREAK` times around a revision of the Harmonized System."""
+def _code_changes(series: Monthly) -> Rows:
+    """Years around a revision of the Harmonized System that differ by `BREAK` times, and of which no month overlaps."""
     found = []
     for text in NOMENCLATURE_CHANGES:
-        start = pd.Period(text, freq="M")
-        before = series[(series.index >= start - 12) & (series.index < start)]
-        after = series[(series.index >= start) & (series.index < start + 12)]
-        if min(len(before), len(after)) < 6 or not (before.median() > 0 and after.median() > 0):
+        ahead = series.ordinals - pd.Period(text, freq="M").ordinal
+        before, after = series.volumes[(ahead >= -12) & (ahead < 0)], series.volumes[(ahead >= 0) & (ahead < 12)]
+        if min(len(before), len(after)) < 6 or not (before.max() < after.min() or after.max() < before.min()):
             continue
-        if abs(np.log(after.median() / before.median())) > np.log(BREAK):
-            words = f"the level goes from {before.median():,.4g} t to {after.median():,.4g} t as HS codes change"
+        first, second = float(np.median(before)), float(np.median(after))
+        near = float(np.median(before[-3:])), float(np.median(after[:3]))
+        ratios = [max(one, other) / max(min(one, other), 1e-12) for one, other in ((first, second), near)]
+        if min(first, second) > 0 and min(ratios) > BREAK:
+            words = f"the level goes from {first:,.4g} t to {second:,.4g} t as HS codes change"
             found.append(_row("level break at a code change", text, words, "is it the same code before and after?"))
     return found
 
@@ -166,11 +218,11 @@ def _estimated(rows: pd.DataFrame) -> Rows:
     if estimated.empty:
         return []
     words = f"{len(estimated)} of {len(rows)} weights are estimated by the source"
-    return [_row("estimated weights", _span(estimated.set_index("month")["volume_t"]), words, "rounder than they look")]
+    return [_row("estimated weights", Monthly.of(estimated).span(), words, "rounder than they look")]
 
 
-SERIES_CHECKS: list[Callable[[pd.Series], Rows]] = [_slips, _repeats, _same_years, _samples, _code_changes]
-"""Functions of one series, its volumes by month."""
+SERIES_CHECKS: list[Callable[[Monthly], Rows]] = [_slips, _repeats, _same_years, _samples, _code_changes]
+"""Functions of one series."""
 
 
 # One product ----------------------------------------------------------------------------------------------------------

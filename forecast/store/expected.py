@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.days import release_day
+from forecast.sources.extract import EUROPEAN_UNION_DAYS
 
 PRELIMINARY = (7, 14)
 """Days of the next month between which Chinese customs publish totals without destinations."""
@@ -50,7 +51,7 @@ class ReleaseRule:
 
 CUSTOMS = ReleaseRule("Chinese customs", ("customs.gov.cn", "gacc", "chinese customs"))
 CENSUS = ReleaseRule("US Census", ("census",), 35)
-EUROSTAT = ReleaseRule("Eurostat", ("eurostat", "comext"), 46)
+EUROSTAT = ReleaseRule("Eurostat", ("eurostat", "comext"), EUROPEAN_UNION_DAYS)
 RULES = (CUSTOMS, CENSUS, EUROSTAT)
 
 

@@ -1,19 +1,21 @@
 """Checks of single cells: what a cell must be, the sentence where it is not, and its value.
 
 A check carries the rest of its sentence, to follow ``file row: key: column``. A list in a cell is separated by
-semicolons. Each different string of a column is looked at once: a column of months has few.
+semicolons. Each different string of a column is looked at once (`Texts`): a column of months has few.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from forecast.safety.limits import (
     FIRST_YEAR,
@@ -37,19 +39,51 @@ _DAY_TEXT = re.compile(r"(19|20|21)\d\d-\d\d-\d\d", re.ASCII)
 _SLUG_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def cell(test: Callable[[str], bool], sentence: str) -> pa.Check:
+@dataclass(frozen=True)
+class Texts:
+    """The cells of a column: ``different`` strings, each used, and ``codes``, the place of each cell's among them."""
+
+    codes: np.ndarray
+    different: pd.Index
+
+    @classmethod
+    def of(cls, cells: pd.Series) -> Texts:
+        """Those of a column of strings, or of categories that are strings.
+
+        Examples
+        --------
+        >>> texts = Texts.of(pd.Series(["b", "a", "b"]))
+        >>> texts.codes.tolist(), texts.different.tolist()
+        ([0, 1, 0], ['b', 'a'])
+        """
+        if not isinstance(cells.dtype, pd.CategoricalDtype):
+            return cls(*pd.factorize(cells, use_na_sentinel=False))
+        codes, different = cells.cat.codes.to_numpy(), cells.cat.categories
+        used = np.bincount(codes, minlength=len(different)) > 0
+        return cls(codes, different) if used.all() else cls((np.cumsum(used) - 1)[codes], different[used])
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The different strings as floats, NaN where one is no number, no zero with a minus."""
+        return pd.to_numeric(pd.Series(self.different), errors="coerce").to_numpy(dtype=np.float64) + 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """What each of the different strings of a column must be: ``passed`` is a mask of them."""
+
+    passed: Callable[[Texts], np.ndarray]
+    sentence: str
+
+
+def cell(test: Callable[[str], bool], sentence: str) -> Check:
     """A check that runs ``test`` once for each different cell of a column."""
-    return pa.Check(lambda cells: _of_different(cells, test), error=sentence)
+    return Check(lambda texts: np.array([test(text) for text in texts.different], dtype=bool), sentence)
 
 
-def _of_different(cells: pd.Series, test: Callable[[str], bool]) -> pd.Series:
-    codes, different = pd.factorize(cells, use_na_sentinel=False)
-    return pd.Series(np.array([test(text) for text in different], dtype=bool)[codes], index=cells.index)
-
-
-def number(test: Callable[[pd.Series], pd.Series], sentence: str) -> pa.Check:
-    """A check that runs ``test`` on a column as floats, NaN where a cell is no number."""
-    return pa.Check(lambda cells: test(numbers(cells)), error=sentence)
+def number(test: Callable[[np.ndarray], np.ndarray], sentence: str) -> Check:
+    """A check that runs ``test`` on the different cells as floats, NaN where a cell is no number."""
+    return Check(lambda texts: test(texts.numbers), sentence)
 
 
 def is_day(text: str) -> bool:
@@ -89,7 +123,10 @@ NAME_LENGTH = cell(
 )
 TEXT_LENGTH = cell(lambda text: len(text) <= LONGEST_TEXT, f"must have at most {LONGEST_TEXT:,} characters.")
 VOLUME = [
-    cell(bool, "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0."),
+    Check(
+        lambda texts: texts.different != "",
+        "must be tonnes, found an empty cell. A missing month is a missing row; zero is 0.",
+    ),
     number(np.isfinite, "must be a number of tonnes such as 1234.5, found {found}."),
     number(lambda volume: ~(volume < 0), "must be zero or more tonnes, found {found}."),
     number(
@@ -101,29 +138,32 @@ VOLUME = [
     ),
 ]
 PRECISION = [
-    cell(lambda text: not text or is_number(text), "must be a number of tonnes or empty, found {found}."),
+    Check(
+        lambda texts: (texts.different == "") | np.isfinite(texts.numbers),
+        "must be a number of tonnes or empty, found {found}.",
+    ),
     VOLUME[2],
 ]
 
 
-def month_until(today: date) -> pa.Check:
+def month_until(today: date) -> Check:
     """Check that a month is not after that of ``today``."""
     last = f"{today:%Y-%m}"
     return cell(lambda text: text <= last, f"must not be after today's month, {last}, found {{found}}.")
 
 
-def day_until(today: date) -> pa.Check:
+def day_until(today: date) -> Check:
     """Check that a day is not after ``today``, or is empty."""
     return cell(lambda text: text <= f"{today}", f"must not be after today, {today}, found {{found}}.")
 
 
-def known_destination(destinations: pd.DataFrame) -> pa.Check:
+def known_destination(destinations: pd.DataFrame) -> Check:
     """Check that a destination is a code of ``destinations``."""
     codes = set(destinations["code"])
     return cell(lambda text: text in codes, "must be a known code, found {found}.")
 
 
-def known_destinations(destinations: pd.DataFrame) -> pa.Check:
+def known_destinations(destinations: pd.DataFrame) -> Check:
     """Check that a list of destinations is ``ALL`` or codes of ``destinations``."""
     codes = {"ALL", *destinations["code"]}
     sentence = "must be ALL or known codes separated by semicolons, found {found}."
@@ -132,38 +172,58 @@ def known_destinations(destinations: pd.DataFrame) -> pa.Check:
 
 def cell_problems(
     raw: pd.DataFrame,
-    key: pd.Series,
-    checks: Mapping[str, list[pa.Check]],
+    key: str,
+    checks: Mapping[str, Sequence[Check]],
     hints: Mapping[str, Callable[[str], str]],
 ) -> list[Problem]:
-    """List a problem for the first check that each cell fails.
+    """List a problem for the first check that each cell fails, by row, check and column.
 
-    ``raw`` has the index (file, row), ``key`` names each of its rows, ``checks`` and ``hints`` go by column; a hint
-    says what a wrong cell may have meant.
+    ``raw`` has the index (file, row), ``key`` names each of its rows by its columns, such as ``{destination} {month}``,
+    ``checks`` and ``hints`` go by column; a hint says what a wrong cell may have meant.
     """
-    schema = pa.DataFrameSchema({column: pa.Column(None, tests) for column, tests in checks.items()})
-    try:
-        schema.validate(raw.reset_index(drop=True), lazy=True)
-    except pa.errors.SchemaErrors as error:
-        failures = error.failure_cases.sort_values(["index", "check_number"]).drop_duplicates(["index", "column"])
-    else:
-        return []
-    problems = []
-    for position, column, sentence, text in zip(
-        failures["index"], failures["column"], failures["check"], failures["failure_case"], strict=True
-    ):
-        hint = hints[column](text) if column in hints else ""
-        problem = f"{column} {sentence.format(found=_found(text))}{hint}"
-        problems.append((int(position), f"{where(raw, key, int(position))} {problem}"))
-    return problems
+    found: list[tuple[int, int, int, str]] = []
+    for place, (column, tests) in enumerate(checks.items()):
+        texts = Texts.of(raw[column])
+        hint = hints.get(column, _no_hint)
+        for number, wrong, sentence in _first_failures(texts, tests):
+            said = {
+                code: f"{column} {sentence.format(found=_found(text))}{hint(text)}"
+                for code, text in zip(np.flatnonzero(wrong).tolist(), texts.different[wrong], strict=True)
+            }
+            rows = np.flatnonzero(wrong[texts.codes])
+            codes = texts.codes[rows].tolist()
+            found += [(row, number, place, said[code]) for row, code in zip(rows.tolist(), codes, strict=True)]
+    found.sort(key=lambda problem: problem[:3])
+    places = where(raw, key, [row for row, *_ in found])
+    return [(row, f"{place} {said}") for place, (row, _, _, said) in zip(places, found, strict=True)]
 
 
-def where(raw: pd.DataFrame, key: pd.Series, position: int) -> str:
-    """``file row N: key:`` of the row at ``position``."""
-    name, row = raw.index[position]
-    named = key.iloc[position].strip()
+def _first_failures(texts: Texts, tests: Sequence[Check]) -> list[tuple[int, np.ndarray, str]]:
+    """Number and sentence of each check that is failed first by some of the different strings, with a mask of them."""
+    failures = []
+    passed = np.ones(len(texts.different), dtype=bool)
+    for number, check in enumerate(tests):
+        wrong = passed & ~check.passed(texts)
+        if wrong.any():
+            failures.append((number, wrong, check.sentence))
+            passed &= ~wrong
+    return failures
+
+
+def where(raw: pd.DataFrame, key: str, positions: Sequence[int]) -> list[str]:
+    """``file row N: key:`` of the rows at ``positions``."""
+    rows = raw.iloc[list(positions)]
+    keys = [key.format_map(row).strip() for row in rows.to_dict("records")]
+    return [_where(name, row, named) for (name, row), named in zip(rows.index, keys, strict=True)]
+
+
+def _where(name: Any, row: Any, named: str) -> str:
     named = named if len(named) <= LONGEST_NAME else f"{named[:57]}..."
     return f"{name} row {row}: {named}:" if named else f"{name} row {row}:"
+
+
+def _no_hint(text: str) -> str:
+    return ""
 
 
 def _found(text: str) -> str:
@@ -235,26 +295,71 @@ def nearest_destinations(word: str, destinations: pd.DataFrame) -> list[str]:
 
 def each(cells: pd.Series, read: Callable[[str], object]) -> pd.Series:
     """``read`` of every cell as objects, called once for each different cell."""
-    codes, different = pd.factorize(cells)
-    values = np.empty(len(different), dtype=object)
-    values[:] = [read(text) for text in different]
-    return pd.Series(values[codes], index=cells.index, dtype=object)
+    texts = Texts.of(cells)
+    values = np.empty(len(texts.different), dtype=object)
+    values[:] = [read(text) for text in texts.different]
+    return pd.Series(values[texts.codes], index=cells.index, dtype=object)
+
+
+def coded(cells: pd.Series) -> pd.Series:
+    """The column as categories, in the order of their first row."""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells
+    codes, different = pd.factorize(cells, use_na_sentinel=False)
+    return pd.Series(pd.Categorical.from_codes(codes, different), index=cells.index)
+
+
+def recoded(cells: pd.Series, texts: Sequence[str] | pd.Index) -> pd.Series:
+    """A column of categories with another text for each category; some of ``texts`` may be equal.
+
+    Examples
+    --------
+    >>> recoded(coded(pd.Series(["a", "b", "a"])), ["x", "x"]).tolist()
+    ['x', 'x', 'x']
+    """
+    return pd.Series(labels(cells.cat.codes.to_numpy(), texts), index=cells.index)
+
+
+def labels(codes: np.ndarray, texts: Sequence[str] | pd.Index) -> pd.Categorical:
+    """Categories of the place of each cell among ``texts``, some of which may be equal.
+
+    Examples
+    --------
+    >>> labels(np.array([0, 2, 1]), ["x", "y", "x"]).tolist()
+    ['x', 'x', 'y']
+    """
+    places, different = pd.factorize(pd.Index(texts, dtype=str))
+    return pd.Categorical.from_codes(places[codes], different)
+
+
+def as_plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with strings for categories that are strings, and objects for other categories."""
+    by_name = table.select_dtypes("category")
+    plain = {str(name): cells.cat.categories.take(cells.cat.codes.to_numpy()).array for name, cells in by_name.items()}
+    return table.assign(**plain)
 
 
 def months(cells: pd.Series) -> pd.Series:
     """Monthly periods."""
-    codes, different = pd.factorize(cells)
-    return pd.Series(pd.PeriodIndex(different, freq="M").take(codes), index=cells.index, dtype="period[M]")
+    texts = Texts.of(cells)
+    periods = pd.PeriodIndex(texts.different, freq="M")
+    return pd.Series(periods.take(texts.codes), index=cells.index, dtype="period[M]")
 
 
 def days(cells: pd.Series) -> pd.Series:
     """Dates as objects, None where empty."""
-    return each(cells, lambda text: date.fromisoformat(text) if text else None)
+    return each(cells, day_or_none)
+
+
+def day_or_none(text: str) -> date | None:
+    """The day of a cell, None where it is empty."""
+    return date.fromisoformat(text) if text else None
 
 
 def numbers(cells: pd.Series) -> pd.Series:
     """Floats, NaN where a cell is empty or no number."""
-    return pd.to_numeric(cells, errors="coerce").astype(float)
+    texts = Texts.of(cells)
+    return pd.Series(texts.numbers[texts.codes], index=cells.index)
 
 
 def lists(cells: pd.Series) -> pd.Series:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import union_categoricals
+from pandas.api.types import infer_dtype, union_categoricals
 
 from forecast.safety.inert import csv_cell
 from forecast.tables.schema import ColumnType, TableSchema
+
+_SPECIAL = re.compile('[,"\r\n]')
+"""What makes a cell of CSV stand in quotes."""
 
 
 def records(table: pd.DataFrame) -> list[Any]:
@@ -73,7 +77,49 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     >>> as_text(pd.DataFrame({"products": [("a", "b")], "ends": [None], "volume_t": [0.1]})).loc[0].tolist()
     ['a;b', '', '0.1']
     """
-    return pd.DataFrame({name: table[name].astype(object).map(_cell_text).astype(str) for name in table.columns})
+    return pd.DataFrame({name: _texts(table[name]) for name in table.columns}, index=table.index)
+
+
+def csv_blocks(table: pd.DataFrame, rows: int = 2**16) -> Iterator[tuple[int, str]]:
+    r"""The lines of `as_text` as CSV, the header first, in blocks of ``rows``: how many rows are done, and the text.
+
+    Examples
+    --------
+    >>> [text for _, text in csv_blocks(pd.DataFrame({"source": ["a, b"], "volume_t": [0.1]}))]
+    ['source,volume_t\n', '"a, b",0.1\n']
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    yield 0, ",".join(map(_quoted, map(str, table.columns))) + "\n"
+    for start in range(0, len(table), rows):
+        block = as_text(table.iloc[start : start + rows])
+        columns = [pa.array(_each(block[name], _quoted), pa.large_string()) for name in block]
+        lines = (
+            columns[0]
+            if len(columns) == 1
+            else compute.binary_join_element_wise(*columns, pa.scalar(",", pa.large_string()))
+        )
+        yield start + len(block), "\n".join([*lines.to_pylist(), ""])
+
+
+def _quoted(text: str) -> str:
+    """A cell as the rules of CSV want it."""
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
+
+
+def _texts(cells: pd.Series) -> pd.Series:
+    """A column as text: each different cell is looked at once where equal cells are written alike."""
+    if cells.dtype.kind == "f":
+        return pd.Series([repr(one) if one == one else "" for one in cells.tolist()], index=cells.index, dtype=str)
+    alike = cells.dtype != object or infer_dtype(cells, skipna=False) in ("string", "date")
+    return _each(cells, _cell_text) if alike else cells.map(_cell_text).astype(str)
+
+
+def _each(cells: pd.Series, text_of: Callable[[Any], str]) -> pd.Series:
+    codes, different = pd.factorize(cells, use_na_sentinel=False)
+    texts = pd.Series([text_of(one) for one in different], dtype=str)
+    return pd.Series(texts.array.take(codes), index=cells.index)
 
 
 def _cell_text(value: object) -> str:

@@ -14,11 +14,13 @@ from difflib import get_close_matches
 from textwrap import shorten
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
-from forecast.safety.inert import from_csv_cell, visible
+from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
-from forecast.tables.cells import Problem, cell, cell_problems
+from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
 from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
 
 _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
@@ -26,7 +28,7 @@ _VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "sou
 
 
 Files = Mapping[str, pd.DataFrame]
-"""Raw tables by file name: every cell a string, the index the row number in that file."""
+"""Raw tables by file name: every cell a string (or a category that is one), the index the row number in that file."""
 
 
 class TableError(ValueError):
@@ -79,7 +81,7 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     """
     today = today or date.today()
     raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
-    key = raw["destination"] + " " + raw["month"]
+    key = "{destination} {month}"
     required = {
         "month": [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED],
         **_volume_checks(destinations, today),
@@ -103,7 +105,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     """
     today = today or date.today()
     raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
-    key = raw["destination"] + " " + raw["start"] + " to " + raw["end"]
+    key = "{destination} {start} to {end}"
     month = [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED]
     required = {"start": month, "end": month, **_volume_checks(destinations, today)}
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
@@ -145,8 +147,8 @@ def events_table(
         "ends_status": [cell(lambda text: text in ("", "scheduled"), "must be empty or scheduled, found {found}.")],
     }
     hints = {"kind": checks.kind_hint(kinds), "destinations": checks.destination_hint(destinations)}
-    problems = cell_problems(raw, raw["event"], required, hints)
-    table = _typed_events(_without(raw, problems))
+    problems = cell_problems(raw, "{event}", required, hints)
+    table = _typed_events(as_plain(_without(raw, problems)))
     problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
     problems += _continues_problems(raw, table, elsewhere)
     return _table_or_error(table, problems, EVENT_COLUMNS)
@@ -170,8 +172,8 @@ def destinations_table(files: Files) -> pd.DataFrame:
         "name": [checks.FILLED, checks.NAME_LENGTH],
         "members": [known],
     }
-    problems = cell_problems(raw, raw["code"], required, {})
-    table = _without(raw, problems).assign(members=lambda sound: checks.lists(sound["members"]))
+    problems = cell_problems(raw, "{code}", required, {})
+    table = as_plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
     problems += _twice_by_name(raw, table, "code")
     return _table_or_error(table, problems, DESTINATION_COLUMNS)
 
@@ -188,18 +190,22 @@ def _joined(files: Files, columns: list[str], options: dict[str, str]) -> pd.Dat
         name: raw.loc[:, ~raw.columns.duplicated()].reindex(columns=columns, fill_value="")
         for name, raw in files.items()
     }
-    joined = pd.concat(same, names=["file", "row"]).apply(_made_visible)
-    for column, default in options.items():
-        if default:
-            joined[column] = joined[column].where(joined[column] != "", default)
-    return joined
+    rows = pd.concat({name: raw[[]] for name, raw in same.items()}, names=["file", "row"])
+    parts = {column: [coded(raw[column]) for raw in same.values()] for column in columns}
+    whole = {column: pd.Series(union_categoricals(part), index=rows.index) for column, part in parts.items()}
+    return pd.DataFrame({column: _made_visible(whole[column], options.get(column, "")) for column in columns})
 
 
-def _made_visible(cells: pd.Series) -> pd.Series:
-    """A column without control and direction characters and the guard of formulas: the one door of all files."""
-    found = {text: visible(from_csv_cell(text)) for text in cells.unique()}
-    changed = {text: shown for text, shown in found.items() if shown != text}
-    return cells.map(lambda text: changed.get(text, text)) if changed else cells
+def _made_visible(cells: pd.Series, default: str) -> pd.Series:
+    """A column without control and direction characters and the guard of formulas: the one door of all files.
+
+    Empty cells become ``default``.
+    """
+    texts = cells.cat.categories
+    joined = "".join(texts)
+    if not (default or "'" in joined) and is_visible(joined):
+        return cells
+    return recoded(cells, [visible(from_csv_cell(text)) or default for text in texts])
 
 
 def _column_problems(name: str, raw: pd.DataFrame, columns: list[str], options: Collection[str]) -> list[str]:
@@ -229,14 +235,25 @@ def _column_problems(name: str, raw: pd.DataFrame, columns: list[str], options: 
 
 
 def _typed_volumes(sound: pd.DataFrame, months: list[str]) -> pd.DataFrame:
+    """Typed columns, ``released`` as categories that are dates."""
     table = sound.assign(**{column: checks.months(sound[column]) for column in months})
-    usual = table[months[-1]].map({month: usual_release(month) for month in table[months[-1]].unique()})
-    days = checks.days(sound["released"])
     return table.assign(
         volume_t=checks.numbers(sound["volume_t"]),
         precision_t=checks.numbers(sound["precision_t"]),
-        released=days.where(days.notna(), usual).astype(object),
+        released=_released(sound["released"], sound[months[-1]]),
     )
+
+
+def _released(stated: pd.Series, month: pd.Series) -> pd.Series:
+    """The day that is stated, else the usual one of the month, as categories."""
+    days, months = Texts.of(stated), Texts.of(month)
+    said = [checks.day_or_none(text) for text in days.different]
+    usual = [usual_release(one) for one in pd.PeriodIndex(months.different, freq="M")] if None in said else []
+    place = {day: at for at, day in enumerate(dict.fromkeys([*filter(None, said), *usual]))}
+    codes = np.array([-1 if day is None else place[day] for day in said], dtype=np.int32)[days.codes]
+    if usual:
+        codes = np.where(codes < 0, np.array([place[day] for day in usual], dtype=np.int32)[months.codes], codes)
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(list(place), dtype=object)), index=stated.index)
 
 
 def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
@@ -248,7 +265,7 @@ def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
 # Between cells and rows: the typed table is indexed by position in the raw one ----------------------------------------
 
 
-def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[Any]]:
+def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[Check]]:
     """What exports and period totals have in common."""
     return {
         "product": [checks.SLUG, checks.NAME_LENGTH],
@@ -262,45 +279,48 @@ def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[An
 
 def _without(raw: pd.DataFrame, problems: Iterable[Problem]) -> pd.DataFrame:
     """The rows without a problem, indexed by position."""
-    sound: pd.DataFrame = raw.reset_index(drop=True).drop(index=sorted({position for position, _ in problems}))
-    return sound
+    rows = raw.reset_index(drop=True)
+    wrong = sorted({position for position, _ in problems})
+    return rows.drop(index=wrong) if wrong else rows
 
 
-def _row_problems(raw: pd.DataFrame, key: pd.Series, positions: Iterable[int], sentence: str) -> list[Problem]:
+def _row_problems(raw: pd.DataFrame, key: str, positions: Iterable[int], sentence: str) -> list[Problem]:
     """``sentence``, filled with the row's own cells as they stand in the file, for each of ``positions``."""
-    return [
-        (position, f"{checks.where(raw, key, position)} {sentence.format_map(raw.iloc[position].to_dict())}")
-        for position in positions
-    ]
+    rows = list(positions)
+    cells = raw.iloc[rows].to_dict("records")
+    places = checks.where(raw, key, rows)
+    return [(row, f"{place} {sentence.format_map(said)}") for row, place, said in zip(rows, places, cells, strict=True)]
 
 
-def _released_early(raw: pd.DataFrame, key: pd.Series, table: pd.DataFrame, month: str) -> list[Problem]:
-    last_day = checks.each(table[month].astype(str), lambda cell: pd.Period(cell, freq="M").end_time.date())
-    early = table.index[(table["released"] < last_day).to_numpy(dtype=bool)]
+def _released_early(raw: pd.DataFrame, key: str, table: pd.DataFrame, month: str) -> list[Problem]:
+    days = np.array(table["released"].cat.categories, dtype="datetime64[D]")[table["released"].cat.codes]
+    first_after = (table[month].array.asi8 + 1).astype("datetime64[M]").astype("datetime64[D]")
+    early = table.index[days + 1 < first_after]
     sentence = f"released must not be before the end of {{{month}}}, found {{released}}."
     return _row_problems(raw, key, early, sentence)
 
 
-def _twice(raw: pd.DataFrame, key: pd.Series, table: pd.DataFrame, columns: list[str]) -> list[Problem]:
+def _twice(raw: pd.DataFrame, key: str, table: pd.DataFrame, columns: list[str]) -> list[Problem]:
     """Rows whose key stands in an earlier row, each with both volumes as written."""
-    repeated = table.duplicated(columns, keep=False)
-    firsts: dict[tuple[object, ...], int] = {}
+    again = table.index[table.duplicated(columns)]
+    if again.empty:
+        return []
+    firsts = table[columns].groupby(columns, sort=False, observed=True).ngroup()
+    first_of = pd.Series(table.index, index=table.index).groupby(firsts, sort=False).transform("first")[again]
     names = [column if column != "released" else "release" for column in columns]
     rule = f"One row per {', '.join(names[:-1])} and {names[-1]}."
-    problems = []
-    for position, row in zip(table.index[repeated], table.loc[repeated, columns].itertuples(index=False), strict=True):
-        first = firsts.setdefault(tuple(row), position)
-        if first != position:
-            volumes = f"{_elsewhere(raw, first, position)} and {raw['volume_t'].iloc[position]}"
-            place = checks.where(raw, key, position).removesuffix(":")
-            problems.append((position, f"{place} twice ({volumes}). {rule}"))
-    return problems
+    rows, earlier = raw["volume_t"].iloc[again], raw["volume_t"].iloc[first_of]
+    places = [place.removesuffix(":") for place in checks.where(raw, key, again.tolist())]
+    volumes = [_elsewhere(*first, *row) for first, row in zip(earlier.items(), rows.items(), strict=True)]
+    return [
+        (position, f"{place} twice ({first} and {volume}). {rule}")
+        for position, place, first, volume in zip(again, places, volumes, rows, strict=True)
+    ]
 
 
-def _elsewhere(raw: pd.DataFrame, first: int, position: int) -> str:
-    """The volume of row ``first``, with its place where that is another file."""
-    volume = raw["volume_t"].iloc[first]
-    (first_file, first_row), (file, _) = raw.index[first], raw.index[position]
+def _elsewhere(first: Any, volume: str, here: Any, _: str) -> str:
+    """The volume of the row ``first``, a file and a number, with its place where that is another file than here's."""
+    (first_file, first_row), (file, _) = first, here
     return str(volume) if first_file == file else f"{volume} in {first_file} row {first_row}"
 
 
@@ -324,7 +344,7 @@ def _ends_problems(raw: pd.DataFrame, table: pd.DataFrame) -> list[Problem]:
     baseless = table.index[~ended & (table["ends_announced"].notna() | (table["ends_status"] != ""))]
     early = "ends must not be before announced ({announced}), found {ends}."
     absent = "ends must be a day where ends_announced or ends_status is given, found an empty cell."
-    key = raw["event"]
+    key = "{event}"
     return [*_row_problems(raw, key, backwards, early), *_row_problems(raw, key, baseless, absent)]
 
 
@@ -342,7 +362,7 @@ def _continues_problems(raw: pd.DataFrame, table: pd.DataFrame, elsewhere: bool)
         "continues must name an event announced by {announced}, found {continues}, which is announced later.": later,
         "continues must not lead back to the event itself, found {continues}.": circular,
     }
-    key = raw["event"]
+    key = "{event}"
     return [problem for said, rows in sentences.items() for problem in _row_problems(raw, key, rows, said)]
 
 
@@ -361,4 +381,4 @@ def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: l
     sentences = [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
     if sentences:
         raise TableError(*sentences)
-    return table[columns].reset_index(drop=True)
+    return as_plain(table[columns].reset_index(drop=True))

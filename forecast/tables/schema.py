@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from functools import cached_property
 
 import pandas as pd
 
@@ -88,13 +89,18 @@ class TableSchema:
         >>> RUN_TABLES["dropped"].empty().columns.tolist()
         ['product', 'destination', 'issued', 'event', 'reason']
         """
+        return self._without_rows.copy()
+
+    @cached_property
+    def _without_rows(self) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series([], dtype=_DTYPES.get(own, object)) for name, own in self.types.items()})
 
     def from_rows(self, rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
         """The table of ``rows``, tuples in the order of the columns; months may come as ordinals."""
-        table = pd.DataFrame(list(rows), columns=self.columns)
-        if table.empty:
+        listed = list(rows)
+        if not listed:
             return self.empty()
+        table = pd.DataFrame(listed, columns=self.columns)
         ordinals = [name for name in self.of_type(T.MONTH) if pd.api.types.is_integer_dtype(table[name])]
         months = {
             name: pd.PeriodIndex(pd.arrays.PeriodArray(table[name].to_numpy("int64"), dtype=pd.PeriodDtype("M")))

@@ -20,6 +20,12 @@ EUROPEAN_UNION = "EU"
 GROUP = "no single destination: a group, a rest, or none stated"
 """Why a name of several destinations is not used."""
 
+NOT_LISTED = "a destination that is not known"
+"""Why a name or code that stands in no table is not used."""
+
+OWN_NUMBERS = {"brazil", "china", "united_states"}
+"""Authorities whose numbers are not those of ISO 3166-1: 208 is Denmark for the United Nations alone."""
+
 _MEMBERSHIPS = (("EU27", "2020-02", "2099-12"), ("EU28", "2013-07", "2020-01"))
 
 
@@ -30,27 +36,31 @@ class Places:
     codes: Mapping[str, str]
     groups: Mapping[str, str]
     authority: Mapping[str, str] = field(default_factory=dict)
-    """Codes of the authority that made a file, before all names."""
+    """Codes of the authority that made a file, before all names; empty for one that is no single destination."""
+    own_numbers: bool = False
+    """Whether the authority numbers destinations in a way of its own, so that a number is no code of ISO 3166-1."""
 
     def find(self, word: str) -> tuple[str, str]:
         """Code of the destination that ``word`` names, or an empty one and why there is none."""
         text = word.strip()
         if not text:
             return "", "no destination"
-        code = self.authority.get(text) or self.authority.get(text.lstrip("0") or "0")
-        if code:
-            return code, ""
+        for form in (text, text.lstrip("0") or "0"):
+            if form in self.authority:
+                code = self.authority[form]
+                return code, "" if code else GROUP
+        if self.own_numbers and text.isdecimal():
+            return "", NOT_LISTED
         for name in _spellings(text):
             if name in self.codes:
                 return self.codes[name], ""
             if name in self.groups:
                 return "", GROUP
-        return "", "a destination that is not known"
+        return "", NOT_LISTED
 
     def each(self, cells: pd.Series) -> tuple[pd.Series, pd.Series]:
         """Codes and reasons of `find` for every cell."""
-        found = of_each(cells, self.find)
-        return found.map(lambda pair: pair[0]).astype(object), found.map(lambda pair: pair[1]).astype(object)
+        return of_each(cells, lambda word: self.find(word)[0]), of_each(cells, lambda word: self.find(word)[1])
 
     def knows(self, word: str) -> bool:
         """Whether ``word`` is the name of a destination or of a group of them."""
@@ -71,7 +81,25 @@ def places(authority: str = "", own: Mapping[str, str] | None = None) -> Places:
     names, groups = _shipped_names()
     mine = {folded(word): code.strip().upper() for word, code in (own or {}).items()}
     left = {name: what for name, what in groups.items() if name not in mine}
-    return Places({**names, **mine}, left, _authority_codes(authority))
+    return Places({**names, **mine}, left, _authority_codes(authority), authority in OWN_NUMBERS)
+
+
+def code_of(authority: str, destination: str) -> str:
+    """The code that an authority itself gives a destination; empty where it has none.
+
+    Examples
+    --------
+    >>> code_of("united_nations", "USA"), code_of("united_nations", "DEU"), code_of("united_states", "CHN")
+    ('842', '276', '5700')
+    >>> code_of("european_union", "DEU"), code_of("european_union", "EU27"), code_of("united_states", "EU27")
+    ('DE', 'EU27_2020', '')
+    """
+    own = {found: code for code, found in reversed(_authority_codes(authority).items()) if code and found}
+    if destination in own or authority in OWN_NUMBERS:
+        return own.get(destination, "")
+    column = "iso2" if authority == "european_union" else "numeric"
+    iso = {row["code"]: row[column] for row in shipped_rows("destinations.csv")}
+    return iso.get(destination, "").lstrip("0")
 
 
 def memberships(codes: pd.Series, months: pd.Series) -> pd.Series:
@@ -88,6 +116,18 @@ def memberships(codes: pd.Series, months: pd.Series) -> pd.Series:
         return codes
     named = of_each(months[union].astype(str), _members_in)
     return codes.where(~union, named.reindex(codes.index))
+
+
+def members_of(group: str) -> list[str]:
+    """Codes of the members of a group on file; none where it is no group.
+
+    Examples
+    --------
+    >>> len(members_of("EU27")), members_of("DEU")
+    (27, [])
+    """
+    members = {row["code"]: row["members"] for row in shipped_rows("destinations.csv")}
+    return [code for code in members.get(group, "").split(";") if code]
 
 
 def nearest(word: str, known: pd.DataFrame) -> list[str]:
@@ -153,7 +193,7 @@ def _authority_codes(authority: str) -> dict[str, str]:
     return {**codes, **{code.lstrip("0") or "0": destination for code, destination in codes.items()}}
 
 
-def listed(words: list[str], most: int = 5) -> str:
+def listed(words: list[str], most: int = 5, longest: int = 30) -> str:
     """The first of ``words``, cleaned, and how many there are beyond."""
-    first = ", ".join(shown(word, 30) or "(empty)" for word in words[:most])
+    first = ", ".join(shown(word, longest) or "(empty)" for word in words[:most])
     return first + (f" and {len(words) - most} more" if len(words) > most else "")

@@ -29,15 +29,13 @@ def numbers(cells: pd.Series, decimal: str | None = None, comma_separated: bool 
     >>> numbers(pd.Series(["1.234.567", "98.765"])).tolist()
     [1234567.0, 98765.0]
     """
-    straight = pd.to_numeric(cells, errors="coerce").astype(float)
-    odd = straight.isna().to_numpy() | ~np.isfinite(straight.fillna(0.0).to_numpy())
-    if not odd.any() and decimal != ",":
-        return straight
     codes, different = pd.factorize(cells)
-    texts = [_bare(str(text)) for text in different]
-    mark = decimal or _decimal_mark([text for text in texts if text], comma_separated)
-    values = np.array([_value(text, mark) for text in texts], dtype=float)
-    return pd.Series(values[codes], index=cells.index)
+    straight = np.asarray(pd.to_numeric(pd.Index(different.astype(str)), errors="coerce"), dtype=float)
+    if not np.isfinite(straight).all() or decimal == ",":
+        texts = [_bare(str(text)) for text in different]
+        mark = decimal or _decimal_mark([text for text in texts if text], comma_separated)
+        straight = np.array([_value(text, mark) for text in texts], dtype=float)
+    return pd.Series(straight[codes], index=cells.index)
 
 
 def is_gap(text: str) -> bool:

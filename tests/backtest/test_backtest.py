@@ -11,9 +11,10 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
+from forecast.backtest.ablation import compare_events
 from forecast.backtest.origin import Origin, RunContext
 from forecast.backtest.plan import Settings, backtest_origins, estimation_days
-from forecast.backtest.run import backtest_all, compare_events, forecast_all, run_context
+from forecast.backtest.run import backtest_all, forecast_all, run_context
 from forecast.kernels import KernelError
 from forecast.models.theta import Theta
 from forecast.realtime.data import Data

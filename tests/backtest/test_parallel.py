@@ -130,7 +130,7 @@ def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) 
     parcel = Broadcast(pow, 3)
     parcel.versions = parcel.versions | {"scipy": "0.1"}
     parcel.content = np.frombuffer(b"not a pickle", np.uint8)
-    found = parallel._versions()["scipy"]
+    found = parallel.library_versions()["scipy"]
     message = (
         f"A worker has scipy {found} and this process 0.1: install the same versions on both, or the numbers would not "
         "be the same."

@@ -32,7 +32,7 @@ def test_import_writes_the_table_and_what_could_not_be_used(folder: Path):
     assert (folder / "exports.csv").read_text().splitlines()[1].startswith("w,GBR,2025-05,1.5,2025-06-20,reported")
     unused = pd.read_csv(folder / "exports-unused.csv")
     assert unused["row"].tolist() == [3, 4]
-    assert "Not used, 1: a destination that is not known (Utopia)." in said
+    assert "Not used, 1: a destination that is not known (Utopia: 1 row with 20 in all)." in said
     assert "1 figures used, 2 not." in said
 
 

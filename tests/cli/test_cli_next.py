@@ -21,7 +21,7 @@ from forecast.registry import DEFAULT_ENGINE, MODELS
 from forecast.tables.frames import as_text
 from forecast.tables.run_folder import read_about
 
-HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "prophet", "sklearn", "matplotlib", "pandera", "joblib")
+HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "prophet", "sklearn", "matplotlib", "joblib")
 QUICK = "naive,theta,combination"
 
 

@@ -47,11 +47,11 @@ def test_overlaps_that_differ_are_a_question_with_both_numbers(tmp_path: Path):
 
 
 def test_one_sentence_per_cause(tmp_path: Path):
-    """Five hundred rows of a name that is not known are one line with a count."""
+    """Five hundred rows of a name that is not known are one line with a count and their volume."""
     rows = "".join(f"Utopia;{1960 + month // 12}-{month % 12 + 1:02d};1\n" for month in range(500))
     got = import_exports(write(tmp_path, HEAD + "UK;2025-05;1\n" + rows), product="w", today=DAY)
     said = [line for line in sentences(got) if line.startswith("Not used")]
-    assert said == ["Not used, 500: a destination that is not known (Utopia)."]
+    assert said == ["Not used, 500: a destination that is not known (Utopia: 500 rows with 500 in all)."]
 
 
 def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):

@@ -78,3 +78,18 @@ def test_members_above_their_group():
     table = exports(EU27=STEADY, DEU=[0.7 * volume for volume in STEADY], FRA=[0.6 * volume + 1 for volume in STEADY])
     found = validate_exports(table, {"EU27": ("DEU", "FRA")})
     assert found[["check", "destination"]].to_numpy().tolist() == [["parts above the whole", "EU27"]]
+
+
+def test_no_alarm_where_a_measure_stops_trade():
+    """A fall to a hundredth that stays, a lumpy series, and growth over a change of codes are no slips or breaks."""
+    stopped = [*STEADY, *(0.01 * volume for volume in STEADY)]
+    lumpy = [volume * (80 if place % 5 == 0 else 1) for place, volume in enumerate(STEADY)]
+    growing = list(100 * 1.1 ** np.arange(24).round(3))
+    assert validate_exports(exports("2024-01", USA=stopped, DEU=[*STEADY, *lumpy])).query("check == 'unit slip'").empty
+    assert validate_exports(exports("2021-01", USA=growing)).empty
+
+
+def test_months_that_repeat_by_chance_are_left_alone():
+    """In a series whose figures often equal others, further off too, two equal months say nothing."""
+    coarse = [1234.0, 1235.0, 1234.0, 1236.0, 1235.0, 1235.0, 1236.0, 1234.0, 1235.0, 1236.0, 1234.0, 1236.0]
+    assert validate_exports(exports(USA=coarse)).query("check == 'repeated month'").empty

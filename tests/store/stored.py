@@ -39,6 +39,17 @@ def with_revisions(exports: pd.DataFrame, every: int = 3) -> pd.DataFrame:
     return table.drop_duplicates(["destination", "month", "released"], keep="last").reset_index(drop=True)
 
 
+def with_late_releases(exports: pd.DataFrame, months: tuple[str, ...]) -> pd.DataFrame:
+    """The first figures of some months out with those of the month after, as when an office was closed."""
+    late = (exports["month"].astype(str).isin(months) & ~exports.duplicated(["destination", "month"])).to_numpy()
+    days = dict(zip(exports["month"], exports["released"], strict=True))
+    moved = [
+        max(row.released, days[row.month + 1]) if is_late else row.released
+        for row, is_late in zip(exports.itertuples(), late, strict=True)
+    ]
+    return exports.assign(released=moved).drop_duplicates(["destination", "month", "released"], keep="last")
+
+
 def calendar() -> pd.DataFrame:
     """A licensing and a later truce."""
     return simulated.calendar(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -145,6 +147,17 @@ def test_the_record_of_next_comes_from_the_store(place: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     assert "held" in result.stdout
     assert " of 9" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["update", "month-1.csv", "--events", "none"], ["track"], ["revisions"]])
+def test_a_store_in_use_is_said_in_a_line(place: Path, words: list[str]) -> None:
+    """While another process has the store, every command that needs it ends with exit 1 and one sentence."""
+    command = [sys.executable, "-m", "forecast", *words, "--store", "s.duckdb"]
+    with Store(place / "s.duckdb"):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=place)
+    wait = "the store is in use by another process. Wait until it has ended, and do it again."
+    assert (done.returncode, done.stderr) == (1, f"s.duckdb: {wait}\n")
 
 
 def test_a_damaged_store_is_said_in_a_line(place: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 import signal
 import subprocess
@@ -191,6 +192,74 @@ def test_a_store_of_the_first_version_is_migrated_and_keeps_everything(tmp_path:
         store.append("judgements", pd.DataFrame([{"issue": 1, "product": "magnets", "reason": "strike"}]))
     with Store(path) as store:
         assert store.query("SELECT reason FROM judgements")["reason"].tolist() == ["strike"]
+
+
+RELEASED = {
+    1: "694d0c46f0b1623633aea3cc94a5aa155daa5e78065a6c71ab2c44e0ed1f888e",
+    2: "75c58765be89e1be9a9624a449b0b7404b8b8328d28874ec92343cfa2462ef9b",
+}
+"""The sha256 of the statements of each released version of the schema, which lie in the files of users."""
+
+
+def test_a_released_schema_is_never_changed() -> None:
+    """Statements of a version that somebody has stay as they are; a new version is a new entry here."""
+    made = {
+        number: hashlib.sha256("\n".join(statements).encode()).hexdigest()
+        for number, statements in enumerate(MIGRATIONS, start=1)
+    }
+    assert made == RELEASED
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """Table, column and type, in order."""
+    found = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal "
+        "ORDER BY table_name, column_index"
+    ).fetchall()
+    return [(str(table), str(column), str(kind)) for table, column, kind in found]
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_every_released_schema_is_led_to_the_present_one(tmp_path: Path, version: int) -> None:
+    """A file of any version, with a row in every table, has all rows afterwards and the columns of a new file."""
+    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
+    with duckdb.connect(str(old)) as connection:
+        for statement in (one for statements in MIGRATIONS[:version] for one in statements):
+            connection.execute(statement)
+        tables = sorted({table for table, _, _ in columns_of(connection)})
+        for table in tables:
+            kinds = [kind for name, _, kind in columns_of(connection) if name == table]
+            values = ", ".join("DATE '2025-06-20'" if kind == "DATE" else "1" for kind in kinds)
+            connection.execute(f"INSERT INTO {table} VALUES ({values})")
+        connection.execute("UPDATE migrations SET version = ?", [version])
+        before = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    for path in (old, new):
+        with Store(path, today=DAY) as store:
+            assert store.version == VERSION
+    with duckdb.connect(str(old)) as led, duckdb.connect(str(new)) as made:
+        assert columns_of(led) == columns_of(made)
+        for table in tables:
+            assert led.execute(f"SELECT * FROM {table}").fetchall()[:1] == before[table]
+
+
+def test_a_killed_migration_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that fails half-way leaves the version before, which is led on at the next start."""
+    path = tmp_path / "store.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(FIRST_VERSION)
+    broken = (*MIGRATIONS[:1], (*MIGRATIONS[1], "SELECT no_such_function()"))
+    monkeypatch.setattr(database, "MIGRATIONS", broken)
+    with pytest.raises(duckdb.Error, match="no_such_function"):
+        Store(path)
+    monkeypatch.undo()
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT version FROM migrations").fetchall() == [(1,)]
+        assert "judgements" not in {table for table, _, _ in columns_of(connection)}
+    with Store(path) as store:
+        assert store.version == VERSION
+        assert issued_forecasts(store)["upper_95"].tolist() == [60.0]
 
 
 def test_the_default_place_is_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

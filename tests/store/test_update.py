@@ -45,7 +45,7 @@ def same_as_backtest(store: Store, exports: pd.DataFrame, days: list[date], how:
     end = days[-1]
     backtest = backtest_all(
         stored.until(exports, end), stored.calendar(), simulated.GROUPS, models=how.models, calibrate=how.calibrate,
-        first=pd.Period(days[0], "M"), to=pd.Period(days[-2], "M"),
+        horizon=how.horizon, first=pd.Period(days[0], "M"), to=pd.Period(days[-2], "M"),
     ).forecasts  # fmt: skip
     rows = track(store, end)
     rows = rows[rows["counts"]].sort_values(KEYS).reset_index(drop=True)
@@ -61,6 +61,20 @@ def test_a_year_played_release_by_release_is_the_backtest_of_the_same_days(store
     days = sorted(set(exports["released"]))[-13:]
     stored.play(store, exports, days, tmp_path)
     same_as_backtest(store, exports, days, stored.CHEAP)
+
+
+@pytest.mark.slow
+def test_a_year_with_late_releases_is_the_backtest_of_the_same_days(store: Store, tmp_path: Path) -> None:
+    """Months that come out two at a time, with revisions and a measure announced meanwhile, change nothing of that.
+
+    On two days of the year two months are scored at once.
+    """
+    exports = stored.with_revisions(stored.with_late_releases(stored.figures(), ("2022-08", "2023-01")))
+    days = sorted(set(exports["released"]))[-12:]
+    how = replace(stored.CHEAP, models=("naive", "structural"), horizon=2)
+    played = stored.play(store, exports, days, tmp_path, stored.routine(how))
+    same_as_backtest(store, exports, days, how)
+    assert [done.scored["month"].nunique() for done in played].count(2) == 2
 
 
 @pytest.mark.slow

@@ -10,11 +10,15 @@ from statistics import median
 
 import pandas as pd
 
+from forecast.sources.files.columnar import coded_columns, is_plain
 from forecast.sources.files.sheet import MOST_ROWS, Sheet, grid_of
 from forecast.tables.read import TableError
 
 LARGE = 8_000_000
 """Bytes from which rows are parsed by columns where every row has the same fields."""
+
+HEAD = 20_000
+"""Characters by which the separator is known."""
 
 _CHINESE = ("数据年月", "商品", "贸易伙伴", "数量", "计量单位", "国家", "国别", "年月", "月份", "千克", "日期")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -49,16 +53,22 @@ def delimited_sheet(file: str, content: bytes) -> Sheet:
     TableError
         Where a quote is not closed, a field is endless, or there are more rows than can be used.
     """
-    text, encoding = decoded(content)
-    if text.count("\n") > MOST_ROWS:
+    if content.count(b"\n") > MOST_ROWS:
         raise TableError(f"{file}: expected at most {MOST_ROWS:,} rows, found more. Split the file by product.")
+    if len(content) > LARGE:
+        sheet = _by_columns(file, content)
+        if sheet is not None:
+            return sheet
+    text, encoding = decoded(content)
     said, body, skipped = _stated_separator(text)
     separator = said or _separator(body)
-    grid = _by_columns(body, separator) if len(body) > LARGE else None
-    if grid is None:
-        grid = grid_of(_unwrapped(_records(file, body, separator), separator))
+    grid = grid_of(_unwrapped(_records(file, body, separator), separator))
     grid.index = grid.index + skipped
-    return Sheet(file, f"text separated by {_SEPARATORS[separator]}, {encoding}", grid, separator)
+    return Sheet(file, _kind(separator, encoding), grid, separator)
+
+
+def _kind(separator: str, encoding: str) -> str:
+    return f"text separated by {_SEPARATORS[separator]}, {encoding}"
 
 
 def _stated_separator(text: str) -> tuple[str, str, int]:
@@ -73,7 +83,7 @@ def _stated_separator(text: str) -> tuple[str, str, int]:
 
 def _separator(text: str) -> str:
     """The mark that parts the first rows into most fields, in most of them."""
-    lines = [line for line in text[:20_000].splitlines() if line.strip()][:30] or [""]
+    lines = [line for line in text[:HEAD].splitlines() if line.strip()][:30] or [""]
     counts = {mark: [_outside_quotes(line, mark) for line in lines] for mark in _SEPARATORS}
     usual = {mark: (median(many), sum(many)) for mark, many in counts.items()}
     best = max(usual, key=lambda mark: usual[mark])
@@ -108,25 +118,16 @@ def _unwrapped(records: Iterator[tuple[int, list[str]]], separator: str) -> Iter
     return ((row, next(csv.reader([fields[0]], delimiter=separator), [])) for row, fields in rows)
 
 
-def _by_columns(text: str, separator: str) -> pd.DataFrame | None:
-    """All cells as text, parsed by pyarrow; None where rows differ in length or have line breaks inside."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    first = next(csv.reader([text.partition("\n")[0]], delimiter=separator), [])
-    names = [str(number) for number in range(len(first))]
-    try:
-        table = arrow_csv.read_csv(
-            io.BytesIO(text.encode("utf-8", errors="replace")),
-            read_options=arrow_csv.ReadOptions(column_names=names),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowInvalid:
+def _by_columns(file: str, content: bytes) -> Sheet | None:
+    """A file of UTF-8 read by columns; None where rows differ in length or quotes stand inside fields."""
+    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+    head = content[start : start + 2 * HEAD].decode(errors="replace")
+    said, body, skipped = _stated_separator(head)
+    separator = said or _separator(body)
+    start += content[start:].find(b"\n") + 1 if skipped else 0
+    width = len(next(csv.reader([body.partition("\n")[0]], delimiter=separator), []))
+    grid = coded_columns(content, start, width, separator) if is_plain(content, separator) else None
+    if grid is None:
         return None
-    grid: pd.DataFrame = table.to_pandas().astype(str)
-    grid.columns = pd.RangeIndex(len(names))
-    grid.index = pd.RangeIndex(1, len(grid) + 1)
-    return grid
+    grid.index = pd.RangeIndex(1 + skipped, len(grid) + 1 + skipped)
+    return Sheet(file, _kind(separator, "UTF-8"), grid, separator)

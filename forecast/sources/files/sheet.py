@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from forecast.tables.cells import Texts, labels
 from forecast.vocabulary.text import folded, shown
 
 HEADER_WITHIN = 40
@@ -18,7 +20,10 @@ MOST_ROWS = 20_000_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells as text, none missing: ``grid`` has the numbers of the rows in the file as index, columns 0, 1, 2..."""
+    """Cells as text (or categories that are), none missing.
+
+    ``grid`` has the numbers of the rows in the file as index, columns 0, 1, 2...
+    """
 
     file: str
     kind: str
@@ -71,17 +76,25 @@ class Table:
 
     def column(self, *aliases: str) -> pd.Series:
         """Stripped cells under the first of ``aliases`` that is there; empty ones where none is."""
-        heading = self.heading(*aliases)
-        if heading is None:
-            return pd.Series("", index=self.cells.index, dtype=object)
-        return self.cells[heading].str.strip().astype(object)
+        cells = self.coded(self.heading(*aliases) or "")
+        return pd.Series(cells.cat.categories.take(cells.cat.codes.to_numpy()), index=cells.index)
+
+    def coded(self, heading: str) -> pd.Series:
+        """Stripped cells under a heading as categories; empty ones where it is empty."""
+        if not heading:
+            return pd.Series(labels(np.zeros(len(self.cells), dtype=np.int8), [""]), index=self.cells.index)
+        texts = Texts.of(self.cells[heading])
+        return pd.Series(labels(texts.codes, texts.different.str.strip()), index=self.cells.index)
 
     def filled(self) -> Table:
         """The table without rows that are blank in every column."""
-        some = pd.Series(False, index=self.cells.index)
+        blank = np.ones(len(self.cells), dtype=bool)
         for heading in self.headings:
-            some |= self.cells[heading].str.strip() != ""
-        return Table(self.file, self.cells[some.to_numpy()], self.delimiter)
+            texts = Texts.of(self.cells[heading])
+            blank &= np.array([not text.strip() for text in texts.different], dtype=bool)[texts.codes]
+            if not blank.any():
+                return self
+        return Table(self.file, self.cells[~blank], self.delimiter)
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -8,12 +8,23 @@ repeat the volume of the total; ``refMonth`` 52 is a whole year; net weights may
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
+
 import pandas as pd
 
-from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
+from forecast.sources.extract import (
+    Extract,
+    ReadSettings,
+    china_release,
+    directed,
+    european_union_release,
+    repeated_rows,
+    united_states_release,
+)
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.tables.read import TableError
-from forecast.vocabulary.countries import places
+from forecast.tables.read import TableError, usual_release
+from forecast.vocabulary.countries import members_of, places
 from forecast.vocabulary.numbers import numbers
 from forecast.vocabulary.units import unit_of
 
@@ -32,6 +43,12 @@ TOTALS = {
 }
 """Values of a column that mark a total, and what the other rows are."""
 
+CUT_AT = {500: "a preview without a key", 100_000: "an answer with a key", 250_000: "an answer with a paid key"}
+"""Rows at which the service cuts an answer, and which answer that is."""
+
+OTHER_ASIA = "490"
+"""Partner "Other Asia, nes", which is Taiwan by convention."""
+
 _EXPORTS, _IMPORTS = {"x", "2", "export", "exports"}, {"m", "1", "import", "imports"}
 
 
@@ -41,7 +58,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     Raises
     ------
     TableError
-        Where it is annual.
+        Where it is annual, or cut by the service.
     """
     table = sheet.headed(_PRODUCT, _PARTNER, PERIOD)
     if table is None or not (table.heading(*_WEIGHT) or table.heading(*_VALUE)):
@@ -52,6 +69,11 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         raise TableError(
             f"{table.file}: is an answer of UN Comtrade by year, found no month in its {len(year):,} rows. Ask for "
             "freqCode M (monthly) and download again."
+        )
+    if len(table.cells) in CUT_AT:
+        raise TableError(
+            f"{table.file}: is an answer of UN Comtrade with exactly {len(table.cells):,} rows, at which "
+            f"{CUT_AT[len(table.cells)]} is cut. Ask for fewer months at once, and give all the answers."
         )
     volume, unit = _volumes(table, settings)
     flow = table.column(*_FLOW).str.lower()
@@ -70,7 +92,24 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         _left_out(table, year, flow),
         "UN Comtrade",
         authority="united_nations",
+        release=_release(reporter),
+        notes=_notes(table),
     )
+
+
+def _release(reporter: pd.Series) -> Callable[[pd.Period], date]:
+    """When the offices that declared the figures published a month: the latest of their days."""
+    codes, _ = places("united_nations").each(pd.Series(reporter.unique(), dtype=object))
+    rules = {"CHN": china_release, "USA": united_states_release}
+    rules |= dict.fromkeys([*members_of("EU27"), "EU27", "EU"], european_union_release)
+    found = {rules.get(code, usual_release) for code in codes}
+    return lambda month: max(rule(month) for rule in found)
+
+
+def _notes(table: Table) -> tuple[str, ...]:
+    if not (table.column(*_PARTNER).str.removesuffix(".0") == OTHER_ASIA).any():
+        return ()
+    return ('Partner 490 ("Other Asia, nes") is read as Taiwan, as UN Comtrade means it.',)
 
 
 def _years(table: Table) -> pd.Series:

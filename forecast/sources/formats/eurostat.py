@@ -40,7 +40,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         return None
     table = table.filled()
     indicator, unit, left_out = _indicators(table, settings)
-    frequency = _codes(table, "freq").str.upper()
+    frequency = of_each(_codes(table, "freq"), str.upper)
     if len(frequency) and (frequency == "A").all():
         raise TableError(
             f"{table.file}: is a download of Eurostat by year. Ask for the frequency M and download again."
@@ -64,12 +64,12 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
 
 def _codes(table: Table, *aliases: str) -> pd.Series:
     """Codes of a column whose cells may carry their labels, ``DE:Germany``."""
-    return table.column(*aliases).str.partition(":")[0].str.strip().astype(object)
+    return of_each(table.column(*aliases), lambda text: text.partition(":")[0].strip())
 
 
 def _indicators(table: Table, settings: ReadSettings) -> tuple[str, pd.Series, pd.Series]:
     """The indicator that is read, the unit of every row, and why rows of the others are left out."""
-    said = _codes(table, "indicators", "indicator").str.upper()
+    said = of_each(_codes(table, "indicators", "indicator"), str.upper)
     there = set(said.unique())
     wanted = _VALUES if settings.unit and unit_of(settings.unit).money == "EUR" else set(WEIGHTS)
     chosen = next((name for name in [*WEIGHTS, *sorted(_VALUES)] if name in there & wanted), "")

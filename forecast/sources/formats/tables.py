@@ -20,6 +20,7 @@ from forecast.sources.files.columns import (
     table_in,
 )
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import from_parts, months
@@ -62,18 +63,18 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
         raise TableError(_missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
     cells = pd.DataFrame(
         {
-            "product": _text(table, columns.product),
-            "destination": _text(table, columns.destination),
+            "product": table.coded(columns.product),
+            "destination": table.coded(columns.destination),
             "month": _month_text(table, columns),
-            "volume": _text(table, columns.volume),
-            "released": _text(table, columns.released),
-            "status": _text(table, columns.status),
+            "volume": table.coded(columns.volume),
+            "released": table.coded(columns.released),
+            "status": table.coded(columns.status),
         }
     )
     notes: list[str] = []
     if columns.series:
         pairs = {text: _parted(text, known, settings) for text in cells_of(table, columns.series)}
-        series = _text(table, columns.series)
+        series = table.coded(columns.series)
         cells["destination"] = series.map({text: destination for text, (_, destination) in pairs.items()})
         cells["product"] = series.map({text: product for text, (product, _) in pairs.items()})
     if settings.destination:
@@ -86,7 +87,7 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
 
 def cells_of(table: Table, heading: str) -> list[str]:
     """The different cells under ``heading``, stripped."""
-    return [str(text) for text in pd.unique(_text(table, heading))]
+    return [str(text) for text in pd.unique(table.coded(heading))]
 
 
 def _parted(text: str, known: Places, settings: ReadSettings) -> tuple[str, str]:
@@ -107,22 +108,16 @@ def _parted(text: str, known: Places, settings: ReadSettings) -> tuple[str, str]
 
 def _month_text(table: Table, columns: Columns) -> pd.Series:
     if columns.year and columns.month:
-        return from_parts(_text(table, columns.year), _text(table, columns.month))
-    return _text(table, columns.month)
-
-
-def _text(table: Table, heading: str) -> pd.Series:
-    if not heading:
-        return pd.Series("", index=table.cells.index, dtype=object)
-    return table.cells[heading].str.strip().astype(object)
+        return from_parts(table.coded(columns.year), table.coded(columns.month))
+    return table.coded(columns.month)
 
 
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or _titled(table)
     if columns.unit and not settings.unit:
-        unit = _text(table, columns.unit)
-        return unit.where(unit != "", stated), []
+        unit = table.coded(columns.unit)
+        return recoded(unit, [text or stated for text in unit.cat.categories]), []
     said = []
     if not stated and frame:
         stated = "t"
@@ -133,7 +128,7 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
             "column "
             "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
         )
-    return pd.Series(stated, index=table.cells.index, dtype=object), said
+    return recoded(table.coded(""), [stated]), said
 
 
 def _titled(table: Table) -> str:
@@ -159,8 +154,8 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
         raise TableError(_missing(names, "destination", "--column destination=NAME, or --destination WLD for a total"))
     unit, _ = _units(names, columns, settings)
     head = {
-        "product": _text(names, columns.product),
-        "destination": _text(names, columns.destination) if not settings.destination else settings.destination,
+        "product": names.coded(columns.product),
+        "destination": names.coded(columns.destination) if not settings.destination else settings.destination,
         "unit": unit,
     }
     parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
@@ -173,7 +168,7 @@ def _melted_destinations(
     sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings
 ) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
-    head = pd.DataFrame({"product": _text(table, columns.product), "month": _month_text(table, columns), "unit": unit})
+    head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
     roles = {columns.product, columns.month, columns.year, columns.unit}
     others = [name for name in table.headings if name not in across and name not in roles]

@@ -86,10 +86,46 @@ def test_codes_of_comtrade_for_partners(tmp_path: Path):
     assert got.exports["destination"].tolist() == ["USA", "IND", "FRA", "CHE", "NOR", "BRA"]
 
 
-def test_groups_are_listed(tmp_path: Path):
-    """Other Asia, not elsewhere specified, is no single destination."""
-    got = import_exports(answer(tmp_path, record(), record(partnerCode=490, partnerDesc="Other Asia, nes")), today=DAY)
-    assert got.unused["destination"].tolist() == ["Other Asia, nes"]
+@pytest.mark.parametrize("named", ["Areas, nes", ""], ids=["name", "code alone"])
+def test_groups_are_listed(tmp_path: Path, named: str):
+    """Areas not elsewhere specified are no single destination, also where a preview leaves the name out."""
+    got = import_exports(answer(tmp_path, record(), record(partnerCode=899, partnerDesc=named)), today=DAY)
+    assert got.unused["destination"].tolist() == [named or "899"]
+    assert got.unused["reason"].tolist() == ["no single destination: a group, a rest, or none stated"]
+
+
+def test_other_asia_is_taiwan_and_said_so(tmp_path: Path):
+    """Partner 490 is Taiwan by convention; another's note has no such word."""
+    got = import_exports(answer(tmp_path, record(partnerCode=490, partnerDesc="Other Asia, nes")), today=DAY)
+    assert got.exports["destination"].tolist() == ["TWN"]
+    said = 'Partner 490 ("Other Asia, nes") is read as Taiwan, as UN Comtrade means it.'
+    assert said in got.notes
+    assert said not in import_exports(answer(tmp_path, record()), today=DAY).notes
+
+
+@pytest.mark.parametrize(
+    ("reporter", "released"),
+    [(156, date(2025, 3, 20)), (842, date(2025, 3, 9)), (276, date(2025, 3, 18)), (392, date(2025, 2, 20))],
+    ids=["China", "USA", "Germany", "another"],
+)
+def test_a_figure_is_known_when_its_office_published_it(tmp_path: Path, reporter: int, released: date):
+    """January comes with February from China, about 37 days after its end from the USA, 46 from the EU."""
+    partner = 124 if reporter == 842 else 842
+    got = import_exports(
+        answer(tmp_path, record(reporterCode=reporter, partnerCode=partner, period="202501")), today=DAY
+    )
+    assert got.exports["released"].tolist() == [released]
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_an_answer_that_was_cut_is_refused(tmp_path: Path, suffix: str):
+    """Exactly 500 rows are a preview that was cut; 499 and 501 are none."""
+    months = [f"{year}{month:02d}" for year in range(1980, 2022) for month in range(1, 13)]
+    rows = [record(period=month, refMonth=int(month[4:])) for month in months]
+    with pytest.raises(TableError, match=r"with exactly 500 rows, at which a preview without a key is cut\. Ask for"):
+        import_exports(answer(tmp_path, *rows[:500], suffix=suffix), today=DAY)
+    for count in (499, 501):
+        assert len(import_exports(answer(tmp_path, *rows[:count], suffix=suffix), today=DAY).exports) == count
 
 
 def test_years_are_refused(tmp_path: Path):

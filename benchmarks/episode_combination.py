@@ -1,0 +1,116 @@
+"""The combination, and each member, on the cells of `benchmarks/episode_cells.py`, with and without the calendar.
+
+As known on the 20th of each month: `forecast.forecast_all` on the series of the cells alone, uncalibrated, with the
+shipped experience of the years before. The median of all members that have a forecast of the other run shows what it is
+worth that members see logs without the episodes, and the structural model as a member.
+
+    python benchmarks/episode_combination.py PANEL.csv EVENTS.csv --peers peers.csv --every 4 --destinations CHN
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+
+import pandas as pd
+from ablation import compared
+from episode_cells import Choice, cells
+from episodes import calendar, scales
+
+import forecast as fc
+from forecast.registry import COMBINATION, MEMBERS
+
+KEYS = ["product", "destination", "month"]
+
+
+def forecasts(exports: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
+    """Rows of every member and of the combination on the wanted cells, ``with`` and ``without`` events."""
+    rows = []
+    for month, own in wanted.groupby("month"):
+        target = pd.Period(month, "M")
+        known = exports[(exports["month"] <= target) & exports["product"].isin(own["product"])]
+        for name, table in (("with", events), ("without", events.iloc[:0])):
+            run = fc.forecast_all(
+                known,
+                table,
+                {},
+                issued=date(target.year, target.month, 20),
+                products=sorted(own["product"].unique()),
+                destinations=sorted(own["destination"].unique()),
+                models=[*MEMBERS, COMBINATION],
+                calibrate=False,
+            ).forecasts
+            rows.append(run[run["month"] == target].assign(calendar=name, month=month))
+    return pd.concat(rows)[[*KEYS, "model", "calendar", "volume_t", "lower_80", "upper_80"]].merge(wanted, on=KEYS)
+
+
+def mixed(table: pd.DataFrame) -> pd.DataFrame:
+    """Medians over members: all with the calendar, without the structural model, and members that see raw logs."""
+    members = table[table["model"].isin(MEMBERS)]
+    knowing = members[members["calendar"] == "with"]
+    blind = members[members["calendar"] == "without"]
+    structural = knowing[knowing["model"] == "structural"]
+    sets = {
+        "median of members": knowing,
+        "without the structural model": knowing[knowing["model"] != "structural"],
+        "members see the logs as they are": pd.concat([structural, blind[blind["model"] != "structural"]]),
+    }
+    rows = [
+        own.groupby(KEYS, as_index=False)["volume_t"].median().assign(model=name, calendar="with")
+        for name, own in sets.items()
+    ]
+    return pd.concat(rows)
+
+
+def main() -> None:
+    """Print a line for each member, the combination and the medians: MASE in windows, ratios, coverage."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("exports")
+    parser.add_argument("events")
+    parser.add_argument("--peers", required=True)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--beside", type=int, default=6)
+    parser.add_argument("--destinations", default="")
+    parser.add_argument("--outside", action="store_true", help="the months beside the windows instead of those in them")
+    given = parser.parse_args()
+    raw, own = pd.read_csv(given.exports), pd.read_csv(given.events)
+    chosen = tuple(filter(None, given.destinations.split(",")))
+    every = cells(raw, own, Choice(given.every, given.beside, chosen))
+    wanted = every[every["window"] != given.outside]
+    series = set(zip(wanted["product"], wanted["destination"], strict=True))
+    kept = raw[[key in series for key in zip(raw["product"], raw["destination"], strict=True)]]
+    exports = fc.check_exports(kept.assign(month=kept["month"].astype(str)))
+    table = forecasts(exports, fc.check_events(calendar(given.events)), wanted)
+    volumes = raw.assign(month=pd.PeriodIndex(raw["month"], freq="M"))
+    truth = raw.set_index(KEYS)["volume_t"].rename("actual")
+    peers = pd.read_csv(given.peers).groupby(KEYS)["volume_t"].median().rename("peers")
+    scale = scales(volumes, every).rename("scale").rename_axis(KEYS[:2])
+    whole = pd.concat([table, mixed(table)]).join(truth, on=KEYS).join(peers, on=KEYS).join(scale, on=KEYS[:2])
+    summary(whole.dropna(subset=["actual", "peers", "scale"]))
+
+
+def summary(table: pd.DataFrame) -> None:
+    """A line a model over the cells that it has."""
+    table = table.assign(
+        error=(table["volume_t"] - table["actual"]).abs() / table["scale"],
+        beside=(table["peers"] - table["actual"]).abs() / table["scale"],
+    )
+    blind = table[table["calendar"] == "without"].set_index([*KEYS, "model"])["error"]
+    combination = table[(table["calendar"] == "with") & (table["model"] == COMBINATION)].set_index(KEYS)["error"]
+    print("| forecast | n | MASE | / without the calendar | / peers | less the combination | 80 % holds |")
+    print("|---|---|---|---|---|---|---|")
+    for name, own in table[table["calendar"] == "with"].groupby("model", sort=False):
+        error = own.set_index(KEYS)["error"]
+        others = blind.xs(name, level="model") if name in blind.index.get_level_values("model") else None
+        ratio = "" if others is None else f"{error.mean() / others.reindex(error.index).mean():.3f}"
+        worse, low, high, _ = compared(combination.reindex(error.index), error)
+        held = own["actual"].between(own["lower_80"], own["upper_80"]).mean()
+        covered = f"{held:.0%}" if own["lower_80"].notna().all() else ""
+        print(
+            f"| {name} | {len(own)} | {error.mean():.3f} | {ratio} | {error.mean() / own['beside'].mean():.3f} "
+            f"| {worse:+.3f} ({low:+.3f} to {high:+.3f}) | {covered} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

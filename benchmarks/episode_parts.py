@@ -1,0 +1,128 @@
+"""What each part of the episodes is worth to the structural model, in the windows of measures of open panels.
+
+The cells of `benchmarks/episodes.py` are forecast again with one part at a time taken out; differences are by month,
+with a 95 % interval. Parts of the combination are in `benchmarks/episode_combination.py`.
+
+    python benchmarks/episode_parts.py petroleum=exports.csv,events.csv,1 hs2=exports.csv,events.csv,4,CHN
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from typing import Any
+from unittest.mock import patch
+
+import episodes as one_month_ahead
+import numpy as np
+import pandas as pd
+from ablation import compared
+from episode_cells import Choice, cells
+from episodes import as_known, calendar, scales
+
+from forecast.episodes import course, panel
+from forecast.episodes.course import ENDED, exposure
+from forecast.episodes.experience import experience_known, shipped_experience
+from forecast.realtime.events import acting_events, known_events
+
+KEYS = ["product", "destination", "month"]
+
+
+def columns_without(places: Any) -> Callable[..., np.ndarray]:
+    """`exposure` with some phases empty."""
+
+    def found(*arguments: Any) -> np.ndarray:
+        shares = exposure(*arguments).copy()
+        shares[:, places] = 0.0
+        return shares
+
+    return found
+
+
+PARTS: dict[str, dict[str, Any]] = {
+    "paths learned from others": {"learn": False},
+    "goods in transit": {"panel.exposure": lambda episode, months, lag=0: exposure(episode, months, 0)},
+    "spread between episodes": {f"path_priors.{name}": 0.005 for name in ("PRODUCT", "EPISODE", "DESTINATION")},
+    "notice": {"panel.exposure": columns_without([0])},
+    "recovery": {"panel.exposure": columns_without(ENDED)},
+    "floor at a hundredth": {"panel.FLOOR": 1e-6},
+    "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
+    "effects that become the level": {"course.LASTS": 1e9},
+    "noise of few lots": {"structural.LUMPY": 0.0},
+    "levels held while it is news": {"structural.HELD": 1.0},
+    "diversion": {"episodes.diversions_of": lambda *_: ()},
+    "(shipped experience added)": {"experience": True},
+}  # fmt: skip
+"""What is taken out, by the constants and functions that are replaced."""
+
+
+@contextmanager
+def without(part: dict[str, Any]) -> Iterator[None]:
+    """The package with one part replaced, and nothing kept of earlier fits."""
+    with ExitStack() as stack:
+        for name, value in part.items():
+            module, _, attribute = name.partition(".")
+            if attribute:
+                place = "episodes" if module == "episodes" else f"forecast.episodes.{module}"
+                stack.enter_context(patch(f"{place}.{attribute}", value))
+        course._exposure.cache_clear()
+        panel._KEPT.clear()
+        yield
+    course._exposure.cache_clear()
+    panel._KEPT.clear()
+
+
+def medians(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame, part: dict[str, Any]) -> pd.Series:
+    """Median forecast of each wanted cell, with one part replaced."""
+    found = {}
+    with without(part):
+        for month, own in wanted.groupby("month"):
+            target = pd.Period(month, "M")
+            day = date(target.year, target.month, 20)
+            acting = acting_events(known_events(events, day))
+            series, on = as_known(volumes, acting, own, target)
+            taught = experience_known(shipped_experience(), day) if part.get("experience") else None
+            asked = list(zip(own["product"], own["destination"], strict=True))
+            fits = one_month_ahead.structural_forecasts(series, on, 1, taught, asked, part.get("learn", True))
+            found |= {(*key, month): fits[key].volumes()["median"].iloc[0] for key in asked}
+    return pd.Series(found).rename_axis(KEYS)
+
+
+def errors_of(argument: str) -> dict[str, pd.Series]:
+    """Scaled errors in the windows of one panel, by the part taken out."""
+    exports, calendar_file, every, *codes = argument.split(",")
+    raw = pd.read_csv(exports)
+    whole = cells(raw, pd.read_csv(calendar_file), Choice(int(every), 12, tuple(codes)))
+    wanted = whole[whole["window"]]
+    volumes = raw.assign(month=pd.PeriodIndex(raw["month"], freq="M"))
+    truth, scale = raw.set_index(KEYS)["volume_t"], scales(volumes, whole).rename_axis(KEYS[:2])
+    events = calendar(calendar_file)
+    found = {}
+    for name, part in {"(nothing)": {}, **PARTS}.items():
+        apart = (medians(volumes, events, wanted, part) - truth).dropna().abs().rename("error").reset_index()
+        apart = apart.join(scale.rename("scale"), on=KEYS[:2]).dropna()
+        found[name] = apart.assign(error=apart["error"] / apart["scale"]).set_index(KEYS)["error"]
+    return found
+
+
+def main() -> None:
+    """Print a table: a row for each part, a pair of columns for each panel."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("panels", nargs="+", metavar="NAME=EXPORTS,EVENTS,EVERY[,DESTINATION...]")
+    given = parser.parse_args()
+    tables = {name: errors_of(rest) for name, _, rest in (panel.partition("=") for panel in given.panels)}
+    print(f"| without | {' | '.join(f'{name}, MASE | difference' for name in tables)} |")
+    print(f"|---|{'---|---|' * len(tables)}")
+    for part in ("(nothing)", *PARTS):
+        row = [part]
+        for errors in tables.values():
+            own, full = errors[part], errors["(nothing)"]
+            change, low, high, _ = compared(full.reindex(own.index), own)
+            row += [f"{own.mean():.3f}", "" if own is full else f"{change:+.3f} ({low:+.3f} to {high:+.3f})"]
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Goods that a measure keeps from some destinations and that go to others of the same product instead.
+
+A diversion is an episode of its own on each destination that the measure does not touch. It comes by degrees, as new
+routes are found: its share of the full effect grows over `RAMP` months and falls as slowly after the measure's end. The
+full effect has mean zero before any month is seen, and a standard deviation in proportion to the share of the product's
+volume that is barred; siblings teach each other, other measures and products nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.episodes.course import DIVERSION, Episode, chains
+from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
+from forecast.realtime.rest_of_world import REST_OF_WORLD
+from forecast.tables.schema import WORLD
+
+DIVERTING = ("ban", "licensing", "quota", "tariff")
+LEAST_BARRED = 0.05
+"""Share of a product's volume under a measure from which it is looked for elsewhere."""
+
+
+def diversions_of(
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None
+) -> tuple[Episode, ...]:
+    """What measures on other destinations of ``product`` divert to ``destination``, in order of effect.
+
+    Arguments are those of `forecast.episodes.course.episodes_of`. The world, the rest of it and groups have none: what
+    leaves one of their parts may come to another.
+
+    Examples
+    --------
+    A ban on the one destination that takes nine tenths:
+
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> from forecast.realtime.events import acting_events, known_events
+    >>> calendar = known_events(fc.read_events(), date(2025, 1, 1))
+    >>> months = pd.period_range("2023-12", "2024-11", freq="M")
+    >>> volumes = pd.DataFrame({"USA": 90.0, "JPN": 10.0}, months)
+    >>> [one] = diversions_of(acting_events(calendar), "gallium", "JPN", {}, volumes)
+    >>> one.name, one.kind, one.barred
+    ('diverted:ban-2024-12-usa-gallium-germanium-antimony', 'diversion', 0.9)
+    """
+    if volumes is None or destination in (WORLD, REST_OF_WORLD) or destination in members:
+        return ()
+    beside = [
+        event
+        for event in acting
+        if event.kind in DIVERTING
+        and covers_product(event.products, product)
+        and not acts_on(event, product, destination, members)
+    ]
+    found: list[Episode] = []
+    in_force: list[tuple[Sequence[Any], frozenset[str]]] = []
+    for chain in chains(beside):
+        codes = _barred_codes(chain[0], members, volumes)
+        new = codes.difference(*(known for other, known in in_force if _acts_at(other, chain[0].effective)))
+        in_force.append((chain, codes))
+        barred = _share(new, chain[0], volumes)
+        if barred >= LEAST_BARRED:
+            found.append(_episode(chain, barred))
+    return tuple(found)
+
+
+def _barred_codes(event: Any, members: Members, volumes: pd.DataFrame) -> frozenset[str]:
+    single = (str(code) for code in volumes if code not in (WORLD, REST_OF_WORLD) and code not in members)
+    return frozenset(code for code in single if covers_whole(event.destinations, code, members))
+
+
+def _acts_at(chain: Sequence[Any], day: Any) -> bool:
+    return chain[-1].ends is None or bool(chain[-1].ends > day)
+
+
+def _share(codes: frozenset[str], event: Any, volumes: pd.DataFrame) -> float:
+    """Share of the product's volume that went to ``codes`` in the year before the event."""
+    onset = pd.Period(min(event.announced, event.effective), "M").ordinal
+    months = pd.PeriodIndex(volumes.index).asi8
+    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
+    total = float(year[WORLD].sum()) if WORLD in year else 0.0
+    parts = [code for code in year if code not in (WORLD, REST_OF_WORLD)]
+    total = total or float(year[parts].to_numpy(dtype=float, na_value=0.0).sum())
+    barred = float(year[sorted(codes)].sum().sum())
+    return min(barred / total, 1.0) if total > 0 else 0.0
+
+
+def _episode(chain: Sequence[Any], barred: float) -> Episode:
+    first = chain[0]
+    names = tuple(event.event for event in chain)
+    announced = min(event.announced for event in chain)
+    return Episode(f"diverted:{first.event}", DIVERSION, announced, first.effective, chain[-1].ends, 1.0, names, barred)

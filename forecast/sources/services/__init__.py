@@ -1,0 +1,1 @@
+"""Live services of statistical offices: what they answer is kept as a file, and read as any downloaded file is."""

@@ -1,0 +1,148 @@
+"""Reading by columns is reading by rows: the same cells, the same table, the same problems."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.plain import _by_records, read_destinations
+from forecast.tables.read import Files, TableError, exports_table, period_totals_table
+
+PIECES = ['"', '""', ",", "a", " ", "\t", "1.5", "é", "\u3000", "\u00a0", "\x1c", "\x85", "'=", "=", "\u202e", '"b, c"']
+ENDS = ["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\n,\n", "\n \n"]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+LINES = st.lists(st.tuples(TEXTS, st.sampled_from(ENDS)), max_size=6)
+MARKS = st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\xff", b"\xef\xbb\xbf\xef\xbb\xbf"])
+
+CELLS = {
+    "product": ["magnets", "magnets", "w", " w ", "a b", "", "'=x", "85051110"],
+    "destination": ["USA", "USA", "DEU", "WLD", "UK", "usa", "ROW", "Jappan", ""],
+    "month": ["2025-05", "2025-06", "2025-07", "2025-13", "May 2025", "2099-01", "1950-12", ""],
+    "volume_t": [
+        "1",
+        "2.50",
+        "46.4",
+        "-0",
+        "-0.0",
+        "+3",
+        "1e3",
+        "-3",
+        "n/a",
+        "",
+        "1e12",
+        "1e-300",
+        "nan",
+        "inf",
+        "1,5",
+    ],
+    "released": ["", "", "2025-09-20", "2025-05-30", "soon", "2199-01-01", "2025-02-30"],
+    "status": ["", "reported", "preliminary"],
+    "precision_t": ["", "0.5", "-1", "x", "inf"],
+    "source": ["", "a page", "x" * 10_001],
+}
+"""Right and wrong cells of each column, the right ones before."""
+
+CODES = read_destinations()
+
+
+class WrongMarkError(Exception):
+    """The header is of another separator, which is said before any row is read."""
+
+
+def same_rows(content: bytes) -> bool:
+    """Whether a file was read by columns, and then as it is by rows."""
+    plainly = header_and_columns(content)
+    if plainly is None:
+        return False
+    header, rows = plainly
+    if len(header) == 1 and set(header[0]) & set(";|\t"):
+        raise WrongMarkError
+    expected = _by_records("a.csv", content)
+    assert header == expected.columns.tolist()
+    assert rows.astype(object).to_numpy().tolist() == expected.astype(object).to_numpy().tolist()
+    assert rows.index.tolist() == expected.index.tolist()
+    return True
+
+
+@settings(max_examples=400, deadline=None)
+@given(MARKS, LINES)
+def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, lines: list[tuple[str, str]]):
+    """Cells and numbers of rows are those of the `csv` module; what it refuses is never read by columns."""
+    content = mark + "".join(text + end for text, end in lines).encode()
+    with suppress(WrongMarkError):
+        same_rows(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n1,2\n",
+        b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n\r\n",
+        b'"a","b"\n"1","x, y"\n"",""\n"2",z',
+        b"a,b\n\n , \n 1 ,\t2\n",
+        "a,b\né,\u3000x\xa0\n".encode(),
+    ],
+)
+def test_what_is_written_plainly_is_read_by_columns(content: bytes):
+    """Marks of bytes, both ends of lines, quotes around whole fields, blanks and blank rows need no slow reading."""
+    assert same_rows(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'a,b\n1,"2\n3"\n', b'a,b\n1,"2 ""two"""\n', b'a,b\n1,2"\n"3,4\n', b"a,b\r1,2\r", b"a,b\n1\n",
+     b"a,b\n1,\xff\n", b"a,b\n" + b"x" * 200_000 + b",1\n", b"a,b", b"", b"\n\n"],
+)  # fmt: skip
+def test_what_needs_the_rules_of_csv_is_left_to_the_rows(content: bytes):
+    """Breaks and quotes inside fields, rows of another length, other bytes and endless fields."""
+    assert header_and_columns(content) is None
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """A file of exports in which every cell is right, or any can be wrong."""
+    right = draw(st.booleans())
+    names = [*CELLS][: draw(st.integers(4, 8))]
+    cells = {name: st.sampled_from(CELLS[name][: 3 if right else None]) for name in names}
+    rows = draw(st.lists(st.tuples(*cells.values()), min_size=1, max_size=12))
+    quoted = [[f'"{cell}"' if "," in cell else cell for cell in row] for row in rows]
+    return "\n".join([",".join(names), *map(",".join, quoted), ""]).encode()
+
+
+def read(table: Files) -> pd.DataFrame | list[str]:
+    """The exports, or the problems."""
+    try:
+        return exports_table(table, CODES, date(2026, 1, 15))
+    except TableError as error:
+        return error.problems
+
+
+@settings(max_examples=300, deadline=None)
+@given(files(), files())
+def test_right_and_wrong_files_are_checked_alike(one: bytes, other: bytes):
+    """Two files give the same table, types included, or the same problems in the same order, read either way."""
+    by_columns, by_rows = {}, {}
+    for name, content in (("one.csv", one), ("other.csv", other)):
+        plainly = header_and_columns(content)
+        assert plainly is not None
+        by_columns[name] = plainly[1].set_axis(plainly[0], axis=1)
+        by_rows[name] = _by_records(name, content)
+    expected, got = read(by_rows), read(by_columns)
+    if isinstance(expected, list):
+        assert got == expected
+    else:
+        pd.testing.assert_frame_equal(got, expected)
+
+
+def test_categories_that_no_row_has_are_never_read():
+    """A wrong cell of a row that is left out for another cell does not reach the typed columns."""
+    start = pd.Series(["2025-01", "x"], dtype="category")
+    raw = pd.DataFrame({"product": "w", "destination": "USA", "start": start, "end": "2025-03", "volume_t": "1"})
+    with pytest.raises(TableError, match=r"^a\.csv row 1: USA x to 2025-03: start must be a month as YYYY-MM"):
+        period_totals_table({"a.csv": raw}, CODES, date(2026, 1, 15))
