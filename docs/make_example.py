@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 1100, 1000
 COMMANDS = (
     ("next", "--output", "next"),
     ("scenario", "--scenario-file", "shipped", "--output", "scenario"),
-    ("brief", "next", "--scenario", "scenario", "--output", str(PAGE)),
+    ("brief", "next", "--scenario", "scenario", "--output", "brief.html"),
 )
 
 
@@ -26,8 +26,9 @@ def make_page() -> None:
     """Forecast from the shipped figures, and write the brief of it."""
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS:
-            print("forecast", *command[:-1], flush=True)
+            print("forecast", *command, flush=True)
             subprocess.run([sys.executable, "-m", "forecast", *command, "--quiet"], cwd=folder, check=True)
+        shutil.copyfile(Path(folder) / "brief.html", PAGE)
 
 
 def take_picture() -> bool:

@@ -146,7 +146,7 @@ def _own_exports(paths: list[str | Path], today: date | None) -> list[pd.DataFra
         table = exports_table(without_repeats(raw_files(mine, "exports.csv")), read_destinations(), today)
         parts.append(_under_slugs(table))
     if len(mine) < len(paths):
-        parts.append(exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations(), today))
+        parts.append(exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations()))
     return parts
 
 

@@ -122,6 +122,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
         "models": QUICK.split(","),
         "engine": DEFAULT_ENGINE,
         "calibrate": False,
+        "experience": "priors",
         "horizon": 2,
     }
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped events.csv", "shipped destinations.csv"}
@@ -154,7 +155,10 @@ def test_every_product_of_given_files(place: Path) -> None:
     early = forecast_next(*arguments, "--issued", "2022-05-25", "--output", "early")
     assert early.exit_code == 0
     assert re.findall(r"^Exports of (\w+)", early.stdout, re.M) == ["magnets"]
-    assert early.stderr == "gallium: nothing was released by 2022-05-25.\n"
+    assert early.stderr == (
+        "gallium: nothing was released by 2022-05-25.\n"
+        "No event on file names gallium: only events that name ALL products are known of it.\n"
+    )
 
 
 def test_newer_figures_are_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

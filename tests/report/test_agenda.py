@@ -53,8 +53,14 @@ def printed(printer, *arguments, width=140):
 
 
 def test_a_scenario_shows_the_months_and_destinations_in_which_branches_part():
-    """January is the same in every branch and Germany in every month: neither is in the table."""
-    found = scenario(LICENSING)
+    """January is the same in every branch and Germany in every month: neither is in the table.
+
+    What a licence keeps from the USA may go to Germany, which is in the table then.
+    """
+    diverting = parting(scenario(LICENSING), "magnets")
+    assert diverting["destination"].unique().tolist() == ["WLD", "USA", "DEU"]
+    assert diverting["month"].min() == pd.Period("2023-02")
+    found = scenario(LICENSING.replace("kind=licensing", "kind=listing"))
     rows = parting(found, "magnets")
     assert rows["month"].min() == pd.Period("2023-02")
     assert rows["destination"].unique().tolist() == ["WLD", "USA"]
@@ -64,7 +70,7 @@ def test_a_scenario_shows_the_months_and_destinations_in_which_branches_part():
     )
     assert re.search(r"^The same +in every branch: Germany *$", text, re.M)
     assert re.search(r"^No forecast +Italy: reasons in failures.csv *$", text, re.M)
-    said = "May happen +licensing, United States, announced 2023-02-01, from 2023-02-01: 30 %"
+    said = "May happen +listing, United States, announced 2023-02-01, from 2023-02-01: 30 %"
     assert re.search(rf"^{said} *$", text, re.M)
 
 
