@@ -163,7 +163,8 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert about["cutoffs"] == {"magnets": "2022-11"}
     assert about["arguments"] == {
         "exports": ["exports.csv"], "events": ["events.csv"], "product": ["magnets"], "destination": ["USA"],
-        "models": ["naive", "theta", "combination"], "engine": DEFAULT_ENGINE, "calibrate": False, "experience": "priors",
+        "models": ["naive", "theta", "combination"], "engine": DEFAULT_ENGINE, "calibrate": False,
+        "experience": "priors",
         "origins": 9, "from": None, "to": None, "vintage": "latest", "horizon": 1,
         "window": None, "refit": 3, "parity": 4,
     }  # fmt: skip
