@@ -19,7 +19,8 @@ from episodes import by_decision, read_cells
 
 from forecast.report.page.analysis import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
 from forecast.report.page.run_tables import Replay, read_replay, read_table
-from forecast.report.page.text import judged, percent, plain, said, times, tonnes
+from forecast.report.page.text import judged
+from forecast.report.text import digits, percent, spoken, times, tonnes
 from forecast.report.track_record import PHASE_COLUMNS, TRACK_COLUMNS, TRACK_PHASES, TRACK_RECORD
 from forecast.scoring.scores import coverage_counts
 from forecast.tables.frames import as_text
@@ -194,8 +195,8 @@ def analogues(results: Path) -> Values:
     values: Values = {
         "asked": str(len(asked)),
         "scored": str(len(scored)),
-        "not_scored": ", ".join(said(product) for product in asked if product not in scored),
-        "only_naive": ", ".join(said(product) for product in sorted(scored) if _only_naive(replay, product)),
+        "not_scored": ", ".join(spoken(product) for product in asked if product not in scored),
+        "only_naive": ", ".join(spoken(product) for product in sorted(scored) if _only_naive(replay, product)),
     }
     for product in sorted(scored):
         own = shared_values(replay, product) | added_values(replay, product) | _first_months(replay, product)
@@ -226,7 +227,7 @@ def _first_months(replay: Replay, product: str) -> Values:
     values: Values = {}
     for row in rows.sort_values("horizon", ascending=False).itertuples(index=False):
         key = f"{row.month.year}_{row.month.month:02d}"
-        values |= {f"forecast_{key}": plain(row.volume_t), f"actual_{key}": tonnes(row.actual_t)}
+        values |= {f"forecast_{key}": digits(row.volume_t), f"actual_{key}": tonnes(row.actual_t)}
     return values
 
 
@@ -316,7 +317,7 @@ def episodes_in_order(results: Path) -> Values:
 def _largest_misses(table: pd.DataFrame, most: int = 2) -> str:
     """The months with the largest errors in units of the base, in words."""
     parts = [
-        f"{said(row.product)} in {row.month} ({tonnes(row.volume_t)} forecast, {tonnes(row.actual_t)} exported)"
+        f"{spoken(row.product)} in {row.month} ({tonnes(row.volume_t)} forecast, {tonnes(row.actual_t)} exported)"
         for row in table.nlargest(most, "error").itertuples()
     ]
     return " and ".join(parts)

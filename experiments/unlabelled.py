@@ -24,7 +24,7 @@ from forecast.level_shifts.errors import MONTHS_COMPARED, forecast_errors
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import as_of
 from forecast.report.page.figures import BLUE, INK, Picture
-from forecast.report.page.text import percent
+from forecast.report.text import percent
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import EXPORT_COLUMNS, SeriesKey
 

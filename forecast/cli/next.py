@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ from forecast.registry import DEFAULT_ENGINE
 if TYPE_CHECKING:
     from forecast.backtest.run import Progress
     from forecast.ensemble.aggregates import Sums
+    from forecast.realtime.releases import Snapshot
     from forecast.report.outlook import Outlook
     from forecast.tables.run import Forecasts
 
@@ -84,10 +86,12 @@ def next_months(
         run = with_judgement(run, judgements, choice, tables)
         tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
-        found = _outlooks(tables, choice, run, sums)
+        known = _known(tables, choice)
+        found = _outlooks(known, tables, choice, run, sums)
         about = _about(given, choice, found, horizon, seed, override)
         with progress_bar("Drawing", quiet) as progress:
-            _write(folder, tables, choice, run, about, found, sums, progress if plot else None)
+            drawing = partial(_draw, known, tables, run, choice, progress) if plot else None
+            _write(folder, run, about, found, sums, drawing)
         if store is not None:
             keep_issue(store, given, given_tables, choice, run, about)
         if quiet:
@@ -129,12 +133,17 @@ def _forecast(
     return run
 
 
-def _outlooks(tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
-    """One per product of which something was known; of the others a line is said."""
+def _known(tables: Tables, choice: Choice) -> Snapshot:
+    """What tables and pictures show as known, laid out once for all of them."""
     from forecast.realtime.releases import as_of
+
+    return as_of(tables.exports, tables.events, choice.issued)
+
+
+def _outlooks(known: Snapshot, tables: Tables, choice: Choice, run: Forecasts, sums: Sums | None) -> list[Outlook]:
+    """One per product of which something was known; of the others a line is said."""
     from forecast.report.outlook import outlook
 
-    known = as_of(tables.exports, tables.events, choice.issued)
     released = tables.exports.groupby("product")["released"].min()
     found = []
     for product in choice.products:
@@ -170,15 +179,13 @@ def _about(
 
 def _write(
     folder: Path,
-    tables: Tables,
-    choice: Choice,
     run: Forecasts,
     about: Mapping[str, Any],
     found: list[Outlook],
     sums: Sums | None,
-    drawing: Progress | None,
+    drawing: Callable[[Path], None] | None,
 ) -> None:
-    """Put the whole run into ``folder``, with plots where ``drawing`` takes how many are done."""
+    """Put the whole run into ``folder``, with plots where there is ``drawing``, which is given their folder."""
     from forecast.report.table import as_markdown
     from forecast.tables.run_folder import new_folder, write_run
 
@@ -187,24 +194,23 @@ def _write(
         write_tables(beside, tables_of_sums(sums))
         (beside / "table.md").write_text("\n".join(map(as_markdown, found)), encoding="utf-8", newline="\n")
         if drawing is not None:
-            _draw(beside / "plots", tables, run, choice, drawing)
+            drawing(beside / "plots")
 
 
-def _draw(folder: Path, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress) -> None:
+def _draw(known: Snapshot, tables: Tables, run: Forecasts, choice: Choice, drawing: Progress, folder: Path) -> None:
     """A picture of every series of which something was known, with its forecast where it has one."""
     from forecast.safety.settings import use_own_matplotlib_settings
 
     use_own_matplotlib_settings()
     from forecast.backtest.plan import selected_series
-    from forecast.report.plots import plot_forecast
+    from forecast.report.plots import plot_series
 
-    drawn = (tables.exports, tables.events, tables.groups, run.forecasts)
     released = tables.exports[tables.exports["released"] <= choice.issued]
     series = selected_series(released, choice.products, choice.destinations)
     folder.mkdir()
     for done, key in enumerate(series, start=1):
-        figure = plot_forecast(*drawn, *key, model=choice.shown, issued=choice.issued, names=names(tables.places),
-                               estimates=run.estimates)  # fmt: skip
+        figure = plot_series(known, tables.groups, run.forecasts, key, model=choice.shown, names=names(tables.places),
+                             estimates=run.estimates)  # fmt: skip
         figure.savefig(folder / f"{'-'.join(key)}.png")
         drawing(done, len(series))
 

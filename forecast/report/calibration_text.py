@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast.ensemble.conformal import ENOUGH
 from forecast.registry import MEMBERS
+from forecast.report.text import change, percent
 
 _KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
@@ -50,12 +51,12 @@ def _weighted(row: pd.Series) -> str:
     if max(counted.values()) - min(counted.values()) < LEAST_SPOKEN:
         left_out = [name for name in MEMBERS if name not in counted]
         return "the models equally" + (f" but for {', '.join(left_out)}" if left_out else "")
-    return ", ".join(f"{name} {100 * weights[name]:.0f} %" for name in sorted(weights, key=lambda name: -weights[name]))
+    return ", ".join(f"{name} {percent(weights[name])}" for name in sorted(weights, key=lambda name: -weights[name]))
 
 
 def _moved(calibration: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]:
     moved = calibration[calibration["shift"].abs() >= LEAST_SHIFT].drop_duplicates("destination")
     if len(moved):
-        shifts = (f"{names.get(code, code)} {100 * np.expm1(shift):+.0f} %" for code, shift in
+        shifts = (f"{names.get(code, code)} {change(np.expm1(shift))}" for code, shift in
                 zip(moved["destination"], moved["shift"], strict=True))  # fmt: skip
         yield f"moved since the last two forecasts erred to one side: {', '.join(shifts)}."

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.report.text import spoken
+from forecast.report.text import percent, spoken
 from forecast.tables.frames import records
 
 SHOWN_PHASES = {"notice": "notice", "force_0": "month 0", "force_1": "month 1", "force_3-5": "months 3-5",
@@ -60,7 +60,7 @@ def effect_cells(rows: pd.DataFrame) -> Iterator[list[str]]:
         changes = [_change(by_phase[phase]) for phase in SHOWN_PHASES]
         count = int(first["episodes"])
         rests = f"{count} {spoken(str(first['kind']))}{'s' if count != 1 else ''}"
-        yield [str(name), f"{100 * first['share']:.0f} %", *changes, rests]
+        yield [str(name), percent(first["share"]), *changes, rests]
 
 
 def _change(row: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -20,11 +20,12 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
-from forecast.realtime.releases import as_of
+from forecast.realtime.releases import Snapshot, as_of
 from forecast.report.outlook import ActingCalendar, since
 from forecast.report.text import spoken
 from forecast.safety.inert import show_letters
 from forecast.tables.frames import records
+from forecast.tables.schema import SeriesKey
 
 YEARS_SHOWN = 4
 
@@ -95,8 +96,24 @@ def plot_forecast(
     >>> figure.axes[0].get_ylabel()
     'tonnes a month'
     """
-    issued, names = issued or forecasts["issued"].max(), names or {}
-    known = as_of(exports, events, issued)
+    known = as_of(exports, events, issued or forecasts["issued"].max())
+    shown: dict[str, Any] = {"model": model, "first": first, "names": names, "estimates": estimates}
+    return plot_series(known, groups, forecasts, (product, destination), **shown)
+
+
+def plot_series(
+    known: Snapshot,
+    groups: Members,
+    forecasts: pd.DataFrame,
+    series: SeriesKey,
+    *,
+    model: str,
+    first: pd.Period | None = None,
+    names: Mapping[str, str] | None = None,
+    estimates: pd.DataFrame | None = None,
+) -> Figure:
+    """The figure of `plot_forecast` from the snapshot of the issue day, for whoever draws many."""
+    (product, destination), issued, names = series, known.issued, names or {}
     volume = known.volumes[product].get(destination, pd.Series(dtype=float))
     rows = _rows(forecasts, product, destination, model, issued)
     first, last = first or _first(volume, known.cutoff(product)), max([known.cutoff(product) + 1, *rows["month"]])

@@ -35,6 +35,69 @@ def change(fraction: float) -> str:
     return f"{whole:+,} %" if whole else "0 %"
 
 
+def tonnes(volume: float) -> str:
+    """Tonnes with their unit, or a dash where unknown.
+
+    Examples
+    --------
+    >>> tonnes(5821.4), tonnes(0.306), tonnes(float("nan"))
+    ('5,821 t', '0.31 t', '-')
+    """
+    return UNKNOWN if math.isnan(volume) else f"{digits(volume)} t"
+
+
+def percent(fraction: float) -> str:
+    """A fraction in whole percent, or a dash where unknown.
+
+    Examples
+    --------
+    >>> percent(0.184), percent(float("nan"))
+    ('18 %', '-')
+    """
+    return UNKNOWN if math.isnan(fraction) else f"{100 * fraction:.0f} %"
+
+
+def ratio(value: float) -> str:
+    """A measure without a unit, to two decimals, or a dash where unknown.
+
+    Examples
+    --------
+    >>> ratio(1.3763), ratio(float("nan"))
+    ('1.38', '-')
+    """
+    return UNKNOWN if math.isnan(value) else f"{value:,.2f}"
+
+
+def times(factor: float) -> str:
+    """How many times too much or too little, or a dash where unknown.
+
+    Examples
+    --------
+    >>> times(1.94), times(0.183), times(12.7), times(float("inf"))
+    ('×1.9', '×0.18', '×13', '×∞')
+    >>> times(0.996), times(9.97), times(0.001)
+    ('×1.0', '×10', '×<0.01')
+    """
+    if math.isinf(factor):
+        return "×∞"
+    if math.isnan(factor):
+        return UNKNOWN
+    if factor < 0.005:
+        return "×<0.01"
+    return f"×{factor:.2f}" if factor < 0.995 else f"×{factor:.1f}" if factor < 9.95 else f"×{factor:.0f}"
+
+
+def logs(difference: float) -> str:
+    """A small difference of logs with its sign, or a dash where unknown.
+
+    Examples
+    --------
+    >>> logs(-0.03216), logs(0.0000174), logs(0.0), logs(float("nan"))
+    ('-0.032', '+1.7e-05', '+0', '-')
+    """
+    return UNKNOWN if math.isnan(difference) else f"{difference:+.2g}"
+
+
 def spoken(slug: str) -> str:
     """A slug as words.
 

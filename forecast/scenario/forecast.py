@@ -153,7 +153,8 @@ def mixture(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     at_zero = np.where(volumes == 0, PROBABILITIES, 0.0).max(axis=2) @ weights
     quantiles = np.where(at_zero[:, None] >= PROBABILITIES, 0.0, np.exp(high))
-    return np.where((volumes == volumes[:, :1]).all(axis=1), volumes[:, 0], quantiles)
+    alike = volumes.min(axis=1) == volumes.max(axis=1)
+    return np.where(alike, volumes.min(axis=1), quantiles)
 
 
 def _scores(logs: np.ndarray, quantiles: np.ndarray) -> np.ndarray:

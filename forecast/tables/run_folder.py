@@ -355,7 +355,8 @@ def check_forecasts(path: Path, table: pd.DataFrame) -> None:
         With the first row where that is not so.
     """
     volumes = table[["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]].to_numpy(float)
-    wrong = ~(np.isfinite(volumes).all(axis=1) & (volumes[:, 0] >= 0) & (np.diff(volumes, axis=1) >= 0).all(axis=1))
+    ascending = (np.diff(volumes, axis=1) >= 0).all(axis=1)
+    wrong = ~(np.isfinite(volumes).all(axis=1) & (volumes >= 0).all(axis=1) & ascending)
     expected = "finite tonnes with lower_95 <= lower_80 <= volume_t <= upper_80 <= upper_95"
     if not wrong.any():
         ahead = table["month"].astype("int64") - table["cutoff"].astype("int64")

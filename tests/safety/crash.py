@@ -308,7 +308,7 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
         (backtest, "gather"): lambda context, run, request: (context.settings, request),
         (selection, "read"): lambda given: given,
         (briefing, "read"): lambda given: given,
-        (next_command, "_outlooks"): lambda tables, choice, *_: choice,
+        (next_command, "_outlooks"): lambda known, tables, choice, *_: choice,
         (fc, "proposed_events"): lambda *tables, **settings: settings["issued"],
         (fc, "read_exports"): lambda *paths, **_: paths,
         (fc, "read_destinations"): lambda: (),

@@ -17,6 +17,7 @@ from forecast.realtime.events import ACTING_KINDS, acts_on, known_events
 from forecast.realtime.phases import PHASES
 from forecast.registry import MEMBERS
 from forecast.report.page.run_tables import Replay, actuals_of
+from forecast.report.text import UNKNOWN
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import Measure, significance
 from forecast.sources.plain import read_groups
@@ -350,4 +351,4 @@ def drops_by_event(replay: Replay) -> pd.DataFrame:
 
 def count_words(names: Iterable[str]) -> str:
     """Names joined by commas, or a dash for none."""
-    return ", ".join(names) or "–"
+    return ", ".join(names) or UNKNOWN

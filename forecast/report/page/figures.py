@@ -35,7 +35,7 @@ from forecast.report.page.analysis import (
     where_actuals_fell,
 )
 from forecast.report.page.run_tables import Replay, actuals_of
-from forecast.report.page.text import said, times
+from forecast.report.text import spoken, times
 from forecast.safety.inert import show_letters
 from forecast.scoring.significance import Measure
 from forecast.tables.frames import records
@@ -129,7 +129,7 @@ def forecasts_and_actuals(replay: Replay, product: str) -> Picture:
         panel.set_visible(False)
     figure.legend(handles=_series_legend(replay.shown), loc="outside upper left", ncols=6, frameon=False, fontsize=9)
     names = ", ".join(replay.name(code) for code in codes)
-    return Picture(figure, f"{said(product)}: forecasts of {replay.shown} and actual tonnes a month for {names}.")
+    return Picture(figure, f"{spoken(product)}: forecasts of {replay.shown} and actual tonnes a month for {names}.")
 
 
 def _draw_series(axes: Axes, replay: Replay, product: str, code: str, events: pd.DataFrame) -> None:
@@ -229,7 +229,7 @@ def misses_by_month(replay: Replay, product: str, most: int = 3) -> Picture:
     figure.legend(handles=_factor_legend(), loc="outside lower center", ncols=9, frameon=False, fontsize=8.5,
                   title="forecast over actual", title_fontsize=9)  # fmt: skip
     names = ", ".join(replay.name(code) for code in codes)
-    return Picture(figure, f"{said(product)}: forecast over actual by model and month for {names}.")
+    return Picture(figure, f"{spoken(product)}: forecast over actual by model and month for {names}.")
 
 
 def _draw_factors(axes: Axes, table: pd.DataFrame, name: str) -> None:
@@ -287,7 +287,8 @@ def errors(replay: Replay, product: str, most: int = 8) -> Picture:
         _draw_dots(axes, replay, scores, part, names)
     handles = [Line2D([], [], label=model, **_style(model)) for model in replay.models]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=9)
-    return Picture(figure, f"{said(product)}: error of every model as a share of the mean actual, by phase and place.")
+    shown = "error of every model as a share of the mean actual, by phase and place"
+    return Picture(figure, f"{spoken(product)}: {shown}.")
 
 
 def _draw_dots(axes: Axes, replay: Replay, scores: pd.DataFrame, labels: Sequence[str], names: dict[str, str]) -> None:
@@ -323,7 +324,7 @@ def calibration(replay: Replay, product: str) -> Picture:
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     _draw_coverage(left, replay, interval_counts(rows, ["model"]))
     _draw_places(right, where_actuals_fell(rows[rows["model"] == replay.shown]), replay.shown)
-    return Picture(figure, f"{said(product)}: share of actuals inside the intervals, and where they fell.")
+    return Picture(figure, f"{spoken(product)}: share of actuals inside the intervals, and where they fell.")
 
 
 def _draw_coverage(axes: Axes, replay: Replay, counts: pd.DataFrame) -> None:
@@ -379,7 +380,7 @@ def added(replay: Replay, product: str) -> Picture:
                label="without events"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False, fontsize=9)
-    return Picture(figure, f"{said(product)}: mean loss with and without events by model and phase.")
+    return Picture(figure, f"{spoken(product)}: mean loss with and without events by model and phase.")
 
 
 def _ordered_pairs(replay: Replay, table: pd.DataFrame) -> pd.DataFrame:

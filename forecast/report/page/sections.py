@@ -34,16 +34,11 @@ from forecast.report.page.run_tables import Replay
 from forecast.report.page.text import (
     agreement,
     held_in_words,
-    logs,
     nothing_added,
-    percent,
-    plain,
     product_answer,
-    said,
     significance_sentences,
-    times,
-    tonnes,
 )
+from forecast.report.text import UNKNOWN, digits, logs, percent, ratio, spoken, times, tonnes
 from forecast.tables.frames import records
 
 SEEN_DESTINATIONS = 2
@@ -106,7 +101,7 @@ def _each(replay: Replay, pieces: Callable[[Replay, str], list[Piece]]) -> list[
     shown: list[Piece] = []
     for product in replay.products:
         own = pieces(replay, product)
-        shown += [heading(said(product)), *own] if len(replay.products) > 1 and own else own
+        shown += [heading(spoken(product)), *own] if len(replay.products) > 1 and own else own
     return shown
 
 
@@ -127,7 +122,7 @@ def what_was_asked(replay: Replay) -> list[Piece]:
     """Arguments, data with sha256, issue days, versions, and how closely compiled fits agree with the libraries."""
     about, rows = replay.about, replay.forecasts
     facts = {
-        "products": count_words(said(product) for product in replay.products),
+        "products": count_words(spoken(product) for product in replay.products),
         "destinations": f"{rows['destination'].nunique()} with a forecast, {replay.scored['destination'].nunique()}"
         " of them with an actual to compare",
         "issue days": f"{rows['issued'].nunique()}, from {rows['issued'].min()} to {rows['issued'].max()}",
@@ -135,7 +130,7 @@ def what_was_asked(replay: Replay) -> list[Piece]:
         "models": count_words(replay.models),
         "forecasts with an actual": f"{len(replay.scored):,} of {len(rows):,}",
         **{f"argument {name}": _argument(value) for name, value in about.get("arguments", {}).items()},
-        "seed": about.get("seed", "–"),
+        "seed": about.get("seed", UNKNOWN),
         **{f"{name}, sha256": digest for name, digest in about.get("inputs", {}).items()},
         "versions": count_words(f"{name} {version}" for name, version in about.get("versions", {}).items()),
     }
@@ -153,14 +148,14 @@ def _parity(replay: Replay) -> list[Piece]:
     if rows.empty:
         return [paragraph(agreement(replay))]
     columns = {
-        "product": [said(product) for product in rows["product"]],
+        "product": [spoken(product) for product in rows["product"]],
         "destination": [replay.name(code) for code in rows["destination"]],
         "model": rows["model"],
         "order": rows["order"],
         "issued": rows["issued"],
         "month": rows["month"],
-        "compiled, t": [plain(t) for t in rows["compiled_t"]],
-        "library, t": [plain(t) for t in rows["reference_t"]],
+        "compiled, t": [digits(t) for t in rows["compiled_t"]],
+        "library, t": [digits(t) for t in rows["reference_t"]],
         "log of the ratio": [logs(ratio) for ratio in rows["difference"]],
         "log of the ratio of 80 % widths": [logs(ratio) for ratio in rows["width"]],
         "gain": [logs(gain) for gain in rows["gain"]],
@@ -193,7 +188,7 @@ def _calendar(replay: Replay, product: str) -> list[Piece]:
     columns = {
         "no.": events["number"],
         "event": events["event"],
-        "kind": events["kind"].map(said),
+        "kind": events["kind"].map(spoken),
         "destinations": events["destinations"].map(";".join),
         "known from": events["announced"],
         "acts from": events["effective"],
@@ -205,12 +200,12 @@ def _calendar(replay: Replay, product: str) -> list[Piece]:
 
 
 def _day(day: Any) -> str:
-    return "–" if pd.isna(day) else str(day)
+    return UNKNOWN if pd.isna(day) else str(day)
 
 
 def _end_known(event: Any) -> str:
     if pd.isna(event.ends):
-        return "–"
+        return UNKNOWN
     known = str(event.ends if pd.isna(event.ends_announced) else event.ends_announced)
     return f"{known}, not confirmed" if event.ends_status == "scheduled" else known
 
@@ -260,10 +255,10 @@ def _seen_columns(rows: pd.DataFrame, numbers: Sequence[Mapping[str, str]]) -> d
     return {
         "last figure": [f"{tonnes(t)} in {month}" for t, month in zip(rows["last_t"], rows["last_known"], strict=True)],
         "month": rows["month"].tolist(),
-        "median, t": [plain(t) for t in rows["volume_t"]],
+        "median, t": [digits(t) for t in rows["volume_t"]],
         "80 %": _interval(rows, 80),
         "95 %": _interval(rows, 95),
-        "actual, t": [plain(t) for t in rows["actual_t"]],
+        "actual, t": [digits(t) for t in rows["actual_t"]],
         "forecast / actual": [times(factor) for factor in factors(rows)],
         "80 % held": ["yes" if held else "no" for held in inside],
         "known to act": [_numbered(*own) for own in zip(rows["known"], numbers, strict=True)],
@@ -273,7 +268,7 @@ def _seen_columns(rows: pd.DataFrame, numbers: Sequence[Mapping[str, str]]) -> d
 
 def _interval(rows: pd.DataFrame, level: int) -> list[str]:
     bounds = zip(rows[f"lower_{level}"], rows[f"upper_{level}"], strict=True)
-    return [f"{plain(low)}–{plain(high)}" for low, high in bounds]
+    return [f"{digits(low)}–{digits(high)}" for low, high in bounds]
 
 
 def _numbered(names: Sequence[str], numbers: Mapping[str, str]) -> str:
@@ -283,7 +278,7 @@ def _numbered(names: Sequence[str], numbers: Mapping[str, str]) -> str:
 def _numbers(replay: Replay, product: str, kinds: bool = False) -> dict[str, str]:
     """Number in the calendar, with the kind where asked for, by event and in that order."""
     events = calendar_of(replay, product)
-    words = events["number"].astype(str) + (" " + events["kind"].map(said) if kinds else "")
+    words = events["number"].astype(str) + (" " + events["kind"].map(spoken) if kinds else "")
     return dict(zip(events["event"], words, strict=True))
 
 
@@ -307,12 +302,12 @@ def _errors(replay: Replay, product: str) -> list[Piece]:
         "slice": [_slice_words(replay, label) for label in scores["slice"]],
         "model": scores["model"],
         "n": scores["n"],
-        "MAE, t": [plain(t) for t in scores["mae_t"]],
+        "MAE, t": [digits(t) for t in scores["mae_t"]],
         "WAPE": [percent(share) for share in scores["wape"]],
-        "MASE": [plain(ratio) for ratio in scores["mase"]],
-        "RMSSE": [plain(ratio) for ratio in scores["rmsse"]],
+        "MASE": [ratio(value) for value in scores["mase"]],
+        "RMSSE": [ratio(value) for value in scores["rmsse"]],
         "bias": [percent(share) for share in scores["bias"]],
-        "WIS, t": [plain(t) for t in scores["wis"]],
+        "WIS, t": [digits(t) for t in scores["wis"]],
         "inside 80 %": [percent(share) for share in scores["coverage_80"]],
         "inside 95 %": [percent(share) for share in scores["coverage_95"]],
     }
@@ -388,10 +383,10 @@ def _significance(replay: Replay, product: str) -> list[Piece]:
     columns = {
         "model": rows["model"],
         "n": rows["n"],
-        "MAE, t": [plain(t) for t in rows["mae_t"]],
+        "MAE, t": [digits(t) for t in rows["mae_t"]],
         "less than naive": [percent(share) for share in rows["skill"]],
         "absolute error": rows["verdict"],
-        "WIS, t": [plain(t) for t in rows["wis"]],
+        "WIS, t": [digits(t) for t in rows["wis"]],
         "WIS less than naive": [percent(share) for share in rows["skill_wis"]],
         "weighted interval score": rows["verdict_wis"],
     }
@@ -416,8 +411,8 @@ def _what_events_added(replay: Replay, product: str) -> list[Piece]:
         "slice": [_slice_words(replay, label) for label in rows["slice"]],
         "model": rows["model"],
         "n": rows["n"],
-        "with events, t": [plain(t) for t in rows["with"]],
-        "without, t": [plain(t) for t in rows["without"]],
+        "with events, t": [digits(t) for t in rows["with"]],
+        "without, t": [digits(t) for t in rows["without"]],
         "verdict on the absolute error": rows["verdict"].str.replace(
             r"(than|from|as) \S+ without", r"\1 without", regex=True
         ),
@@ -438,7 +433,7 @@ def the_worst_misses(replay: Replay) -> list[Piece]:
     if rows.empty:
         return [paragraph("No series has three actuals to measure a miss against.")]
     numbers = {product: _numbers(replay, product, kinds=True) for product in replay.products}
-    several = {"product": [said(product) for product in rows["product"]]} if len(replay.products) > 1 else {}
+    several = {"product": [spoken(product) for product in rows["product"]]} if len(replay.products) > 1 else {}
     columns = {
         **several,
         "destination": [replay.name(code) for code in rows["destination"]],
@@ -460,7 +455,7 @@ def failures_and_drops(replay: Replay) -> list[Piece]:
     pieces: list[Piece] = [paragraph(counts)]
     if len(failures):
         columns = {
-            "product": [said(product) for product in failures["product"]],
+            "product": [spoken(product) for product in failures["product"]],
             "destination": [replay.name(code) for code in failures["destination"]],
             "model": failures["model"],
             "origins": failures["origins"],
@@ -469,7 +464,7 @@ def failures_and_drops(replay: Replay) -> list[Piece]:
         pieces.append(Html(f"<details><summary>failures</summary>{table(columns, words).text}</details>"))
     if len(drops):
         columns = {
-            "product": [said(product) for product in drops["product"]],
+            "product": [spoken(product) for product in drops["product"]],
             "event": drops["event"],
             "reason": drops["reason"],
             "series": drops["series"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.report.page.analysis import (
@@ -19,77 +18,10 @@ from forecast.report.page.analysis import (
 )
 from forecast.report.page.run_tables import Replay
 from forecast.report.scoreboard import parity_sentence
+from forecast.report.text import percent, spoken, tonnes
 from forecast.scoring.significance import Measure
 from forecast.tables.frames import records
 from forecast.tables.run_folder import WITHOUT_EVENTS
-
-
-def tonnes(volume_t: float) -> str:
-    """A volume as people write it: ``5,821 t``, ``46.4 t``, ``0.31 t``; a dash where there is none.
-
-    Examples
-    --------
-    >>> tonnes(5821.4), tonnes(46.44), tonnes(0.306), tonnes(0.0), tonnes(1e-9), tonnes(float("nan"))
-    ('5,821 t', '46.4 t', '0.31 t', '0 t', '≈0 t', '–')
-    """
-    return "–" if np.isnan(volume_t) else f"{plain(volume_t)} t"
-
-
-def plain(volume: float) -> str:
-    """A number with the digits that matter, without a unit."""
-    size = abs(volume)
-    if np.isnan(volume):
-        return "–"
-    if 0 < size < 0.005:
-        return "≈0"
-    return f"{volume:,.0f}" if size >= 100 or size == 0 else f"{volume:.1f}" if size >= 10 else f"{volume:.2f}"
-
-
-def percent(fraction: float) -> str:
-    """A fraction in whole percent; a dash where there is none.
-
-    Examples
-    --------
-    >>> percent(0.184), percent(float("nan"))
-    ('18 %', '–')
-    """
-    return "–" if np.isnan(fraction) else f"{100 * fraction:.0f} %"
-
-
-def times(factor: float) -> str:
-    """How many times too much or too little: ``×1.9``.
-
-    Examples
-    --------
-    >>> times(1.94), times(0.183), times(12.7), times(float("inf"))
-    ('×1.9', '×0.18', '×13', '×∞')
-    >>> times(0.996), times(9.97), times(0.001)
-    ('×1.0', '×10', '×<0.01')
-    """
-    if np.isinf(factor):
-        return "×∞"
-    if np.isnan(factor):
-        return "–"
-    if factor < 0.005:
-        return "×<0.01"
-    return f"×{factor:.2f}" if factor < 0.995 else f"×{factor:.1f}" if factor < 9.95 else f"×{factor:.0f}"
-
-
-def logs(difference: float) -> str:
-    """A small difference of logs with its sign; a dash where there is none.
-
-    Examples
-    --------
-    >>> logs(-0.03216), logs(0.0000174), logs(0.0), logs(float("nan"))
-    ('-0.032', '+1.7e-05', '+0', '–')
-    """
-    return "–" if np.isnan(difference) else f"{difference:+.2g}"
-
-
-def said(product: str) -> str:
-    """A product's slug as words."""
-    return product.replace("_", " ")
-
 
 # The answer -----------------------------------------------------------------------------------------------------------
 
@@ -98,10 +30,10 @@ def product_answer(replay: Replay, product: str) -> list[str]:
     """Who did better for a product, by how much, whether that is more than chance, and whether intervals held."""
     table = {row.model: row for row in records(standings(replay, product))}
     if not table:
-        return [f"Of {said(product)} no month that was forecast one month ahead has an actual."]
+        return [f"Of {spoken(product)} no month that was forecast one month ahead has an actual."]
     best = best_model(replay, product)
     names = list(dict.fromkeys(name for name in (best, replay.shown) if name in table))
-    sentences = [f"{said(product).capitalize()}, one month ahead ({_span(replay, product)})."]
+    sentences = [f"{spoken(product).capitalize()}, one month ahead ({_span(replay, product)})."]
     sentences += [_performance(str(name), table[name], name == best) for name in names]
     sentences.append(_held(replay, product))
     return [*sentences, *_added(replay, product)]
