@@ -209,7 +209,7 @@ def test_the_answer_says_who_won_by_how_much_and_on_what(replay: Replay):
         " wrong; 95 % held 8 of 8 times (100 %; 95 % confidence 63 % to 100 %), no sign of being wrong.",
         "With events the mean absolute error of combination is 20 t, without them 60 t (n = 8): not testable"
         " against combination without events (n = 4 months).",
-        "With events the weighted interval score of combination is 7.39 t, without them 31.4 t (n = 8): better than"
+        "With events the weighted interval score of combination is 7.4 t, without them 31 t (n = 8): better than"
         " combination without events (p < 0.001, n = 4 months).",
     ]
     assert ERRORS == {"naive": 60.0, "combination": 20.0}
