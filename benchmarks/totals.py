@@ -21,9 +21,9 @@ import pandas as pd
 
 import forecast as fc
 from forecast.realtime.releases import as_of
-from forecast.realtime.rest_of_world import REST_OF_WORLD, with_rest_of_world
+from forecast.realtime.rest_of_world import with_rest_of_world
 from forecast.scoring.scores import series_scales
-from forecast.tables.schema import PERIOD_TOTAL_COLUMNS
+from forecast.tables.schema import PERIOD_TOTAL_COLUMNS, REST_OF_WORLD
 from forecast.totals.estimates import estimates
 
 CELL = ["destination", "month"]

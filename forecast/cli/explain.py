@@ -97,7 +97,7 @@ def _forecast(
 ) -> tuple[Forecasts, date]:
     """The forecast that `forecast next` makes of some destinations, and its issue day."""
     import forecast as fc
-    from forecast.realtime.rest_of_world import REST_OF_WORLD
+    from forecast.tables.schema import REST_OF_WORLD
 
     known = [code for code in codes if code != REST_OF_WORLD]
     tables, choice = asked(Given.of(exports, events), products, known, None, engine, issued)

@@ -171,7 +171,7 @@ def _record(given: Given) -> pd.DataFrame | None:
 
 def names(places: pd.DataFrame) -> dict[str, str]:
     """Names of destinations by their codes, and that of the rest of the world."""
-    from forecast.realtime.rest_of_world import REST_OF_WORLD
+    from forecast.tables.schema import REST_OF_WORLD
 
     return dict(zip(places["code"], places["name"], strict=True)) | {REST_OF_WORLD: "Rest of world"}
 

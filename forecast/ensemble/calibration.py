@@ -25,11 +25,10 @@ from forecast.ensemble.conformal import (
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
-from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
-from forecast.tables.schema import RUN_TABLES
+from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
 SHRUNK = ("after",)
 """Phases whose factors are shrunk by months: those of few months. In event months shrinkage cost interval score."""

@@ -16,8 +16,7 @@ import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, chains
 from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
-from forecast.realtime.rest_of_world import REST_OF_WORLD
-from forecast.tables.schema import WORLD
+from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERTING = ("ban", "licensing", "quota", "tariff")
 LEAST_BARRED = 0.05

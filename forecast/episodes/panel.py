@@ -14,8 +14,7 @@ from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
-from forecast.realtime.rest_of_world import REST_OF_WORLD
-from forecast.tables.schema import WORLD, SeriesKey
+from forecast.tables.schema import REST_OF_WORLD, WORLD, SeriesKey
 
 FLOOR = 0.01
 FLOOR_MONTHS = 24

@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.events import Members
-from forecast.tables.schema import EXPORT_COLUMNS, WORLD
-
-REST_OF_WORLD = "ROW"
+from forecast.tables.schema import EXPORT_COLUMNS, REST_OF_WORLD, WORLD
 
 RECENT = 24
 """Months up to the last figure of the total over which a destination must be covered."""

@@ -12,11 +12,10 @@ import pandas as pd
 
 from forecast.backtest.attribution import LEAST_T
 from forecast.episodes.posterior import BASIC_PARTS
-from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import COMBINATION, REGISTRY
 from forecast.tables.frames import records, stacked
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import RUN_TABLES
+from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
 BOUND_COLUMNS = ["lower_80", "upper_80"]
 PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log", *BOUND_COLUMNS, "rests_on"]

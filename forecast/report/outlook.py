@@ -13,7 +13,6 @@ import pandas as pd
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import Snapshot
-from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
@@ -22,7 +21,7 @@ from forecast.report.text import digits, spoken
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS, WORLD
+from forecast.tables.schema import OMITTED_COLUMNS, REST_OF_WORLD, RUN_TABLES, SUM_COLUMNS, WORLD
 
 if TYPE_CHECKING:
     from forecast.ensemble.aggregates import Sums

@@ -7,10 +7,9 @@ from datetime import date
 
 import pandas as pd
 
-from forecast.realtime.rest_of_world import REST_OF_WORLD
 from forecast.report.text import digits, spoken
 from forecast.tables.frames import records
-from forecast.tables.schema import WORLD
+from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 _YEAR = 12
 _TOTALS = (WORLD, REST_OF_WORLD, "SUM")

@@ -42,6 +42,9 @@ SeriesKey = tuple[str, str]
 WORLD = "WLD"
 """The destination that is the total of all."""
 
+REST_OF_WORLD = "ROW"
+"""The total less the destinations with figures of their own."""
+
 
 @dataclass(frozen=True)
 class TableSchema:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.data import Data
-from forecast.realtime.rest_of_world import REST_OF_WORLD, separate_destinations, without_overlap
+from forecast.realtime.rest_of_world import separate_destinations, without_overlap
 from forecast.registry import COMBINATION, MEMBERS
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.schema import RUN_TABLES, WORLD
+from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES, WORLD
 from forecast.totals.reconciliation import joint_draws, reconcile, shrunk_correlation
 
 SUM = "SUM"
