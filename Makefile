@@ -20,7 +20,7 @@ forecast: $(READY) ## next month's exports for every destination, from the shipp
 test: $(READY) ## the whole test suite
 	$(PYTEST) -n auto
 
-test-quick: $(READY) ## the tests that take under two seconds each
+test-quick: $(READY) ## the tests that take under half a second each
 	$(PYTEST) -n 2 -m "not slow"
 
 test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet

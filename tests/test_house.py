@@ -125,6 +125,7 @@ def text_files() -> Iterator[Path]:
 # Floors ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_floors_of_the_architecture_are_the_measured_ones():
     """ARCHITECTURE.md has a row for each package, on the floor where its imports put it; none imports in a circle."""
     assert floor_faults(SOURCES, stated_floors()) == []

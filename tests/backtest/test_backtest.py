@@ -42,6 +42,7 @@ def run(table, events, issued=ISSUED, **options):
     return forecast_all(table, events, GROUPS, issued=issued, **{"models": FAST, "calibrate": False} | options)
 
 
+@pytest.mark.slow
 def test_every_series_and_model_has_a_row_or_a_reason():
     """Forecasts and failures together cover series times models, in the columns of the formats."""
     table = pd.concat([world(), exports({"ITA": [5.0]}), exports({"KOR": [1.0]}, start="2024-12")])
@@ -88,6 +89,7 @@ def no_future(table, events):
 CORRUPTIONS = [future_volumes, revisions, other_products, new_events, no_future]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrupt", CORRUPTIONS, ids=lambda corrupt: corrupt.__name__)
 def test_nothing_that_came_after_the_issue_day_moves_a_number(corrupt):
     """Later volumes, revisions, products and events, or none at all: the forecasts of the day stay what they were."""
@@ -108,6 +110,7 @@ def test_nothing_that_came_after_the_issue_day_moves_arima_or_prophet(corrupt):
     pd.testing.assert_frame_equal(before.effects, after.effects)
 
 
+@pytest.mark.slow
 def test_an_end_announced_later_is_not_known_and_one_announced_earlier_is():
     """The end of 11 April counts from 5 April; moved to an announcement after the issue day it does not."""
     table, events = world(), calendar(EPISODE)
@@ -277,6 +280,7 @@ def test_an_origin_counts_where_a_selected_series_came():
     assert days == {"magnets": [date(2024, 5, 20), date(2024, 6, 20)]}
 
 
+@pytest.mark.slow
 def test_each_product_has_origins_of_its_own():
     """A product that comes out on other days is forecast on those and on no others."""
     other = exports({"USA": steady(40), "WLD": steady(40, 300.0)}, product="gallium")
@@ -406,6 +410,7 @@ def test_progress_counts_to_the_end():
     assert calls == [(done, len(calls)) for done in range(1, len(calls) + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

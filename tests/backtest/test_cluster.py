@@ -162,6 +162,7 @@ def silent() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "what"), [("dask", "Dask scheduler"), ("ray", "Ray head")])
 def test_an_address_that_does_not_answer_is_named(
     backend: str, what: str, silent: str, monkeypatch: pytest.MonkeyPatch

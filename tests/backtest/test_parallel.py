@@ -57,6 +57,7 @@ def test_one_job_pickles_nothing(tmp_path: Path) -> None:
     assert not journal.exists()
 
 
+@pytest.mark.slow
 def test_the_shared_thing_is_pickled_once_and_unpickled_once_in_each_process(tmp_path: Path) -> None:
     """However many pieces there are, it is shipped once, and read once by each of two processes."""
     journal = tmp_path / "journal"
@@ -77,6 +78,7 @@ def test_processes_of_this_machine_read_one_file() -> None:
     assert set(Parallel(n_jobs=2, max_nbytes=1)(delayed(kind)(parcel) for _ in range(4))) == {"memmap"}
 
 
+@pytest.mark.slow
 def test_results_come_as_they_are_done() -> None:
     """A quick piece is handed over while a slow one before it still runs."""
     assert [place for place, _ in parallel_map(slept, 0.0, [1.0, 0.01, 0.01], jobs=2)][-1] == 0

@@ -66,6 +66,7 @@ def folder_bytes(folder: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
+@pytest.mark.slow
 def test_a_table_of_scores_and_a_folder(place: Path) -> None:
     """Scores with their n by phase, tests in words, and a folder named by the last issue day with all tables."""
     result = backtest()
@@ -155,6 +156,7 @@ def test_where_no_parity_is_asked_or_none_is_there(place: Path, more: tuple[str,
     assert not Path("run/parity.csv").exists()
 
 
+@pytest.mark.slow
 def test_run_json_says_what_was_asked(place: Path) -> None:
     """Arguments, seed, last issue day, cutoff and inputs; not the folder, nor the number of processes."""
     backtest("--quiet", "--seed", "4", "--refit", "3", "--destination", "USA")
@@ -171,6 +173,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped destinations.csv"}
 
 
+@pytest.mark.slow
 def test_months_are_bounded(place: Path) -> None:
     """--from and --to bound the month forecast as the next one; --origins takes the last of what is left."""
     command = ["backtest", "--exports", "exports.csv", "--events", "none", "--models", "naive", "--output", "run"]
@@ -206,6 +209,7 @@ def test_months_without_figures(place: Path) -> None:
     assert result.stderr == "magnets: expected a month with figures before it, found none to forecast.\n"
 
 
+@pytest.mark.slow
 def test_a_product_without_a_past_is_named(place: Path) -> None:
     """A product whose figures all came out at once has no origin; a line says so and the others go on."""
     gallium = simulated.exports({"USA": [1.0, 2.0]}, product="gallium").assign(released=date(2022, 6, 20))

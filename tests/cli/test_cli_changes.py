@@ -44,6 +44,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli.app, ["changes", "--exports", "exports.csv", "--events", "events.csv", *arguments])
 
 
+@pytest.mark.slow
 def test_a_change_is_printed_and_written(place: Path):
     """Months, destination, size, interval and p-value on the screen; a file that is read as a calendar."""
     result = run("--output", "new/proposed.csv")
@@ -67,6 +68,7 @@ def test_a_change_is_printed_and_written(place: Path):
     assert read_events("new/proposed.csv")["kind"].tolist() == ["other"]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_not_proposed_again(place: Path):
     """The written row as a second events file: no change is left, and the words say so."""
     run("--output", "proposed.csv", "--quiet")
@@ -76,18 +78,21 @@ def test_what_is_kept_is_not_proposed_again(place: Path):
     assert "To keep one" not in result.stdout
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(place: Path):
     """And writes all the same."""
     assert run("--quiet", "--output", "proposed.csv").output == ""
     assert Path("proposed.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_selection_is_obeyed(place: Path):
     """Of Japan alone nothing is found, and the day before the figures came nothing either."""
     assert "No changes in 1 series" in run("--destination", "JPN").stdout
     assert "No changes in 2 series" in run("--issued", "2022-09-20").stdout
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_is_refused(place: Path):
     """In one sentence, exit 1."""
     Path("there").mkdir()

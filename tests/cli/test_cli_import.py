@@ -81,6 +81,7 @@ def test_validate_finds_and_strict_fails(folder: Path):
     assert run("validate", "mine.csv", "--strict")[0] == 0
 
 
+@pytest.mark.slow
 def test_next_names_the_worst_finding_and_a_product_without_events(folder: Path):
     """One line each on stderr: what looks wrong first, how many more there are, and what no event names."""
     volumes = [100.1, 103.7, 98.2, 101_900.0, 99.4, 104.3, 97.6, 102.2]

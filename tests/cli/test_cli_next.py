@@ -97,6 +97,7 @@ def test_quiet_prints_nothing(place: Path) -> None:
     assert (place / "output" / "next-2023-01-20" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_selection_by_comma_or_repetition(place: Path) -> None:
     """Lists may be given with commas or by repeating the option; what is left out is not forecast."""
     with_comma = forecast_next("--destination", "USA,WLD", "--output", "a")
@@ -128,6 +129,7 @@ def test_run_json_says_what_was_asked(place: Path) -> None:
     assert set(about["inputs"]) == {"exports.csv", "events.csv", "shipped events.csv", "shipped destinations.csv"}
 
 
+@pytest.mark.slow
 def test_without_events(place: Path) -> None:
     """--events none forecasts without any event; it stands alone."""
     result = run("next", "--exports", "exports.csv", "--events", "none", "--models", "naive,combination")
@@ -145,6 +147,7 @@ def test_one_model_alone(place: Path) -> None:
     assert re.search(r"^Without a forecast +Italy: theta needs 12 observed months and found 1", result.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_every_product_of_given_files(place: Path) -> None:
     """With --exports every product is forecast, a table each; of one without figures by the day a line is said."""
     late = simulated.exports({"WLD": [1.0, 2.0, 3.0, 4.0]}, "2022-06", "gallium")
@@ -161,6 +164,7 @@ def test_every_product_of_given_files(place: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_newer_figures_are_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Today's date never changes the table: that later figures are out is a line on stderr, not with --issued."""
     before = forecast_next()
@@ -271,6 +275,7 @@ def test_a_file_that_is_not_there(place: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_gaps_zeros_and_short_series_are_no_errors(place: Path) -> None:
     """A series with gaps and zeros is forecast; one of a month is a row of failures.csv."""
     volumes = [5.0, 0.0, float("nan")] * 10
@@ -320,6 +325,7 @@ def test_other_peoples_folder(place: Path) -> None:
     assert "expected a folder that can be written" in through.stderr
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_replaced(place: Path) -> None:
     """A second run in the same folder replaces the first whole."""
     forecast_next("--plot")

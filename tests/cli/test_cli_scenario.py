@@ -58,6 +58,7 @@ def said(result: Result) -> str:
     return " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
 
 
+@pytest.mark.slow
 def test_a_scenario_prints_branches_and_writes_a_folder(place: Path) -> None:
     """Mixture and branches on the screen; in the folder the run with its mixture, every branch, and probabilities."""
     result = scenario("--add", LICENSING)
@@ -80,6 +81,7 @@ def test_a_scenario_prints_branches_and_writes_a_folder(place: Path) -> None:
     assert about["command"] == "scenario"
 
 
+@pytest.mark.slow
 def test_the_forecasts_of_next_are_in_a_scenario_unchanged(place: Path) -> None:
     """The rows of the models are those that forecast next gives with the same horizon, byte for byte.
 
@@ -92,6 +94,7 @@ def test_the_forecasts_of_next_are_in_a_scenario_unchanged(place: Path) -> None:
     assert [line for line in lines[0] if f",{MIXTURE}," not in line] == of_next
 
 
+@pytest.mark.slow
 def test_a_file_is_the_same_as_an_option(place: Path) -> None:
     """An events file with probability gives the branches that --add gives; its digest is in run.json."""
     cells = dict.fromkeys(SUPPOSED_COLUMNS, "") | dict(part.split("=") for part in LICENSING.split(","))
@@ -103,6 +106,7 @@ def test_a_file_is_the_same_as_an_option(place: Path) -> None:
     assert "may.csv" in read_about("b")["inputs"]
 
 
+@pytest.mark.slow
 def test_lapse_and_addition_together(place: Path) -> None:
     """Two suppositions are four branches; quiet prints nothing."""
     result = scenario("--add", LICENSING, "--lapse", "truce=0.5", "--quiet")
@@ -112,6 +116,7 @@ def test_lapse_and_addition_together(place: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_product_without_a_forecast_is_a_line(place: Path) -> None:
     """A product of which nothing can be forecast has its reasons in the folder, and the others are shown."""
     late = simulated.exports({"WLD": [1.0]}, "2022-12", "late")
@@ -165,6 +170,7 @@ def test_wrong_data(place: Path) -> None:
     assert not (place / "output").exists()
 
 
+@pytest.mark.slow
 def test_effects_of_the_events_of_given_files(place: Path) -> None:
     """Of each product the total, else every destination; as known on the day of the latest figures."""
     both = run("events", *FILES, "--effects")

@@ -153,6 +153,7 @@ def test_a_thousand_volumes_give_a_thousand_sums() -> None:
     np.testing.assert_allclose(large[VOLUMES], 1000 * small[VOLUMES], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_sums_and_a_longer_horizon_the_same_quarter() -> None:
     """Two calls agree to the last bit; the second quarter hangs on no later month."""
     table = world()
@@ -162,6 +163,7 @@ def test_the_same_call_gives_the_same_sums_and_a_longer_horizon_the_same_quarter
     np.testing.assert_allclose(*second_quarter, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_known_months_are_those_known_on_the_issue_day() -> None:
     """April, revised in June, counts in a forecast of May as it was; in the actual of the quarter as it came to be."""
     table = world()
@@ -259,6 +261,7 @@ def command(name: str, *more: str) -> Result:
     return CliRunner().invoke(cli.app, [name, *files, "--output", "run", *more])
 
 
+@pytest.mark.slow
 def test_next_prints_the_sums_under_the_table(place: Path) -> None:
     """A row per destination and span with the numbers of sums.csv; why a sum is not there stands beside both."""
     result = command("next", "--horizon", "3", "--issued", "2024-12-20")
@@ -276,6 +279,7 @@ def test_next_prints_the_sums_under_the_table(place: Path) -> None:
     assert re.search(rf"^Without a sum +{re.escape(without)} *$", result.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_next_of_one_month_has_no_sums(place: Path) -> None:
     """Neither file nor table."""
     result = command("next")
@@ -284,6 +288,7 @@ def test_next_of_one_month_has_no_sums(place: Path) -> None:
     assert "months together" not in result.stdout + Path("run/table.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_backtest_of_several_months_writes_sums_with_actuals(place: Path) -> None:
     """Every origin's sums beside its actual, as many as are out."""
     result = command("backtest", "--horizon", "3", "--origins", "4")

@@ -49,6 +49,7 @@ def test_a_live_forecast_is_a_backtest_of_one_day():
         pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
+@pytest.mark.slow
 def test_what_is_not_shown_teaches_too(run):
     """One destination asked for alone has the numbers that it has among all."""
     alone = forecast_all(world(), calendar(EPISODE), GROUPS, models=MODELS, destinations=["D2"])
@@ -88,6 +89,7 @@ def test_without_calibration_weights_are_equal():
     assert plain.calibration.empty
 
 
+@pytest.mark.slow
 def test_with_few_earlier_forecasts_the_models_own_stand():
     """In the first year of a product nothing was learned: unlearned weights, no shift, own intervals, and zero cells.
 

@@ -71,7 +71,9 @@ def test_nothing_is_said_where_all_of_them_are_on_disk(monkeypatch):
 def sealed(tmp_path: Path) -> Path:
     """A copy of the package in which no cache folder can be made."""
     kernels = tmp_path / "package" / "forecast" / "kernels"
-    shutil.copytree(Path(forecast.__file__).parent / "kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("kernels", "safety"):
+        here, ignored = Path(forecast.__file__).parent / name, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(here, kernels.parent / name, ignore=ignored)
     (kernels.parent / "__init__.py").touch()
     (kernels / "__pycache__").touch()
     return kernels.parent.parent

@@ -70,6 +70,7 @@ FELL = world({"USA": 0.5})
 # What is found --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_change_is_found_with_its_months_and_size():
     """Volumes to USA halve from March to June 2024: one proposal, with the days of the figures that showed it."""
     (row,) = proposed(FELL).events.itertuples()
@@ -85,6 +86,7 @@ def test_a_change_is_found_with_its_months_and_size():
     assert "no event on file. Proposed from the figures" in row.description
 
 
+@pytest.mark.slow
 def test_a_rise_is_found_as_well():
     """Twice as much is above and lies in the interval of the size; the return to normal is not another change."""
     (row,) = proposed(world({"USA": 2.0})).events.itertuples()
@@ -92,6 +94,7 @@ def test_a_rise_is_found_as_well():
     assert "% above what was expected" in row.description
 
 
+@pytest.mark.slow
 def test_a_steady_world_has_no_change():
     """Noise alone; the sum of the limits is the stated rate, a false finding in twenty years of a series."""
     found = proposed(world({}))
@@ -101,11 +104,13 @@ def test_a_steady_world_has_no_change():
     assert found.expected_false == pytest.approx(3 / 20)
 
 
+@pytest.mark.slow
 def test_one_odd_month_is_no_change():
     """However far it lies off: nor are the months after it, a rise to whoever starts from it."""
     assert proposed(world({"USA": 0.1}, lasts=1)).events.empty
 
 
+@pytest.mark.slow
 def test_a_change_that_goes_on_has_no_end():
     """The last figures lie in it: ends is empty, and the sentence says so."""
     (row,) = proposed(world({"USA": 0.5}, lasts=99, first=pd.Period("2024-10"))).events.itertuples()
@@ -121,6 +126,7 @@ def test_a_change_is_told_from_its_second_month_on():
     assert found == [[], *[["unlabelled-magnets-2024-03-USA"]] * 3]
 
 
+@pytest.mark.slow
 def test_two_months_that_are_over_before_they_are_shown_give_a_valid_entry(tmp_path: Path):
     """March and April halve; April's figures come on 20 May; announced is the end, the latest day allowed."""
     found = proposed(world({"USA": 0.5}, lasts=2))
@@ -131,6 +137,7 @@ def test_two_months_that_are_over_before_they_are_shown_give_a_valid_entry(tmp_p
     pd.testing.assert_frame_equal(read, found.events[EVENT_COLUMNS].astype(object), check_dtype=False)
 
 
+@pytest.mark.slow
 def test_months_that_come_out_together_can_each_be_the_first():
     """January and February are published on one day; a change that begins in February begins in February."""
     table = world({"USA": 0.4}, first=pd.Period("2024-02"))
@@ -141,6 +148,7 @@ def test_months_that_come_out_together_can_each_be_the_first():
     assert (row.first, row.last) == (pd.Period("2024-02"), pd.Period("2024-05"))
 
 
+@pytest.mark.slow
 def test_a_series_that_falls_to_nothing_is_found():
     """Zero tonnes for four months are a hundred percent less."""
     (row,) = proposed(world({"USA": 0.0})).events.itertuples()
@@ -148,6 +156,7 @@ def test_a_series_that_falls_to_nothing_is_found():
     assert row.first == FIRST
 
 
+@pytest.mark.slow
 def test_a_month_without_figures_ends_a_change():
     """Nothing is known of it: what was found stands, and whether it is over does not."""
     gap = (FELL["destination"] == "USA") & (FELL["month"] == FIRST + 2)
@@ -181,6 +190,7 @@ def test_nothing_that_came_later_matters():
         pd.testing.assert_frame_equal(after.tested, before.tested, obj=name)
 
 
+@pytest.mark.slow
 def test_the_unit_does_not_matter():
     """A thousand times the volumes give the same proposals to the last word, and the same p-values."""
     one, thousand = (proposed(FELL.assign(volume_t=FELL["volume_t"] * unit), model="theta") for unit in (1, 1000))
@@ -190,6 +200,7 @@ def test_the_unit_does_not_matter():
     np.testing.assert_allclose(one.tested["p_value"], thousand.tested["p_value"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_names_and_order_of_rows_do_not_matter():
     """With destinations renamed in a ring and rows shuffled, the same change is found under the new name."""
     ring = {"USA": "JPN", "JPN": "DEU", "DEU": "USA"}
@@ -199,6 +210,7 @@ def test_names_and_order_of_rows_do_not_matter():
     assert (renamed.size, renamed.p_value, renamed.ends) == (one.size, one.p_value, one.ends)
 
 
+@pytest.mark.slow
 def test_the_tables_given_are_not_touched():
     """Neither the figures nor the calendar."""
     table, events = FELL.copy(), calendar({"kind": "tariff", "announced": date(2024, 1, 5)})
@@ -237,6 +249,7 @@ NOT_EXPLAINED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", EXPLAINED.values(), ids=EXPLAINED)
 def test_what_an_event_explains_is_not_proposed(events: pd.DataFrame):
     """The fall of March has an event on file."""
@@ -261,6 +274,7 @@ def test_events_without_an_effect_are_named():
     assert row.without_effect == ()
 
 
+@pytest.mark.slow
 def test_a_proposal_with_a_real_kind_explains_the_change(tmp_path: Path):
     """The row is pasted into an events file: as it is, it is not proposed again; as a licence, it explains."""
     row = explained_by(NONE).events
@@ -300,6 +314,7 @@ def test_an_event_on_a_part_explains_by_its_share():
 # Several destinations -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_destinations_that_change_together_are_one_proposal():
     """Two fall and one rises in March: a policy that hits two, and another."""
     found = proposed(world({"USA": 0.5, "JPN": 0.4, "KOR": 2.0}, count=5)).events

@@ -361,6 +361,7 @@ def test_predict_refuses_other_months_or_columns():
         fit.predict(regressors(AHEAD)[["licensing"]])
 
 
+@pytest.mark.slow
 def test_a_fit_that_does_not_converge_says_so(monkeypatch):
     """With one step of each optimiser the fit still predicts, and does not claim to have converged."""
     monkeypatch.setattr("forecast.models.arima.FINAL", {"lbfgs": {"maxiter": 1}, "nm": {"maxiter": 1}})

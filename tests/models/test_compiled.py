@@ -72,6 +72,7 @@ def test_at_the_same_parameters_it_is_the_reference(orders, prior, gaps):
     np.testing.assert_allclose(fit.effects(), reference.effects(), rtol=0, atol=1e-4)  # its own diffuse start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orders", ORDERS, ids=str)
 def test_it_is_no_less_likely_than_the_reference(orders):
     """Statsmodels' likelihood where the kernel ended is not below that where statsmodels ended."""
@@ -119,6 +120,7 @@ def test_an_order_beyond_the_kernel_is_left_to_whoever_asked():
         CompiledArima((4, 1, 0), (0, 0, 0)).fit(series(), regressors(INDEX))
 
 
+@pytest.mark.slow
 def test_the_compiled_models_load_neither_library():
     """Neither statsmodels nor Prophet is imported for a compiled fit."""
     code = (

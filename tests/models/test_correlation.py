@@ -47,6 +47,7 @@ def test_it_is_a_correlation_matrix(case: Case, missing: list[int]) -> None:
     assert np.abs(found).max() <= 1 + 1e-12
 
 
+@pytest.mark.slow
 @every_model
 def test_two_months_go_together_alike_however_many_follow(case: Case) -> None:
     """What is said of the first months depends neither on the horizon nor on regressors of later months."""
@@ -122,6 +123,7 @@ def test_theta_is_a_local_level_two_months_after_its_last_figure() -> None:
     np.testing.assert_allclose(fit.correlation(ahead), simulated_correlation(paths), atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "seasonal_order"),
     [((1, 0, 1), (0, 0, 0)), ((0, 1, 1), (0, 0, 0)), ((2, 0, 0), (1, 0, 0)), ((0, 1, 1), (0, 1, 1))],

@@ -45,6 +45,7 @@ def none(months: pd.PeriodIndex) -> pd.DataFrame:
 PRIOR = pd.DataFrame({"mean": [-0.5], "sd": [0.2]}, index=["licensing"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "X", "prior"),
     [

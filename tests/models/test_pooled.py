@@ -340,6 +340,7 @@ def test_the_regression_is_the_same_however_few_rows_are_in_memory(monkeypatch: 
         np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_a_fit_takes_little_more_memory_than_the_regressors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every worker of a backtest holds the regressors of a whole panel: what else there is of each row counts."""
     rng, month = np.random.default_rng(0), pd.period_range("2018-01", periods=96, freq="M")

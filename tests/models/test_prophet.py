@@ -146,6 +146,7 @@ def test_a_known_step_is_recovered_in_most_series() -> None:
     assert sum(held) >= 34  # a binomial of 0.95 falls below it once in 300 times
 
 
+@pytest.mark.slow
 def test_the_last_residual_is_carried_on_when_asked() -> None:
     """With autocorrelated noise the carried residual brings the next month closer, and only it moves the median."""
     errors = []
@@ -186,6 +187,7 @@ def test_the_same_call_gives_the_same_numbers_and_leaves_no_trace(series) -> Non
     loggers[0].setLevel(logging.NOTSET)
 
 
+@pytest.mark.slow
 def test_nothing_is_printed() -> None:
     """A fit in a fresh interpreter says nothing on either stream, not even about plotly."""
     program = (

@@ -52,6 +52,7 @@ def printed(printer, *arguments, width=140):
     return console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_scenario_shows_the_months_and_destinations_in_which_branches_part():
     """January is the same in every branch and Germany in every month: neither is in the table.
 
@@ -88,6 +89,7 @@ def test_the_table_has_the_numbers_of_the_mixture_and_of_the_branches():
     assert rows[1][0] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 100, 140])
 def test_no_number_is_cut(width):
     """On a narrow screen cells are folded, and all their words are there."""
@@ -99,6 +101,7 @@ def test_no_number_is_cut(width):
     assert "…" not in text
 
 
+@pytest.mark.slow
 def test_of_many_branches_the_likeliest_are_shown():
     """Eight branches: the calendar as it stands, the three likeliest, and how many more there are."""
     found = scenario(LICENSING, BAN, TAX)
@@ -109,6 +112,7 @@ def test_of_many_branches_the_likeliest_are_shown():
     assert re.search(r"^Not shown +4 further branches: branches.csv *$", text, re.M)
 
 
+@pytest.mark.slow
 def test_what_changes_nothing_is_named():
     """An event that takes effect after the months ahead leaves a table without rows, and says so."""
     found = scenario(LICENSING.replace("2023-02-01", "2023-06-01"), lapses={"truce": 0.25}, horizon=1)

@@ -270,6 +270,7 @@ def test_parity_that_could_not_be_measured(replay: Replay):
     )
 
 
+@pytest.mark.slow
 def test_parity_is_read_from_its_folder_and_shown(tmp_path: Path):
     """The table comes back as it was written, and stands under what was asked, in logs to two digits."""
     run = write_backtest(tmp_path / "run")

@@ -75,6 +75,7 @@ def _part(destination, kind, log):
 SHAPES = st.sampled_from(["steady", "zeros", "gaps", "tiny", "falls to nothing"])
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(SHAPES, SHAPES, st.integers(0, 10_000), st.booleans())
 def test_parts_of_a_run_add_up_to_every_median(first, second, seed, calibrate):
@@ -90,6 +91,7 @@ def test_parts_of_a_run_add_up_to_every_median(first, second, seed, calibrate):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibrate", [True, False])
 def test_parts_of_every_model_add_up_to_its_own_median(calibrate):
     """Members and benchmarks are divided too: tonnes add up within 1e-6 t or a billionth, the logs likewise."""

@@ -129,6 +129,7 @@ def _shades(picture: Path):
     return (imread(picture)[..., :3].mean(axis=2) * 255).round()
 
 
+@pytest.mark.slow
 def test_a_page_needs_no_notebook_tools_and_a_notebook_names_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """After a plain installation the report is written; running a notebook says in one sentence what is missing."""
     monkeypatch.setattr(notebook, "find_spec", lambda name: None)
@@ -139,6 +140,7 @@ def test_a_page_needs_no_notebook_tools_and_a_notebook_names_them(monkeypatch: p
         notebook.run_notebook(notebook.NOTEBOOK, {}, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_report_has_contents(tmp_path: Path):
     """Every chapter has a link, in order, before the first of them."""
     page = notebook.write_report(write_backtest(tmp_path / "run"), tmp_path / "r.html").read_text(encoding="utf-8")
@@ -188,6 +190,7 @@ def test_cells_and_reasons_are_text_not_markup():
     assert sections.paragraph("a < b").text == "<p>a &lt; b</p>"
 
 
+@pytest.mark.slow
 def test_axes_have_units(tmp_path: Path):
     """Tonnes a month, percent, tonnes: nothing is drawn without its unit."""
     replay = read_replay(write_backtest(tmp_path / "run"))

@@ -105,6 +105,7 @@ def test_gaps_stay_open() -> None:
     assert earlier.texts[1].get_text() == "no forecast, issued 2024-03-19"
 
 
+@pytest.mark.slow
 def test_four_years_are_shown() -> None:
     """The figure begins four years before the cutoff, or earlier where few months are known."""
     assert len(drawn().axes[0].lines[0].get_ydata()) == 49

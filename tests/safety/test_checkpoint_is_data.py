@@ -145,6 +145,7 @@ def test_a_part_with_a_fitting_checksum_is_still_only_data(tmp_path: Path, monke
         from_part(WRONG_PARTS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [[], ["--resume"]], ids=["anew", "resume"])
 def test_a_hostile_part_in_a_resumed_backtest_is_done_again(place: Path, again: list[str]) -> None:
     """The command ends with the same bytes as without it."""
@@ -172,6 +173,7 @@ def kept_plan(place: Path) -> bytes:
     return kept[0]
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_plan_is_no_dead_end(place: Path) -> None:
     """Parts without a plan: --resume says that there is none, and without it the run begins."""
     Path("o.partial").mkdir()
@@ -264,6 +266,7 @@ def test_files_of_others_in_a_partial_folder_stay(tmp_path: Path) -> None:
     assert (folder / "thesis.docx").read_text() == "years"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [28, 5], ids=["full", "broken"])
 def test_a_disk_that_refuses_is_a_sentence(place: Path, monkeypatch, reason: int) -> None:
     """A full or broken disk under a checkpoint ends with one line, and what was kept before can be resumed."""

@@ -17,6 +17,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_sound(tmp_path_factory.mktemp("sound"))
 
 
+@pytest.mark.slow
 def test_a_sound_folder_is_a_page(sound: Path) -> None:
     """Figures drawn too."""
     assert attempt(sound, drawing=True) == "page"

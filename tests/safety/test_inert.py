@@ -189,6 +189,7 @@ def test_plots_show_letters(text: str) -> None:
     assert not any(label.get_parse_math() for label in axes.get_legend().get_texts())
 
 
+@pytest.mark.slow
 def test_a_plot_of_a_series_shows_letters() -> None:
     """No text of `plot_forecast` is mathematics."""
     exports = simulated.exports({"USA": list(simulated.steady(40))})
@@ -212,6 +213,7 @@ def test_table_md_of_a_run_has_no_html(tmp_path: Path, monkeypatch: pytest.Monke
     assert "\\[a\\](javascript" in text
 
 
+@pytest.mark.slow
 def test_settings_of_the_current_folder_draw_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A matplotlibrc there changes no byte of a picture."""
     monkeypatch.chdir(write_world(tmp_path))

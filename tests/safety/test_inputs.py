@@ -69,6 +69,7 @@ def test_entities_that_grow_are_a_sentence() -> None:
     assert said_of(made.getvalue()).startswith("given: expected an Excel workbook, found one that cannot be read")
 
 
+@pytest.mark.slow
 def test_an_archive_that_unpacks_to_more_than_fits_is_a_sentence() -> None:
     """A gigabyte of zeros in a megabyte is refused by what the archive says of itself."""
     made = io.BytesIO()

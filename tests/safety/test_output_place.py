@@ -68,6 +68,7 @@ def test_what_appears_while_a_run_is_made_is_kept(place: Path) -> None:
     assert strays(place) == []
 
 
+@pytest.mark.slow
 def test_files_of_the_run_and_its_report_are_replaced(place: Path) -> None:
     """What run.json lists, a report, and a run without events inside are of the run; plots go when it has none."""
     assert run(*NEXT, "--plot").exit_code == 0
@@ -141,6 +142,7 @@ def test_a_current_folder_that_is_gone_is_a_sentence(tmp_path: Path, monkeypatch
         assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_another_run_is_writing_there(place: Path) -> None:
     """Two processes on one output: the second is refused in a sentence, at once, and the first ends as if alone."""
     code = (
@@ -191,6 +193,7 @@ def test_a_link_among_the_strays_is_removed_and_not_followed(place: Path) -> Non
     assert (place / "mine" / "thesis.docx").read_bytes() == b"years"
 
 
+@pytest.mark.slow
 def test_without_an_exchange_a_kill_between_two_renames_is_mended(place: Path, monkeypatch) -> None:
     """The earlier run, which then only has its hidden name, is back at the next start."""
     assert run(*NEXT).exit_code == 0
@@ -229,6 +232,7 @@ def test_a_file_is_made_anew_and_not_through_a_link(tmp_path: Path, command: str
     assert page.read_text() == "<p>page</p>"
 
 
+@pytest.mark.slow
 def test_changes_does_not_write_through_a_link(place: Path) -> None:
     """``changes --output LINK`` replaces the link and leaves what it points to."""
     Path("mine.txt").write_text("years")
@@ -260,6 +264,7 @@ def full(arguments: list[str], place: Path, stdout: str) -> subprocess.Completed
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_a_full_screen_is_a_sentence(place: Path) -> None:
     """The run is written; that it could not be shown is one line and exit 1."""

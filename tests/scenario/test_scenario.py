@@ -263,6 +263,7 @@ def test_probability_zero_and_one_give_the_branch(probability, branch):
     assert found.by_branch["branch"].nunique() == 2
 
 
+@pytest.mark.slow
 def test_what_comes_after_the_issue_day_moves_nothing():
     """Volumes and events of later days may be anything: every number of the scenario stays the same."""
     before = scenario(LICENSING, lapses={"truce": 0.5})
@@ -276,6 +277,7 @@ def test_what_comes_after_the_issue_day_moves_nothing():
     pd.testing.assert_frame_equal(before.run.forecasts, after.run.forecasts, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("effective", "horizon"), [("2023-01-05", 2), ("2023-02-01", 3), ("2023-10-31", 11), ("2024-06-01", 12)]
 )

@@ -278,6 +278,7 @@ def scores_by_loop(rows, exports, product, model, label):
     }
 
 
+@pytest.mark.slow
 def test_scores_equal_an_independent_loop(scored, exports, phase):
     """Every measure of every slice equals plain loops over the rows to 1e-12, with gaps, revisions and short series."""
     table = scores(scored, exports, phase)
@@ -562,6 +563,7 @@ def significance_by_loop(rows, product, model, label, measure, exports):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["mae_t", "mase"])
 def test_significance_equals_an_independent_loop(scored, exports, measure):
     """Paired rows, monthly means, lags to the longest horizon and the test equal plain loops in every slice."""

@@ -73,6 +73,7 @@ def same_rows(content: bytes) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(MARKS, LINES)
 def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, lines: list[tuple[str, str]]):
@@ -126,6 +127,7 @@ def read(table: Files) -> pd.DataFrame | list[str]:
         return error.problems
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(files(), files())
 def test_right_and_wrong_files_are_checked_alike(one: bytes, other: bytes):
@@ -184,6 +186,7 @@ def imported(content: bytes, folder: Path) -> Imported | list[str]:
         return error.problems
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(foreign())
 def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytest.TempPathFactory, content: bytes):

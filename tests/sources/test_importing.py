@@ -100,6 +100,7 @@ def test_a_hostile_file_is_a_sentence(tmp_path: Path, content: bytes | str, sent
         import_exports(write(tmp_path, content), today=DAY)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, derandomize=True)
 @given(
     st.one_of(

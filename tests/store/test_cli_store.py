@@ -44,6 +44,7 @@ def on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
     monkeypatch.setattr("forecast.cli.inputs.today", lambda: day)
 
 
+@pytest.mark.slow
 def test_two_months_of_updates(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first makes the store, the second scores, says what changed and writes it; a third changes nothing."""
     first = run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
@@ -67,6 +68,7 @@ def test_two_months_of_updates(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
+@pytest.mark.slow
 def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The month that came out is shown with its actual, each series is drawn, and the revised figure is named."""
     run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
@@ -100,6 +102,7 @@ def test_without_a_store_nothing_is_written_outside_the_output_folder(
     assert refused.stderr.endswith("store.duckdb: expected a store, found none. Make one with forecast update FILE.\n")
 
 
+@pytest.mark.slow
 def test_update_makes_the_default_store_in_the_users_data_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """XDG_DATA_HOME is where it goes."""
     monkeypatch.setenv("XDG_DATA_HOME", str(place / "data-home"))
@@ -108,6 +111,7 @@ def test_update_makes_the_default_store_in_the_users_data_folder(place: Path, mo
         assert [issue.issued for issue in issues(store)] == [DAYS[0]]
 
 
+@pytest.mark.slow
 def test_next_keeps_its_issue_and_shows_judgement(place: Path) -> None:
     """With --store the issue is kept once; the judged number and its reason stand below the table and in the folder."""
     arguments = ["next", "--exports", "month-1.csv", *PLAIN, "--store", "s.duckdb"]
@@ -160,6 +164,7 @@ def test_a_store_in_use_is_said_in_a_line(place: Path, words: list[str]) -> None
     assert (done.returncode, done.stderr) == (1, f"s.duckdb: {wait}\n")
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_said_in_a_line(place: Path) -> None:
     """Exit 1 and a sentence on stderr."""
     run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)

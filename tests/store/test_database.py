@@ -95,6 +95,7 @@ def test_a_failing_update_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(counts(path).values()) == {0}
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_get_a_sentence(tmp_path: Path) -> None:
     """While one process has the store, another hears so and is not kept waiting."""
     path = tmp_path / "store.duckdb"

@@ -87,6 +87,7 @@ def test_a_calibrated_combination_played_is_the_backtest(store: Store, tmp_path:
     same_as_backtest(store, exports, days, how)
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     """The same file again, the same day or a later one, adds no row anywhere and makes no issue."""
     exports, day = stored.figures(), date(2022, 6, 20)
@@ -100,6 +101,7 @@ def test_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_later_issue_is_another_row(store: Store, tmp_path: Path) -> None:
     """A changed setting makes a second issue of the same day; the first stays, and it alone counts."""
     exports, days = stored.figures(), [date(2022, 6, 20), date(2022, 7, 20)]
@@ -115,6 +117,7 @@ def test_a_later_issue_is_another_row(store: Store, tmp_path: Path) -> None:
     assert set(rows["issue"]) == {1, 2}
 
 
+@pytest.mark.slow
 def test_a_forecast_made_after_its_month_was_out_does_not_count(store: Store, tmp_path: Path) -> None:
     """An issue entered late is kept and shown, and is no part of the record."""
     exports, days = stored.figures(), [date(2022, 6, 20), date(2022, 7, 20)]
@@ -127,6 +130,7 @@ def test_a_forecast_made_after_its_month_was_out_does_not_count(store: Store, tm
     assert record(rows).empty
 
 
+@pytest.mark.slow
 def test_the_update_scores_the_month_that_came_out(store: Store, tmp_path: Path) -> None:
     """Actuals, insides and errors of the last month are those of the table, by hand."""
     exports, days = stored.figures(), [date(2022, 6, 20), date(2022, 7, 20)]
@@ -141,6 +145,7 @@ def test_the_update_scores_the_month_that_came_out(store: Store, tmp_path: Path)
     assert scored["inside_80"].tolist() == inside.tolist()
 
 
+@pytest.mark.slow
 def test_the_record_is_silent_below_the_minimum_and_right_above_it(store: Store, tmp_path: Path) -> None:
     """Shares, Wilson intervals and skill of three months and three destinations, against a plain loop."""
     exports, days = stored.figures(), [date(2022, month, 20) for month in (5, 6, 7, 8)]
@@ -313,6 +318,7 @@ def test_changes_fit_the_open_table_of_revisions(pair: pd.DataFrame) -> None:
 # Judgement -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_judgement_stands_beside_the_model_and_both_are_scored(store: Store, tmp_path: Path) -> None:
     """The combination is as without judgement; the judged rows, their reason and both scores are kept."""
     exports, days = stored.figures(), [date(2022, 6, 20), date(2022, 7, 20)]

@@ -98,6 +98,7 @@ def test_a_month_that_the_world_knows_follows_the_world() -> None:
     assert table.loc[MONTHS[37], "inside"] == "WLD"
 
 
+@pytest.mark.slow
 def test_intervals_hold() -> None:
     """Of months knocked out of simulated local levels, 80 % intervals hold 74 to 86 %."""
     random, held = np.random.default_rng(7), []

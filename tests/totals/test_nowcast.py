@@ -132,6 +132,7 @@ def test_parts_of_the_forecast_name_the_headline_and_add_up() -> None:
     assert (found.parts["kind"] == "headline").sum() == 3
 
 
+@pytest.mark.slow
 def test_nothing_later_than_the_issue_day_enters_a_nowcast() -> None:
     """The day before the headline is out it moves nothing; on its day figures of later days move nothing."""
     table = panel()

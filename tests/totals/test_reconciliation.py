@@ -118,6 +118,7 @@ def world() -> pd.DataFrame:
     return exports({**parts, "WLD": rest + sum(parts.values())})
 
 
+@pytest.mark.slow
 def test_a_run_with_the_rest_has_a_total_and_parts_that_belong_together() -> None:
     """World, rest and destinations stand in ``reconciled``; the median of the total is near the sum of the medians."""
     table = with_rest_of_world(world(), {}, date(2024, 5, 20))
@@ -128,6 +129,7 @@ def test_a_run_with_the_rest_has_a_total_and_parts_that_belong_together() -> Non
     assert (run.reconciled["parts"] == 3).all()
 
 
+@pytest.mark.slow
 def test_without_a_total_the_sum_is_of_draws() -> None:
     """Destinations without a total have their sum, narrower than the sum of the bounds of errors that cancel."""
     table = world()

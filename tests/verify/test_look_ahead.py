@@ -124,6 +124,7 @@ def test_every_corruption_finds_a_leak():
     assert set().union(*LEAKS.values()) == set(CORRUPTIONS)
 
 
+@pytest.mark.slow
 def test_a_finding_says_what_moved_and_by_how_much():
     """Corruption, day, series, model, table, row, column, both values and their difference."""
     findings = audited(leaky.leaky_model, models=["naive"])
@@ -141,6 +142,7 @@ def test_a_finding_says_what_moved_and_by_how_much():
     assert first["difference"] == first["after"] - first["before"]
 
 
+@pytest.mark.slow
 def test_a_leak_into_what_is_left_out_is_caught():
     """What is left out counts as numbers do: an event of tomorrow on an unknown part of the world is a finding."""
     elsewhere = LATER | {"destinations": ("KOR",)}

@@ -68,6 +68,7 @@ def parity(run: Forecasts) -> pd.DataFrame:
     return sample(run)
 
 
+@pytest.mark.slow
 def test_so_many_fits_of_each_model_in_turn(run: Forecasts, parity: pd.DataFrame):
     """Four are two of each model, none twice; twelve are all there are; an odd one is of arima."""
     assert parity.columns.tolist() == PARITY_COLUMNS
@@ -102,6 +103,7 @@ def test_the_reference_is_the_library_on_the_design_of_the_day(parity: pd.DataFr
     assert not any(chosen.seasonal_order)
 
 
+@pytest.mark.slow
 def test_the_same_sample_twice_and_another_with_another_seed(run: Forecasts, parity: pd.DataFrame):
     """The draw hangs on the seed and on which fits there are, not on the order of their rows."""
     shuffled = run.replaced(forecasts=run.forecasts.sample(frac=1, random_state=1))
@@ -110,6 +112,7 @@ def test_the_same_sample_twice_and_another_with_another_seed(run: Forecasts, par
     assert any(fits != drawn[0] for fits in drawn)
 
 
+@pytest.mark.slow
 def test_the_future_does_not_move_a_sample_of_the_past(run: Forecasts, parity: pd.DataFrame):
     """Whatever came after the last day of the sample is changed, or gone, and no number is another."""
     given = AuditTables(table(), EVENTS, pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS))
@@ -121,6 +124,7 @@ def test_the_future_does_not_move_a_sample_of_the_past(run: Forecasts, parity: p
         pd.testing.assert_frame_equal(again, parity)
 
 
+@pytest.mark.slow
 def test_a_shifted_median_is_shown(monkeypatch: pytest.MonkeyPatch):
     """Kernels of arima that say 0.1 too much in logs differ from statsmodels by 0.1, and in nothing else."""
     honest = CompiledArimaFit.predict

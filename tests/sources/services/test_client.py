@@ -140,6 +140,7 @@ def garbage(connection: socket.socket) -> None:
 ONCE = replace(QUICK, tries=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "why"),
     [(slowly, "no whole answer within 1 seconds"), (slow_head, "no whole answer within 1 seconds"),
@@ -286,6 +287,7 @@ def test_a_key_is_sent_and_seen_by_nobody_else(
         assert escaped not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [garbage, silent, cut, without_end, reply(302, Location="https://elsewhere.example/?key=s3cret%2B%2F%3Dkey")],
