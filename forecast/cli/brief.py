@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RunOfBrief = Annotated[
     Path | None,
-    typer.Argument(metavar="[RUN]", help="The folder of a run of next or update. Default: the newest output/next-*, or "
+    typer.Argument(metavar="[RUN]", help="The folder of a run of next or update. Default: the newest in output/, or "
                    "with --store its latest issue."),
 ]  # fmt: skip
 BriefPage = Annotated[

@@ -215,7 +215,7 @@ def _is_list_of_text(value: object) -> bool:
 
 
 def newest(place: Path) -> Path:
-    """The run of the latest issue day among ``next-*`` in a folder.
+    """The run of the latest issue day among ``next-*`` and ``update-*`` in a folder.
 
     Raises
     ------
@@ -224,12 +224,12 @@ def newest(place: Path) -> Path:
     """
     from forecast.tables.run_folder import OutputError
 
-    runs = sorted(place.glob("next-*"))
+    runs = [run for kind in ("next", "update") for run in place.glob(f"{kind}-*")]
     if not runs:
         raise OutputError(
-            f"{place}: expected a run next-*, found none. Run forecast next, or name the folder of a run."
+            f"{place}: expected a run next-* or update-*, found none. Run forecast next, or name the folder of a run."
         )
-    return runs[-1]
+    return max(runs, key=lambda run: (run.name.partition("-")[2], run.name))
 
 
 # The last issue ------------------------------------------------------------------------------------------------------

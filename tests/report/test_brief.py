@@ -5,6 +5,7 @@ import re
 from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -152,3 +153,14 @@ def _page():
     months = pd.period_range(CUTOFF - 12, CUTOFF, freq="M")
     volumes = pd.DataFrame({"WLD": 5000.0, "OLD": [4.0, *[float("nan")] * 12]}, index=months)
     return brief_page([_outlook(HOSTILE)], {"rare_earth_magnets": volumes}, {"issued": "2026-08-20", "note": HOSTILE})
+
+
+def test_without_a_name_the_newest_run_of_next_or_update_is_taken(tmp_path: Path) -> None:
+    """By the day in the folder's name, whatever made it; where there is none, that is a sentence."""
+    for name in ("next-2026-08-20", "update-2026-11-28", "next-2026-10-20", "backtest-2026-12-20"):
+        (tmp_path / name).mkdir()
+    assert newest(tmp_path).name == "update-2026-11-28"
+    (tmp_path / "next-2026-12-20").mkdir()
+    assert newest(tmp_path).name == "next-2026-12-20"
+    with pytest.raises(OutputError, match=r"expected a run next-\* or update-\*, found none"):
+        newest(tmp_path / "next-2026-12-20")
