@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("events")
     parser.add_argument("--measure", required=True)
     parser.add_argument("--product", default="")
+    parser.add_argument("--months", action="store_true", help="print every cell")
     given = parser.parse_args()
     raw = pd.read_csv(given.exports)
     product = given.product or raw["product"].iloc[0]
@@ -64,6 +65,10 @@ def main() -> None:
     scale = wide.loc[: onset - 1].diff(12).abs().mean()
     table["error"] = (table["volume_t"] - table["actual"]).abs() / table["destination"].map(scale)
     summary(table[np.isfinite(table["error"])], onset)
+    if given.months:
+        cells = table.pivot(index=["destination", "month", "actual"], columns="diversion", values="volume_t")
+        bounds = table[table["diversion"] == "with"].set_index(["destination", "month", "actual"])
+        print(cells.join(bounds[["lower_80", "upper_80"]]).round(0).reset_index().to_string(index=False))
 
 
 def summary(table: pd.DataFrame, onset: pd.Period) -> None:

@@ -5,6 +5,8 @@ shipped experience of the years before. The median of all members that have a fo
 worth that members see logs without the episodes, and the structural model as a member.
 
     python benchmarks/episode_combination.py PANEL.csv EVENTS.csv --peers peers.csv --every 4 --destinations CHN
+    python benchmarks/episode_combination.py PETROLEUM.csv EVENTS.csv --peers peers.csv --leave BLR \
+        --spans 1991-12,2000-12,2003-12 --months
 """
 
 from __future__ import annotations
@@ -72,6 +74,9 @@ def main() -> None:
     parser.add_argument("--beside", type=int, default=6)
     parser.add_argument("--destinations", default="")
     parser.add_argument("--outside", action="store_true", help="the months beside the windows instead of those in them")
+    parser.add_argument("--leave", default="", help="destinations left out of the table by spans")
+    parser.add_argument("--spans", default="", help="last months of spans with a row of their own, as 1991-12,2000-12")
+    parser.add_argument("--months", action="store_true", help="print every cell of the combination")
     given = parser.parse_args()
     raw, own = pd.read_csv(given.exports), pd.read_csv(given.events)
     chosen = tuple(filter(None, given.destinations.split(",")))
@@ -86,15 +91,45 @@ def main() -> None:
     peers = pd.read_csv(given.peers).groupby(KEYS)["volume_t"].median().rename("peers")
     scale = scales(volumes, every).rename("scale").rename_axis(KEYS[:2])
     whole = pd.concat([table, mixed(table)]).join(truth, on=KEYS).join(peers, on=KEYS).join(scale, on=KEYS[:2])
-    summary(whole.dropna(subset=["actual", "peers", "scale"]))
+    scored = with_errors(whole.dropna(subset=["actual", "peers", "scale"]))
+    summary(scored)
+    combination = beside(scored[scored["model"] == COMBINATION])
+    if given.spans:
+        by_span(combination[~combination["destination"].isin(given.leave.split(","))], given.spans.split(","))
+    if given.months:
+        shown = ["product", "destination", "month", "actual", "with", "lower_80", "upper_80", "without", "peers"]
+        print(combination.sort_values(KEYS)[shown].round(1).to_string(index=False))
+
+
+def with_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """Scaled errors of the forecast and of the peers, as columns error and beside."""
+    return table.assign(
+        error=(table["volume_t"] - table["actual"]).abs() / table["scale"],
+        beside=(table["peers"] - table["actual"]).abs() / table["scale"],
+    )
+
+
+def beside(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one model with the calendar, and its forecast and error without it beside them."""
+    knowing = table[table["calendar"] == "with"].rename(columns={"volume_t": "with"})
+    blind = table[table["calendar"] == "without"].set_index(KEYS)[["volume_t", "error"]]
+    return knowing.join(blind.rename(columns={"volume_t": "without", "error": "error_without"}), on=KEYS)
+
+
+def by_span(table: pd.DataFrame, ends: list[str]) -> None:
+    """A line for the cells up to each of ``ends``, and one for the rest."""
+    print("\n| months to | n | MASE | / without the calendar | / peers |\n|---|---|---|---|---|")
+    start = ""
+    for end in [*ends, "9999-12"]:
+        own = table[(table["month"] > start) & (table["month"] <= end)]
+        means = own[["error", "error_without", "beside"]].mean()
+        ratios = [f"{means['error'] / means[name]:.3f}" for name in ("error_without", "beside")]
+        print(f"| {end} | {len(own)} | {means['error']:.3f} | {' | '.join(ratios)} |")
+        start = end
 
 
 def summary(table: pd.DataFrame) -> None:
     """A line a model over the cells that it has."""
-    table = table.assign(
-        error=(table["volume_t"] - table["actual"]).abs() / table["scale"],
-        beside=(table["peers"] - table["actual"]).abs() / table["scale"],
-    )
     blind = table[table["calendar"] == "without"].set_index([*KEYS, "model"])["error"]
     combination = table[(table["calendar"] == "with") & (table["model"] == COMBINATION)].set_index(KEYS)["error"]
     print("| forecast | n | MASE | / without the calendar | / peers | less the combination | 80 % holds |")

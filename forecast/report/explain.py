@@ -79,7 +79,9 @@ def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
         raise ValueError("Parts of a forecast: expected finite logs, found one that is not. Leave that part out.")
     total = math.fsum(logs)
     mean = base_t * (math.expm1(total) / total if total else 1.0)
-    return np.asarray(logs, dtype=float) * mean
+    tonnes = np.asarray(logs, dtype=float) * mean
+    lost = (tonnes == 0) & (np.asarray(logs) != 0)  # an underflow keeps its sign
+    return np.where(lost, np.copysign(np.nextafter(0.0, 1.0), logs), tonnes)
 
 
 def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import calendar, exports, steady
 
+import forecast as fc
 from forecast.episodes.course import FORCE, Episode, exposure
 from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import structural_forecasts
@@ -104,3 +106,27 @@ def test_siblings_teach_and_other_products_do_not():
     medians = {name: fit[mine].volumes()["median"].iloc[0] for name, fit in beside.items()}
     assert medians["stranger"] == pytest.approx(alone["median"].iloc[0], rel=1e-9)
     assert medians["sibling"] > 1.01 * alone["median"].iloc[0]
+
+
+def test_what_comes_after_the_issue_day_moves_no_diversion():
+    """Later figures, revisions, destinations, ends and measures may be anything: forecasts and effects are the same."""
+    months, issued = 60, date(2024, 10, 20)
+    volumes = {code: steady(months, level, seed=level) for code, level in (("USA", 60), ("DEU", 30), ("JPN", 10))}
+    volumes["DEU"][50:] *= 1.8
+    table = exports(volumes)
+    ban = {"event": "b", "kind": "ban", "destinations": ("USA",), "announced": date(2024, 2, 20)}
+    measure = calendar(ban | {"effective": date(2024, 3, 1)})
+    late = exports({"USA": [900.0] * 4, "FRA": [5e4] * 57}).assign(released=date(2024, 10, 21))
+    more = calendar(
+        {"event": "c", "kind": "ban", "destinations": ("JPN",), "announced": date(2024, 10, 21),
+         "effective": date(2024, 3, 1)},
+    )  # fmt: skip
+    ended = measure.assign(ends=[date(2024, 6, 1)], ends_announced=[date(2024, 10, 21)])
+    asked = {"issued": issued, "destinations": ["DEU"], "models": ["structural", "theta"], "calibrate": False}
+    before = fc.forecast_all(table, measure, {}, **asked)
+    after = fc.forecast_all(
+        pd.concat([table, late], ignore_index=True), pd.concat([ended, more], ignore_index=True), {}, **asked
+    )
+    assert (before.effects["kind"] == "diversion").any()
+    pd.testing.assert_frame_equal(before.forecasts, after.forecasts, check_exact=True)
+    pd.testing.assert_frame_equal(before.effects, after.effects, check_exact=True)
