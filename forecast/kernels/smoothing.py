@@ -34,8 +34,6 @@ Form = tuple[int, bool]
 """One of LEVEL, TREND, DAMPED and COMPLEX, and whether there is a season."""
 
 LEVEL, TREND, DAMPED, COMPLEX = 0, 1, 2, 3
-SMOOTHED = {LEVEL: 1, TREND: 2, DAMPED: 3, COMPLEX: 2}
-"""Smoothing parameters of each form, less that of the season."""
 STATES = 2 + SEASON
 LEAST_DAMPING, MOST_DAMPING = 0.8, 0.98
 

@@ -78,14 +78,10 @@ def whole_folder(target: Path, replaceable: Callable[[Path], None]) -> Iterator[
     OSError
         When the disk refuses; then all is as it was.
     """
-    beside = _beside(target, NEW)
-    beside.mkdir()
-    try:
+    with _workplace(target) as beside:
         yield beside
         sync_tree(beside)
         _take_place(beside, target, replaceable)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)  # what cannot be removed now is swept by the next writer
 
 
 @contextmanager
@@ -99,14 +95,21 @@ def made_beside(target: Path) -> Iterator[Path]:
     OSError
         When the disk refuses; then all is as it was.
     """
-    beside = _beside(target, NEW)
-    beside.mkdir()
-    try:
+    with _workplace(target) as beside:
         made = beside / target.name
         yield made
         _sync(made)
         made.rename(target)
         sync_folder(target.parent)
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """An empty folder beside ``target``, gone when the block ends."""
+    beside = _beside(target, NEW)
+    beside.mkdir()
+    try:
+        yield beside
     finally:
         shutil.rmtree(beside, ignore_errors=True)  # what cannot be removed now is swept by the next writer
 
