@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, acting_share, exposure, left_to_strike, measures_below
-from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_prior, stated
-from forecast.episodes.posterior import LAGS, PathTerm, StructuralFit
+from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, learned_prior, stated
+from forecast.episodes.posterior import LAGS, LagPaths, PathTerm, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
@@ -86,13 +86,13 @@ def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
 
 @dataclass(frozen=True)
 class Alone:
-    """What a series says by itself: evidence on the path of each of its episodes, and log likelihoods of the lags.
+    """What a series says by itself: the path of each of its episodes by lag, and log likelihoods of the lags.
 
     ``weights`` (0 to 1) says of each episode whether there was trade in the year before it: without, it has stopped
     nothing that could be seen, and teaches no other series.
     """
 
-    evidence: tuple[PathEvidence, ...]
+    paths: tuple[LagPaths, ...]
     lag_likelihood: np.ndarray
     weights: tuple[float, ...]
 
@@ -168,9 +168,9 @@ def _seen_alone(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPri
         months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
         terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
         fit = fit_structural(y, terms, 1)
-        evidence = tuple(fit.evidence(place) for place in range(len(episodes)))
+        paths = tuple(fit.path_by_lag(place) for place in range(len(episodes)))
         weights = tuple(_traded_before(episode, y, floor) for episode in episodes)
-        _KEPT[key] = Alone(evidence, fit.lag_likelihood, weights)
+        _KEPT[key] = Alone(paths, fit.lag_likelihood, weights)
     return _KEPT[key]
 
 
@@ -189,7 +189,8 @@ def path_evidence(
 ) -> dict[str, list[dict[str, list[PathEvidence]]]]:
     """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
-    evidence, _ = _evidence(_alone(logs, episodes_by_series, beliefs), episodes_by_series)
+    alone = _alone(logs, episodes_by_series, beliefs)
+    evidence = _evidence(logs, alone, episodes_by_series, beliefs, _lags(alone, episodes_by_series))
     found = {}
     for kind, products in evidence.items():
         each = [_filled({name: _first(own) for name, own in episodes.items()}) for episodes in products.values()]
@@ -283,7 +284,8 @@ def _shared_priors(
     asked: Sequence[SeriesKey],
 ) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
     """Priors and support for lags from the other series, for each series whose episodes have any."""
-    evidence, lags = _evidence(alone, episodes_by_series)
+    lags = _lags(alone, episodes_by_series)
+    evidence = _evidence(logs, alone, episodes_by_series, beliefs, lags)
     shared = {}
     for key in (key for key in asked if key in alone):
         episodes = episodes_by_series[key]
@@ -320,30 +322,51 @@ def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str
     return np.sum(list(found.values()), axis=0) if found else None
 
 
-def _evidence(
-    alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars
-) -> tuple[Evidence, dict[tuple[str, str, str], LagEvidence]]:
-    """What each series says of its paths and of the lags: of a product's total and its parts those that say more.
-
-    The rest of the world is the difference of two that are counted: it learns and says nothing.
-    """
-    evidence: Evidence = {}
+def _lags(alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars) -> dict[tuple[str, str, str], LagEvidence]:
+    """What each series says of the lags, by product, kind and episode; a total says nothing beside its parts."""
     lags: dict[tuple[str, str, str], LagEvidence] = {}
     for key, found in alone.items():
         for place, episode in enumerate(episodes_by_series[key]):
-            own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
             support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if episode.share == 1.0 and key[1] != REST_OF_WORLD and found.weights[place] > 0:
-                weight, first = found.weights[place], not measures_below(episode, episodes_by_series[key])
-                own[key] = found.evidence[place].weighed(weight), first
-                support[key] = weight * (found.lag_likelihood - found.lag_likelihood.max())
-    for kind, products in evidence.items():
-        for product, episodes in products.items():
-            for name, own in episodes.items():
-                teachers = _teachers(own)
-                episodes[name] = {key: own[key] for key in teachers}
-                lags[product, kind, name] = {key: lags[product, kind, name][key] for key in teachers}
-    return evidence, lags
+            if _teaches(key, episode, found.weights[place]):
+                support[key] = found.weights[place] * (found.lag_likelihood - found.lag_likelihood.max())
+    for support in lags.values():
+        if len(support) > 1:
+            support.pop((next(iter(support))[0], WORLD), None)
+    return lags
+
+
+def _teaches(key: SeriesKey, episode: Episode, weight: float) -> bool:
+    """The rest of the world is the difference of two that are counted: it learns and says nothing."""
+    return episode.share == 1.0 and key[1] != REST_OF_WORLD and weight > 0
+
+
+def _evidence(
+    logs: Mapping[SeriesKey, Logs],
+    alone: Mapping[SeriesKey, Alone],
+    episodes_by_series: Calendars,
+    beliefs: Mapping[SeriesKey, list[PathPrior]],
+    lags: dict[tuple[str, str, str], LagEvidence],
+) -> Evidence:
+    """What each series says of its paths, at the lags that the others believe in as well.
+
+    A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
+    lag together is not to be left to each of them.
+    """
+    evidence: Evidence = {}
+    for key, found in alone.items():
+        episodes = episodes_by_series[key]
+        support = _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
+        for place, episode in enumerate(episodes):
+            own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
+            if _teaches(key, episode, found.weights[place]):
+                path = found.paths[place].mixed(np.zeros(len(LAGS)) if support is None else support)
+                said = learned_from(beliefs[key][place], path).weighed(found.weights[place])
+                own[key] = said, not measures_below(episode, episodes)
+    for products in evidence.values():
+        for each in products.values():
+            each.update({name: {key: own[key] for key in _teachers(own)} for name, own in each.items()})
+    return evidence
 
 
 def _teachers(own: Mapping[SeriesKey, Weighed]) -> list[SeriesKey]:

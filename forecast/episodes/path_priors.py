@@ -2,7 +2,8 @@
 
 The means are stated, by reasoning and not by fitting: a ban stops nearly everything within two months and goods come
 back over the months after it; a licensing duty stops most at first and less as licences arrive; a tariff takes some;
-an easing lowers nothing. They are weak against data.
+an easing lowers nothing. They are weak against data. Episodes of a kind differ in severity, by a factor on the whole
+path, so that a mild one is mild in all its months and none comes to raise what it lowers; steps around that are small.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.episodes.course import DIVERSION, ENDED, FORCE, KNOTS
+from forecast.episodes.course import DIVERSION, FORCE, KNOTS
 
 STATED: Mapping[str, tuple[float, ...]] = {
     "ban": (0.05, -1.8, -2.8, -3.1, -3.1, -3.1, -3.1, -0.8, -0.3, -0.05, 0.0),
-    "licensing": (0.2, -0.8, -1.2, -1.0, -0.7, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
-    "quota": (0.1, -0.5, -0.7, -0.7, -0.6, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
+    "licensing": (0.1, -0.8, -1.2, -1.0, -0.7, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
+    "quota": (0.05, -0.5, -0.7, -0.7, -0.6, -0.5, -0.4, -0.3, -0.1, 0.0, 0.0),
     "scrutiny": (0.0, -0.4, -0.5, -0.4, -0.3, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0),
-    "tariff": (0.1, -0.15, -0.25, -0.25, -0.25, -0.2, -0.2, -0.15, -0.1, -0.05, 0.0),
-    "tax": (0.15, -0.15, -0.2, -0.2, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0, 0.0),
+    "tariff": (0.05, -0.15, -0.25, -0.25, -0.25, -0.2, -0.2, -0.15, -0.1, -0.05, 0.0),
+    "tax": (0.05, -0.15, -0.2, -0.2, -0.2, -0.2, -0.2, -0.1, 0.0, 0.0, 0.0),
     "listing": (0.0, -0.2, -0.3, -0.3, -0.3, -0.3, -0.3, -0.1, -0.05, 0.0, 0.0),
     "truce": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
     "general_licence": (0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0),
@@ -33,27 +34,27 @@ STATED: Mapping[str, tuple[float, ...]] = {
 """Mean path of each kind in logs, by `KNOTS`."""
 
 SEVERITY: Mapping[str, tuple[float, float]] = {
-    "ban": (0.9, 0.6),
-    "licensing": (0.8, 0.5),
-    "quota": (0.6, 0.4),
-    "scrutiny": (0.5, 0.4),
-    "tariff": (0.4, 0.25),
-    "tax": (0.3, 0.2),
-    "listing": (0.5, 0.3),
+    "ban": (0.9, 0.3),
+    "licensing": (0.8, 0.25),
+    "quota": (0.6, 0.2),
+    "scrutiny": (0.5, 0.2),
+    "tariff": (0.4, 0.12),
+    "tax": (0.3, 0.1),
+    "listing": (0.5, 0.15),
     DIVERSION: (0.7, 0.05),
 }
-"""Standard deviations between episodes of a kind: of the common severity and of the steps around it."""
+"""Standard deviations in logs between episodes of a kind: of the severity where the mean is largest, of the steps."""
 
-EASING_SPREAD = (0.3, 0.2)
+EASING_SPREAD = (0.3, 0.1)
 NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
 
-EARLY = 0.4
-"""Loading on the severity of the first month in force and of the first after the end."""
-
 KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
 """How the variance divides: the kind's own mean, the product, its episode, and the destination of an episode."""
+
+UNLIKE, UNLIKELY = np.array([0.05, 0.15, 0.4, 1.0, 1.6]), np.array([0.1, 0.1, 0.1, 0.3, 0.4])
+"""How unlike the destinations of one episode may be, as factors on their variance, and how likely: one in the mean."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,17 @@ def stated(kind: str) -> PathPrior:
     --------
     >>> prior = stated("ban")
     >>> float(prior.mean[2]), round(float(prior.covariance[2, 2]), 2)
-    (-2.8, 1.17)
+    (-2.8, 0.75)
     """
     severity, step = SEVERITY.get(kind, EASING_SPREAD)
-    loading = np.zeros(len(KNOTS))
-    loading[FORCE] = 1.0
-    loading[FORCE.start] = loading[ENDED.start] = EARLY
+    mean = np.array(STATED[kind])
+    acting = np.abs(mean[FORCE.start :])
+    loading = np.append(0.0, acting / acting.max()) if acting.any() else np.ones(len(KNOTS))
     place = np.arange(len(KNOTS))
     steps = step**2 * NEIGHBOUR_CORRELATION ** np.abs(place[:, None] - place)
     steps[0, 1:] = steps[1:, 0] = 0.0
     steps[0, 1] = steps[1, 0] = PAYBACK * step**2
-    return PathPrior(np.array(STATED[kind]), severity**2 * np.outer(loading, loading) + steps)
+    return PathPrior(mean, severity**2 * np.outer(loading, loading) + steps)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,15 @@ class PathEvidence:
         """The evidence on the mean around which the path lies with covariance ``spread``."""
         kept = np.linalg.inv(np.eye(len(spread)) + self.precision @ spread)
         return PathEvidence(_symmetric(kept @ self.precision), kept @ self.pull)
+
+
+def learned_from(before: PathPrior, after: PathPrior) -> PathEvidence:
+    """What was learned between a prior of a path and its posterior, as precisions; nothing where the path lost some."""
+    precision = np.linalg.inv(after.covariance) - np.linalg.inv(before.covariance)
+    values, vectors = np.linalg.eigh(_symmetric(precision))
+    kept = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    pull = np.linalg.solve(after.covariance, after.mean) - np.linalg.solve(before.covariance, before.mean)
+    return PathEvidence(kept, vectors @ (np.where(values > 0, 1.0, 0.0) * (vectors.T @ pull)))
 
 
 def _symmetric(matrix: np.ndarray) -> np.ndarray:
@@ -140,8 +150,43 @@ def learned_prior(
     product = PathPrior(kind.mean, kind.covariance + PRODUCT * whole)
     product = updated(product, [of_episode(each, whole) for each in elsewhere.values()])
     episode = PathPrior(product.mean, product.covariance + EPISODE * whole)
-    episode = updated(episode, [one.widened(DESTINATION * whole) for one in siblings])
-    return PathPrior(episode.mean, episode.covariance + DESTINATION * whole)
+    apart = unlikeness(episode, siblings, DESTINATION * whole) * DESTINATION * whole
+    episode = updated(episode, [one.widened(apart) for one in siblings])
+    return PathPrior(episode.mean, episode.covariance + apart)
+
+
+def unlikeness(episode: PathPrior, siblings: list[PathEvidence], spread: np.ndarray) -> float:
+    """How unlike the destinations of one episode are: the mean factor on their ``spread`` about its path, given them.
+
+    Destinations that one measure struck alike say that the next is struck so too. Without siblings, or with one that
+    says nothing, the factor is one.
+
+    Examples
+    --------
+    >>> prior = stated("licensing")
+    >>> alike = [PathEvidence(400 * np.eye(len(KNOTS)), 400 * prior.mean)] * 20
+    >>> unlikeness(prior, [], prior.covariance), round(unlikeness(prior, alike, prior.covariance), 2)
+    (1.0, 0.05)
+    """
+    if not siblings:
+        return 1.0
+    logs = np.array([_log_evidence(episode, siblings, factor * spread) for factor in UNLIKE])
+    weights = UNLIKELY * np.exp(logs - logs.max())
+    return float(UNLIKE @ weights / weights.sum())
+
+
+def _log_evidence(episode: PathPrior, siblings: list[PathEvidence], spread: np.ndarray) -> float:
+    """Log likelihood of the siblings, up to a constant, where each lies about the episode's path with ``spread``."""
+    precision = np.array([one.precision for one in siblings])
+    pull = np.array([one.pull for one in siblings])
+    kept = np.linalg.inv(np.eye(len(spread)) + precision @ spread)
+    said, drawn = kept @ precision, np.einsum("sij,sj->si", kept, pull)
+    found = 0.5 * np.linalg.slogdet(kept)[1].sum() + 0.5 * np.einsum("si,ij,sj->", pull, spread, drawn)
+    together, towards = said.sum(axis=0), drawn.sum(axis=0) - said.sum(axis=0) @ episode.mean
+    left = np.linalg.inv(np.eye(len(spread)) + together @ episode.covariance)
+    found += drawn.sum(axis=0) @ episode.mean - 0.5 * episode.mean @ together @ episode.mean
+    found += 0.5 * np.linalg.slogdet(left)[1] + 0.5 * towards @ episode.covariance @ left @ towards
+    return float(found)
 
 
 def of_kind(prior: PathPrior, products: Sequence[Episodes]) -> PathPrior:

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from forecast.episodes.course import log_effect
-from forecast.episodes.path_priors import PathEvidence, PathPrior
+from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
@@ -73,6 +73,30 @@ class Component:
     def errors(self) -> np.ndarray:
         """Covariance of the errors (months, months), logs."""
         return self._moments[1]
+
+
+def mixed_path(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> PathPrior:
+    """Mean and covariance of a mixture: ``weights`` (n,) that add to one, ``means`` (n, knots), ``covariances``."""
+    mean = weights @ means
+    apart = means - mean
+    inside = np.einsum("c,cij->ij", weights, covariances)
+    return PathPrior(mean, inside + np.einsum("c,ci,cj->ij", weights, apart, apart))
+
+
+@dataclass(frozen=True)
+class LagPaths:
+    """Posterior of one path by lag: ``weights`` (`LAGS`) of the lags, and the path at each that has any."""
+
+    weights: np.ndarray
+    paths: dict[int, PathPrior]
+
+    def mixed(self, support: np.ndarray) -> PathPrior:
+        """The path over all lags, where others say as much of each as the logs ``support`` (`LAGS`)."""
+        lags = list(self.paths)
+        logs = np.log(self.weights[lags]) + support[lags]
+        weights = np.exp(logs - logs.max())
+        means = np.array([self.paths[lag].mean for lag in lags])
+        return mixed_path(weights / weights.sum(), means, np.array([self.paths[lag].covariance for lag in lags]))
 
 
 @dataclass(frozen=True)
@@ -155,27 +179,24 @@ class StructuralFit:
 
     def path(self, place: int) -> PathPrior:
         """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags and grid."""
-        knots = len(self.terms[place].prior.mean)
-        at = slice(SEASON + 3 + place * knots, SEASON + 3 + (place + 1) * knots)
-        means = np.array([one.coefficients[at] for one in self.components])
-        mean = self._weights @ means
-        apart = means - mean
-        inside = np.array([one.covariance[at, at] for one in self.components])
-        covariance = np.einsum("c,cij->ij", self._weights, inside)
-        return PathPrior(mean, covariance + np.einsum("c,ci,cj->ij", self._weights, apart, apart))
+        return self.path_by_lag(place).mixed(np.zeros(len(LAGS)))
+
+    def path_by_lag(self, place: int) -> LagPaths:
+        """Posterior of the path at ``place`` for each lag that its posterior keeps, over the grid."""
+        at = knots_at(place, self.terms[place])
+        lags = sorted({one.lag for one in self.components})
+        weights, paths = np.zeros(len(LAGS)), {}
+        for lag in lags:
+            own = [one for one in self.components if one.lag == lag]
+            shares = np.array([one.weight for one in own])
+            weights[lag] = shares.sum()
+            means = np.array([one.coefficients[at] for one in own])
+            paths[lag] = mixed_path(shares / weights[lag], means, np.array([one.covariance[at, at] for one in own]))
+        return LagPaths(weights, paths)
 
     def paths(self) -> dict[str, PathPrior]:
         """Posterior of every episode's path."""
         return {term.name: self.path(place) for place, term in enumerate(self.terms)}
-
-    def evidence(self, place: int) -> PathEvidence:
-        """What the series alone says of the path at ``place``: its posterior less its prior, as precisions."""
-        before, after = self.terms[place].prior, self.path(place)
-        precision = np.linalg.inv(after.covariance) - np.linalg.inv(before.covariance)
-        values, vectors = np.linalg.eigh((precision + precision.T) / 2)
-        kept = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        pull = np.linalg.solve(after.covariance, after.mean) - np.linalg.solve(before.covariance, before.mean)
-        return PathEvidence(kept, vectors @ (np.where(values > 0, 1.0, 0.0) * (vectors.T @ pull)))
 
     def believed(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
         """Mean log effect of all episodes on the training months and on those ahead, and its covariance ahead."""
