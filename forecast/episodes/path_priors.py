@@ -34,18 +34,18 @@ STATED: Mapping[str, tuple[float, ...]] = {
 """Mean path of each kind in logs, by `KNOTS`."""
 
 SEVERITY: Mapping[str, tuple[float, float]] = {
-    "ban": (0.9, 0.3),
-    "licensing": (0.8, 0.25),
-    "quota": (0.6, 0.2),
-    "scrutiny": (0.5, 0.2),
-    "tariff": (0.4, 0.12),
-    "tax": (0.3, 0.1),
-    "listing": (0.5, 0.15),
+    "ban": (0.9, 0.4),
+    "licensing": (0.8, 0.33),
+    "quota": (0.6, 0.26),
+    "scrutiny": (0.5, 0.26),
+    "tariff": (0.4, 0.16),
+    "tax": (0.3, 0.13),
+    "listing": (0.5, 0.2),
     DIVERSION: (0.7, 0.05),
 }
 """Standard deviations in logs between episodes of a kind: of the severity where the mean is largest, of the steps."""
 
-EASING_SPREAD = (0.3, 0.1)
+EASING_SPREAD = (0.3, 0.13)
 NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
@@ -72,7 +72,7 @@ def stated(kind: str) -> PathPrior:
     --------
     >>> prior = stated("ban")
     >>> float(prior.mean[2]), round(float(prior.covariance[2, 2]), 2)
-    (-2.8, 0.75)
+    (-2.8, 0.82)
     """
     severity, step = SEVERITY.get(kind, EASING_SPREAD)
     mean = np.array(STATED[kind])
