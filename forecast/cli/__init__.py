@@ -23,6 +23,7 @@ from forecast.cli.next import next_months
 from forecast.cli.report import report
 from forecast.cli.scenario import what_may_happen
 from forecast.cli.store import monthly_update, revised, tracked
+from forecast.cli.template import write_templates
 from forecast.cli.validate import validate_files
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ def main(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "next": next_months,
+    "template": write_templates,
     "import": import_files,
     "fetch": fetch_figures,
     "validate": validate_files,

@@ -9,6 +9,7 @@ it becomes, so that whatever a kill leaves is found and swept by the next writer
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import secrets
@@ -36,14 +37,17 @@ def mark(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, replace: bool = True) -> None:
     """Put ``content`` at ``path``, a new file or an earlier one replaced; a link that stands there is replaced itself.
 
     Raises
     ------
     OSError
-        When the disk refuses, or something other than a file or a link stands at ``path``; then all is as it was.
+        When the disk refuses, or something other than a file or a link stands at ``path``, without ``replace``
+        anything; then all is as it was.
     """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "something is there: move it or choose another name")
     if os.path.lexists(path) and not stat.S_ISREG(mode := path.lstat().st_mode) and not stat.S_ISLNK(mode):
         raise OSError(f"{path.name} is there and is no file")
     beside = _beside(path, NEW)

@@ -15,9 +15,8 @@ from forecast.realtime.releases import Snapshot
 from forecast.tables import cells as checks
 from forecast.tables.frames import records
 from forecast.tables.read import Files, TableError, events_table
-from forecast.tables.schema import EVENT_COLUMNS
+from forecast.tables.schema import SUPPOSED_COLUMNS as SUPPOSED_COLUMNS
 
-SUPPOSED_COLUMNS = [*EVENT_COLUMNS, "probability"]
 _NEEDED = ("kind", "destinations", "announced", "effective", "probability")
 """Fields without which an event cannot be supposed; products default to those asked for, and a name is made up."""
 

@@ -21,11 +21,7 @@ from pandas.api.types import union_categoricals
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
-from forecast.tables.schema import DESTINATION_COLUMNS, EVENT_COLUMNS, EXPORT_COLUMNS, PERIOD_TOTAL_COLUMNS
-
-_VOLUME_OPTIONS = {"released": "", "status": "reported", "precision_t": "", "source": ""}
-"""What an absent or empty optional cell of exports and period totals means, as text."""
-
+from forecast.tables.schema import DESTINATIONS, EVENTS, EXPORTS, PERIOD_TOTALS, TableSchema
 
 Files = Mapping[str, pd.DataFrame]
 """Raw tables by file name: every cell a string (or a category that is one), the index the row number in that file."""
@@ -82,7 +78,7 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     [datetime.date(2025, 6, 20)]
     """
     today = today or date.today()
-    raw = _joined(files, EXPORT_COLUMNS, _VOLUME_OPTIONS)
+    raw = _joined(files, EXPORTS)
     key = "{destination} {month}"
     required = {
         "month": [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED],
@@ -92,7 +88,7 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     table = _typed_volumes(_without(raw, problems), ["month"])
     problems += _released_early(raw, key, table, "month")
     problems += _twice(raw, key, table, ["product", "destination", "month", "released"])
-    return _table_or_error(table, problems, EXPORT_COLUMNS)
+    return _table_or_error(table, problems, EXPORTS)
 
 
 def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | None = None) -> pd.DataFrame:
@@ -106,7 +102,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
         For any column, cell or pair of rows that is not as it must be.
     """
     today = today or date.today()
-    raw = _joined(files, PERIOD_TOTAL_COLUMNS, _VOLUME_OPTIONS)
+    raw = _joined(files, PERIOD_TOTALS)
     key = "{destination} {start} to {end}"
     month = [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED]
     required = {"start": month, "end": month, **_volume_checks(destinations, today)}
@@ -116,7 +112,7 @@ def period_totals_table(files: Files, destinations: pd.DataFrame, today: date | 
     problems += _row_problems(raw, key, backwards, "end must not be before start, found {end} before {start}.")
     problems += _released_early(raw, key, table, "end")
     problems += _twice(raw, key, table, ["product", "destination", "start", "end", "released"])
-    return _table_or_error(table, problems, PERIOD_TOTAL_COLUMNS)
+    return _table_or_error(table, problems, PERIOD_TOTALS)
 
 
 def events_table(
@@ -134,7 +130,7 @@ def events_table(
     TableError
         For any column, cell or pair of rows that is not as it must be.
     """
-    raw = _joined(files, EVENT_COLUMNS, {"ends_status": "", "continues": ""})
+    raw = _joined(files, EVENTS)
     required = {
         "event": [checks.FILLED, checks.NAME_LENGTH],
         "kind": [cell(lambda text: text in kinds, "must be a kind of event, found {found}.")],
@@ -153,7 +149,7 @@ def events_table(
     table = _typed_events(as_plain(_without(raw, problems)))
     problems += _ends_problems(raw, table) + _twice_by_name(raw, table, "event")
     problems += _continues_problems(raw, table, elsewhere)
-    return _table_or_error(table, problems, EVENT_COLUMNS)
+    return _table_or_error(table, problems, EVENTS)
 
 
 def destinations_table(files: Files) -> pd.DataFrame:
@@ -166,7 +162,7 @@ def destinations_table(files: Files) -> pd.DataFrame:
     TableError
         For an empty code or name, a code that stands twice, or a member that is not a code of the table.
     """
-    raw = _joined(files, DESTINATION_COLUMNS, {"iso2": "", "numeric": "", "kind": "", "members": ""})
+    raw = _joined(files, DESTINATIONS)
     codes = {"", *raw["code"]}
     known = cell(lambda text: codes.issuperset(checks.items(text)), "must be codes of the same table, found {found}.")
     required = {
@@ -177,14 +173,15 @@ def destinations_table(files: Files) -> pd.DataFrame:
     problems = cell_problems(raw, "{code}", required, {})
     table = as_plain(_without(raw, problems)).assign(members=lambda sound: checks.lists(sound["members"]))
     problems += _twice_by_name(raw, table, "code")
-    return _table_or_error(table, problems, DESTINATION_COLUMNS)
+    return _table_or_error(table, problems, DESTINATIONS)
 
 
 # Columns -------------------------------------------------------------------------------------------------------------
 
 
-def _joined(files: Files, columns: list[str], options: dict[str, str]) -> pd.DataFrame:
-    """All rows of ``files`` under ``columns``, absent or empty optional cells filled, indexed by (file, row)."""
+def _joined(files: Files, schema: TableSchema) -> pd.DataFrame:
+    """All rows of ``files`` under the columns, absent or empty optional cells filled, indexed by (file, row)."""
+    columns, options = schema.columns, schema.defaults
     problems = [problem for name, raw in files.items() for problem in _column_problems(name, raw, columns, options)]
     if problems:
         raise TableError(*problems)
@@ -378,9 +375,9 @@ def _in_circle(event: str, follows: Mapping[str, str]) -> bool:
     return earlier == event
 
 
-def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], columns: list[str]) -> pd.DataFrame:
-    """The table under ``columns`` with a plain index, or all the problems in the order of their rows."""
+def _table_or_error(table: pd.DataFrame, problems: Iterable[Problem], schema: TableSchema) -> pd.DataFrame:
+    """The table under its columns with a plain index, or all the problems in the order of their rows."""
     sentences = [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
     if sentences:
         raise TableError(*sentences)
-    return as_plain(table[columns].reset_index(drop=True))
+    return as_plain(table[schema.columns].reset_index(drop=True))

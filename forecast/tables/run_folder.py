@@ -210,19 +210,19 @@ def _list_files(folder: Path) -> None:
     _write_about(folder, read_about(folder) | {"files": sorted(names)})
 
 
-def write_page(path: Path, content: str | bytes) -> None:
+def write_page(path: Path, content: str | bytes, replace: bool = True) -> None:
     """Put a file at ``path``, whole, text in UTF-8; a link that stands there is replaced, not followed.
 
     Raises
     ------
     OutputError
-        When another run is writing there or the disk refuses.
+        When another run is writing there or the disk refuses; without ``replace`` also when something stands there.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
     with ExitStack() as held:
         _hold(held, place, path, "file")
         try:
-            write_whole(place, content.encode("utf-8", "replace") if isinstance(content, str) else content)
+            write_whole(place, content.encode("utf-8", "replace") if isinstance(content, str) else content, replace)
         except OSError as error:
             raise unwritable(path, error, "file") from error
 

@@ -1,23 +1,25 @@
 """One schema of tables: name, columns with their types, keys, sort order, and whether a run may be without it.
 
 Writer, reader, audit, checkpoint, empty tables and the order of a run's rows derive from it. One more table of a run is
-one more entry of `RUN_TABLES`.
+one more entry of `RUN_TABLES`. The help of commands names its columns, so that pandas is imported where it is used.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from functools import cached_property
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from forecast.registry import MEMBERS
 from forecast.safety.inert import from_csv_cell, visible
 from forecast.safety.limits import COVERED, LONGEST_LABEL, LONGEST_TEXT, is_covered_day, is_covered_month
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ColumnType(Enum):
@@ -62,6 +64,8 @@ class TableSchema:
         Whether an empty table has no file.
     saved
         Whether the table is written into the folder of a run.
+    defaults
+        What an absent or empty cell means, as text, by column that a file may be without.
     """
 
     name: str
@@ -69,6 +73,12 @@ class TableSchema:
     keys: tuple[str, ...] = ()
     optional: bool = False
     saved: bool = True
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> list[str]:
+        """Columns that no file may be without, in order."""
+        return [name for name in self.types if name not in self.defaults]
 
     @property
     def columns(self) -> list[str]:
@@ -96,10 +106,14 @@ class TableSchema:
 
     @cached_property
     def _without_rows(self) -> pd.DataFrame:
+        import pandas as pd
+
         return pd.DataFrame({name: pd.Series([], dtype=_DTYPES.get(own, object)) for name, own in self.types.items()})
 
     def from_rows(self, rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
         """The table of ``rows``, tuples in the order of the columns; months may come as ordinals."""
+        import pandas as pd
+
         listed = list(rows)
         if not listed:
             return self.empty()
@@ -125,6 +139,8 @@ class TableSchema:
         Traceback (most recent call last):
         ValueError: expected column destination, found none.
         """
+        import pandas as pd
+
         missing = [name for name in self.columns if name not in raw]
         if missing:
             raise ValueError(f"expected column {missing[0]}, found none.")
@@ -136,6 +152,8 @@ _DTYPES = {T.MONTH: "period[M]", T.COUNT: "int64", T.NUMBER: "float64", T.FLAG: 
 
 def _typed(cells: pd.Series, own: ColumnType) -> pd.Series:
     """A column of text as its type says."""
+    import pandas as pd
+
     _refuse_first(cells, own)
     if own in (T.TEXT, T.LABEL):
         shown = {text: visible(from_csv_cell(text)) for text in cells.unique()}
@@ -184,6 +202,8 @@ _INTERVAL = dict.fromkeys(["estimate", "lower", "upper"], T.NUMBER)
 
 # What enters ---------------------------------------------------------------------------------------------------------
 
+_OF_VOLUMES = {"released": "", "status": "reported", "precision_t": "", "source": ""}
+
 EXPORTS = TableSchema(
     "exports",
     {
@@ -196,6 +216,7 @@ EXPORTS = TableSchema(
         "precision_t": T.NUMBER,
         "source": T.TEXT,
     },
+    defaults=_OF_VOLUMES,
 )
 PERIOD_TOTALS = TableSchema(
     "period_totals",
@@ -210,6 +231,7 @@ PERIOD_TOTALS = TableSchema(
         "status": T.TEXT,
         "source": T.TEXT,
     },
+    defaults=_OF_VOLUMES,
 )
 EVENTS = TableSchema(
     "events",
@@ -224,10 +246,13 @@ EVENTS = TableSchema(
         "ends_status": T.TEXT,
         "continues": T.TEXT,
     },
+    defaults=dict.fromkeys(["ends_status", "continues"], ""),
 )
+SCENARIOS = TableSchema("scenarios", {**EVENTS.types, "probability": T.NUMBER}, defaults=EVENTS.defaults)
 DESTINATIONS = TableSchema(
     "destinations",
     {**dict.fromkeys(["code", "name", "iso2", "numeric", "kind"], T.TEXT), "members": T.CODES},
+    defaults=dict.fromkeys(["iso2", "numeric", "kind", "members"], ""),
 )
 
 # What a run makes ----------------------------------------------------------------------------------------------------
@@ -385,6 +410,7 @@ OMITTED = TableSchema("omitted", {**_FITTED, "start": T.MONTH, "end": T.MONTH, "
 EXPORT_COLUMNS = EXPORTS.columns
 PERIOD_TOTAL_COLUMNS = PERIOD_TOTALS.columns
 EVENT_COLUMNS = EVENTS.columns
+SUPPOSED_COLUMNS = SCENARIOS.columns
 DESTINATION_COLUMNS = DESTINATIONS.columns
 SCORE_COLUMNS = SCORES.columns
 SUM_COLUMNS = SUMS.columns
