@@ -16,6 +16,7 @@ from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
 from forecast.cli.events import calendar
+from forecast.cli.examples import epilog
 from forecast.cli.explain import explain
 from forecast.cli.fetch import fetch_figures
 from forecast.cli.imports import import_files
@@ -71,4 +72,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "revisions": revised,
 }
 for name, command in COMMANDS.items():
-    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
+    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0], epilog=epilog(name))(command)
