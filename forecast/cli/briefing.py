@@ -147,18 +147,20 @@ def _opened(path: Path | None) -> Any:
 
 
 def _stored_tables(store: Any, issue: Any) -> Tables:
-    """Figures and calendar of an issue, beside the shipped figures of other series, and the track record."""
+    """Figures and calendar of an issue, beside the shipped figures of other products, and the track record."""
     import forecast as fc
     from forecast.report.track_record import beside_shipped
+    from forecast.sources.plain import of_other_products
     from forecast.store.issued import issued_calendar
     from forecast.store.track import held_record, track
     from forecast.store.update import with_experience
     from forecast.store.vintages import exports_as_of
 
-    exports = with_experience(fc.read_exports(), exports_as_of(store, issue.issued, issue.places), issue.issued)
+    own = exports_as_of(store, issue.issued, issue.places)
+    exports = with_experience(fc.read_exports(), own, issue.issued)
     record = beside_shipped(held_record(track(store, issue.issued)), None)
-    calendar, day = issued_calendar(store, issue), inputs.today()
-    return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), fc.read_period_totals(), record, day)
+    calendar, totals = issued_calendar(store, issue), of_other_products(fc.read_period_totals(), own)
+    return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, inputs.today())
 
 
 def _typed(changes: pd.DataFrame) -> pd.DataFrame:

@@ -118,12 +118,12 @@ def read(given: Given) -> Tables:
 def _with_experience(own: pd.DataFrame, given: Given, day: date) -> tuple[pd.DataFrame, frozenset[str]]:
     """The figures with those of products that ``own`` does not have, to learn from, and these products."""
     import forecast as fc
+    from forecast.sources.plain import of_other_products
     from forecast.tables.frames import stacked
 
     if given.figures_to_learn_from is None:
         return own, frozenset()
-    others = fc.read_exports(given.figures_to_learn_from, today=day)
-    others = others[~others["product"].isin(own["product"].unique())]
+    others = of_other_products(fc.read_exports(given.figures_to_learn_from, today=day), own)
     return stacked([own, others]), frozenset(others["product"].unique())
 
 

@@ -168,6 +168,20 @@ def _beside(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return joined
 
 
+def of_other_products(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``table`` of products that ``own`` does not have: what is learned from beside figures of one's own.
+
+    Not series by series: parts of one source beside the total of another would be reconciled with it.
+
+    Examples
+    --------
+    >>> shipped_ones, own = pd.DataFrame({"product": ["gallium", "urea"]}), pd.DataFrame({"product": ["urea"]})
+    >>> of_other_products(shipped_ones, own)["product"].tolist()
+    ['gallium']
+    """
+    return table[~table["product"].isin(own["product"].unique())].reset_index(drop=True)
+
+
 def without_repeats(files: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Raw tables without the rows that stand in an earlier file, with the same figure of the same release.
 

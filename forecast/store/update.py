@@ -17,7 +17,7 @@ from forecast.backtest.run import Progress, forecast_all
 from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
 from forecast.realtime.events import Members, known_events
 from forecast.registry import COMBINATION
-from forecast.sources.plain import exports_in
+from forecast.sources.plain import exports_in, of_other_products
 from forecast.store.changes import CHANGE_COLUMNS, Inputs, what_changed
 from forecast.store.database import Store
 from forecast.store.expected import late_releases
@@ -45,7 +45,7 @@ class Routine:
     settings
         All arguments that numbers depend on.
     experience, totals
-        Figures of other series to learn from, and volumes of several months together; a series that the store has
+        Figures of other products to learn from, and volumes of several months together; a product that the store has
         counts from the store alone.
     products, destinations
         What is forecast; None is all that the store has.
@@ -142,6 +142,7 @@ def run_update(
         appended, known, remarks = receive(store, files, today)
         past = issues(store)
         last = past[-1] if past else None
+        routine = _with_other_totals(routine, exports_as_of(store, today))
         exports = _exports(store, routine, today)
         products = _products(store, routine, today)
         basis = _basis(exports, routine, today)
@@ -196,21 +197,20 @@ def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _exports(store: Store, routine: Routine, day: date, places: int | None = None) -> pd.DataFrame:
-    """The store's figures as known on a day, beside the experience of other series."""
+    """The store's figures as known on a day, beside the experience of other products."""
     own = exports_as_of(store, day, places)
     return own if routine.experience is None else with_experience(routine.experience, own, day)
 
 
+def _with_other_totals(routine: Routine, own: pd.DataFrame) -> Routine:
+    """The routine with the totals of those products that the store does not have."""
+    return routine if routine.totals is None else replace(routine, totals=of_other_products(routine.totals, own))
+
+
 def with_experience(experience: pd.DataFrame, own: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Figures ``own`` beside those of other series in ``experience`` that were released by a day."""
-    return stacked([own, _others(experience, own, day)])
-
-
-def _others(experience: pd.DataFrame, own: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Rows of series that ``own`` does not have, released by a day."""
-    series = ["product", "destination"]
-    here = pd.MultiIndex.from_frame(experience[series]).isin(pd.MultiIndex.from_frame(own[series].drop_duplicates()))
-    return experience[~here & (experience["released"] <= day).to_numpy(dtype=bool)]
+    """Figures ``own`` beside those of other products in ``experience`` that were released by a day."""
+    others = of_other_products(experience, own)
+    return stacked([own, others[(others["released"] <= day).to_numpy(dtype=bool)]])
 
 
 def _products(store: Store, routine: Routine, today: date) -> list[str]:
@@ -259,7 +259,6 @@ def _forecast(
     routine: Routine, exports: pd.DataFrame, products: Sequence[str], issued: date, events: pd.DataFrame | None = None
 ) -> Forecasts:
     """The run of a day, with judgement where there is any."""
-    totals = routine.totals
     run = forecast_all(
         exports,
         routine.events if events is None else events,
@@ -267,7 +266,7 @@ def _forecast(
         issued=issued,
         products=products,
         destinations=routine.destinations,
-        totals=None if totals is None else _others(totals, exports, issued),
+        totals=routine.totals,
         jobs=routine.jobs,
         progress=routine.progress,
         **asdict(routine.settings),
