@@ -9,7 +9,7 @@ import typer
 
 from forecast.cli.console import plain_refusals, screen, silent_libraries
 from forecast.cli.inputs import Given, names, read
-from forecast.cli.options import Events, Exports, Issued, words
+from forecast.cli.options import SHIPPED, Events, Exports, Issued, words
 from forecast.cli.selection import chosen
 
 EventName = Annotated[
@@ -19,6 +19,12 @@ AnalogueProducts = Annotated[
     list[str] | None,
     typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: all on "
                  "file."),
+]  # fmt: skip
+SeriesBeside = Annotated[
+    str,
+    typer.Option("--experience", metavar="WHAT", help="Where past measures are sought beside the files given: "
+                 "'shipped', in the packaged series of all products that your files do not have; a FILE of exports in "
+                 "their place; 'none', in your files alone."),
 ]  # fmt: skip
 Most = Annotated[int, typer.Option("--most", min=1, max=100, metavar="N", help="Past measures to show.")]
 AnaloguesFile = Annotated[
@@ -33,6 +39,7 @@ def past_measures(
     product: AnalogueProducts = None,
     issued: Issued = None,
     most: Most = 5,
+    experience: SeriesBeside = SHIPPED,
     output: AnaloguesFile = None,
 ) -> None:
     """Show the past measures most like an event, and what volumes did in the months since each took effect."""
@@ -42,9 +49,10 @@ def past_measures(
         from forecast.report.analogues_table import print_analogues
         from forecast.tables.run_folder import OutputError, write_page
 
-        tables = read(Given.of(exports, events))
+        tables = read(Given.of(exports, events, experience))
         choice = chosen(tables, words(product), [], [], issued)
-        own = tables.exports[tables.exports["product"].isin(choice.products)]
+        shown = [*choice.products, *([] if product else tables.learned)]
+        own = tables.exports[tables.exports["product"].isin(shown)]
         try:
             found = analogues(Data(own, tables.events, tables.groups, None), event, choice.issued, most)
         except AnalogueError as error:

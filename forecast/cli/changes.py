@@ -9,7 +9,18 @@ import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names
-from forecast.cli.options import Destinations, Engine, Events, Exports, Issued, Jobs, Products, Quiet
+from forecast.cli.options import (
+    PRIORS,
+    Destinations,
+    Engine,
+    Events,
+    Experience,
+    Exports,
+    Issued,
+    Jobs,
+    Products,
+    Quiet,
+)
 from forecast.cli.selection import Choice, asked
 from forecast.registry import DEFAULT_ENGINE
 
@@ -34,13 +45,15 @@ def unexplained(
     output: ProposalsFile = None,
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
+    experience: Experience = PRIORS,
     quiet: Quiet = False,
 ) -> None:
     """Find changes in the last two years that no event on file explains, and propose entries for the calendar."""
     with plain_refusals(), silent_libraries():
         from forecast.report.changes import print_changes
 
-        tables, choice = asked(Given.of(exports, events), product, destination, None, engine, issued)
+        given = Given.of(exports, events, experience)
+        tables, choice = asked(given, product, destination, None, engine, issued)
         tell_of_compiling(engine, quiet)
         found = _found(tables, choice, jobs, quiet)
         if output is not None:
@@ -83,6 +96,7 @@ def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
             destinations=choice.destinations,
             totals=tables.totals,
             engine=choice.engine,
+            experience=choice.experience,
             jobs=jobs,
             progress=progress,
         )

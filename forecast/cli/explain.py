@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, names, with_rest
-from forecast.cli.options import Engine, Events, Exports, Horizon, Issued, Jobs, Products, Quiet, words
-from forecast.cli.selection import asked, known_words
+from forecast.cli.inputs import Given, Tables, names, with_rest
+from forecast.cli.options import (
+    PRIORS,
+    Engine,
+    Events,
+    Experience,
+    Exports,
+    Horizon,
+    Issued,
+    Jobs,
+    Products,
+    Quiet,
+    words,
+)
+from forecast.cli.selection import Choice, asked, known_words
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
+from forecast.tables.schema import REST_OF_WORLD
 
 if TYPE_CHECKING:
     from forecast.tables.run import Forecasts
@@ -52,6 +66,7 @@ def explain(
     output: PartsFile = None,
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
+    experience: Experience = PRIORS,
     quiet: Quiet = False,
 ) -> None:
     """Say why a forecast is what it is: level, season, events and combination, in tonnes that add up to it."""
@@ -59,7 +74,9 @@ def explain(
         codes, products = words(destination), words(product)
         if run is None:
             tell_of_compiling(engine, quiet or as_json)
-            found, day = _forecast(exports, events, products, codes, issued, horizon, engine, jobs, quiet or as_json)
+            given = Given.of(exports, events, experience)
+            tables, choice = _asked(given, products, codes, issued, engine)
+            found, day = _forecast(tables, choice, horizon, jobs, quiet or as_json), choice.issued
         else:
             found, day = _read(run, issued)
         chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
@@ -84,39 +101,34 @@ def _show(objects: list[dict[str, Any]], text: str | None, quiet: bool) -> None:
             print_explained(one, console)
 
 
-def _forecast(
-    exports: list[str] | None,
-    events: list[str] | None,
-    products: list[str],
-    codes: list[str],
-    issued: date | None,
-    horizon: int,
-    engine: str,
-    jobs: int,
-    quiet: bool,
-) -> tuple[Forecasts, date]:
-    """The forecast that `forecast next` makes of some destinations, and its issue day."""
-    import forecast as fc
-    from forecast.tables.schema import REST_OF_WORLD
-
+def _asked(
+    given: Given, products: list[str], codes: list[str], issued: date | None, engine: str
+) -> tuple[Tables, Choice]:
+    """The tables with the rest of the world, and what of them is forecast: ``codes``, the rest among them."""
     known = [code for code in codes if code != REST_OF_WORLD]
-    tables, choice = asked(Given.of(exports, events), products, known, None, engine, issued)
-    tables = with_rest(tables, choice.issued)
+    tables, choice = asked(given, products, known, None, engine, issued)
+    return with_rest(tables, choice.issued), replace(choice, destinations=codes)
+
+
+def _forecast(tables: Tables, choice: Choice, horizon: int, jobs: int, quiet: bool) -> Forecasts:
+    """The forecast that `forecast next` makes of some destinations."""
+    import forecast as fc
+
     with progress_bar("Forecasting", quiet) as progress:
-        run = fc.forecast_all(
+        return fc.forecast_all(
             tables.exports,
             tables.events,
             tables.groups,
             issued=choice.issued,
             products=choice.products,
-            destinations=codes,
-            engine=engine,
+            destinations=choice.destinations,
+            engine=choice.engine,
+            experience=choice.experience,
             horizon=horizon,
             totals=tables.totals,
             jobs=jobs,
             progress=progress,
         )
-    return run, choice.issued
 
 
 def _read(folder: Path, issued: date | None) -> tuple[Forecasts, date]:

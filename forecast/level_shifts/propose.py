@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.plan import ORIGINS
+from forecast.backtest.plan import EXPERIENCE, ORIGINS
 from forecast.backtest.run import Progress, backtest_all
 from forecast.level_shifts.detect import (
     CandidateShift,
@@ -82,6 +82,7 @@ def proposed_events(
     origins: int = ORIGINS,
     totals: pd.DataFrame | None = None,
     learn: bool = True,
+    experience: str = EXPERIENCE,
     seed: int = 0,
     engine: str = DEFAULT_ENGINE,
     jobs: int = 1,
@@ -126,6 +127,7 @@ def proposed_events(
         horizon=MONTHS_COMPARED,
         totals=totals,
         learn=learn,
+        experience=experience,
         calibrate=False,
         seed=seed,
         engine=engine,

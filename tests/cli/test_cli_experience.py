@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from forecast.backtest import run
 from forecast.cli import app
+from forecast.level_shifts import propose
 
 EVENTS = (
     "event,kind,products,destinations,announced,effective,ends,ends_announced,source,description\n"
@@ -113,6 +117,71 @@ def test_an_update_takes_it(folder: Path):
     again = CliRunner().invoke(app, [*words, "--experience", "other.csv"])
     assert again.exit_code == 0, again.stderr
     assert json.loads(Path("run/run.json").read_text())["arguments"]["experience"] == "other.csv"
+
+
+@pytest.mark.slow
+def test_an_explanation_is_of_the_forecast_with_that_experience(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """What explain divides is what next forecasts with the same word, to the last digit."""
+    models = ["structural", "combination"]
+    monkeypatch.setattr(run, "forecast_all", partial(run.forecast_all, models=models, calibrate=False))
+    words = ("--exports", "mine.csv", "--events", "events.csv")
+    found = {}
+    for experience in ("priors", "other.csv", "none"):
+        said = CliRunner().invoke(app, ["explain", "USA", *words, "--experience", experience, "--json"])
+        assert said.exit_code == 0, said.stderr
+        (one,) = json.loads(said.stdout)
+        found[experience] = one["forecast_t"]
+    for experience, tonnes in found.items():
+        shown, _ = ran("next", *words[:2], "--experience", experience)
+        assert tonnes == pytest.approx(shown["volume_t"].item(), rel=1e-12)
+    assert len(set(found.values())) == 3
+
+
+@pytest.mark.parametrize(("experience", "priors", "products"), [
+    ("none", "none", {"mine"}), ("priors", "shipped", {"mine"}), ("other.csv", "shipped", {"mine", "other"}),
+])  # fmt: skip
+def test_changes_are_sought_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, experience: str, priors: str, products: set[str]
+):
+    """Replays learn from the other series, and nothing is proposed on them."""
+    asked = []
+
+    def stub(exports: pd.DataFrame, *_: object, **options: object) -> propose.Proposals:
+        asked.append((set(exports["product"]), options["experience"], options["products"]))
+        return real(exports, *_, **options)
+
+    real = partial(propose.proposed_events, model="naive", origins=2)
+    monkeypatch.setattr(propose, "proposed_events", stub)
+    words = ["changes", "--exports", "mine.csv", "--events", "events.csv", "--experience", experience]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    assert asked == [(products, priors, ["mine"])]
+    assert "other" not in result.stdout
+
+
+def test_analogues_are_sought_in_it(folder: Path):
+    """A measure of one's own is set beside that of the other series, and beside none where there is no experience."""
+    words = ["analogues", "new", "--exports", "mine.csv", "--events", "events.csv", "--output", "found.csv"]
+    for experience, events in (("other.csv", ["old"]), ("none", [])):
+        result = CliRunner().invoke(app, [*words, "--experience", experience])
+        assert result.exit_code == 0, result.stderr
+        assert pd.read_csv("found.csv")["event"].tolist() == events
+
+
+@pytest.mark.slow
+def test_an_update_of_one_series_forecasts_that_series_as_next_does(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Shipped series of its product stay out, those of others are experience: the same numbers, and no other row."""
+    monkeypatch.setattr("forecast.cli.inputs.today", lambda: date(2025, 1, 25))
+    own = Path("mine.csv").read_text().replace("mine,", "rare_earth_magnets,")
+    Path("mine.csv").write_text(own)
+    updated = CliRunner().invoke(
+        app, ["update", "mine.csv", "--store", "s.duckdb", "--horizon", "1", *FAST, "--output", "run", "--quiet"]
+    )
+    assert updated.exit_code == 0, updated.stderr
+    found = pd.read_csv("run/forecasts.csv")
+    assert found[["product", "destination"]].to_numpy().tolist() == [["rare_earth_magnets", "USA"]]
+    nexts, _ = ran("next", "--exports", "mine.csv", "--experience", "shipped", "--issued", "2025-01-25")
+    pd.testing.assert_frame_equal(found, nexts)
 
 
 def test_an_experience_that_is_not_there_is_a_sentence(folder: Path):
