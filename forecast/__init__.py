@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from forecast.backtest.checkpoint import Checkpoint
     from forecast.backtest.run import backtest_all, forecast_all
     from forecast.ensemble.aggregates import sums
+    from forecast.ensemble.judgement import judged_run, parse_judgement
     from forecast.episodes.effects import episode_effects
     from forecast.level_shifts.propose import proposed_events
     from forecast.realtime.events import known_events
+    from forecast.realtime.rest_of_world import with_rest_of_world
     from forecast.registry import load
+    from forecast.report.explain import explained
     from forecast.report.plots import plot_forecast
     from forecast.scenario.forecast import scenario_all
     from forecast.scoring.scores import scores
@@ -42,11 +45,14 @@ _HOMES = {
     "compare_events": "forecast.backtest.ablation",
     "forecast_all": "forecast.backtest.run",
     "import_exports": "forecast.sources.importing",
+    "explained": "forecast.report.explain",
+    "judged_run": "forecast.ensemble.judgement",
     "known_events": "forecast.realtime.events",
     "episode_effects": "forecast.episodes.effects",
     "load": "forecast.registry",
     "look_ahead_audit": "forecast.verify.look_ahead",
     "parity_sample": "forecast.verify.parity",
+    "parse_judgement": "forecast.ensemble.judgement",
     "plot_forecast": "forecast.report.plots",
     "proposed_events": "forecast.level_shifts.propose",
     "read_destinations": "forecast.sources.plain",
@@ -61,6 +67,7 @@ _HOMES = {
     "significance": "forecast.scoring.significance",
     "sums": "forecast.ensemble.aggregates",
     "validate_exports": "forecast.sources.validation",
+    "with_rest_of_world": "forecast.realtime.rest_of_world",
 }
 
 __all__ = [
@@ -72,12 +79,15 @@ __all__ = [
     "check_exports",
     "compare_events",
     "episode_effects",
+    "explained",
     "forecast_all",
     "import_exports",
+    "judged_run",
     "known_events",
     "load",
     "look_ahead_audit",
     "parity_sample",
+    "parse_judgement",
     "plot_forecast",
     "proposed_events",
     "read_destinations",
@@ -92,6 +102,7 @@ __all__ = [
     "significance",
     "sums",
     "validate_exports",
+    "with_rest_of_world",
 ]
 
 

@@ -34,12 +34,14 @@ from forecast.cli.options import (
     Refit,
     Resume,
     Seed,
+    ShowPython,
     To,
     VintageOption,
     Window,
     WorkBackend,
 )
 from forecast.cli.replay import ReplayRequest, made, past_days, redone_by_libraries, resumable
+from forecast.cli.script import Script
 from forecast.cli.selection import asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.registry import DEFAULT_ENGINE
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.tables.run import Forecasts
+
+
+_SCORED = ("print(run.forecasts)", "print(fc.scores(run.forecasts, exports))")
+"""The last lines of a script."""
 
 
 def past_months(
@@ -74,6 +80,7 @@ def past_months(
     parity: Parity = 4,
     resume: Resume = False,
     audit: Audit = False,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
@@ -84,6 +91,9 @@ def past_months(
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}
         with cluster(backend.value, address, jobs) as jobs:
             replay = ReplayRequest(tables, choice, days, options, jobs, origins, first, to, vintage.value, parity)
+            if show_python:
+                Script(given, "run", "backtest_all", replay.keywords, after=_SCORED).show()
+                return
             folder = output or Path("output") / f"backtest-{replay.last_issued}"
             _replayed(replay, folder, given, resume, quiet)
             if audit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,9 @@ from forecast.cli.options import (
     Jobs,
     Products,
     Quiet,
+    ShowPython,
 )
+from forecast.cli.script import Script
 from forecast.cli.selection import Choice, asked
 from forecast.registry import DEFAULT_ENGINE
 
@@ -46,6 +48,7 @@ def unexplained(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     experience: Experience = PRIORS,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Find changes in the last two years that no event on file explains, and propose entries for the calendar."""
@@ -54,6 +57,9 @@ def unexplained(
 
         given = Given.of(exports, events, experience)
         tables, choice = asked(given, product, destination, None, engine, issued)
+        if show_python:
+            Script(given, "found", "proposed_events", _keywords(choice), after=["print(found.events)"]).show()
+            return
         tell_of_compiling(engine, quiet)
         found = _found(tables, choice, jobs, quiet)
         if output is not None:
@@ -91,15 +97,16 @@ def _found(tables: Tables, choice: Choice, jobs: int, quiet: bool) -> Proposals:
             known,
             tables.events,
             tables.groups,
-            issued=choice.issued,
-            products=choice.products,
-            destinations=choice.destinations,
             totals=tables.totals,
-            engine=choice.engine,
-            experience=choice.experience,
             jobs=jobs,
             progress=progress,
+            **_keywords(choice),
         )
+
+
+def _keywords(choice: Choice) -> dict[str, Any]:
+    """Arguments of `forecast.proposed_events` by name, those aside that no number depends on."""
+    return {name: value for name, value in choice.keywords.items() if name not in ("models", "calibrate")}
 
 
 def _write(path: Path, proposed: pd.DataFrame) -> None:

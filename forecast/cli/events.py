@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import typer
+
 from forecast.cli.console import plain_refusals, screen, silent_libraries
 from forecast.cli.inputs import Given, given_events, names, read, today
 from forecast.cli.options import (
@@ -15,8 +17,10 @@ from forecast.cli.options import (
     Events,
     FiguresOfEffects,
     ProductsOfEvents,
+    ShowPython,
     words,
 )
+from forecast.cli.script import Script
 from forecast.cli.selection import chosen, known_codes, known_words
 
 
@@ -27,11 +31,17 @@ def calendar(
     issued: AsKnown = None,
     effects: Effects = False,
     exports: FiguresOfEffects = None,
+    show_python: ShowPython = False,
 ) -> None:
     """Show the calendar of policy events, as it was known on a day, or what such events do to volumes."""
     with plain_refusals(), silent_libraries():
-        show = _print_effects if effects else _print_calendar
-        show(Given.of(exports, events), words(product), words(destination), issued)
+        given, products, codes = Given.of(exports, events), words(product), words(destination)
+        if effects:
+            _print_effects(given, products, codes, issued, show_python)
+        elif show_python:
+            raise typer.BadParameter("expected --effects beside it.", param_hint="--show-python")
+        else:
+            _print_calendar(given, products, codes, issued)
 
 
 def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
@@ -47,7 +57,7 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
     print_agenda(shown, names(places), screen(), issued or today())
 
 
-def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
+def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None, show_python: bool) -> None:
     """What was learned of events; of the total of a product, if it has one, where no destination is asked for."""
     import forecast as fc
     from forecast.report.effects import of_totals, print_effects
@@ -55,13 +65,9 @@ def _print_effects(given: Given, products: list[str], codes: list[str], issued: 
     tables = read(given)
     products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
     choice = chosen(tables, products, codes, [], issued)
-    found = fc.episode_effects(
-        tables.exports,
-        tables.events,
-        tables.groups,
-        issued=choice.issued,
-        products=choice.products,
-        destinations=choice.destinations,
-        totals=tables.totals,
-    )
+    keywords = {name: choice.keywords[name] for name in ("issued", "products", "destinations")}
+    if show_python:
+        Script(given, "effects", "episode_effects", keywords, after=["print(effects)"]).show()
+        return
+    found = fc.episode_effects(tables.exports, tables.events, tables.groups, totals=tables.totals, **keywords)
     print_effects(found if codes else of_totals(found), choice.issued, names(tables.places), screen())

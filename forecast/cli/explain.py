@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, names, with_rest
 from forecast.cli.options import (
     PRIORS,
@@ -23,8 +24,10 @@ from forecast.cli.options import (
     Jobs,
     Products,
     Quiet,
+    ShowPython,
     words,
 )
+from forecast.cli.script import Script, explained_script, with_imports
 from forecast.cli.selection import Choice, asked, known_words
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.tables.schema import REST_OF_WORLD
@@ -67,19 +70,28 @@ def explain(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     experience: Experience = PRIORS,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Say why a forecast is what it is: level, season, events and combination, in tonnes that add up to it."""
     with plain_refusals(), silent_libraries():
         codes, products = words(destination), words(product)
+        chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
         if run is None:
             tell_of_compiling(engine, quiet or as_json)
             given = Given.of(exports, events, experience)
             tables, choice = _asked(given, products, codes, issued, engine)
-            found, day = _forecast(tables, choice, horizon, jobs, quiet or as_json), choice.issued
+            keywords = choice.keywords | {"horizon": horizon}
+            if show_python:
+                after = explained_script(choice.issued, chosen)
+                Script(given, "run", "forecast_all", keywords, after=after, rest=choice.issued).show()
+                return
+            found, day = _forecast(tables, keywords, jobs, quiet or as_json), choice.issued
         else:
             found, day = _read(run, issued)
-        chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
+            if show_python:
+                say("\n".join(with_imports([f"run = fc.read_run({str(run)!r})", *explained_script(day, chosen)])))
+                return
         objects = [one for model in chosen for one in _objects(found, day, products, codes, run, model)]
         text = json.dumps(objects, ensure_ascii=False, indent=1)
         if output is not None:
@@ -110,7 +122,7 @@ def _asked(
     return with_rest(tables, choice.issued), replace(choice, destinations=codes)
 
 
-def _forecast(tables: Tables, choice: Choice, horizon: int, jobs: int, quiet: bool) -> Forecasts:
+def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, quiet: bool) -> Forecasts:
     """The forecast that `forecast next` makes of some destinations."""
     import forecast as fc
 
@@ -119,15 +131,10 @@ def _forecast(tables: Tables, choice: Choice, horizon: int, jobs: int, quiet: bo
             tables.exports,
             tables.events,
             tables.groups,
-            issued=choice.issued,
-            products=choice.products,
-            destinations=choice.destinations,
-            engine=choice.engine,
-            experience=choice.experience,
-            horizon=horizon,
             totals=tables.totals,
             jobs=jobs,
             progress=progress,
+            **keywords,
         )
 
 

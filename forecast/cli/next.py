@@ -33,9 +33,11 @@ from forecast.cli.options import (
     Products,
     Quiet,
     Seed,
+    ShowPython,
     StoreOfNext,
     WorkBackend,
 )
+from forecast.cli.script import Script, judgement_script
 from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.registry import DEFAULT_ENGINE
@@ -68,6 +70,7 @@ def next_months(
     store: StoreOfNext = None,
     cache: Cache = True,
     plot: Plot = False,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Forecast the months after the last figures for every destination: a table here, all numbers in a folder."""
@@ -77,12 +80,17 @@ def next_months(
         judgements = judgements_of(override)
         given = Given.of(exports, events, experience)
         tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
+        keywords = choice.keywords | {"horizon": horizon, "seed": seed}
+        if show_python:
+            after = [*judgement_script(override, choice.shown), "print(run.forecasts)"]
+            Script(given, "run", "forecast_all", keywords, after=after, rest=choice.issued).show()
+            return
         given_tables, tables = tables, with_rest(tables, choice.issued)
         folder = output or Path("output") / f"next-{choice.issued}"
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
-            run = _forecast(tables, choice, horizon, seed, jobs, cache, progress)
+            run = _forecast(tables, keywords, jobs, cache, progress)
         run = with_judgement(run, judgements, choice, tables)
         tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
@@ -103,9 +111,7 @@ def next_months(
             _say_newer_figures(found, tables)
 
 
-def _forecast(
-    tables: Tables, choice: Choice, horizon: int, seed: int, jobs: int, cached: bool, progress: Progress
-) -> Forecasts:
+def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, progress: Progress) -> Forecasts:
     import forecast as fc
     from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
@@ -114,19 +120,11 @@ def _forecast(
         tables.exports,
         tables.events,
         tables.groups,
-        issued=choice.issued,
-        products=choice.products,
-        destinations=choice.destinations,
-        models=choice.models,
-        engine=choice.engine,
-        calibrate=choice.calibrate,
-        experience=choice.experience,
-        horizon=horizon,
         totals=tables.totals,
-        seed=seed,
         jobs=jobs,
         progress=progress,
         cache=cache,
+        **keywords,
     )
     if cache is not None and cache.refused:
         say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)

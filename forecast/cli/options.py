@@ -154,6 +154,11 @@ Output = Annotated[
 Plot = Annotated[
     bool, typer.Option("--plot", help="Also draw a picture of every series, into the folder plots/ of the run.")
 ]
+ShowPython = Annotated[
+    bool,
+    typer.Option("--show-python", help="Print the Python lines that repeat the command with the functions of the "
+                 "package, and forecast nothing."),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 # the store -----------------------------------------------------------------------------------------------------------

@@ -45,6 +45,13 @@ class ReplayRequest:
         """The last day of any product."""
         return max(day for of_product in self.days.values() for day in of_product)
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Arguments of `forecast.backtest_all` by name, those aside that no number depends on."""
+        chosen = {name: value for name, value in self.choice.keywords.items() if name != "issued"}
+        months = {"first": _period(self.first), "to": _period(self.to)}
+        return chosen | {"last": self.origins, **months, "vintage": self.vintage, **self.options}
+
     def about(self, given: Given) -> dict[str, Any]:
         """What ``run.json`` says of the run."""
         from forecast.realtime.releases import cutoffs
@@ -99,7 +106,7 @@ def made(replay: ReplayRequest, partial: Path, about: Mapping[str, Any], resume:
     from forecast.backtest.checkpoint import CheckpointError
     from forecast.tables.run_folder import OutputError
 
-    tables, choice = replay.tables, replay.choice
+    tables = replay.tables
     checkpoint = fc.Checkpoint(partial, resume, {**about["inputs"], **about["versions"]})
     try:
         with progress_bar("Replaying", quiet) as progress:
@@ -107,21 +114,11 @@ def made(replay: ReplayRequest, partial: Path, about: Mapping[str, Any], resume:
                 tables.exports,
                 tables.events,
                 tables.groups,
-                products=choice.products,
-                destinations=choice.destinations,
-                models=choice.models,
-                engine=choice.engine,
-                calibrate=choice.calibrate,
-                experience=choice.experience,
-                last=replay.origins,
-                first=_period(replay.first),
-                to=_period(replay.to),
                 totals=tables.totals,
                 jobs=replay.jobs,
                 progress=progress,
                 checkpoint=checkpoint,
-                vintage=replay.vintage,
-                **replay.options,
+                **replay.keywords,
             )
     except CheckpointError as error:
         raise OutputError(str(error)) from error

@@ -31,7 +31,9 @@ from forecast.cli.options import (
     ScenarioHorizon,
     ScenarioOutput,
     Seed,
+    ShowPython,
 )
+from forecast.cli.script import Script, supposed_script
 from forecast.cli.selection import Choice, asked
 from forecast.cli.writing import write_tables
 from forecast.registry import DEFAULT_ENGINE
@@ -60,6 +62,7 @@ def what_may_happen(
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     experience: Experience = PRIORS,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Forecast under events that may happen: each way things may go, and their mixture."""
@@ -70,11 +73,17 @@ def what_may_happen(
         tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
+        keywords = choice.keywords | {"lapses": lapses, "horizon": horizon, "seed": seed}
+        if show_python:
+            before = supposed_script(supposed.added, supposed.files, choice.products)
+            after = ["print(found.by_branch)"]
+            Script(given, "found", "scenario_all", keywords, before, after, more=["supposed"]).show()
+            return
         folder = output or Path("output") / f"scenario-{choice.issued}"
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with progress_bar("Forecasting", quiet) as progress:
-            found = _branched(tables, choice, additions, lapses, horizon, seed, jobs, progress)
+            found = _branched(tables, additions, keywords, jobs, progress)
         _write(folder, found, supposed.about(given, choice, found, seed))
         if not quiet:
             _print(found, choice.products, names(tables.places), folder)
@@ -150,14 +159,7 @@ class _Supposed:
 
 
 def _branched(
-    tables: Tables,
-    choice: Choice,
-    supposed: pd.DataFrame,
-    lapses: Mapping[str, float],
-    horizon: int | None,
-    seed: int,
-    jobs: int,
-    progress: Progress,
+    tables: Tables, supposed: pd.DataFrame, keywords: Mapping[str, Any], jobs: int, progress: Progress
 ) -> Scenario:
     import forecast as fc
 
@@ -166,19 +168,10 @@ def _branched(
         tables.events,
         tables.groups,
         supposed,
-        lapses=lapses,
-        issued=choice.issued,
-        products=choice.products,
-        destinations=choice.destinations,
-        models=choice.models,
-        engine=choice.engine,
-        calibrate=choice.calibrate,
-        experience=choice.experience,
-        horizon=horizon,
         totals=tables.totals,
-        seed=seed,
         jobs=jobs,
         progress=progress,
+        **keywords,
     )
 
 

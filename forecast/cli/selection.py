@@ -41,6 +41,12 @@ class Choice:
 
         return COMBINED if COMBINED in self.models else self.models[0]
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What was chosen as arguments of the library, by name."""
+        names = ("issued", "products", "destinations", "models", "engine", "calibrate", "experience")
+        return {name: getattr(self, name) for name in names}
+
     def arguments(self, given: Given) -> dict[str, Any]:
         """What ``run.json`` says of the files and of what was taken from them."""
         return {
