@@ -21,6 +21,9 @@ TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing
 EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
 WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
 ACTING_KINDS = TIGHTENING + EASING
+DAYS_ONLY = ("approvals",)
+"""Kinds that are something done on a day, however long volumes show it: no state that is in force until it ends."""
+
 KINDS = ACTING_KINDS + WITHOUT_REGRESSOR
 
 SHAPES = ("step", "temporary", "anticipation")

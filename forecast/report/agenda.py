@@ -13,13 +13,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forecast.realtime.events import ACTING_KINDS, Members, covers_product, covers_whole, known_events, parts_of
+from forecast.realtime.events import (
+    ACTING_KINDS,
+    DAYS_ONLY,
+    Members,
+    covers_product,
+    covers_whole,
+    known_events,
+    parts_of,
+)
 from forecast.report.outlook import whom
 from forecast.report.text import spoken
 from forecast.tables.frames import records
 
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""
+
+STATES = tuple(kind for kind in ACTING_KINDS if kind not in DAYS_ONLY)
+"""Kinds that are in force from a day to a day."""
 
 WIDEST = 80
 """Columns that the calendar fits in."""
@@ -61,7 +72,9 @@ def _concerns(codes: Collection[str], destination: str, groups: Members) -> bool
 
 
 def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
-    """The rows of an `agenda` that act on ``day``, in order of effect; an end that is only scheduled does not count.
+    """The rows of an `agenda` that are in force on ``day``, in order of effect.
+
+    An end that is only scheduled does not count; what was done on a day (`DAYS_ONLY`) is in force on none.
 
     Examples
     --------
@@ -71,7 +84,7 @@ def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
     True
     """
     acting = [
-        event.kind in ACTING_KINDS and event.announced <= day and event.effective <= day < (event.ends or date.max)
+        event.kind in STATES and event.announced <= day and event.effective <= day < (event.ends or date.max)
         for event in records(shown)
     ]
     return shown[np.array(acting, dtype=bool)].sort_values("effective", kind="stable")
@@ -91,6 +104,8 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
             table.add_row(*map(Text, [str(event.effective), _ends(event), spoken(event.kind)]),
                           Text(whom(event.destinations, names)), Text(goods))  # fmt: skip
         console.print(table)
+    for sentence in days_given(shown, day, names):
+        console.print(Text(sentence), width=WIDEST)
     console.print(Text("\nCalendar", style="bold"))
     table = _table(console, ["announced", "effective", "ends"], ["what"])
     for event in records(shown):
@@ -100,6 +115,28 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
     sentences = f"{len(shown)} events, {count} of kinds that are shown but not modelled."
     console.print(f"\n{sentences} An end with ? is scheduled, not confirmed.", width=WIDEST)
+
+
+def days_given(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:
+    """A sentence for each kind of `DAYS_ONLY` with its days up to ``day``, the latest first; none where there are none.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> known = agenda(fc.read_events(), fc.read_groups(), destinations=["IND"], products=["rare_earth_magnets"])
+    >>> days_given(known, date(2026, 1, 20), {"IND": "India"})
+    ['Approvals were given on 2025-10-30 (India): days, not something in force.']
+    """
+    given = [event.announced <= day and event.effective <= day for event in records(shown)]
+    known = shown[np.array(given, dtype=bool)]
+    sentences = []
+    for kind in DAYS_ONLY:
+        rows = known[known["kind"] == kind].sort_values("effective", ascending=False, kind="stable")
+        days = [f"{event.effective} ({whom(event.destinations, names)})" for event in records(rows)]
+        if days:
+            said = f"{spoken(kind).capitalize()} were given on {', '.join(days)}"
+            sentences.append(f"{said}: days, not something in force.")
+    return sentences
 
 
 def _table(console: Console, fixed: Sequence[str], folded: Sequence[str]) -> Table:
@@ -115,6 +152,8 @@ def _table(console: Console, fixed: Sequence[str], folded: Sequence[str]) -> Tab
 
 
 def _ends(event: Any) -> str:
+    if event.kind in DAYS_ONLY:
+        return "that day"
     return f"{event.scheduled}?" if event.scheduled else str(event.ends or "")
 
 

@@ -10,7 +10,7 @@ import simulated
 from rich.console import Console
 
 from forecast.realtime.releases import as_of
-from forecast.report.agenda import agenda, in_force, print_agenda
+from forecast.report.agenda import agenda, days_given, in_force, print_agenda
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
 from forecast.tables.run import Forecasts
@@ -266,6 +266,25 @@ def test_a_measure_is_in_force_up_to_the_day_before_its_end(day: date) -> None:
     assert ("ended" in set(in_force(known, day)["event"])) == (day < date(2025, 6, 1))
     assert in_force(known, date(2025, 1, 4)).empty
     assert printed_agenda(known, date(2025, 1, 4)).startswith("Nothing is in force on 2025-01-04\n")
+
+
+def test_an_approval_is_a_day_and_no_state() -> None:
+    """It is in force on no day, its own included; its days stand below, the latest first, and none that is ahead."""
+    given = {"kind": "approvals", "destinations": ("USA",)}
+    events = simulated.calendar(
+        {**given, "event": "first", "announced": date(2025, 6, 7)},
+        {**given, "event": "next", "announced": date(2025, 10, 30), "destinations": ("KOR",)},
+        {**given, "event": "ahead", "announced": date(2026, 2, 6)},
+        {"kind": "general_licence", "event": "general", "announced": date(2025, 12, 18)},
+    )
+    shown = agenda(events, {})
+    assert [in_force(shown, day)["event"].tolist() for day in (date(2025, 6, 7), ISSUED)] == [[], ["general"]]
+    text = printed_agenda(shown, width=80)
+    acting, whole = text.split("\nCalendar\n")
+    said = "Approvals were given on 2025-10-30 (South Korea), 2025-06-07 (United States): days, not something in force."
+    assert " ".join(acting.split()).endswith(said)
+    assert whole.count(" that day ") == 3
+    assert days_given(shown, date(2025, 6, 6), NAMES) == []
 
 
 @pytest.mark.parametrize("width", [60, 80, 140, 200])
