@@ -29,7 +29,7 @@ from forecast.tables.frames import records
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""
 
-STATES = tuple(kind for kind in ACTING_KINDS if kind not in DAYS_ONLY)
+IN_FORCE_KINDS = tuple(kind for kind in ACTING_KINDS if kind not in DAYS_ONLY)
 """Kinds that are in force from a day to a day."""
 
 WIDEST = 80
@@ -84,7 +84,7 @@ def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
     True
     """
     acting = [
-        event.kind in STATES and event.announced <= day and event.effective <= day < (event.ends or date.max)
+        event.kind in IN_FORCE_KINDS and event.announced <= day and event.effective <= day < (event.ends or date.max)
         for event in records(shown)
     ]
     return shown[np.array(acting, dtype=bool)].sort_values("effective", kind="stable")

@@ -2,8 +2,8 @@
 
 The path leads from what was issued over the settings (and the version), the revisions of figures on file, new figures,
 and entries of the calendar that were added, moved and ended. What a forecast moves by at each step is the contribution
-of that step; the steps add up to the whole change, in logs and in tonnes. The contributions depend on the order, which
-is always this one.
+of that step; what settings and the rest move only together is the interaction. All add up to the whole change, in logs
+and in tonnes. The contributions depend on the order, which is always this one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from forecast.tables.schema import EVENT_COLUMNS
 
 SETTINGS, REVISIONS, FIGURES = "settings", "revisions", "new_figures"
 CALENDAR = ("calendar_added", "calendar_moved", "calendar_ended")
-CONTRIBUTIONS = (SETTINGS, REVISIONS, FIGURES, *CALENDAR)
+CROSS_TERM = "interaction"
+CONTRIBUTIONS = (SETTINGS, REVISIONS, FIGURES, *CALENDAR, CROSS_TERM)
 
 ROW = ["product", "destination", "model", "month"]
 CHANGE_COLUMNS = [*ROW, "horizon", "issued", "before", "before_t", "after_t", "contribution", "log_change", "change_t"]
@@ -46,7 +47,9 @@ class Inputs:
     forecasts: pd.DataFrame
 
 
-def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Reforecast) -> pd.DataFrame:
+def what_changed(
+    old: Inputs, new: Inputs, same_settings: bool, forecast: Reforecast, under_old: Reforecast | None = None
+) -> pd.DataFrame:
     """The change of every forecast since the last issue by contribution: columns `CHANGE_COLUMNS`.
 
     Rows stand for the series, models and months that both issues can forecast; where the last issue did not reach as
@@ -54,7 +57,9 @@ def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Refore
     computed.
 
     ``same_settings`` says whether settings and version are those of the last issue; ``forecast`` makes a forecast under
-    the present ones.
+    the present ones, ``under_old`` under those of the last issue, None where nothing can, as with another version.
+    Where settings are others and there is ``under_old``, the path of figures and calendar is walked under the old ones,
+    and ``interaction`` is what only both changes together move; else that is zero, and the path is under the present.
 
     References
     ----------
@@ -62,19 +67,31 @@ def what_changed(old: Inputs, new: Inputs, same_settings: bool, forecast: Refore
     """
     if new.forecasts.empty or old.forecasts.empty:
         return pd.DataFrame(columns=CHANGE_COLUMNS)
-    again = _old_inputs_again(old, new, forecast) if _falls_short(old, new) or not same_settings else None
-    stages = [old.forecasts if again is None else _filled(old.forecasts, again)]
-    steps = _path(old, new)
-    changed = [not same_settings, *_moves(old, new)]
-    last = max((place for place, moves in enumerate(changed) if moves), default=0)
-    for place, moves in enumerate(changed):
-        stage = stages[-1]
-        if place == last:
-            stage = new.forecasts
-        elif moves:
-            stage = again if place == 0 and again is not None else forecast(*steps[place], _reach(steps[place], new))
-        stages.append(stage)
-    return _contributions(stages, old, new)
+    apart = None if same_settings else under_old
+    short = _falls_short(old, new)
+    again = _old_inputs_again(old, new, forecast) if short or not same_settings else None
+    first = old.forecasts
+    if short:
+        first = _filled(first, again if apart is None else _old_inputs_again(old, new, apart))
+    settings = first if same_settings or again is None else again
+    path = _walked(old, new, first if apart else settings, apart or forecast, ends_in_new=apart is None)
+    if apart is None and not any(_moves(old, new)):  # whatever moved, neither figures nor calendar did
+        settings, path = new.forecasts, [new.forecasts] * len(path)
+    return _contributions(first, settings, path, old, new)
+
+
+def _walked(
+    old: Inputs, new: Inputs, start: pd.DataFrame, forecast: Reforecast, ends_in_new: bool
+) -> list[pd.DataFrame]:
+    """Rows of forecasts from ``start`` on, after each step of figures and calendar; the end may be known to be new."""
+    path, moves = [start], _moves(old, new)
+    last = max((place for place, moved in enumerate(moves) if moved), default=None)
+    for place, (moved, step) in enumerate(zip(moves, _path(old, new)[1:], strict=True)):
+        if ends_in_new and place == last:
+            path.append(new.forecasts)
+        else:
+            path.append(forecast(*step, _reach(step, new)) if moved else path[-1])
+    return path
 
 
 Step = tuple[pd.DataFrame, pd.DataFrame, date]
@@ -114,8 +131,10 @@ def _falls_short(old: Inputs, new: Inputs) -> bool:
     return not wanted.isin(pd.MultiIndex.from_frame(old.forecasts[cell])).all()
 
 
-def _filled(issued: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+def _filled(issued: pd.DataFrame, again: pd.DataFrame | None) -> pd.DataFrame:
     """What was issued, and what would have been of further months."""
+    if again is None:
+        return issued
     both = pd.concat([issued[[*ROW, "volume_t"]], again[[*ROW, "volume_t"]]], ignore_index=True)
     return both.drop_duplicates(ROW, keep="first")
 
@@ -164,29 +183,52 @@ def _rows(events: pd.DataFrame) -> set[tuple[str, ...]]:
 # Tables --------------------------------------------------------------------------------------------------------------
 
 
-def _contributions(stages: Sequence[pd.DataFrame], old: Inputs, new: Inputs) -> pd.DataFrame:
-    """The steps between ``stages``, a row per forecast and contribution; rows that a stage lacks are left out."""
-    after = new.forecasts[[*ROW, "horizon", "volume_t"]].rename(columns={"volume_t": "after_t"})
-    wide = after.assign(stage_last=after["after_t"])
-    for place, stage in enumerate(stages[:-1]):
+def _contributions(
+    first: pd.DataFrame, settings: pd.DataFrame, path: Sequence[pd.DataFrame], old: Inputs, new: Inputs
+) -> pd.DataFrame:
+    """A row per forecast and contribution; forecasts that any stage lacks are left out.
+
+    ``first`` leads to ``settings`` by these alone, ``path`` to its end by figures and calendar; what is left of the
+    whole change is the interaction, which is zero where the path begins at ``settings``.
+    """
+    wide = new.forecasts[[*ROW, "horizon", "volume_t"]].rename(columns={"volume_t": "after_t"})
+    stages = [first, settings, *path]
+    for place, stage in enumerate(stages):
         column = stage[[*ROW, "volume_t"]].drop_duplicates(ROW).rename(columns={"volume_t": f"stage_{place}"})
         wide = wide.merge(column, on=ROW, how="inner")
-    names = [*(f"stage_{place}" for place in range(len(stages) - 1)), "stage_last"]
-    volumes = wide[names].to_numpy(dtype=float)
-    logs = np.log(np.where(volumes > 0, volumes, np.nan))
+    volumes = wide[[*(f"stage_{place}" for place in range(len(stages))), "after_t"]].to_numpy(dtype=float)
+    apart = path[0] is first and settings is not first
+    tonnes, logs = (_steps(one, apart) for one in (volumes, np.log(np.where(volumes > 0, volumes, np.nan))))
     about = wide.assign(issued=new.issued, before=old.issued, before_t=volumes[:, 0])
     parts = [
-        about.assign(contribution=name, log_change=np.diff(logs)[:, place], change_t=np.diff(volumes)[:, place])
+        about.assign(contribution=name, log_change=logs[:, place], change_t=tonnes[:, place])
         for place, name in enumerate(CONTRIBUTIONS)
     ]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)[CHANGE_COLUMNS]
 
 
+def _steps(stages: np.ndarray, apart: bool) -> np.ndarray:
+    """Contributions, shape (forecasts, `CONTRIBUTIONS`), of stages: first, settings, those of the path, and the whole.
+
+    ``apart`` says that the path begins at the first stage, so that it ends without the settings.
+
+    Examples
+    --------
+    A path under the old settings from 100 to 130, settings that alone make 110 of 100, and 150 in all:
+
+    >>> _steps(np.array([[100.0, 110.0, 100.0, 100.0, 130.0, 130.0, 130.0, 130.0, 150.0]]), True).tolist()
+    [[10.0, 0.0, 30.0, 0.0, 0.0, 0.0, 10.0]]
+    """
+    by_settings = stages[:, 1] - stages[:, 0]
+    left = stages[:, -1] - stages[:, -2] - (by_settings if apart else 0.0)
+    return np.column_stack([by_settings, np.diff(stages[:, 2:-1]), left])
+
+
 def news_decomposition(changes: pd.DataFrame) -> pd.DataFrame:
     """Changes as the open table of forecast revisions: columns `NEWS_DECOMP_COLUMNS`, contributions in tonnes.
 
-    ``settings`` is ``reestimation`` (a change of the model, not of data). All else is ``news``: models are estimated
-    again on every step, and what of that is due to parameters is not kept apart, so that there is no ``interaction``.
+    ``settings`` is ``reestimation`` (a change of the model, not of data) and ``interaction`` itself; all else is
+    ``news``: models are estimated again on every step, and what of that is due to parameters is not kept apart.
     ``variable`` is product and destination joined by ``::``; ``weight`` and ``news`` are empty, as no model is linear.
 
     References
@@ -205,7 +247,7 @@ def news_decomposition(changes: pd.DataFrame) -> pd.DataFrame:
             **days,
             "decomposition": "revision",
             "component": rows["contribution"].astype(str),
-            "revision_source": rows["contribution"].map(lambda name: "reestimation" if name == SETTINGS else "news"),
+            "revision_source": rows["contribution"].map(lambda name: _REVISION_SOURCES.get(str(name), "news")),
             "contribution": rows["change_t"].astype(float),
             "weight": np.nan,
             "news": np.nan,
@@ -215,4 +257,5 @@ def news_decomposition(changes: pd.DataFrame) -> pd.DataFrame:
     return table[NEWS_DECOMP_COLUMNS].reset_index(drop=True)
 
 
+_REVISION_SOURCES = {SETTINGS: "reestimation", CROSS_TERM: "interaction"}
 _DAYS = {"vintage_date": "issued", "base_vintage_date": "before"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
 from forecast.realtime.events import Members, known_events
 from forecast.registry import COMBINATION
 from forecast.sources.plain import exports_in, of_other_products
-from forecast.store.changes import CHANGE_COLUMNS, Inputs, what_changed
+from forecast.store.changes import CHANGE_COLUMNS, Inputs, Reforecast, what_changed
 from forecast.store.database import Store
 from forecast.store.expected import late_releases
 from forecast.store.issued import Issue, IssueBasis, add_issue, issued_calendar, issued_forecasts, issues
@@ -289,6 +289,15 @@ def _changes(
     old = Inputs(old_exports, issued_calendar(store, last), last.issued, rows["old"])
     new = Inputs(basis.exports, basis.events, today, rows["new"])
 
+    same = _comparable(last.settings) == _comparable(basis.settings) and last.version == basis.version
+    former = _former(routine, last) if last.version == basis.version else None
+    under_old = None if former is None else _reforecast(former, products)
+    return what_changed(old, new, same, _reforecast(routine, products), under_old)
+
+
+def _reforecast(routine: Routine, products: Sequence[str]) -> Reforecast:
+    """What makes forecasts of ``products`` again under the settings and with the judgements of a routine."""
+
     def forecast(exports: pd.DataFrame, events: pd.DataFrame, issued: date, horizon: int) -> pd.DataFrame:
         settings = replace(routine.settings, horizon=horizon)
         known = sorted(set(products) & set(exports["product"]))
@@ -297,8 +306,21 @@ def _changes(
         judgements = [one for one in routine.judgements if one.on(shown_rows).any()]
         return judged_run(made, judgements, routine.shown, routine.groups).forecasts
 
-    same = _comparable(last.settings) == _comparable(basis.settings) and last.version == basis.version
-    return what_changed(old, new, same, forecast)
+    return forecast
+
+
+def _former(routine: Routine, last: Issue) -> Routine | None:
+    """The routine with the settings of the last issue; None where these are not all that it was made by.
+
+    That is where the shown model, what was asked for, or judgement is another, or an issue was not made by an update.
+    """
+    names = [one.name for one in fields(Settings)]
+    if not set(names) <= last.settings.keys():
+        return None
+    named: dict[str, Any] = {name: last.settings[name] for name in names}
+    former = replace(routine, settings=Settings(**{**named, "models": tuple(named["models"])}))
+    is_whole = former.written_down() == dict(last.settings) and former.shown == routine.shown
+    return former if is_whole else None
 
 
 def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:

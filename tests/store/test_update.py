@@ -287,6 +287,35 @@ def test_contributions_add_up_for_any_news(
         assert all(steps[name] == 0 for name, nothing in still.items() if nothing)
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["old settings can be had", "another version"])
+@pytest.mark.parametrize("reach", [1, 2])
+def test_what_settings_and_news_move_only_together_is_the_interaction(known: bool, reach: int) -> None:
+    """Settings that double every number, and figures that raise it: by hand, and both ways it closes exactly."""
+    table = simulated.exports({"USA": [10.0, 30.0]}, product="w")
+    later = simulated.exports({"USA": [10.0, 30.0, 80.0]}, product="w")
+    events = simulated.calendar({"kind": "ban", "announced": date(2020, 1, 5)})
+
+    def doubled(*step: object) -> pd.DataFrame:
+        rows = volumes(*step)
+        return rows.assign(volume_t=2 * rows["volume_t"])
+
+    days = date(2020, 3, 20), date(2020, 4, 20)
+    old = Inputs(table, events, days[0], volumes(table, events, days[0], reach))
+    new = Inputs(later, events, days[1], doubled(later, events, days[1], 1))
+    found = what_changed(old, new, False, doubled, volumes if known else None).set_index("contribution")
+    moved = found["change_t"][found["change_t"].abs() > 1e-12].to_dict()
+    start = (
+        40.0 if known or reach == 2 else 80.0
+    )  # a month that was not issued is as the present settings would have it
+    assert found["before_t"].unique().tolist() == [start]
+    assert found["after_t"].unique().tolist() == [160.0]
+    news = {"new_figures": 40.0, "interaction": 40.0} if known else {"new_figures": 80.0}
+    assert moved == ({"settings": 40.0} if start == 40.0 else {}) | news
+    assert found["log_change"].sum() == pytest.approx(np.log(160 / start))
+    if known:
+        assert found.loc["interaction", "log_change"] == pytest.approx(0, abs=1e-12)
+
+
 def test_the_calendar_moves_in_three_steps() -> None:
     """Added entries come first, then moved days, then ends; the last step is the new calendar."""
     old = stored.calendar()
@@ -304,7 +333,7 @@ def test_changes_fit_the_open_table_of_revisions(pair: pd.DataFrame) -> None:
     table = news_decomposition(pair)
     assert table.columns.tolist() == NEWS_DECOMP_COLUMNS
     assert set(table["decomposition"]) == {"revision"}
-    assert set(table["revision_source"]) == {"news", "reestimation"}
+    assert set(table["revision_source"]) == {"news", "reestimation", "interaction"}
     assert table[["base_vintage_date", "contribution"]].notna().all(axis=None)
     assert (table["vintage_date"] > table["base_vintage_date"]).all()
     for name in ("date", "vintage_date", "base_vintage_date"):

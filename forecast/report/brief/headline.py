@@ -19,6 +19,7 @@ _STEP_WORDS = {
     "calendar_added": "entries added to the calendar",
     "calendar_moved": "entries of the calendar that moved",
     "calendar_ended": "ends of entries of the calendar",
+    "interaction": "settings and news together",
 }
 """Contributions to a change in words; `spoken` where one is not among them."""
 
