@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from forecast.realtime.events import Members
 from forecast.realtime.phases import phases
+from forecast.report.outlook import whom
 from forecast.report.text import change, digits, spoken
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, Measure, significance
@@ -28,6 +29,22 @@ SHOWN_SLICES = {
 }
 IN_WORDS = {"mae_t": "in tonnes", "mase": "each series alike", "wis": "intervals included"}
 """What a test by each measure is about."""
+MEASURE_MEANINGS = {
+    "MAE": "mean absolute error, in tonnes",
+    "WAPE": "the sum of absolute errors over the sum of actuals",
+    "MASE": "error over that of last year's same month, below 1 where it is less (n of series that have one)",
+    "RMSSE": "the same with squares, so that large misses weigh more",
+    "bias": "forecasts less actuals, over actuals: below zero too low",
+    "WIS": "weighted interval score, in tonnes: the width of the intervals, and a fine for each actual outside",
+    "held": "actuals inside the interval: of 80 % about four in five should be",
+}
+"""What each measure is, by the word that stands above its column."""
+
+OF_PAGE, OF_SCREEN = tuple(MEASURE_MEANINGS), tuple(name for name in MEASURE_MEANINGS if name != "RMSSE")
+
+SHOWN_REFUSALS = 5
+"""Models whose refused fits are named on the screen; further ones are counted."""
+
 _LIBRARIES = {"arima": "statsmodels", "prophet": "Prophet"}
 """Who redoes a fit of the kernels."""
 LIKELIER = 0.01
@@ -65,10 +82,91 @@ def print_scoreboard(
         console.print()
         console.print(_table(of_product, models))
         console.print()
-        shown = "combination" if "combination" in models else models[0]
-        for sentence in significance_lines(tests[(tests["product"] == product) & (tests["model"] == shown)], shown):
-            console.print(sentence)
+        for sentence in _below_the_table(run, of_product, str(product)):
+            console.print(Text(sentence, style="dim"))
         console.print()
+        others = [model for model in models if model != AGAINST]
+        shown = "combination" if "combination" in models else (others or models)[0]
+        own = tests[(tests["product"] == product) & (tests["model"] == shown)]
+        for sentence in significance_lines(own, shown):
+            console.print(sentence)
+        if own["p_value"].notna().any():
+            console.print(Text(P_IN_WORDS, style="dim"))
+        console.print()
+
+
+P_IN_WORDS = "p: how often models that are equally good would lie so far apart by chance; below 0.05 it is hardly that."
+
+
+def _below_the_table(run: Forecasts, scored: pd.DataFrame, product: str) -> list[str]:
+    """What the measures are, whether models were measured on the same forecasts, and which fits were refused."""
+    failures = run.failures[run.failures["product"] == product]
+    return [*measures_in_words(OF_SCREEN), *unlike_cells(scored), *refused_fits(failures)]
+
+
+def measures_in_words(names: Sequence[str]) -> list[str]:
+    """A line for each measure of ``names``, of `MEASURE_MEANINGS`.
+
+    Examples
+    --------
+    >>> measures_in_words(["MAE"])
+    ['MAE: mean absolute error, in tonnes.']
+    """
+    return [f"{name}: {MEASURE_MEANINGS[name]}." for name in names]
+
+
+def unlike_cells(scored: pd.DataFrame) -> list[str]:
+    """A sentence where models have not as many forecasts as each other over all months; none where they have.
+
+    Examples
+    --------
+    >>> unlike_cells(pd.DataFrame({"slice": "all", "model": ["naive", "arima"], "n": [12, 10]}))[0].partition(":")[0]
+    'Not on the same forecasts'
+    """
+    rows = scored[scored["slice"] == "all"]
+    most = rows["n"].max()
+    fewer = [f"{row.model} {row.n}" for row in rows.itertuples() if row.n < most]
+    if not fewer:
+        return []
+    less = f"{', '.join(fewer)} of {most}" if len(fewer) <= SHOWN_REFUSALS else f"{len(fewer)} models fewer than {most}"
+    return [f"Not on the same forecasts: {less}. Compare such models by the tests, which take what both forecast."]
+
+
+def refused_fits(failures: pd.DataFrame) -> list[str]:
+    """A sentence for each model with refused fits of one product: how many, of whom, and the usual reason.
+
+    Examples
+    --------
+    >>> refused_fits(pd.DataFrame({"model": "arima", "destination": ["ITA", "ITA", "ESP"], "reason": "Too few."}))
+    ['Refused: 3 fits of arima (ITA, ESP), most often: Too few.']
+    """
+    lines = []
+    for model, own in failures.groupby("model", sort=False, observed=True):
+        codes = own["destination"].value_counts().index.astype(str).tolist()
+        reason = str(own["reason"].value_counts().index[0]).rstrip(".")
+        count = f"{len(own)} fit{'s' * (len(own) > 1)}"
+        lines.append(f"Refused: {count} of {model} ({whom(codes, {})}), most often: {reason}.")
+    more = len(lines) - SHOWN_REFUSALS
+    return lines if more <= 0 else [*lines[:SHOWN_REFUSALS], f"Refused as well: fits of {more} models, failures.csv."]
+
+
+def chance_in_words(p: float) -> str:
+    """How often equally good models would lie as far apart: a p-value in words.
+
+    Examples
+    --------
+    >>> chance_in_words(0.31), chance_in_words(0.004), chance_in_words(0.0002)
+    ('about 3 times in 10', 'about 4 times in 1,000', 'less than once in 1,000 times')
+    >>> chance_in_words(0.012), chance_in_words(0.98)
+    ('about once in 100', 'nearly always')
+    """
+    if p < 0.001:
+        return "less than once in 1,000 times"
+    if p >= 0.95:
+        return "nearly always"
+    base = 10 if p >= 0.095 else 100 if p >= 0.0095 else 1000
+    times = round(base * p)
+    return f"about {'once' if times == 1 else f'{times} times'} in {base:,}"
 
 
 def _table(scored: pd.DataFrame, models: list[str]) -> Table:

@@ -38,6 +38,7 @@ from forecast.report.page.text import (
     product_answer,
     significance_sentences,
 )
+from forecast.report.scoreboard import OF_PAGE, measures_in_words, unlike_cells
 from forecast.report.text import UNKNOWN, digits, logs, percent, ratio, spoken, times, tonnes
 from forecast.tables.frames import records
 
@@ -287,7 +288,7 @@ def _numbers(replay: Replay, product: str, kinds: bool = False) -> dict[str, str
 
 def errors_by_place_and_phase(replay: Replay) -> list[Piece]:
     """Misses by month, errors by phase and by destination, with n."""
-    return _each(replay, _errors)
+    return [bullets(measures_in_words(OF_PAGE)), *_each(replay, _errors)]
 
 
 def _errors(replay: Replay, product: str) -> list[Piece]:
@@ -296,6 +297,7 @@ def _errors(replay: Replay, product: str) -> list[Piece]:
         note = "Hollow: fewer than half as many forecasts as the model shown, whose n stands at the axis."
         pieces += [figures.misses_by_month(replay, product), figures.errors(replay, product), paragraph(note)]
     scores = replay.scores[replay.scores["product"] == product]
+    pieces += [paragraph(sentence) for sentence in unlike_cells(scores)]
     rank = {label: place for place, label in enumerate(dict.fromkeys(scores["slice"]))}
     scores = scores.sort_values("slice", key=lambda labels: labels.map(rank), kind="stable")
     columns = {
@@ -308,8 +310,8 @@ def _errors(replay: Replay, product: str) -> list[Piece]:
         "RMSSE": [ratio(value) for value in scores["rmsse"]],
         "bias": [percent(share) for share in scores["bias"]],
         "WIS, t": [digits(t) for t in scores["wis"]],
-        "inside 80 %": [percent(share) for share in scores["coverage_80"]],
-        "inside 95 %": [percent(share) for share in scores["coverage_95"]],
+        "held 80 %": [percent(share) for share in scores["coverage_80"]],
+        "held 95 %": [percent(share) for share in scores["coverage_95"]],
     }
     return [*pieces, Html(f"<details><summary>all scores</summary>{table(columns, ['slice', 'model']).text}</details>")]
 

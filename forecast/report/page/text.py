@@ -17,7 +17,7 @@ from forecast.report.page.analysis import (
     standings,
 )
 from forecast.report.page.run_tables import Replay
-from forecast.report.scoreboard import parity_sentence
+from forecast.report.scoreboard import chance_in_words, parity_sentence
 from forecast.report.text import percent, spoken, tonnes
 from forecast.scoring.significance import Measure
 from forecast.tables.frames import records
@@ -113,7 +113,14 @@ def significance_sentences(replay: Replay, product: str) -> list[str]:
     rows = replay.significance
     rows = rows[(rows["product"] == product) & (rows["measure"] == "mae_t") & (rows["against"] == BASELINE)]
     rows = rows[rows["slice"] == NEXT_MONTH]
-    return [f"{row.model} misses by {_compared(row.skill)}: {row.verdict}." for row in records(rows)]
+    return [f"{row.model} misses by {_compared(row.skill)}: {row.verdict}.{_by_chance(row)}" for row in records(rows)]
+
+
+def _by_chance(row: Any) -> str:
+    """The p-value of a test in words; empty where there is none."""
+    if pd.isna(row.p_value):
+        return ""
+    return f" Equally good models would lie so far apart {chance_in_words(row.p_value)}."
 
 
 def nothing_added(replay: Replay) -> str:
