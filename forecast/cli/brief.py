@@ -103,6 +103,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         phases=_phases(of),
         analogues=briefing.like_it(of, found, parts),
         names=called,
+        keeps_parts=of.about["command"] != "store",
     )
 
 

@@ -94,7 +94,7 @@ def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Pa
     from forecast.tables.run_folder import OutputError
 
     issued = date.fromisoformat(about["issued"])
-    with _opened(store) as opened:
+    with _opened(store, f"{folder} is of an update: name its store with --store FILE.") as opened:
         own = [issue for issue in issues(opened) if issue.issued == issued]
         if not own:
             raise OutputError(
@@ -137,12 +137,12 @@ def of_store(store: Path | None) -> Material:
     return Material(about, run, with_rest(tables, last.issued), _typed(changes.assign(issued=last.issued)))
 
 
-def _opened(path: Path | None) -> Any:
+def _opened(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Any:
     from forecast.store.database import Store, StoreError, default_path
 
     place = path or default_path()
     if not place.exists():
-        raise StoreError(f"{place}: expected a store, found none. Make one with forecast update FILE.")
+        raise StoreError(f"{place}: expected a store, found none. {remedy}")
     return Store(place, today=inputs.today())
 
 

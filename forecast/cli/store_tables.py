@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
-from forecast.report.text import UNKNOWN, change, digits, spoken
+from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 from forecast.tables.frames import records
 
 SHOWN_REVISIONS = 20
@@ -28,10 +28,6 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def _signed(volume: float) -> str:
-    return ("+" if volume > 0 else "") + digits(volume)
 
 
 def _title(console: Console, text: str, under: str = "") -> None:
@@ -127,9 +123,7 @@ def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, 
         parts = cell.set_index("contribution")["change_t"]
         name = _place(str(code), str(model), names)
         moved = change(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
-        rows.append(
-            [name, str(month), digits(before), digits(after), moved, *(_signed(parts[name]) for name in causes)]
-        )
+        rows.append([name, str(month), digits(before), digits(after), moved, *(signed(parts[name]) for name in causes)])
     return rows
 
 

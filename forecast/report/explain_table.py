@@ -14,7 +14,7 @@ from rich.text import Text
 
 from forecast.registry import COMBINATION
 from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
-from forecast.report.text import UNKNOWN, change, digits, spoken
+from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 
 _BAR = 28
 """Columns of the longest bar."""
@@ -81,7 +81,7 @@ def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:
         return digits(part["tonnes"]), "", ""
     bounds = [part.get("lower_80"), part.get("upper_80")]
     interval = "" if None in bounds else " to ".join(percent_of_log(float(bound or 0.0)) for bound in bounds)
-    return f"{'+' if part['tonnes'] > 0 else ''}{digits(part['tonnes'])}", percent_of_log(part["log"]), interval
+    return signed(part["tonnes"]), percent_of_log(part["log"]), interval
 
 
 def experience(found: Mapping[str, Any]) -> dict[str, list[str]]:

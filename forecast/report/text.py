@@ -21,6 +21,17 @@ def digits(volume: float) -> str:
     return f"{volume:,.0f}" if abs(volume) >= 10 or volume == 0 else f"{volume:.2g}"
 
 
+def signed(tonnes: float) -> str:
+    """Tonnes with their sign; less than a milligram, which only rounding leaves, is none.
+
+    Examples
+    --------
+    >>> signed(12.3), signed(-4.0), signed(0.0), signed(5.3e-13)
+    ('+12', '-4', '0', '0')
+    """
+    return "0" if abs(tonnes) < 1e-9 else f"{'+' if tonnes > 0 else ''}{digits(tonnes)}"
+
+
 def change(fraction: float) -> str:
     """A change as a signed whole percentage, or a dash where it is not known.
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.report.brief.tables import contributions, signed
+from forecast.report.brief.tables import contributions
 from forecast.report.outlook import Outlook
-from forecast.report.text import digits, spoken
+from forecast.report.text import digits, signed, spoken
 from forecast.tables.frames import records
 from forecast.tables.schema import WORLD
 

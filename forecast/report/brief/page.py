@@ -60,6 +60,8 @@ class Behind:
         Past measures like the one with the largest part, by product (`forecast.report.analogues`).
     names
         Names of destinations by their codes.
+    keeps_parts
+        Whether what the run comes from keeps the parts of its forecasts.
     """
 
     explained: Sequence[Mapping[str, Any]] = ()
@@ -73,6 +75,7 @@ class Behind:
     phases: pd.DataFrame | None = None
     analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    keeps_parts: bool = True
 
     def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
         """The forecasts of an outlook with their parts, in its order."""
@@ -161,7 +164,7 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     sections = {
         "forecast": f"{forecast}<p>{escape(READING)}</p>",
         "charts": _charts(found, volumes, behind),
-        "why": _why(behind.parts(found)),
+        "why": _why(behind.parts(found), behind.keeps_parts),
         "changed": _changed(found, behind),
         "happen": _may_happen(found, behind),
         "right": _how_often_right(found, behind),
@@ -237,7 +240,9 @@ def _scrolls(drawn: str, name: str) -> str:
     return f'<div class="wide" tabindex="0" role="region" aria-label="{said}">{drawn}</div>'
 
 
-def _why(found: Sequence[Mapping[str, Any]]) -> str:
+def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
+    if not found and not keeps_parts:
+        return "<p>A store keeps no parts of its forecasts: the brief of the update's own folder has them.</p>"
     if not found:
         return "<p>The run has no parts of its forecasts (parts.csv): the combination was not asked for.</p>"
     said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"

@@ -13,7 +13,7 @@ from forecast.report.analogues_table import percent_of
 from forecast.report.explain_table import part_name, part_numbers
 from forecast.report.outlook import Outlook
 from forecast.report.table import SUM_HEADINGS, sum_cells
-from forecast.report.text import UNKNOWN, change, digits, spoken
+from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 from forecast.tables.frames import records
 
 Cell = str | float | tuple[float, float]
@@ -40,17 +40,6 @@ def said_cell(cell: Cell) -> str:
     if isinstance(cell, tuple):
         return f"{digits(cell[0])} to {digits(cell[1])}"
     return cell if isinstance(cell, str) else digits(cell)
-
-
-def signed(tonnes: float) -> str:
-    """Tonnes with their sign.
-
-    Examples
-    --------
-    >>> signed(12.3), signed(-4.0), signed(0.0)
-    ('+12', '-4', '0')
-    """
-    return f"{'+' if tonnes > 0 else ''}{digits(tonnes)}"
 
 
 # What is forecast ----------------------------------------------------------------------------------------------------
