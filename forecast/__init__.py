@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forecast.backtest.ablation import compare_events
     from forecast.backtest.checkpoint import Checkpoint
+    from forecast.backtest.plan import Settings
     from forecast.backtest.run import backtest_all, forecast_all
     from forecast.ensemble.aggregates import sums
     from forecast.ensemble.judgement import judged_run, parse_judgement
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups, read_period_totals
     from forecast.sources.scenario import read_scenario
     from forecast.sources.validation import validate_exports
+    from forecast.store.database import Store
+    from forecast.store.update import Routine, run_update
     from forecast.tables.read import TableError
     from forecast.tables.run import Forecasts
     from forecast.tables.run_folder import read_run
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Checkpoint": "forecast.backtest.checkpoint",
     "Forecasts": "forecast.tables.run",
+    "Routine": "forecast.store.update",
+    "Settings": "forecast.backtest.plan",
+    "Store": "forecast.store.database",
     "TableError": "forecast.tables.read",
     "backtest_all": "forecast.backtest.run",
     "check_events": "forecast.sources.frames",
@@ -62,6 +68,7 @@ _HOMES = {
     "read_period_totals": "forecast.sources.plain",
     "read_run": "forecast.tables.run_folder",
     "read_scenario": "forecast.sources.scenario",
+    "run_update": "forecast.store.update",
     "scenario_all": "forecast.scenario.forecast",
     "scores": "forecast.scoring.scores",
     "significance": "forecast.scoring.significance",
@@ -73,6 +80,9 @@ _HOMES = {
 __all__ = [
     "Checkpoint",
     "Forecasts",
+    "Routine",
+    "Settings",
+    "Store",
     "TableError",
     "backtest_all",
     "check_events",
@@ -97,6 +107,7 @@ __all__ = [
     "read_period_totals",
     "read_run",
     "read_scenario",
+    "run_update",
     "scenario_all",
     "scores",
     "significance",

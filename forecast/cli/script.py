@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from forecast.cli.console import say
 from forecast.cli.inputs import Given
 from forecast.cli.options import NO_EVENTS, SHIPPED
+
+if TYPE_CHECKING:
+    from forecast.backtest.plan import Settings
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ class Script:
                 'others = others[~others["product"].isin(exports["product"])]',
                 "exports = pd.concat([exports, others], ignore_index=True)",
             ]
-        none = ".iloc[:0]" if given.events == (NO_EVENTS,) else ""
-        lines += [f"events = fc.read_events({'' if none else _files(given.events)}){none}", "groups = fc.read_groups()"]
+        lines += [f"events = {read_calendar(given)}", "groups = fc.read_groups()"]
         if SHIPPED in (*given.exports, learned):
             lines.append("totals = fc.read_period_totals()")
         if SHIPPED not in given.exports and learned == SHIPPED:
@@ -125,6 +128,52 @@ def judgement_script(rules: Sequence[str] | None, shown: str) -> list[str]:
 def explained_script(issued: date, models: Sequence[str]) -> list[str]:
     """Lines that print the parts of each model's forecasts."""
     return [f"print(fc.explained(run, {as_source(issued)}, {model!r}))" for model in models]
+
+
+def update_script(
+    given: Given,
+    settings: Settings,
+    asked: Mapping[str, Any],
+    rules: Sequence[str],
+    store: Path,
+    files: Sequence[Path],
+    day: date,
+) -> list[str]:
+    """The program of a monthly update: its routine, and the store that it is made in."""
+    learned = given.figures_to_learn_from
+    chosen = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    judgements = Variable(f"[fc.parse_judgement(rule) for rule in {list(rules)!r}]") if rules else None
+    options = {
+        "settings": Variable(f"fc.Settings({_keywords(chosen)})"),
+        "experience": None if learned is None else Variable(f"fc.read_exports({learned!r})"),
+        "totals": Variable("fc.read_period_totals()") if learned == SHIPPED else None,
+        "judgements": judgements,
+        **asked,
+    }
+    return with_imports([
+        f"day = {as_source(day)}",
+        f"routine = fc.Routine({read_calendar(given)}, fc.read_groups(), {_keywords(options)})",
+        f"with fc.Store({str(store)!r}, today=day) as store:",
+        f"    done = fc.run_update(store, {[str(path) for path in files]!r}, routine, day)",
+        "print(done.run.forecasts if done.run else done.last)",
+        "print(done.changes)",
+    ])  # fmt: skip
+
+
+def _keywords(values: Mapping[str, Any]) -> str:
+    """Keyword arguments in a line; those that are None are left out."""
+    return ", ".join(f"{name}={as_source(value)}" for name, value in values.items() if value is not None)
+
+
+def read_calendar(given: Given) -> str:
+    """The call that reads the calendar, or an empty one.
+
+    Examples
+    --------
+    >>> read_calendar(Given.of(None, ["none"]))
+    'fc.read_events().iloc[:0]'
+    """
+    return "fc.read_events().iloc[:0]" if given.events == (NO_EVENTS,) else f"fc.read_events({_files(given.events)})"
 
 
 def supposed_script(added: Sequence[str], files: Sequence[str], products: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from forecast.cli import inputs
-from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, given_events, names
 from forecast.cli.options import (
     NO_EVENTS,
@@ -31,9 +31,11 @@ from forecast.cli.options import (
     ProductsOfStore,
     Quiet,
     Seed,
+    ShowPython,
     StoreFile,
     words,
 )
+from forecast.cli.script import update_script
 from forecast.cli.selection import known_words
 from forecast.cli.writing import write_tables
 from forecast.registry import DEFAULT_ENGINE
@@ -61,6 +63,7 @@ def monthly_update(
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     experience: Experience = SHIPPED,
+    show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Take in new figures, score the month that is out, forecast, and say what changed: the month in one command."""
@@ -73,11 +76,15 @@ def monthly_update(
         from forecast.tables.run_folder import check_place
 
         day = inputs.today()
-        folder = output or Path("output") / f"update-{day}"
-        check_place(folder)
         chosen = tuple(known_words(words(models), list(MODELS), "models") or MODELS)
         given = Given.of(None, events, experience)
         settings = Settings(chosen, horizon, seed=seed, engine=engine, calibrate=calibrate, experience=given.priors)
+        if show_python:
+            asked = {"products": words(product) or None, "destinations": words(destination) or None}
+            say("\n".join(update_script(given, settings, asked, override or [], _place(store), files or [], day)))
+            return
+        folder = output or Path("output") / f"update-{day}"
+        check_place(folder)
         routine = _routine(given, settings, words(product), words(destination), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
@@ -110,17 +117,23 @@ def _routine(
     )
 
 
-def _opened(path: Path | None) -> Store:
-    from forecast.store.database import Store, default_path
+def _place(path: Path | None) -> Path:
+    from forecast.store.database import default_path
 
-    return Store(path or default_path(), today=inputs.today())
+    return path or default_path()
+
+
+def _opened(path: Path | None) -> Store:
+    from forecast.store.database import Store
+
+    return Store(_place(path), today=inputs.today())
 
 
 def _existing(path: Path | None) -> Store:
     """The store that is there; a sentence where there is none."""
-    from forecast.store.database import StoreError, default_path
+    from forecast.store.database import StoreError
 
-    place = path or default_path()
+    place = _place(path)
     if not place.exists():
         raise StoreError(f"{place}: expected a store, found none. Make one with forecast update FILE.")
     return _opened(place)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from forecast.backtest import run as backtest_run
 from forecast.cli import COMMANDS, app
 from forecast.level_shifts import propose
 from forecast.report import effects as effects_table
+from forecast.store.issued import issues
 
 QUICK = ("--models", "theta,structural", "--no-calibrate")
 FILES = ("--exports", "exports.csv", "--events", "events.csv")
@@ -37,8 +39,8 @@ def called(*words: str) -> Result:
     return CliRunner().invoke(app, words)
 
 
-def repeated(*words: str) -> dict[str, Any]:
-    """What the printed lines leave behind when they are run, and nothing is written before that."""
+def repeated(*words: str, left: Sequence[str] = ()) -> dict[str, Any]:
+    """What the printed lines leave behind when they are run; nothing is written before that, ``left`` by them alone."""
     before = sorted(Path().iterdir())
     shown = called(*words, "--show-python")
     assert (shown.exit_code, shown.stderr) == (0, "")
@@ -47,6 +49,7 @@ def repeated(*words: str) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(compile(shown.stdout, "shown", "exec", dont_inherit=True), names)
     assert said.getvalue()
+    assert sorted(Path().iterdir()) == sorted([*before, *map(Path, left)])
     return names
 
 
@@ -162,7 +165,28 @@ def test_effects_are_repeated(folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert called("events", "--show-python").exit_code == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [("--experience", "none", "--events", "events.csv"), ("--events", "none", "--destination", "USA", "--seed", "2"),
+     ("--experience", "priors", "--override", "USA=-20%: customs strike")],
+    ids=["files", "shipped experience", "override"],
+)  # fmt: skip
+def test_an_update_is_repeated(folder: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
+    """In a store of its own: the same run, and what changed since an issue before it."""
+    monkeypatch.setattr("forecast.cli.inputs.today", lambda: date(2026, 1, 25))
+    words = ("update", "exports.csv", *words, *QUICK, "--horizon", "2")
+    done = repeated(*words, "--store", "of-script.duckdb", left=["of-script.duckdb"])["done"]
+    found = called(*words, "--store", "own.duckdb", "--output", "run")
+    assert found.exit_code == 0, found.stderr
+    run = fc.read_run("run")
+    assert as_csv(done.run.forecasts) == as_csv(run.forecasts)
+    assert as_csv(done.run.judgements) == as_csv(run.judgements)
+    with fc.Store("of-script.duckdb") as one, fc.Store("own.duckdb") as other:
+        assert [issue.fingerprint for issue in issues(one)] == [issue.fingerprint for issue in issues(other)]
+
+
 def test_every_command_that_computes_from_files_has_it():
-    """Those that read or write files alone, or a store, have none."""
+    """Those that read or write files or a store alone have none, nor do the brief and the analogues."""
     having = {name for name in COMMANDS if "--show-python" in called(name, "--help").stdout}
-    assert having == {"next", "scenario", "backtest", "explain", "changes", "events"}
+    assert having == {"next", "scenario", "backtest", "explain", "changes", "events", "update"}
