@@ -87,7 +87,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     tables, called = of.tables, names(of.tables.places)
     known = known_events(tables.events, of.issued)
     parts = list(as_objects(explained(of.run, of.issued), shown_medians(of.run, of.issued), called))
-    changes, last_issue = of.changes, None
+    changes, last_issue = of.changes, _of_shown(of.last_issue, of.shown)
     if changes is None and not quick:
         changes, last_issue = briefing.since_last_release(of, jobs, progress)
     branches, probabilities = _scenario(of, scenario, how)

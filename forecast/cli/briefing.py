@@ -33,12 +33,15 @@ class Material:
         Figures and calendar, the rest of the world among the figures.
     changes
         What moved since the last issue, where an update has it; None where it is still to be found.
+    last_issue
+        Forecasts of the shown model whose month came out since the last issue, with ``actual_t``, where a store has it.
     """
 
     about: Mapping[str, Any]
     run: Forecasts
     tables: Tables
     changes: pd.DataFrame | None = None
+    last_issue: pd.DataFrame | None = None
 
     @property
     def issued(self) -> date:
@@ -100,10 +103,10 @@ def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Pa
             raise OutputError(
                 f"{folder}: expected its issue of {issued} in {opened.path}, found none. Name its --store."
             )
-        tables = _stored_tables(opened, own[-1])
+        tables, scored = _stored_tables(opened, own[-1]), _scored(opened, own[-1])
     path = folder / "changes.csv"
     changes = pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=CHANGE_COLUMNS)
-    return Material(about, run, with_rest(tables, issued), _typed(changes))
+    return Material(about, run, with_rest(tables, issued), _typed(changes), scored)
 
 
 def of_store(store: Path | None) -> Material:
@@ -127,6 +130,7 @@ def of_store(store: Path | None) -> Material:
         rows = issued_forecasts(opened, last.number)[RUN_TABLES["forecasts"].columns]
         judged = issued_judgements(opened)
         changes = opened.query("SELECT * FROM changes WHERE issue = ?", [last.number])
+        scored = _scored(opened, last)
     run = Forecasts(forecasts=rows, judgements=judged[judged["issue"] == last.number].drop(columns="issue"))
     cutoffs = rows.groupby("product")["cutoff"].max()
     about = {
@@ -134,7 +138,7 @@ def of_store(store: Path | None) -> Material:
         "cutoffs": {str(product): str(month) for product, month in cutoffs.items()},
         "fingerprint": last.fingerprint, "version": last.version,
     }  # fmt: skip
-    return Material(about, run, with_rest(tables, last.issued), _typed(changes.assign(issued=last.issued)))
+    return Material(about, run, with_rest(tables, last.issued), _typed(changes.assign(issued=last.issued)), scored)
 
 
 def _opened(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Any:
@@ -161,6 +165,15 @@ def _stored_tables(store: Any, issue: Any) -> Tables:
     record = beside_shipped(held_record(track(store, issue.issued)), None)
     calendar, totals = issued_calendar(store, issue), of_other_products(fc.read_period_totals(), own)
     return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, inputs.today())
+
+
+def _scored(store: Any, issue: Any) -> pd.DataFrame:
+    """Forecasts whose month came out between the issue before one and that one, with the actual."""
+    from forecast.store.issued import issues
+    from forecast.store.update import scored_since
+
+    before = [one for one in issues(store) if one.number < issue.number]
+    return scored_since(store, before[-1] if before else None, issue.issued)
 
 
 def _typed(changes: pd.DataFrame) -> pd.DataFrame:

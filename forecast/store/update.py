@@ -156,7 +156,7 @@ def run_update(
         if changes is None:
             changes = pd.DataFrame(columns=CHANGE_COLUMNS)
         store.append("changes", changes.drop(columns="issued").assign(issue=issue.number))
-        scored = _scored(store, last, today)
+        scored = scored_since(store, last, today)
         done = Updated(appended, known, issue, run, last, exports, scored, changes, (*remarks, *late))
         if write is not None:
             write(done)
@@ -328,8 +328,8 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != "horizon"}
 
 
-def _scored(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
-    """The forecasts that count and whose month came out after the last issue."""
+def scored_since(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
+    """The forecasts that count and whose month came out after the last issue: rows of `forecast.store.track.track`."""
     rows = track(store, today)
     since = last.issued if last is not None else date.min
     lately = np.array([out > since for out in rows["out"]], dtype=bool)

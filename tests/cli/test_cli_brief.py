@@ -86,6 +86,10 @@ def test_the_brief_of_an_update_has_its_numbers_and_what_changed(place: Path):
     ]
     assert said[5:] == [signed(usa[name]) for name in causes]
     assert "### Parts of the forecast: United States, 2022-07" in markdown
+    scored = pd.read_csv(RUN / "scored.csv").query("model == 'combination'")
+    held = {(row.month, digits(row.volume_t), digits(row.actual_t)) for row in scored.itertuples()}
+    assert held == {(row[1], row[2], row[4]) for row in rows_below(markdown, "The last issue and the actual")}
+    assert {month for month, *_ in held} == {"2022-06"}
     assert all(f">{word}</h3>" in page for word in ("What changed", "Why", "How often right"))
     assert foreign_files(RUN) == []
 

@@ -90,6 +90,8 @@ def test_p_values_are_in_words(replay: Replay):
     assert P_IN_WORDS not in shown(replay, tests=tests.assign(p_value=np.nan))
     (said,) = text.significance_sentences(replace(replay, significance=tests), "magnets")
     assert said.endswith(" Equally good models would lie so far apart about 2 times in 100.")
+    best = text.product_answer(replace(replay, significance=tests), "magnets")[1]
+    assert best.endswith(" Equally good models would lie so far apart about 2 times in 100.")
     (untested,) = text.significance_sentences(replace(replay, significance=tests.assign(p_value=np.nan)), "magnets")
     assert "Equally good" not in untested
 

@@ -111,7 +111,7 @@ def announced_later(calendar: pd.DataFrame, issued: date, month: pd.Period) -> l
 def standings(replay: Replay, product: str, label: str = NEXT_MONTH) -> pd.DataFrame:
     """A row per model of one product and slice: ``n, mae_t, wape, bias, wis``, coverage, and the tests against naive.
 
-    ``skill`` (a fraction) and ``verdict`` compare absolute errors, ``skill_wis`` and ``verdict_wis`` the weighted
+    ``skill`` (a fraction), ``p_value`` and ``verdict`` compare absolute errors, those ending in ``_wis`` the weighted
     interval score, each on the rows that both models have; empty where there was no test.
     """
     rows = replay.scores[(replay.scores["product"] == product) & (replay.scores["slice"] == label)]
@@ -126,8 +126,8 @@ def _tests(replay: Replay, product: str, label: str, measure: str, suffix: str) 
     tests = replay.significance
     chosen = (tests["product"] == product) & (tests["slice"] == label) & (tests["measure"] == measure)
     chosen &= tests["against"] == BASELINE
-    own = tests.loc[chosen, ["model", "skill", "verdict"]]
-    return own.rename(columns={"skill": f"skill{suffix}", "verdict": f"verdict{suffix}"})
+    own = tests.loc[chosen, ["model", "skill", "p_value", "verdict"]]
+    return own.rename(columns={name: f"{name}{suffix}" for name in ("skill", "p_value", "verdict")})
 
 
 def best_model(replay: Replay, product: str, label: str = NEXT_MONTH) -> str | None:

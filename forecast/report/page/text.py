@@ -52,7 +52,7 @@ def _performance(name: str, row: Any, best: bool) -> str:
         return f"{missed}; no model that forecasts as widely beat it."
     if pd.isna(row.skill):
         return f"{missed}; there is nothing to test it against."
-    return f"{missed}, {_compared(row.skill)} on the same forecasts, month by month: {row.verdict}."
+    return f"{missed}, {_compared(row.skill)} on the same forecasts, month by month: {row.verdict}.{_by_chance(row)}"
 
 
 def _compared(skill: float, other: str = BASELINE) -> str:
