@@ -135,6 +135,7 @@ class TableSchema:
 
         Examples
         --------
+        >>> import pandas as pd
         >>> RUN_TABLES["failures"].from_text(pd.DataFrame({"product": ["magnets"]}))
         Traceback (most recent call last):
         ValueError: expected column destination, found none.
