@@ -13,7 +13,6 @@ import pandas as pd
 from forecast.episodes.course import Episode, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.episodes.diversion import diversions_of
-from forecast.episodes.experience import experience_known
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
 from forecast.realtime.events import Members, acts_on
@@ -80,13 +79,13 @@ def structural_stage(
     *,
     products: Collection[str] | None = None,
     learn: bool = True,
-    experience: pd.DataFrame | None = None,
+    experience: Mapping[str, PathPrior] | None = None,
 ) -> dict[SeriesKey, StageResult]:
     """The structural model of every series of ``products`` (None: all) with a figure, by series.
 
     Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
-    Series of other products are experience to learn from. ``experience`` is the table of
-    `forecast.episodes.experience`.
+    Series of other products are experience to learn from, and so is what was known of each kind from other panels
+    (`forecast.episodes.experience`).
     """
     totals = _totals_by_series(snapshot.totals)
     panel = {
@@ -95,9 +94,8 @@ def structural_stage(
         for code in wide
     }
     episodes = {key: _episodes(snapshot, key, groups) if len(snapshot.acting) else () for key in panel}
-    taught = {} if experience is None else experience_known(experience, snapshot.issued)
     wanted = [key for key in panel if products is None or key[0] in products]
-    fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
+    fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
     kin = _kin(episodes)
     return {
         key: _result(
