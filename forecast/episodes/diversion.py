@@ -9,12 +9,12 @@ volume that is barred; siblings teach each other, other measures and products no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, Episode, chains
+from forecast.episodes.course import DIVERSION, Episode, chains, of_year_before
 from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
@@ -60,7 +60,7 @@ def diversions_of(
         codes = _barred_codes(chain[0], members, volumes)
         new = codes.difference(*(known for other, known in in_force if _acts_at(other, chain[0].effective)))
         in_force.append((chain, codes))
-        barred = _share(new, chain[0], volumes)
+        barred = of_year_before(chain[0], volumes, new, partial(_share, new))
         if barred >= LEAST_BARRED:
             found.append(_episode(chain, barred))
     return tuple(found)
@@ -75,11 +75,8 @@ def _acts_at(chain: Sequence[Any], day: Any) -> bool:
     return chain[-1].ends is None or bool(chain[-1].ends > day)
 
 
-def _share(codes: frozenset[str], event: Any, volumes: pd.DataFrame) -> float:
+def _share(codes: frozenset[str], year: pd.DataFrame) -> float:
     """Share of the product's volume that went to ``codes`` in the year before the event."""
-    onset = pd.Period(min(event.announced, event.effective), "M").ordinal
-    months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
     total = float(year[WORLD].sum()) if WORLD in year else 0.0
     parts = [code for code in year if code not in (WORLD, REST_OF_WORLD)]
     total = total or float(year[parts].to_numpy(dtype=float, na_value=0.0).sum())
