@@ -101,7 +101,9 @@ def release_before() -> date:
 
 def measured(command: list[str], place: Path, package: Path = HERE) -> tuple[float, float]:
     """CPU seconds and peak MiB of a Python process that ends well."""
-    own = {"PYTHONPATH": str(package), "XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+    folders = {name: str(place / name) for name in ("cache", "data")}  # neither entries nor a store of somebody else
+    own = {"PYTHONPATH": str(package), "XDG_CACHE_HOME": folders["cache"], "XDG_DATA_HOME": folders["data"]}
+    own["OMP_NUM_THREADS"] = "1"
     child = subprocess.Popen([sys.executable, *command], env=os.environ | own, cwd=place, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
