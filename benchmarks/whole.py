@@ -47,7 +47,7 @@ def main() -> None:
         exports = largest(fc.read_exports(given.exports), given.destinations, given.origins)
         events = fc.read_events(given.events)
     else:
-        exports, events = simulated(given.destinations)
+        exports, events = of_countries(*simulated(given.destinations))
     series = exports["destination"].nunique()
     print(f"{series} series x {given.origins} origins, {given.jobs} processes, load before {os.getloadavg()[0]:.1f}\n")
     print(f"| run | cells fitted | seconds | reference, extrapolated from {given.sample} series x 3 origins | ratio |")
@@ -68,6 +68,14 @@ def main() -> None:
         print(f"| statsforecast, four models | {series * given.origins:,} | {min(theirs):.1f} | | |", flush=True)
     milliseconds = [1e3 * per_cell[engine] for engine in ("reference", "compiled")]
     print("\nCPU a cell of the sample, start-up aside: {:.0f} and {:.1f} ms.".format(*milliseconds))
+
+
+def of_countries(exports: pd.DataFrame, events: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A simulated panel with the codes of countries, of which a command asks that they exist."""
+    codes = [str(code) for code in sorted(fc.read_destinations()["code"]) if code not in ("WLD", "EU27")]
+    names = dict(zip(sorted(set(exports["destination"]) - {"WLD"}), codes, strict=False))
+    renamed = [tuple(names.get(code, code) for code in own) for own in events["destinations"]]
+    return exports.replace({"destination": names}), events.assign(destinations=renamed)
 
 
 def cell_seconds(exports: pd.DataFrame, events: pd.DataFrame, given: argparse.Namespace, engine: str) -> float:
