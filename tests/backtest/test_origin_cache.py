@@ -31,7 +31,8 @@ from forecast.backtest.parts import as_part
 from forecast.backtest.plan import Settings
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
 from forecast.episodes.course import KNOTS
-from forecast.episodes.path_priors import PathEvidence
+from forecast.episodes.path_priors import PathPrior
+from forecast.episodes.posterior import LagPaths
 from forecast.realtime.data import Data
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
@@ -246,15 +247,25 @@ def test_what_series_say_by_themselves_is_kept_and_not_fitted_again(
 def test_what_a_series_says_by_itself_is_kept_with_every_bit() -> None:
     """Bytes and back: the same numbers; a number that is none is left out; anything else is nothing."""
     rng, knots = np.random.default_rng(0), len(KNOTS)
-    one = Alone((PathEvidence(rng.normal(size=(knots, knots)), rng.normal(size=knots)),), rng.normal(size=4), (0.25,))
-    content = as_numbers({"a" * 64: one, "b" * 64: Alone(one.evidence, np.full(4, np.nan), (1.0,))})
-    assert as_numbers(from_numbers(content)) == content
-    assert [*from_numbers(content)] == ["a" * 64]
-    np.testing.assert_array_equal(from_numbers(content)["a" * 64].evidence[0].precision, one.evidence[0].precision)
-    spoilt = [b"", b"{}\n", b"null\n", b"[[1]]\n", b"[" * 100_000, content[:-8], content + b"12345678", content[:-1]]
-    spoilt += [
-        content.replace(b", 1]", size) for size in (b", 0]", b", -1]", b", true]", b', "1"]', b", 1e9]", b", 2]")
+    paths = [
+        LagPaths(
+            rng.random(4), {lag: PathPrior(rng.normal(size=knots), rng.normal(size=(knots, knots))) for lag in own}
+        )
+        for own in ([0, 1, 2, 3], [2])
     ]
+    one = Alone(tuple(paths), rng.normal(size=4), (0.25, 1.0))
+    content = as_numbers({"a" * 64: one, "b" * 64: Alone((paths[0],), np.full(4, np.nan), (1.0,)), "c" * 64: one})
+    found = from_numbers(content)
+    assert as_numbers(found) == content
+    assert [*found] == ["a" * 64, "c" * 64]
+    for path, read in zip(paths, found["c" * 64].paths, strict=True):
+        np.testing.assert_array_equal(read.weights, path.weights)
+        for lag in path.paths:
+            np.testing.assert_array_equal(read.paths[lag].mean, path.paths[lag].mean)
+            np.testing.assert_array_equal(read.paths[lag].covariance, path.paths[lag].covariance)
+    spoilt = [b"", b"{}\n", b"null\n", b"[[1]]\n", b"[" * 100_000, content[:-8], content + b"12345678", content[:-1]]
+    lags = (b"[4]", b"[]", b"[-1]", b'["2"]', b"[1e9]", b"[2, 2]", b"2", b"[0, 2]")
+    spoilt += [content.replace(b"[2]", each) for each in lags]
     assert [from_numbers(each) for each in spoilt] == [{}] * len(spoilt)
 
 
