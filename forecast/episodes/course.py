@@ -6,6 +6,7 @@ kind that abut on the same products and destinations. Rows that overlap are meas
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -75,7 +76,7 @@ class Episode:
 
 
 def episodes_of(
-    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None = None
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None = None
 ) -> tuple[Episode, ...]:
     """The episodes of one series among the rows of a calendar as known, in order of effect.
 
@@ -94,9 +95,10 @@ def episodes_of(
     ['licensing-2025-04-ree']
     """
     touching = [event for event in acting if acts_on(event, product, destination, members)]
+    years = None if volumes is None else Years.of(volumes)
     found = []
     for chain in chains(touching):
-        share = _share(chain[0], destination, members, volumes)
+        share = _share(chain[0], destination, members, years)
         if share > 0:
             found.append(_episode(chain, share))
     return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
@@ -138,13 +140,13 @@ def _episode(chain: list[Any], share: float) -> Episode:
     return Episode(first.event, first.kind, announced, first.effective, chain[-1].ends, share, names)
 
 
-def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame | None) -> float:
+def _share(event: Any, destination: str, members: Members, volumes: Years | None) -> float:
     if covers_whole(event.destinations, destination, members):
         return 1.0
-    if volumes is None or destination not in volumes:
+    if volumes is None or destination not in volumes.table:
         return 0.0
     parts = tuple(parts_of(event.destinations, destination, members))
-    return of_year_before(event, volumes, (destination, parts), lambda year: _share_of_parts(year, destination, parts))
+    return volumes.before(event, (destination, parts), lambda year: _share_of_parts(year, destination, parts))
 
 
 def _share_of_parts(year: pd.DataFrame, destination: str, codes: Sequence[str]) -> float:
@@ -156,27 +158,46 @@ def _share_of_parts(year: pd.DataFrame, destination: str, codes: Sequence[str]) 
     return float(min(part[both].sum() / total, 1.0)) if total > 0 else 0.0
 
 
+class Years:
+    """A product's volumes, tonnes by month and destination, and each of their years by its digest."""
+
+    def __init__(self, volumes: pd.DataFrame) -> None:
+        self.table = volumes
+        self.codes = tuple(map(str, volumes.columns))
+        self._months = pd.PeriodIndex(volumes.index).asi8
+        self._seen: dict[int, tuple[slice, str]] = {}
+
+    @classmethod
+    def of(cls, volumes: pd.DataFrame | Years) -> Years:
+        """Themselves, or those of a table."""
+        return volumes if isinstance(volumes, Years) else cls(volumes)
+
+    def before(self, event: Any, asked: Hashable, share: Callable[[pd.DataFrame], float]) -> float:
+        """What ``share`` finds in the year before an event, worked out once for the same figures.
+
+        ``asked`` says what that is, for whoever looks at many days and series: a year that is over is seldom revised.
+        """
+        day = min(event.announced, event.effective)
+        year, digest = self._year((day.year - 1970) * 12 + day.month - 1)
+        if (asked, digest) not in _OF_YEARS:
+            if len(_OF_YEARS) >= _MOST_YEARS:
+                del _OF_YEARS[next(iter(_OF_YEARS))]
+            _OF_YEARS[asked, digest] = share(self.table.iloc[year])
+        return _OF_YEARS[asked, digest]
+
+    def _year(self, onset: int) -> tuple[slice, str]:
+        """Where the year before a month lies, and the digest of its figures as they are laid out."""
+        if onset not in self._seen:
+            start, stop = np.searchsorted(self._months, [onset - 12, onset]).tolist()
+            values = self.table.to_numpy(dtype=float)[start:stop]
+            found = hashlib.sha256(repr((values.shape, values.strides)).encode() + "\n".join(self.codes).encode())
+            found.update(values.tobytes())
+            self._seen[onset] = slice(start, stop), found.hexdigest()
+        return self._seen[onset]
+
+
 _OF_YEARS: dict[Hashable, float] = {}
-_MOST_YEARS = 16_384
-
-
-def of_year_before(event: Any, volumes: pd.DataFrame, asked: Hashable, share: Callable[[pd.DataFrame], float]) -> float:
-    """What ``share`` finds in the year of ``volumes`` before an event, worked out once for the same figures.
-
-    ``asked`` says what that is, for whoever looks at many days: a year that is over is seldom revised.
-    """
-    day = min(event.announced, event.effective)
-    onset, months = (day.year - 1970) * 12 + day.month - 1, pd.PeriodIndex(volumes.index).asi8
-    year = slice(*np.searchsorted(months, [onset - 12, onset]).tolist())
-    values = volumes.to_numpy()[year]
-    if values.dtype.kind != "f":
-        return share(volumes.iloc[year])
-    key = (asked, tuple(volumes.columns), values.shape, values.strides, values.dtype.str, values.tobytes())
-    if key not in _OF_YEARS:
-        if len(_OF_YEARS) >= _MOST_YEARS:
-            del _OF_YEARS[next(iter(_OF_YEARS))]
-        _OF_YEARS[key] = share(volumes.iloc[year])
-    return _OF_YEARS[key]
+_MOST_YEARS = 4_096
 
 
 def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:

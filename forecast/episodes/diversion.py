@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, Episode, chains, of_year_before
+from forecast.episodes.course import DIVERSION, Episode, Years, chains
 from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
@@ -24,7 +24,7 @@ LEAST_BARRED = 0.05
 
 
 def diversions_of(
-    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None
 ) -> tuple[Episode, ...]:
     """What measures on other destinations of ``product`` divert to ``destination``, in order of effect.
 
@@ -54,20 +54,21 @@ def diversions_of(
         and covers_product(event.products, product)
         and not acts_on(event, product, destination, members)
     ]
+    years = Years.of(volumes)
     found: list[Episode] = []
     in_force: list[tuple[Sequence[Any], frozenset[str]]] = []
     for chain in chains(beside):
-        codes = _barred_codes(chain[0], members, volumes)
+        codes = _barred_codes(chain[0], members, years.codes)
         new = codes.difference(*(known for other, known in in_force if _acts_at(other, chain[0].effective)))
         in_force.append((chain, codes))
-        barred = of_year_before(chain[0], volumes, new, partial(_share, new))
+        barred = years.before(chain[0], new, partial(_share, new))
         if barred >= LEAST_BARRED:
             found.append(_episode(chain, barred))
     return tuple(found)
 
 
-def _barred_codes(event: Any, members: Members, volumes: pd.DataFrame) -> frozenset[str]:
-    single = (str(code) for code in volumes if code not in (WORLD, REST_OF_WORLD) and code not in members)
+def _barred_codes(event: Any, members: Members, codes: Sequence[str]) -> frozenset[str]:
+    single = (code for code in codes if code not in (WORLD, REST_OF_WORLD) and code not in members)
     return frozenset(code for code in single if covers_whole(event.destinations, code, members))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import Episode, episodes_of, phases_of
+from forecast.episodes.course import Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import SeriesFit, structural_forecasts
@@ -93,7 +93,8 @@ def structural_stage(
         for product, wide in snapshot.volumes.items()
         for code in wide
     }
-    episodes = {key: _episodes(snapshot, key, groups) if len(snapshot.acting) else () for key in panel}
+    years = {product: Years(wide) for product, wide in snapshot.volumes.items()}
+    episodes = {key: _episodes(snapshot, key, groups, years[key[0]]) if snapshot.acting else () for key in panel}
     wanted = [key for key in panel if products is None or key[0] in products]
     fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
     kin = _kin(episodes)
@@ -117,9 +118,8 @@ def _kin(episodes: Mapping[SeriesKey, tuple[Episode, ...]]) -> dict[str, tuple[s
     return {kind: tuple(sorted(names)) for kind, names in found.items()}
 
 
-def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Episode, ...]:
+def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members, volumes: Years) -> tuple[Episode, ...]:
     """Measures on a series, and what others divert to it, in order of effect."""
-    volumes = snapshot.volumes[key[0]]
     found = [find(snapshot.acting, *key, groups, volumes) for find in (episodes_of, diversions_of)]
     return tuple(sorted(chain(*found), key=lambda episode: (episode.effective, episode.name)))
 
