@@ -73,11 +73,9 @@ safety: $(READY) ## every kill, full disk and damaged folder of benchmarks/safet
 wheel: $(READY) ## a wheel with the shipped data inside, in dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
-bench: $(READY) ## what the compiled kernels save, and seconds that `forecast next` takes on the shipped data, best of three
+bench: $(READY) ## what the compiled kernels save, what `forecast next` costs on the shipped data, and where its time goes
 	@$(BIN)/python benchmarks/kernels.py
-	@mkdir -p build
-	@$(BIN)/python -m timeit -n 1 -r 3 -u sec -s 'from subprocess import DEVNULL, run' \
-		'run(["$(BIN)/forecast", "next", "--quiet", "--output", "build/bench"], check=True, stdout=DEVNULL)'
+	@$(BIN)/python benchmarks/speed.py --rounds 3
 
 clean: ## remove .venv and whatever was built or cached
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

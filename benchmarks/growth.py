@@ -1,6 +1,8 @@
 """How time and memory of a backtest grow with series, origins and processes: the numbers of growth.md.
 
     python benchmarks/growth.py --sizes 60x24x1 600x24x1 6000x24x2
+    python benchmarks/growth.py --sizes 600x24x1 600x24x2                              two processes against one
+    python benchmarks/growth.py --sizes 50000x1x2 --models theta pooled combination    one day of a very wide panel
 
 Each size (series x origins x processes) is a process of its own on a simulated panel with its total and a calendar
 (`backtest.simulated`, seed 0), so that its peak of memory is its own. Before the clock starts, a small backtest with
@@ -29,6 +31,7 @@ import psutil
 from backtest import simulated
 
 import forecast as fc
+from forecast import registry
 
 LIBRARIES = ("numpy", "pandas", "scipy", "numba", "joblib")
 MODELS = ("theta", "arima", "prophet", "pooled", "naive", "combination")
@@ -108,10 +111,12 @@ def main() -> None:
     """Print a row per size, each from a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", type=size, required=True, help="series x origins x processes: 600x24x2")
-    parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument("--models", nargs="+", default=list(MODELS), help="all: every one of the registry")
     parser.add_argument("--calibrate", action="store_true", help="let the combination learn from earlier origins")
     parser.add_argument("--here", action="store_true", help="one size in this process, without the head of the table")
     chosen = parser.parse_args()
+    if chosen.models == ["all"]:
+        chosen.models = list(registry.MODELS)
     if chosen.here:
         print(measured(*chosen.sizes[0], chosen.models, chosen.calibrate), flush=True)
         return

@@ -4,9 +4,9 @@
     python benchmarks/speed.py --against FOLDER   side by side with the package in another folder, turn by turn
 
 Seconds are CPU (user and system) of the whole process, start-up and output included, on one thread; the kernels are
-compiled before. `nothing kept` starts with an empty cache folder, `the same again` follows it, `next month` follows a
-run issued on the day of the release before. The profile is of the same commands, whose shares it shows and not their
-seconds, since a profiler makes calls dear.
+compiled before, and modules to bytecode, as after the first run of an installation. `nothing kept` starts with an empty
+cache folder, `the same again` follows it, `next month` follows a run issued on the day of the release before. The
+profile is of the same commands, whose shares it shows and not their seconds, since a profiler makes calls dear.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def release_before() -> date:
 
 def measured(command: list[str], place: Path, package: Path = HERE) -> tuple[float, float]:
     """CPU seconds and peak MiB of a Python process that ends well."""
-    own = {"PYTHONPATH": str(package), "XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+    folders = {"XDG_CACHE_HOME": "cache", "XDG_DATA_HOME": "data", "PYTHONPYCACHEPREFIX": "bytecode"}
+    own = {variable: str(place / name) for variable, name in folders.items()}  # nobody else's entries, nor their store
+    own |= {"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
     child = subprocess.Popen([sys.executable, *command], env=os.environ | own, cwd=place, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -11,6 +11,19 @@ from forecast import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+SLOW_EXAMPLES = {
+    "forecast.adapters.forecasts_to_nixtla",
+    "forecast.backtest.ablation.compare_events",
+    "forecast.backtest.run.backtest_all",
+    "forecast.episodes.effects.episode_effects",
+    "forecast.level_shifts.propose.proposed_events",
+    "forecast.report.plots.plot_forecast",
+    "forecast.scenario.forecast.scenario_all",
+    "forecast.verify.look_ahead.look_ahead_audit",
+    "forecast.verify.parity.parity_sample",
+}
+"""Examples in docstrings that take more than half a second, which cannot carry the mark themselves."""
+
 collect_ignore = ["fuzz/fuzz_readers.py"]
 """Run by themselves, with the package that they need: no test."""
 
@@ -23,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the default engine before any module that takes it as a default is imported."""
     registry.DEFAULT_ENGINE = config.getoption("--engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the examples that are slow, before the marks are asked about."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
+STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+"""All that a block or a function can stand in: expressions hold neither."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -101,7 +104,7 @@ def functions(sources: Sources) -> Iterator[tuple[str, Function]]:
 
 
 def _nested(node: ast.AST, place: str) -> Iterator[tuple[str, Function]]:
-    for child in ast.iter_child_nodes(node):
+    for child in (child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENTS)):
         if isinstance(child, Function):
             yield f"{place}.{child.name}", child
         inner = f"{place}.{child.name}" if isinstance(child, Function | ast.ClassDef) else place
@@ -129,7 +132,7 @@ def _depth(node: ast.AST, outside: int) -> int:
         chained = (
             name == "orelse" and isinstance(node, ast.If) and len(children) == 1 and isinstance(children[0], ast.If)
         )
-        for child in (child for child in children if isinstance(child, ast.AST)):
+        for child in (child for child in children if isinstance(child, STATEMENTS)):
             deepest = max(deepest, _depth(child, outside if chained else here))
     return deepest
 

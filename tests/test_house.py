@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -43,8 +45,8 @@ SOURCES = Sources(PACKAGE)
 MORE_MODULES = {
     "backtest": 11,  # plan, origin and run, and what each stage of a long run needs
     "cli": 26,  # one file a command, beside what they share
-    "episodes": 10,  # one file a stage of the structural model, from phases to effects
-    "kernels": 12,  # one file a likelihood
+    "episodes": 11,  # one file a stage of the structural model, from phases to effects
+    "kernels": 13,  # one file a likelihood, and the points of joint draws
     "models": 14,  # one file a model
     "realtime": 8,  # one file a kind of what is known on a day
     "report": 16,  # one file a table on the screen
@@ -358,3 +360,20 @@ def test_importing_and_helping_cost_nothing(code: str):
     loaded = set(printed.partition("LOADED")[2].split())
     assert "forecast" in loaded
     assert not HEAVY & loaded
+
+
+@pytest.mark.slow
+def test_a_months_forecast_loads_what_it_needs():
+    """`forecast next` loads no other engine, nothing that draws, no database, and no library of statistics."""
+    options = ["next", "--issued", "2023-03-20", "--quiet", "--no-cache", "--no-calibrate"]
+    code = f"from forecast.cli import app; app({options}, standalone_mode=False)"
+    code += "\nimport sys; print('LOADED', *sys.modules)"
+    with tempfile.TemporaryDirectory() as folder:
+        printed = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder,
+            env=os.environ | {"XDG_DATA_HOME": folder},
+        ).stdout  # fmt: skip
+    loaded = set(printed.partition("LOADED")[2].split())
+    assert "forecast.episodes.structural" in loaded
+    unneeded = {"statsmodels", "prophet", "sklearn", "matplotlib", "duckdb", "httpx", "joblib", "scipy.stats"}
+    assert not (unneeded | {"holidays.countries"}) & loaded

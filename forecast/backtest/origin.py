@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +14,7 @@ import pandas as pd
 
 from forecast.backtest.plan import Settings
 from forecast.episodes.design import Design
-from forecast.episodes.experience import shipped_experience
+from forecast.episodes.experience import known_from_elsewhere
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.kernels import KernelError
 from forecast.models.protocol import FitError, Fitted, FollowingFit
@@ -25,9 +24,6 @@ from forecast.registry import REGISTRY, load
 from forecast.tables.quantiles import QUANTILES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts, RowBuffer
 from forecast.tables.schema import RUN_TABLES, SeriesKey
-
-SNAPSHOTS_KEPT = 64
-"""Days of which a process keeps the snapshot: tasks pass over the same ones again."""
 
 REACH = 11
 """Months that models look beyond the horizon, so that reporting further months never changes the nearer ones."""
@@ -54,21 +50,9 @@ class RunContext:
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     stages: Mapping[date, Mapping[SeriesKey, StageResult]] = field(default_factory=dict)
 
-    @cached_property
-    def _snapshots(self) -> dict[date, Snapshot]:
-        return {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process: the fields, and nothing worked out from them."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-
     def as_of(self, issued: date) -> Snapshot:
-        """Snapshot as of a day, as far back as the window reaches; the last `SNAPSHOTS_KEPT` days are kept."""
-        if issued not in self._snapshots:
-            if len(self._snapshots) == SNAPSHOTS_KEPT:
-                del self._snapshots[next(iter(self._snapshots))]
-            self._snapshots[issued] = self.data.as_of(issued, self.settings.window)
-        return self._snapshots[issued]
+        """Snapshot as of a day, as far back as the window reaches."""
+        return self.data.as_of(issued, self.settings.window)
 
 
 def stage_on(context: RunContext, day: StageDay) -> dict[SeriesKey, StageResult]:
@@ -80,7 +64,7 @@ def stage_on(context: RunContext, day: StageDay) -> dict[SeriesKey, StageResult]
         settings.horizon + REACH,
         products=day.products,
         learn=settings.learn,
-        experience=shipped_experience() if settings.experience == "shipped" else None,
+        experience=known_from_elsewhere(day.issued) if settings.experience == "shipped" else None,
     )
 
 

@@ -3,7 +3,8 @@
 What a combination learns from its 24 earlier origins is the same next month but for one of them. An entry is named by
 the fingerprint of all that its rows depend on: figures and calendar as of the day, settings, this package's sources,
 versions of libraries, and the processor. It is data as a checkpoint's part is (`forecast.backtest.parts`); one that is
-damaged, foreign or a link is not there.
+damaged, foreign or a link is not there. Beside them lies a file of what single series say by themselves
+(`forecast.episodes.alone`), most of which say the same next month.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -32,6 +33,7 @@ from forecast.backtest.origin import RunContext
 from forecast.backtest.parallel import library_versions
 from forecast.backtest.parts import PartError, as_part, from_part
 from forecast.backtest.plan import Settings, Task, fitted_models, is_panel
+from forecast.episodes.alone import as_numbers, from_numbers, remember, remembered
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import BUILT_IN
 from forecast.safety.atomic import is_stray, read_regular, remove, write_whole
@@ -45,6 +47,9 @@ OFF = "FORECAST_NO_CACHE"
 MOST_ENTRIES, MOST_BYTES, LARGEST_ENTRY = 1_024, 2**28, 2**25
 """Entries and bytes that stay, the latest used ones; and bytes of an entry beyond which it is not kept."""
 
+MOST_SERIES = 512
+"""Series of which it is kept what they say by themselves, the latest used ones."""
+
 STRAY_SECONDS = 3_600
 """Age after which what a killed writer left is removed."""
 
@@ -54,7 +59,7 @@ DECIDING = (
 )
 """Environment variables that decide by which instructions numbers are made."""
 
-_ENTRY = re.compile(r"[0-9a-f]{64}\.part", re.ASCII)
+_ENTRY = re.compile(r"[0-9a-f]{64}\.(part|alone)", re.ASCII)
 _CHECKSUM = 32
 
 
@@ -85,38 +90,59 @@ class OriginCache:
 
     def read(self, fingerprint: str) -> Forecasts | None:
         """What is kept under a fingerprint; None where there is nothing, or nothing that can be trusted to be whole."""
-        path = self._entry(fingerprint)
         try:
-            content = read_regular(path, LARGEST_ENTRY, through_links=False)
-            checksum, payload = content[:_CHECKSUM], content[_CHECKSUM:]
-            if checksum != _checksum(fingerprint, payload):
-                return None
-            found = from_part(payload)
+            return from_part(self._payload(f"{fingerprint}.part"))
         except (OSError, PartError):
             return None
-        with suppress(OSError, NotImplementedError):  # an entry that cannot be marked as used goes earlier
-            os.utime(path, follow_symlinks=False)
-        return found
 
     def write(self, entries: Mapping[str, Forecasts]) -> None:
         """Keep entries by their fingerprints, and remove those that were not used for longest where there are many."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for fingerprint, run in [*entries.items()][-MOST_ENTRIES:]:
-                payload = as_part(run)
-                if len(payload) + _CHECKSUM <= LARGEST_ENTRY:
-                    write_whole(self._entry(fingerprint), _checksum(fingerprint, payload) + payload)
-            self._trim()
-        except OSError as error:
-            self.refused = (error.strerror or str(error)).lower()
+        self._write({f"{name}.part": as_part(run) for name, run in [*entries.items()][-MOST_ENTRIES:]})
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """What series say by themselves is known inside as far as it is kept, and what is new is kept at the end."""
+        name = f"{_digest(_environment())}.alone"
+        with suppress(OSError):
+            remember(from_numbers(self._payload(name)))
+        before = remembered().keys()
+        yield
+        found = [*remembered().items()][-MOST_SERIES:]
+        if not before >= dict(found).keys():
+            self._write({name: as_numbers(dict(found))})
 
     def clear(self) -> None:
         """Remove every entry."""
         for path, _ in self._entries():
             remove(path)
 
-    def _entry(self, fingerprint: str) -> Path:
-        return self.folder / f"{fingerprint}.part"
+    def _payload(self, name: str) -> bytes:
+        """What a file holds, which is marked as used.
+
+        Raises
+        ------
+        OSError
+            Where there is none, or none that can be trusted to be whole.
+        """
+        path = self.folder / name
+        content = read_regular(path, LARGEST_ENTRY, through_links=False)
+        checksum, payload = content[:_CHECKSUM], content[_CHECKSUM:]
+        if checksum != _checksum(path.stem, payload):
+            raise OSError("damaged")
+        with suppress(OSError, NotImplementedError):  # an entry that cannot be marked as used goes earlier
+            os.utime(path, follow_symlinks=False)
+        return payload
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name, payload in files.items():
+                path = self.folder / name
+                if len(payload) + _CHECKSUM <= LARGEST_ENTRY:
+                    write_whole(path, _checksum(path.stem, payload) + payload)
+            self._trim()
+        except OSError as error:
+            self.refused = (error.strerror or str(error)).lower()
 
     def _entries(self) -> list[tuple[Path, os.stat_result]]:
         """Entries that are files, the latest used first."""
@@ -159,8 +185,12 @@ def fingerprints(context: RunContext, days: Mapping[date, Collection[str]]) -> d
 def _of_run(context: RunContext) -> list[Any]:
     settings = asdict(context.settings) | {"models": fitted_models(context.settings.models)}
     groups = {code: list(members) for code, members in context.data.groups.items()}
-    environment = {name: os.environ.get(name, "") for name in DECIDING}
-    return [_package(), library_versions(), _processor(), environment, settings, groups]
+    return [*_environment(), settings, groups]
+
+
+def _environment() -> list[Any]:
+    """What numbers are made by, whatever they are made of."""
+    return [_package(), library_versions(), _processor(), {name: os.environ.get(name, "") for name in DECIDING}]
 
 
 def _of_day(context: RunContext, day: date, products: Sequence[str]) -> list[Any]:

@@ -251,7 +251,8 @@ def _run_with_cache(
     earlier = {day: products for day, products in days.items() if day not in asked}
     kept = kept_days(cache, names, earlier, fitted_models(settings.models))
     left = {product: [day for day in own if day not in kept] for product, own in fitted.days.items()}
-    context = run_context(data, settings, left, jobs)
+    with cache.remembering():
+        context = run_context(data, settings, left, jobs)
     made = run_tasks(context, plan(left, fitted.series, settings.models, settings.engine), jobs, progress)
     run = joined(made)
     new = rows_by_day(run, [day for day in days if day not in kept])

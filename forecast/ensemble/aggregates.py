@@ -15,9 +15,8 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
-from scipy.stats import qmc
 
+from forecast.kernels.sobol import sobol_scores
 from forecast.tables.frames import records
 from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES, volumes
 from forecast.tables.run import Forecasts, correlation_matrix
@@ -159,16 +158,8 @@ class JointForecast:
         if self.correlation is None:
             raise ValueError("expected the correlations of a run of several months, found none: forecast it anew.")
         root = np.linalg.cholesky(self.correlation + BARELY * np.eye(len(self.months)))
-        scores = _normal_points(len(self.months)) @ root.T
+        scores = sobol_scores(len(self.months), DOUBLINGS) @ root.T
         return np.column_stack([volumes(score, bounds) for score, bounds in zip(scores.T, self.bounds, strict=True)])
-
-
-@cache
-def _normal_points(months: int) -> np.ndarray:
-    """Sobol' points as normal scores, an array (path, month); the first columns are the same for any number of them."""
-    points = qmc.Sobol(months, scramble=False).random_base2(DOUBLINGS)
-    scores: np.ndarray = ndtri(points + 0.5 / len(points))
-    return scores
 
 
 @cache

@@ -6,7 +6,8 @@ kind that abut on the same products and destinations. Rows that overlap are meas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -23,6 +24,9 @@ DIVERSION = "diversion"
 
 RAMP = 9
 """Months in which a diversion comes to its full effect, and in which it goes."""
+
+BLOCK = 60
+"""Months of which the phases of a measure are worked out at once."""
 
 NOTICE_DAYS = 30
 LASTS = 48.0
@@ -72,7 +76,7 @@ class Episode:
 
 
 def episodes_of(
-    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None = None
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None = None
 ) -> tuple[Episode, ...]:
     """The episodes of one series among the rows of a calendar as known, in order of effect.
 
@@ -91,9 +95,10 @@ def episodes_of(
     ['licensing-2025-04-ree']
     """
     touching = [event for event in acting if acts_on(event, product, destination, members)]
+    years = None if volumes is None else Years.of(volumes)
     found = []
     for chain in chains(touching):
-        share = _share(chain[0], destination, members, volumes)
+        share = _share(chain[0], destination, members, years)
         if share > 0:
             found.append(_episode(chain, share))
     return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
@@ -135,20 +140,64 @@ def _episode(chain: list[Any], share: float) -> Episode:
     return Episode(first.event, first.kind, announced, first.effective, chain[-1].ends, share, names)
 
 
-def _share(event: Any, destination: str, members: Members, volumes: pd.DataFrame | None) -> float:
+def _share(event: Any, destination: str, members: Members, volumes: Years | None) -> float:
     if covers_whole(event.destinations, destination, members):
         return 1.0
-    if volumes is None or destination not in volumes:
+    if volumes is None or destination not in volumes.table:
         return 0.0
-    onset = pd.Period(min(event.announced, event.effective), "M").ordinal
-    months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
-    parts = [code for code in parts_of(event.destinations, destination, members) if code in year]
+    parts = tuple(parts_of(event.destinations, destination, members))
+    return volumes.before(event, (destination, parts), lambda year: _share_of_parts(year, destination, parts))
+
+
+def _share_of_parts(year: pd.DataFrame, destination: str, codes: Sequence[str]) -> float:
+    parts = [code for code in codes if code in year]
     whole = year[destination].to_numpy(dtype=float)
     part = year[parts].sum(axis=1, min_count=1).to_numpy(dtype=float)
     both = np.isfinite(part) & np.isfinite(whole)
     total = whole[both].sum()
     return float(min(part[both].sum() / total, 1.0)) if total > 0 else 0.0
+
+
+class Years:
+    """A product's volumes, tonnes by month and destination, and each of their years by its digest."""
+
+    def __init__(self, volumes: pd.DataFrame) -> None:
+        self.table = volumes
+        self.codes = tuple(map(str, volumes.columns))
+        self._months = pd.PeriodIndex(volumes.index).asi8
+        self._seen: dict[int, tuple[slice, str]] = {}
+
+    @classmethod
+    def of(cls, volumes: pd.DataFrame | Years) -> Years:
+        """Themselves, or those of a table."""
+        return volumes if isinstance(volumes, Years) else cls(volumes)
+
+    def before(self, event: Any, asked: Hashable, share: Callable[[pd.DataFrame], float]) -> float:
+        """What ``share`` finds in the year before an event, worked out once for the same figures.
+
+        ``asked`` says what that is, for whoever looks at many days and series: a year that is over is seldom revised.
+        """
+        day = min(event.announced, event.effective)
+        year, digest = self._year((day.year - 1970) * 12 + day.month - 1)
+        if (asked, digest) not in _OF_YEARS:
+            if len(_OF_YEARS) >= _MOST_YEARS:
+                del _OF_YEARS[next(iter(_OF_YEARS))]
+            _OF_YEARS[asked, digest] = share(self.table.iloc[year])
+        return _OF_YEARS[asked, digest]
+
+    def _year(self, onset: int) -> tuple[slice, str]:
+        """Where the year before a month lies, and the digest of its figures as they are laid out."""
+        if onset not in self._seen:
+            start, stop = np.searchsorted(self._months, [onset - 12, onset]).tolist()
+            values = self.table.to_numpy(dtype=float)[start:stop]
+            found = hashlib.sha256(repr((values.shape, values.strides)).encode() + "\n".join(self.codes).encode())
+            found.update(values.tobytes())
+            self._seen[onset] = slice(start, stop), found.hexdigest()
+        return self._seen[onset]
+
+
+_OF_YEARS: dict[Hashable, float] = {}
+_MOST_YEARS = 4_096
 
 
 def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:
@@ -205,10 +254,11 @@ def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarr
     >>> exposure(ban, pd.period_range("2025-04", periods=2, freq="M"), lag=15).round(2)[:, 1:3].tolist()
     [[0.5, 0.0], [0.52, 0.48]]
     """
-    span = (episode.announced, episode.effective, episode.ends)
-    if episode.kind == DIVERSION:
-        return _ramp(span[1:], months[0].ordinal, len(months))
-    return _exposure(span, months[0].ordinal, len(months), lag)
+    span, asked = (episode.announced, episode.effective, episode.ends), months[0].ordinal
+    first = asked // BLOCK * BLOCK  # the same months for series that begin or end some months apart
+    count = -(-(asked + len(months) - first) // BLOCK) * BLOCK
+    found = _ramp(span[1:], first, count) if episode.kind == DIVERSION else _exposure(span, first, count, lag)
+    return found[asked - first : asked - first + len(months)]
 
 
 def phases_of(kind: str) -> Iterator[tuple[int, str]]:
@@ -216,7 +266,7 @@ def phases_of(kind: str) -> Iterator[tuple[int, str]]:
     yield from ((at, name) for at, name in enumerate(KNOTS) if kind != DIVERSION or at == FORCE.stop - 1)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
     """Share of the full effect of a diversion in each month, in the column of the last phase in force."""
     days = days_of(months_of(np.arange(first, first + count)))
@@ -230,7 +280,7 @@ def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
     return shares
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
     announced, effective, ends = span
     days = days_of(months_of(np.arange(first, first + count)))

@@ -9,12 +9,12 @@ volume that is barred; siblings teach each other, other measures and products no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, Episode, chains
+from forecast.episodes.course import DIVERSION, Episode, Years, chains
 from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
@@ -24,7 +24,7 @@ LEAST_BARRED = 0.05
 
 
 def diversions_of(
-    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | None
+    acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None
 ) -> tuple[Episode, ...]:
     """What measures on other destinations of ``product`` divert to ``destination``, in order of effect.
 
@@ -54,20 +54,21 @@ def diversions_of(
         and covers_product(event.products, product)
         and not acts_on(event, product, destination, members)
     ]
+    years = Years.of(volumes)
     found: list[Episode] = []
     in_force: list[tuple[Sequence[Any], frozenset[str]]] = []
     for chain in chains(beside):
-        codes = _barred_codes(chain[0], members, volumes)
+        codes = _barred_codes(chain[0], members, years.codes)
         new = codes.difference(*(known for other, known in in_force if _acts_at(other, chain[0].effective)))
         in_force.append((chain, codes))
-        barred = _share(new, chain[0], volumes)
+        barred = years.before(chain[0], new, partial(_share, new))
         if barred >= LEAST_BARRED:
             found.append(_episode(chain, barred))
     return tuple(found)
 
 
-def _barred_codes(event: Any, members: Members, volumes: pd.DataFrame) -> frozenset[str]:
-    single = (str(code) for code in volumes if code not in (WORLD, REST_OF_WORLD) and code not in members)
+def _barred_codes(event: Any, members: Members, codes: Sequence[str]) -> frozenset[str]:
+    single = (code for code in codes if code not in (WORLD, REST_OF_WORLD) and code not in members)
     return frozenset(code for code in single if covers_whole(event.destinations, code, members))
 
 
@@ -75,11 +76,8 @@ def _acts_at(chain: Sequence[Any], day: Any) -> bool:
     return chain[-1].ends is None or bool(chain[-1].ends > day)
 
 
-def _share(codes: frozenset[str], event: Any, volumes: pd.DataFrame) -> float:
+def _share(codes: frozenset[str], year: pd.DataFrame) -> float:
     """Share of the product's volume that went to ``codes`` in the year before the event."""
-    onset = pd.Period(min(event.announced, event.effective), "M").ordinal
-    months = pd.PeriodIndex(volumes.index).asi8
-    year = volumes.iloc[np.searchsorted(months, onset - 12) : np.searchsorted(months, onset)]
     total = float(year[WORLD].sum()) if WORLD in year else 0.0
     parts = [code for code in year if code not in (WORLD, REST_OF_WORLD)]
     total = total or float(year[parts].to_numpy(dtype=float, na_value=0.0).sum())

@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from forecast.episodes.course import Episode, exposure, phases_of
-from forecast.episodes.experience import shipped_experience
+from forecast.episodes.experience import known_from_elsewhere
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.realtime.data import Data
@@ -70,7 +70,7 @@ def episode_effects(
         raise ValueError(f"Nothing of {', '.join(selected)} was released by {day}: issue on a later day.")
     snapshot = Data(exports, events, groups, totals).as_of(day)
     with threadpool_limits(1):  # so that sums are made in the same order as for a forecast
-        found = structural_stage(snapshot, groups, 1, products=selected, experience=shipped_experience())
+        found = structural_stage(snapshot, groups, 1, products=selected, experience=known_from_elsewhere(day))
         everything = structural_stage(snapshot, groups, 1, products=list(snapshot.volumes), learn=False)
     counts = _episodes_by_kind(everything)
     chosen = {key: one for key, one in found.items() if destinations is None or key[1] in destinations}

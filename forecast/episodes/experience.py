@@ -70,6 +70,16 @@ def shipped_experience() -> pd.DataFrame:
     return read_experience(shipped("experience.csv"))
 
 
+def known_from_elsewhere(issued: date) -> dict[str, PathPrior]:
+    """What the packaged table says as known on a day."""
+    return _known_before(issued.year)
+
+
+@lru_cache(maxsize=64)
+def _known_before(year: int) -> dict[str, PathPrior]:
+    return experience_known(shipped_experience(), date(year, 1, 1))
+
+
 def experience_rows(kind: str, known: int, episodes: int, sources: str, prior: PathPrior) -> list[tuple[object, ...]]:
     """Rows of one kind and year, in the order of `EXPERIENCE_COLUMNS`, to three digits."""
     covariance = np.round(prior.covariance, 3)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, Episode, acting_share, exposure, left_to_strike, measures_below
+from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
+from forecast.episodes.course import DIVERSION, Episode, left_to_strike, measures_below
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, learned_prior, stated
-from forecast.episodes.posterior import LAGS, LagPaths, PathTerm, StructuralFit
+from forecast.episodes.posterior import LAGS, StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import REST_OF_WORLD, WORLD, SeriesKey
 
-FLOOR = 0.01
 FLOOR_MONTHS = 24
 OTHER_LAGS = 0.5
 """How much the lag of another episode of the kind on the product counts."""
@@ -27,9 +28,6 @@ LONGEST_HISTORY = 180
 
 Calendars = Mapping[SeriesKey, Sequence[Episode]]
 """Episodes of each series."""
-
-Logs = tuple[pd.Series, float]
-"""Logs of volume per mean month plus a floor, and the floor."""
 
 
 @dataclass(frozen=True)
@@ -63,38 +61,31 @@ class SeriesFit:
 
 def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
     """Days of each month over those of a mean month."""
-    return np.asarray(months.days_in_month / DAYS_A_MONTH)
+    return _lengths(months.asi8.tobytes())
 
 
-def floor_of(volume: pd.Series, otherwise: float = 0.0) -> float:
+@lru_cache(maxsize=1024)
+def _lengths(ordinals: bytes) -> np.ndarray:
+    lengths = np.asarray(months_of(np.frombuffer(ordinals, np.int64)).days_in_month / DAYS_A_MONTH)
+    lengths.flags.writeable = False  # everybody who asks is given the same
+    return lengths
+
+
+def floor_of(volume: np.ndarray, otherwise: float = 0.0) -> float:
     """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
 
     Months under a hundredth of the median of all positive ones do not count, so that 0 and 1 kg are the same news.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> floor_of(pd.Series([100.0, 300.0, 0.0, 200.0]))
+    >>> floor_of(np.array([100.0, 300.0, 0.0, 200.0]))
     2.0
     """
-    positive = volume[volume > 0].to_numpy()
+    positive = volume[volume > 0]
     if not len(positive):
         return otherwise
     counted = positive[positive > FLOOR * np.median(positive)]
     return FLOOR * float(np.median(counted[-FLOOR_MONTHS:]))
-
-
-@dataclass(frozen=True)
-class Alone:
-    """What a series says by itself: the path of each of its episodes by lag, and log likelihoods of the lags.
-
-    ``weights`` (0 to 1) says of each episode whether there was trade in the year before it: without, it has stopped
-    nothing that could be seen, and teaches no other series.
-    """
-
-    paths: tuple[LagPaths, ...]
-    lag_likelihood: np.ndarray
-    weights: tuple[float, ...]
 
 
 def structural_forecasts(
@@ -146,40 +137,10 @@ def _alone(
 ) -> dict[SeriesKey, Alone]:
     """What every series with episodes, of ``kinds`` (None: any), says by itself."""
     return {
-        key: _seen_alone(own, tuple(episodes_by_series[key]), tuple(beliefs[key]))
+        key: seen_alone(own, tuple(episodes_by_series[key]), tuple(beliefs[key]))
         for key, own in logs.items()
         if any(kinds is None or episode.kind in kinds for episode in episodes_by_series.get(key, ()))
     }
-
-
-KEPT = 4096
-"""Series seen by themselves that a process keeps: between two days most of them have no new figure."""
-
-_KEPT: dict[tuple[object, ...], Alone] = {}
-
-
-def _seen_alone(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
-    y, floor = logs
-    stated_as = b"".join(prior.mean.tobytes() + prior.covariance.tobytes() for prior in priors)
-    key = (y.index[0].ordinal, y.to_numpy().tobytes(), floor, episodes, stated_as)
-    if key not in _KEPT:
-        if len(_KEPT) >= KEPT:
-            del _KEPT[next(iter(_KEPT))]
-        months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
-        terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
-        fit = fit_structural(y, terms, 1)
-        paths = tuple(fit.path_by_lag(place) for place in range(len(episodes)))
-        weights = tuple(_traded_before(episode, y, floor) for episode in episodes)
-        _KEPT[key] = Alone(paths, fit.lag_likelihood, weights)
-    return _KEPT[key]
-
-
-def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:
-    """Largest volume of the year before the effect over a tenth of a usual month, at most 1."""
-    onset = pd.Period(episode.effective, "M").ordinal - y.index[0].ordinal
-    before = y.to_numpy()[max(onset - 12, 0) : max(onset, 0)]
-    largest = np.exp(before[np.isfinite(before)]).max(initial=floor) - floor
-    return float(min(FLOOR * largest / (0.1 * floor), 1.0))
 
 
 def path_evidence(
@@ -209,15 +170,17 @@ def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
 
 
 def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
-    daily = volume / month_lengths(pd.PeriodIndex(volume.index))
-    observed = np.flatnonzero(np.isfinite(daily.to_numpy()))
+    months = pd.PeriodIndex(volume.index)
+    daily = volume.to_numpy() / month_lengths(months)
+    observed = np.flatnonzero(np.isfinite(daily))
     if not len(observed):
         return None
-    daily = daily.iloc[max(observed[0], len(daily) - longest) :]
-    if not np.isfinite(daily.to_numpy()).any():
+    first = max(observed[0], len(daily) - longest)
+    daily = daily[first:]
+    if not np.isfinite(daily).any():
         return None
     floor = floor_of(daily, otherwise)
-    return np.log(daily + floor), floor
+    return pd.Series(np.log(daily + floor), months[first:], name=volume.name), floor
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:
@@ -250,17 +213,6 @@ def _fit(
     months = months_of(np.arange(first, first + len(y) + ahead))
     terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
     return fit_structural(y, terms, ahead, support)
-
-
-def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
-    """An episode on consecutive ``months`` at every lag, with the prior of its path.
-
-    It is news in so far as its effect is unknown: a kind that moves little holds the level little.
-    """
-    shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
-    weight = min(float(np.sqrt(prior.covariance[2, 2])), 1.0)
-    news = weight * np.array([acting_share(episode, months, lag) for lag in LAGS])
-    return PathTerm(episode.name, shares, news, prior)
 
 
 FAR_LAGS, LEAST_LAG = 0.25, -20.0

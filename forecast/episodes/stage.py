@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import Episode, episodes_of, phases_of
+from forecast.episodes.course import Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.episodes.diversion import diversions_of
-from forecast.episodes.experience import experience_known
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
 from forecast.realtime.events import Members, acts_on
@@ -80,13 +79,13 @@ def structural_stage(
     *,
     products: Collection[str] | None = None,
     learn: bool = True,
-    experience: pd.DataFrame | None = None,
+    experience: Mapping[str, PathPrior] | None = None,
 ) -> dict[SeriesKey, StageResult]:
     """The structural model of every series of ``products`` (None: all) with a figure, by series.
 
     Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
-    Series of other products are experience to learn from. ``experience`` is the table of
-    `forecast.episodes.experience`.
+    Series of other products are experience to learn from, and so is what was known of each kind from other panels
+    (`forecast.episodes.experience`).
     """
     totals = _totals_by_series(snapshot.totals)
     panel = {
@@ -94,10 +93,10 @@ def structural_stage(
         for product, wide in snapshot.volumes.items()
         for code in wide
     }
-    episodes = {key: _episodes(snapshot, key, groups) if len(snapshot.acting) else () for key in panel}
-    taught = {} if experience is None else experience_known(experience, snapshot.issued)
+    years = {product: Years(wide) for product, wide in snapshot.volumes.items()}
+    episodes = {key: _episodes(snapshot, key, groups, years[key[0]]) if snapshot.acting else () for key in panel}
     wanted = [key for key in panel if products is None or key[0] in products]
-    fits = structural_forecasts(panel, episodes, ahead, taught, wanted, learn)
+    fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
     kin = _kin(episodes)
     return {
         key: _result(
@@ -119,9 +118,8 @@ def _kin(episodes: Mapping[SeriesKey, tuple[Episode, ...]]) -> dict[str, tuple[s
     return {kind: tuple(sorted(names)) for kind, names in found.items()}
 
 
-def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members) -> tuple[Episode, ...]:
+def _episodes(snapshot: Snapshot, key: SeriesKey, groups: Members, volumes: Years) -> tuple[Episode, ...]:
     """Measures on a series, and what others divert to it, in order of effect."""
-    volumes = snapshot.volumes[key[0]]
     found = [find(snapshot.acting, *key, groups, volumes) for find in (episodes_of, diversions_of)]
     return tuple(sorted(chain(*found), key=lambda episode: (episode.effective, episode.name)))
 

@@ -13,9 +13,10 @@ Box, G. E. P. and Tiao, G. C. (1975), Intervention analysis. JASA 70, 70-79. doi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ import pandas as pd
 
 from forecast.episodes.course import log_effect
 from forecast.episodes.posterior import LAGS, SEASON, Component, PathTerm, StructuralFit, knots_at
-from forecast.kernels.structural import posterior, whitened
+from forecast.kernels.structural import over_grid
 from forecast.models.protocol import FitError
 from forecast.realtime.days import lunar_new_year_shares, months_of
 
@@ -57,6 +58,17 @@ LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 0.02
 """Weight that is taken off the lags and, within each, off the points of the grid, as a share of the largest."""
+
+ALL_CELLS = [(q, season) for q in range(len(Q)) for season in range(len(SEASON_SD))]
+COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
+"""Points of the grid, and those among which the first linearisation chooses."""
+
+TIGHT = np.array([sd**-2.0 for sd in SEASON_SD])
+LOG_TIGHT = np.array([SEASON * np.log(tight) for tight in TIGHT])
+"""Precision of the season's effects, and the log determinant of it."""
+
+STARTS = (0.05, 4, 2)
+"""Where the variance of the noise starts, and its rounds at the first point of the grid and at each after it."""
 
 MANY_COEFFICIENTS = 45
 """Coefficients seen in the past above which the coarse grid has to do, for time."""
@@ -93,23 +105,21 @@ def fit_structural(
     problem = _Problem.of(y, tuple(terms), ahead)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]
-    likelihood = np.full(len(LAGS), 0.0)
-    for lag, (_, logs) in zip(lags, found, strict=True):
-        likelihood[lag] = np.logaddexp.reduce(logs.ravel())
+    likelihood = np.array([np.logaddexp.reduce(grid.likelihoods().ravel()) for grid in found])
     if len(lags) == 1:
-        likelihood[:] = likelihood[0]
+        likelihood = np.repeat(likelihood, len(LAGS))
     prior = np.log(LAG_PRIOR) if len(lags) > 1 else np.zeros(1)
     support = np.zeros(len(LAGS)) if lag_support is None else lag_support
-    total = np.array(
-        [logs + prior[at] + support[lag] for at, (lag, (_, logs)) in enumerate(zip(lags, found, strict=True))]
-    )
+    total = np.array([grid.likelihoods() + prior[at] + support[lags[at]] for at, grid in enumerate(found)])
     weights = _kept(np.exp(total - total.max()))
     components = [
-        problem.component(lag, make, cell, float(weights[at][cell]))
-        for at, (lag, (make, _)) in enumerate(zip(lags, found, strict=True))
-        for cell in zip(*np.nonzero(weights[at]), strict=True)
+        problem.components(lag, grid, weights[at]) for at, (lag, grid) in enumerate(zip(lags, found, strict=True))
     ]
-    return StructuralFit(problem.ahead, tuple(terms), tuple(components), likelihood, problem.training)
+    return StructuralFit(problem.ahead, tuple(terms), tuple(chain(*components)), likelihood, problem.training)
+
+
+_Cell = tuple[int, int]
+"""Places of ``q`` and of the season's spread in the grid."""
 
 
 @dataclass(frozen=True)
@@ -123,17 +133,38 @@ class _Point:
     variance: float
 
 
-_Cell = tuple[int, int]
-"""Places of ``q`` and of the season's spread in the grid."""
-
-_Filtered = tuple[int, tuple[np.ndarray, float, np.ndarray, float]]
-"""Degrees of freedom, and what `whitened` returns."""
-
-
 @dataclass(frozen=True)
 class _Grid:
-    points: dict[_Cell, _Point]
+    """What some points of the grid leave, an array each (`over_grid`), and their log marginal likelihoods.
+
+    ``active`` are the places of the active coefficients; ``level`` and ``variance`` are by ``q``.
+    """
+
+    cells: list[_Cell]
     active: np.ndarray
+    logs: np.ndarray
+    b: np.ndarray
+    covariance: np.ndarray
+    sigma2: np.ndarray
+    level: np.ndarray
+    variance: np.ndarray
+
+    def likelihoods(self) -> np.ndarray:
+        """Log marginal likelihoods by place in the whole grid, -inf where there is no point."""
+        found = np.full((len(Q), len(SEASON_SD)), -np.inf)
+        found[tuple(zip(*self.cells, strict=True))] = self.logs
+        return found
+
+    def chosen(self, cells: list[_Cell]) -> _Grid:
+        """Some of the points, with nothing of the others in memory."""
+        at = [self.cells.index(cell) for cell in cells]
+        own = (self.logs[at], self.b[at], self.covariance[at], self.sigma2[at])
+        return _Grid(cells, self.active, *own, self.level, self.variance)
+
+    def point(self, at: int) -> _Point:
+        """One of the points, by its place."""
+        q = self.cells[at][0]
+        return _Point(self.b[at], self.covariance[at], float(self.sigma2[at]), self.level[q], float(self.variance[q]))
 
 
 @dataclass(frozen=True)
@@ -171,10 +202,11 @@ class _Given:
         return gain, self.prior - gain @ self.prior[self.active]
 
     def coefficients(self, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        """Every coefficient given the active ones: the others follow through the covariance of the prior."""
+        """Every coefficient given the active ones (points, active): others follow by the covariance of the prior."""
         if self.all_active:
             return b
-        found: np.ndarray = mean + self._across @ np.linalg.solve(self.inner, b - mean[self.active])
+        apart = np.linalg.solve(self.inner, (b - mean[self.active])[..., None])
+        found: np.ndarray = mean + (self._across @ apart)[..., 0]
         return found
 
     @cached_property
@@ -182,7 +214,7 @@ class _Given:
         return self.prior[:, self.active]
 
     def covariance(self, spread: np.ndarray) -> np.ndarray:
-        """Covariance of every coefficient where that of the active ones is ``spread``."""
+        """Covariance of every coefficient where that of the active ones is ``spread`` (points, active, active)."""
         if self.all_active:
             return spread
         gain, left = self._followed
@@ -252,66 +284,51 @@ class _Problem:
         seen = np.append(np.isfinite(self.values), np.zeros(len(self.ahead), bool))
         return int(self.base.shape[1]) + sum(int((term.shares[lag][seen] > 0).any(axis=0).sum()) for term in self.terms)
 
-    def at_lag(self, lag: int) -> tuple[_Grid, np.ndarray]:
-        """Points of the grid of ``q`` and season at one lag, by place, and their log marginal likelihoods."""
+    def at_lag(self, lag: int) -> _Grid:
+        """Points of the grid of ``q`` and season at one lag."""
         mean = self.prior[0]
         coefficients, active, cell = mean.copy(), self.active(lag), (2, 2)
-        plain = self.given(active)
         rounds = LINEARISED if self.terms else 1
         for turn in range(rounds - 1):
             cells = COARSE if turn == 0 else [cell]
-            state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
-            points, logs = self.points(state, active, cells)
-            cell = max(cells, key=lambda one: logs[one])
-            coefficients = plain.coefficients(points[cell].b, mean)
-        cells = _all_cells() if self.seen_coefficients(lag) <= MANY_COEFFICIENTS else COARSE
-        state = self.state(lag, coefficients, active, sorted({q for q, _ in cells}))
-        points, logs = self.points(state, active, cells)
-        return _Grid(points, active), logs
+            found = self.points(lag, coefficients, active, cells)
+            best = int(np.argmax(found.logs))
+            cell, coefficients = cells[best], self.given(active).coefficients(found.b[best : best + 1], mean)[0]
+        cells = ALL_CELLS if self.seen_coefficients(lag) <= MANY_COEFFICIENTS else COARSE
+        return self.points(lag, coefficients, active, cells)
 
     def noise(self, lag: int, effect: np.ndarray) -> np.ndarray:
         """Variance of the noise of every month against that of a calm one, where episodes do ``effect`` in logs."""
         lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
         return np.asarray(1.0 + (NOISIER - 1.0) * self.news[lag] + LUMPY * lots)
 
-    def state(self, lag: int, coefficients: np.ndarray, active: np.ndarray, qs: Sequence[int]) -> dict[int, _Filtered]:
+    def points(self, lag: int, coefficients: np.ndarray, active: np.ndarray, cells: list[_Cell]) -> _Grid:
+        """The posterior at some points of the grid, linearised at ``coefficients``."""
         columns, offset, effect = self.columns(lag, coefficients)
         past = len(self.values)
         response = self.values - offset[:past]
         seen = np.isfinite(response)
         whole = np.column_stack([columns[:past][:, active], np.where(seen, response, 0.0)])
-        news = self.news[lag][:past]
-        noise, steps = self.noise(lag, effect)[:past], 1 - (1 - HELD) * news
-        return {q: (int(seen.sum()) - 1, whitened(whole, seen, noise, Q[q] * steps)) for q in qs}
+        noise, steps = self.noise(lag, effect)[:past], 1 - (1 - HELD) * self.news[lag][:past]
+        known, (at_q, at_season) = self.given(active), np.array(cells).T.copy()
+        prior = self.prior[0][active], known.precision.copy(), noise_prior(int(seen.sum()))
+        found = over_grid(whole, seen, (noise, steps, Q), (at_q, TIGHT[at_season]), prior, STARTS)
+        logs = found[3] + 0.5 * (known.size + LOG_TIGHT[at_season])
+        return _Grid(cells, active, logs, found[0], found[1].transpose(0, 2, 1), found[2], *found[4:])
 
-    def points(
-        self, state: dict[int, _Filtered], active: np.ndarray, cells: list[_Cell]
-    ) -> tuple[dict[_Cell, _Point], np.ndarray]:
-        """The posterior at some points of the grid, and log marginal likelihoods (-inf elsewhere)."""
-        points: dict[_Cell, _Point] = {}
-        logs, start = np.full((len(Q), len(SEASON_SD)), -np.inf), 0.05
-        mean, known = self.prior[0][active], self.given(active)
-        size, precision = known.size, known.precision.copy()
-        for at_q, at_season in cells:
-            count, (gram, innovations, level, variance) = state[at_q]
-            rounds = 4 if not points else 2
-            tight = SEASON_SD[at_season] ** -2.0
-            precision[:SEASON, :SEASON] = tight * np.eye(SEASON)
-            b, spread, sigma2, log = posterior(
-                gram, count, innovations, mean, precision, start, noise_prior(count + 1), rounds
-            )
-            logs[at_q, at_season] = log + 0.5 * (size + SEASON * np.log(tight))
-            points[at_q, at_season] = _Point(b, spread, sigma2, level, variance)
-            start = sigma2
-        return points, logs
-
-    def component(self, lag: int, made: _Grid, cell: _Cell, weight: float) -> Component:
-        """The posterior at one point of the grid, with its moments of the months ahead once they are asked for."""
-        point, given = made.points[cell], self.given(made.active, cell[1])
-        coefficients = given.coefficients(point.b, self.prior[0])
-        spread = given.covariance(point.covariance)
-        ahead = partial(self.months_ahead, lag, point, made.active, Q[cell[0]], coefficients)
-        return Component(weight, lag, coefficients, spread, ahead)
+    def components(self, lag: int, made: _Grid, weights: np.ndarray) -> Iterator[Component]:
+        """The posterior at the points of the grid that have weight, with moments of the months ahead when asked for."""
+        season = np.nonzero(weights)[1]
+        kept = made.chosen([*zip(*map(np.ndarray.tolist, np.nonzero(weights)), strict=True)])
+        moments: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        for at_season in dict.fromkeys(season.tolist()):
+            given, own = self.given(made.active, at_season), np.flatnonzero(season == at_season)
+            coefficients = given.coefficients(kept.b[own], self.prior[0])
+            spread = given.covariance(kept.covariance[own])
+            moments |= zip(own.tolist(), zip(coefficients, spread, strict=True), strict=True)
+        for at, cell in enumerate(kept.cells):
+            ahead = partial(self.months_ahead, lag, kept.point(at), made.active, Q[cell[0]], moments[at][0])
+            yield Component(float(weights[cell]), lag, *moments[at], ahead)
 
     def given(self, active: np.ndarray, at_season: int | None = None) -> _Given:
         """The prior as the ``active`` coefficients see it, at one spread of the season (None: at one)."""
@@ -345,14 +362,6 @@ class _Problem:
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
         return np.column_stack([parts, *effects]), errors
-
-
-COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
-"""Points of the grid among which the first linearisation chooses."""
-
-
-def _all_cells() -> list[tuple[int, int]]:
-    return [(q, season) for q in range(len(Q)) for season in range(len(SEASON_SD))]
 
 
 @dataclass(frozen=True)

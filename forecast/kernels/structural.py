@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.kernels.arrays import Floats
+from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.jit import compiled
 
 
@@ -85,3 +85,45 @@ def posterior(
     likelihood = -0.5 * ((count + weak[0]) * math.log(sigma2) + logs - size)
     likelihood -= 0.5 * ((squares + weak[0] * weak[1]) / sigma2 + penalty)
     return b, covariance, sigma2, likelihood
+
+
+@compiled
+def over_grid(
+    columns: Floats,
+    observed: NDArray[np.bool_],
+    variances: tuple[Floats, Floats, Floats],
+    cells: tuple[NDArray[np.int64], Floats],
+    prior: tuple[Floats, Floats, Floats],
+    starts: tuple[float, int, int],
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    """The `posterior` at each cell of a grid: coefficients, covariance, sigma squared, likelihood; levels, variances.
+
+    Covariances are transposed: as `posterior` lays them out, of which products by other libraries take their order.
+    ``variances`` are those of the noise of each month, of the level's steps, and the factors by which the latter are
+    multiplied; ``cells`` the place of such a factor and the precision of the season of each cell, in the order in which
+    sigma squared starts from that of the cell before. ``prior`` is mean, precision and that of the noise; ``starts``
+    the first sigma squared, and the rounds of the first cell and of the others. Levels and variances are by factor.
+    """
+    noise, steps, factors = variances
+    place, tight = cells
+    mean, precision, weak = prior
+    sigma2, first, others = starts
+    k, count = len(mean), observed.sum() - 1
+    grams = np.zeros((len(factors), k + 1, k + 1))
+    logs, levels, spreads = np.zeros(len(factors)), np.zeros((len(factors), k + 1)), np.zeros(len(factors))
+    done = np.zeros(len(factors), np.bool_)
+    b, covariances = np.zeros((len(place), k)), np.zeros((len(place), k, k))
+    sigmas, likelihoods = np.zeros(len(place)), np.zeros(len(place))
+    for at in range(len(place)):
+        q = place[at]
+        if not done[q]:
+            grams[q], logs[q], levels[q], spreads[q] = whitened(columns, observed, noise, factors[q] * steps)
+            done[q] = True
+        for month in range(SEASON):
+            precision[month, month] = tight[at]
+        rounds = first if at == 0 else others
+        found = posterior(grams[q], count, logs[q], mean, precision, sigma2, weak, rounds)
+        b[at], covariance, sigma2, likelihoods[at] = found
+        covariances[at] = covariance.T
+        sigmas[at] = sigma2
+    return b, covariances, sigmas, likelihoods, levels, spreads

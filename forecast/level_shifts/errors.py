@@ -119,7 +119,7 @@ def forecast_errors(run: Forecasts, known: Snapshot, groups: Members, model: str
     for key, own in rows.groupby(["product", "destination"]):
         product, destination = map(str, key)
         volumes = known.volumes[product]
-        offset = floor_of(volumes[destination])
+        offset = floor_of(volumes[destination].to_numpy())
         acting = Acting.on(series_scope(product, destination, volumes, groups), known.events, own)
         origins = [
             _forecast_path(of_day, offset, correlations.get((product, destination, issued)), acting)

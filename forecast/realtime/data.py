@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,9 @@ import pandas as pd
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages_of
 from forecast.vocabulary.products import Headline, shipped_headlines
+
+SNAPSHOTS_KEPT = 64
+"""Days of which a process keeps the snapshot: tasks pass over the same ones again."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,23 @@ class Data:
         """Every release by product."""
         return vintages_of(self.exports)
 
+    @cached_property
+    def _snapshots(self) -> dict[tuple[date, int | None], Snapshot]:
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process."""
-        return {**self.__dict__, "vintages": self.vintages, "exports": self.exports.iloc[:0]}
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**own, "vintages": self.vintages, "exports": self.exports.iloc[:0]}
 
     def as_of(self, issued: date, window: int | None = None) -> Snapshot:
-        """Snapshot as of a day; with ``window`` volumes and totals of so many months up to the cutoff only."""
-        known = snapshot_of(self.vintages, self.events, issued, self.totals)
-        return known if window is None else known.within(window)
+        """Snapshot as of a day; with ``window`` volumes and totals of so many months up to the cutoff only.
+
+        The last `SNAPSHOTS_KEPT` are kept, and not to be written to.
+        """
+        if (issued, window) not in self._snapshots:
+            if len(self._snapshots) == SNAPSHOTS_KEPT:
+                del self._snapshots[next(iter(self._snapshots))]
+            known = snapshot_of(self.vintages, self.events, issued, self.totals)
+            self._snapshots[issued, window] = known if window is None else known.within(window)
+        return self._snapshots[issued, window]

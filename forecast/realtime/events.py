@@ -57,7 +57,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """
     known = events[events.get("known_from", events["announced"]) <= issued].reset_index(drop=True)
     days = zip(known["ends"], known["ends_announced"], strict=True)
-    ends = pd.Series([_known_end(end, announced, issued) for end, announced in days], dtype=object)
+    ends = pd.Series([end_known(end, announced, issued) for end, announced in days], dtype=object)
     none = pd.Series([None] * len(known), dtype=object)
     scheduled = (known["ends_status"] == "scheduled") & ends.notna()
     return known.assign(
@@ -69,7 +69,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     )
 
 
-def _known_end(end: date | None, announced: date | None, issued: date) -> date | None:
+def end_known(end: date | None, announced: date | None, issued: date) -> date | None:
     """The end of an event where it was known on ``issued``: from the day it was announced, or else from itself."""
     known_from = announced or end
     return end if known_from is not None and known_from <= issued else None

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on, known_events
+from forecast.realtime.events import ACTING_KINDS, Members, acts_on, end_known
 
 PHASES = ["event", "after", "calm"]
 MONTHS_AFTER = 3
@@ -51,13 +51,15 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
 def _known(acting: pd.DataFrame, days: list[date]) -> np.ndarray:
     """Whether an event (row) stood in the calendar of a day (column) as one that acts or will act."""
     known = np.zeros((len(acting), len(days)), dtype=bool)
+    columns = [acting[name] for name in ("event", "effective", "ends", "ends_announced", "ends_status")]
+    rows = [*zip(*columns, acting.get("known_from", acting["announced"]), strict=True)]
     for column, issued in enumerate(days):
-        calendar = known_events(acting, issued)
-        acts = [
-            pd.isna(ends) or ends > effective
-            for ends, effective in zip(calendar["ends"], calendar["effective"], strict=True)
-        ]
-        known[:, column] = acting["event"].isin(calendar.loc[acts, "event"])
+        there = set()
+        for event, effective, ends, announced, status, known_from in rows:
+            end = None if status == "scheduled" else end_known(ends, announced, issued)
+            if known_from <= issued and (end is None or end > effective):
+                there.add(event)
+        known[:, column] = [event in there for event, *_ in rows]
     return known
 
 

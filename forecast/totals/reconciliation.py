@@ -15,9 +15,8 @@ doi 10.2202/1544-6115.1175.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import qmc
 
+from forecast.kernels.sobol import sobol_scores
 from forecast.tables.quantiles import PROBABILITIES, volumes
 
 DRAW_DOUBLINGS = 12
@@ -88,8 +87,7 @@ def normal_scores(count: int) -> np.ndarray:
     """
     if count > MOST_QUASI_RANDOM:
         return np.random.default_rng(0).standard_normal((2**DRAW_DOUBLINGS, count))
-    points = qmc.Sobol(count, scramble=False).random_base2(DRAW_DOUBLINGS)
-    return np.asarray(ndtri(points + 0.5 / len(points)))
+    return sobol_scores(count, DRAW_DOUBLINGS)
 
 
 def reconciled_draws(draws: np.ndarray) -> np.ndarray:

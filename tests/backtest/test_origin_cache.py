@@ -29,6 +29,10 @@ from forecast.backtest.origin_cache import (
 )
 from forecast.backtest.parts import as_part
 from forecast.backtest.plan import Settings
+from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
+from forecast.episodes.course import KNOTS
+from forecast.episodes.path_priors import PathPrior
+from forecast.episodes.posterior import LagPaths
 from forecast.realtime.data import Data
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
@@ -120,13 +124,19 @@ def test_entries_removed_at_random_change_no_number(
     folder: Path, without: dict[str, bytes], fitted: Fitted, seed: int
 ) -> None:
     """Whichever entries are left, the tables are the same bytes; those removed are fitted again and kept again."""
-    entries = sorted(folder.iterdir())
+    entries = sorted(folder.glob("*.part"))
     gone = np.random.default_rng(seed).random(len(entries)) < 0.5
     for path in np.array(entries)[gone]:
         path.unlink()
+    [alone] = folder.glob("*.alone")
+    if seed:
+        kept = from_numbers(alone.read_bytes()[32:])
+        left = as_numbers({key: kept[key] for place, key in enumerate(sorted(kept)) if (place * seed) % 3})
+        alone.write_bytes(_checksum(alone.stem, left) + left)
+    forget()
     assert as_bytes(run(OriginCache(folder))) == without
     assert len(set(fitted.days)) in (gone.sum(), gone.sum() + 1)  # the day asked for is fitted whether kept or not
-    assert sorted(folder.iterdir()) == entries
+    assert sorted(folder.glob("*.part")) == entries
 
 
 @pytest.mark.slow
@@ -225,6 +235,40 @@ def test_what_is_no_function_of_its_day_is_not_kept(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def test_what_series_say_by_themselves_is_kept_and_not_fitted_again(
+    folder: Path, without: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later process fits no series by itself again, and its tables are the same bytes."""
+    forget()
+    monkeypatch.setattr("forecast.episodes.alone.fit_structural", None)
+    assert as_bytes(run(OriginCache(folder))) == without
+
+
+def test_what_a_series_says_by_itself_is_kept_with_every_bit() -> None:
+    """Bytes and back: the same numbers; a number that is none is left out; anything else is nothing."""
+    rng, knots = np.random.default_rng(0), len(KNOTS)
+    paths = [
+        LagPaths(
+            rng.random(4), {lag: PathPrior(rng.normal(size=knots), rng.normal(size=(knots, knots))) for lag in own}
+        )
+        for own in ([0, 1, 2, 3], [2])
+    ]
+    one = Alone(tuple(paths), rng.normal(size=4), (0.25, 1.0))
+    content = as_numbers({"a" * 64: one, "b" * 64: Alone((paths[0],), np.full(4, np.nan), (1.0,)), "c" * 64: one})
+    found = from_numbers(content)
+    assert as_numbers(found) == content
+    assert [*found] == ["a" * 64, "c" * 64]
+    for path, read in zip(paths, found["c" * 64].paths, strict=True):
+        np.testing.assert_array_equal(read.weights, path.weights)
+        for lag in path.paths:
+            np.testing.assert_array_equal(read.paths[lag].mean, path.paths[lag].mean)
+            np.testing.assert_array_equal(read.paths[lag].covariance, path.paths[lag].covariance)
+    spoilt = [b"", b"{}\n", b"null\n", b"[[1]]\n", b"[" * 100_000, content[:-8], content + b"12345678", content[:-1]]
+    lags = (b"[4]", b"[]", b"[-1]", b'["2"]', b"[1e9]", b"[2, 2]", b"2", b"[0, 2]")
+    spoilt += [content.replace(b"[2]", each) for each in lags]
+    assert [from_numbers(each) for each in spoilt] == [{}] * len(spoilt)
+
+
 # What lies there -----------------------------------------------------------------------------------------------------
 
 
@@ -267,8 +311,9 @@ def test_damaged_and_poisoned_entries_are_not_there(
 ) -> None:
     """Nothing in an entry is run, and one that is not whole is made again: the tables are the same bytes."""
     monkeypatch.chdir(folder)
-    for path in sorted(folder.glob("*.part"))[::8]:
+    for path in [*sorted(folder.glob("*.part"))[::8], *folder.glob("*.alone")]:
         path.write_bytes(spoilt(path.read_bytes(), path.stem, kind))
+    forget()
     assert as_bytes(run(OriginCache(folder))) == without
     assert not Path("exploded").exists()
 
@@ -302,9 +347,11 @@ def test_a_link_is_not_followed(folder: Path, tmp_path_factory: pytest.TempPathF
 
 def test_the_folder_stays_small(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many entries or bytes those not used for longest go, and what a killed writer left; nothing else."""
-    paths = sorted(folder.glob("*.part"))
+    [alone] = folder.glob("*.alone")
+    paths = [*sorted(folder.glob("*.part")), alone]
     for age, path in enumerate(paths):
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    paths.pop()
     stray, young = (folder / f".forecast-0123456789ab-{digit * 16}.new" for digit in "01")
     foreign = folder / "thesis.docx"
     for path in (stray, young, foreign):

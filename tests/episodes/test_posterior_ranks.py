@@ -12,8 +12,9 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import kstest
 
+from forecast.episodes.alone import path_term
 from forecast.episodes.course import KNOTS, Episode, acting_share, exposure, log_effect
-from forecast.episodes.panel import month_lengths, path_term, structural_forecasts
+from forecast.episodes.panel import month_lengths, structural_forecasts
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, stated
 from forecast.episodes.posterior import LAGS, SEASON
 from forecast.episodes.structural import (

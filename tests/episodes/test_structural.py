@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.episodes.alone import path_term
 from forecast.episodes.course import FORCE, Episode, exposure, left_to_strike, log_effect
-from forecast.episodes.panel import floor_of, path_term, structural_forecasts
+from forecast.episodes.panel import floor_of, structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.structural import posterior, whitened
@@ -247,7 +248,7 @@ def test_adjusted_logs_are_the_series_without_the_measure():
 
 def test_the_floor_follows_the_scale():
     """One hundredth of the median positive month; zeros and gaps do not count."""
-    assert floor_of(pd.Series([100.0, 0.0, np.nan, 300.0, 200.0])) == pytest.approx(2.0)
+    assert floor_of(np.array([100.0, 0.0, np.nan, 300.0, 200.0])) == pytest.approx(2.0)
 
 
 def test_a_wider_horizon_changes_no_nearer_month():
