@@ -24,7 +24,7 @@ from forecast.realtime.releases import as_of
 from forecast.realtime.rest_of_world import with_rest_of_world
 from forecast.scoring.scores import series_scales
 from forecast.tables.schema import PERIOD_TOTAL_COLUMNS, REST_OF_WORLD
-from forecast.totals.estimates import estimates
+from forecast.totals.estimates import Course, estimates
 
 CELL = ["destination", "month"]
 BOUNDS = ["volume_t", "lower_80", "upper_80", "lower_95", "upper_95"]
@@ -98,7 +98,7 @@ def line(own: pd.DataFrame) -> str:
 def knocked_out(exports: pd.DataFrame) -> str:
     """Coverage and error of estimates of months taken away, of the three before the last of each destination."""
     events, last = fc.read_events().iloc[:0], exports["month"].max()
-    season = pd.Series(0.0, index=range(1, 13))
+    flat = Course(pd.Series(0.0, index=range(1, 13)), pd.Series(dtype=float), 0.0)
     found = []
     for code in (code for code in exports["destination"].unique() if code != "WLD"):
         own = exports[exports["destination"] == code].set_index("month")["volume_t"]
@@ -107,7 +107,8 @@ def knocked_out(exports: pd.DataFrame) -> str:
                 gone = pd.period_range(last - back - months + 1, last - back, freq="M")
                 rows = exports[~((exports["destination"] == code) & exports["month"].isin(gone))]
                 known = as_of(rows, events, date(last.year + 1, 12, 1), together(exports, code, gone, own, months))
-                made = estimates(known, {(exports["product"].iloc[0], code): season})
+                key = (exports["product"].iloc[0], code)
+                made = estimates(known, [key], {key: flat}, {})
                 made = made[made["month"].isin(gone)].assign(months=months)
                 found.append(made.assign(actual_t=made["month"].map(own), usual=own.loc[: gone[0] - 1].iloc[-1]))
     table = pd.concat(found)

@@ -42,15 +42,16 @@ from forecast.backtest.plan import (
 )
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
+from forecast.episodes.stage import StageResult
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts, joined
-from forecast.tables.schema import RUN_TABLES
-from forecast.totals.estimates import estimates
-from forecast.totals.hierarchy import reconciled_forecasts
+from forecast.tables.schema import RUN_TABLES, WORLD
+from forecast.totals.estimates import Course, estimates
+from forecast.totals.hierarchy import apart_from_rest, reconciled_forecasts
 from forecast.totals.nowcast import nowcast
 from forecast.vocabulary.products import headlines_with, shipped_headlines
 
@@ -343,10 +344,17 @@ def _estimates(context: RunContext, request: Request) -> pd.DataFrame:
     for day in sorted({day for days in request.days.values() for day in days}):
         stages = context.stages.get(day, {})
         keys = [key for key in request.series if key in stages and day in request.days[key[0]]]
-        parts = {key: stages[key].parts["season"] for key in keys}
-        seasons = {key: part.groupby(pd.PeriodIndex(part.index).month).mean() for key, part in parts.items()}
-        found.append(estimates(context.as_of(day), seasons))
+        apart = {product: apart_from_rest(context.data, product, day) for product in {product for product, _ in keys}}
+        beside = {(product, code) for product, codes in apart.items() for code in (WORLD, *codes)}
+        courses = {key: _course(stages[key]) for key in {*keys, *beside} & stages.keys()}
+        found.append(estimates(context.as_of(day), keys, courses, apart))
     return stacked(found)
+
+
+def _course(stage: StageResult) -> Course:
+    season = stage.parts["season"]
+    doubt = float(np.sqrt(stage.design.effects.covariance[0, 0]))
+    return Course(season.groupby(pd.PeriodIndex(season.index).month).mean(), stage.past, doubt)
 
 
 def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:

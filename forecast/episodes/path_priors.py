@@ -34,18 +34,18 @@ STATED: Mapping[str, tuple[float, ...]] = {
 """Mean path of each kind in logs, by `KNOTS`."""
 
 SEVERITY: Mapping[str, tuple[float, float]] = {
-    "ban": (0.9, 0.4),
-    "licensing": (0.8, 0.33),
-    "quota": (0.6, 0.26),
-    "scrutiny": (0.5, 0.26),
-    "tariff": (0.4, 0.16),
-    "tax": (0.3, 0.13),
-    "listing": (0.5, 0.2),
+    "ban": (0.9, 0.5),
+    "licensing": (0.8, 0.4),
+    "quota": (0.6, 0.32),
+    "scrutiny": (0.5, 0.32),
+    "tariff": (0.4, 0.2),
+    "tax": (0.3, 0.16),
+    "listing": (0.5, 0.24),
     DIVERSION: (0.7, 0.05),
 }
 """Standard deviations in logs between episodes of a kind: of the severity where the mean is largest, of the steps."""
 
-EASING_SPREAD = (0.3, 0.13)
+EASING_SPREAD = (0.3, 0.16)
 NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
@@ -72,7 +72,7 @@ def stated(kind: str) -> PathPrior:
     --------
     >>> prior = stated("ban")
     >>> float(prior.mean[2]), round(float(prior.covariance[2, 2]), 2)
-    (-2.8, 0.82)
+    (-2.8, 0.91)
     """
     severity, step = SEVERITY.get(kind, EASING_SPREAD)
     mean = np.array(STATED[kind])

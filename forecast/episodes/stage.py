@@ -36,6 +36,8 @@ class StageResult:
         Its own forecast: quantiles in logs (months x quantile), and the correlation of its errors.
     parts
         Additive parts of its log median (months x parts): level, season, Lunar New Year, and each episode by its name.
+    past
+        What episodes are believed to have done to each month up to the cutoff, in logs; months without a figure too.
     part_sd
         Standard deviation of each episode's part (months x episodes), in logs.
     kin
@@ -49,6 +51,7 @@ class StageResult:
     design: Design
     quantiles: np.ndarray
     correlation: np.ndarray
+    past: pd.Series
     parts: pd.DataFrame
     part_sd: pd.DataFrame
     kin: Mapping[str, tuple[str, ...]]
@@ -147,7 +150,7 @@ def _result(
     paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
     quantiles = fit.fit.predict().to_numpy()
     divided = fit.fit.parts(), fit.fit.part_sd(), kin
-    return StageResult(design, quantiles, fit.fit.correlation(), *divided, episodes, paths, dropped)
+    return StageResult(design, quantiles, fit.fit.correlation(), past, *divided, episodes, paths, dropped)
 
 
 def _without_share(

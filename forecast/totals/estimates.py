@@ -1,10 +1,12 @@
 """Months known only inside a sum: their estimate, conditioned on what is known of several months or of the world.
 
 Two kinds of sum hold a month that nobody printed: a total of several months of the same series, such as a quarter, and
-the world's figure of the month. Around either the series is a local level with the season of its structural model, in
-logs; its months without a figure are drawn jointly given all those with one, and moved onto the sum where there is one
-(`forecast.totals.reconciliation.reconciled_draws`). Where the share of the world moves less from month to month than
-the volume does, the level is one of the share, and the world's figure carries the estimate.
+the world's figure of the month. Around either the series is a local level with the season of its structural model and
+what its episodes are believed to have done, in logs; its months without a figure are drawn jointly given all those with
+one, and moved onto the sum where there is one (`forecast.totals.reconciliation.reconciled_draws`). Where the share of
+the world moves less from month to month than the volume does, the level is one of the share, and the world's figure
+carries the estimate; what episodes did to the series beyond what they did to the world moves the share. The rest of the
+world is what the destinations apart from it leave of the world's figure.
 
 References
 ----------
@@ -14,7 +16,7 @@ series, doi 10.2307/1928739.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +25,7 @@ import pandas as pd
 from forecast.realtime.period_totals import remainders
 from forecast.realtime.releases import Snapshot
 from forecast.tables.quantiles import PROBABILITIES
-from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
+from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES, WORLD, SeriesKey
 from forecast.totals.reconciliation import normal_scores, reconciled_draws
 
 ESTIMATED_MONTHS = 24
@@ -41,6 +43,38 @@ LEAST_CHANGE_VARIANCE = 0.02**2
 FLOOR_SHARE = 0.01
 """Figures without which a series has no estimates, least variance of a month's change (logs), and the share of the
 median that is added before the log."""
+
+
+class Course(NamedTuple):
+    """What is known of the months of a series in logs: the season by calendar month, and episodes by month.
+
+    ``doubt`` is the standard deviation of what episodes do in the first month ahead.
+    """
+
+    season: pd.Series
+    effects: pd.Series
+    doubt: float
+
+    def seasonal(self, months: pd.PeriodIndex) -> np.ndarray:
+        """The season on ``months``."""
+        return self.season.reindex(months.month).to_numpy(dtype=float)
+
+    def of_episodes(self, months: pd.PeriodIndex) -> np.ndarray:
+        """What episodes did on ``months``; zero where nothing is known."""
+        return self.effects.reindex(months).fillna(0.0).to_numpy(dtype=float)
+
+    def doubts(self, months: pd.PeriodIndex, last: int) -> np.ndarray:
+        """Standard deviation of what changed since the month at ``last``: no more than the change, nor than `doubt`."""
+        effects = self.of_episodes(months)
+        moved = np.minimum(np.abs(effects - effects[last]), self.doubt)
+        return np.where(np.arange(len(months)) > last, moved, 0.0)
+
+
+class World(NamedTuple):
+    """Months of the world in tonnes, and what episodes did to a part beyond what they did to the world, in logs."""
+
+    tonnes: np.ndarray
+    beyond: np.ndarray
 
 
 class GappedLevel(NamedTuple):
@@ -93,11 +127,27 @@ def missing_moments(level: GappedLevel) -> tuple[np.ndarray, np.ndarray]:
     return mean, covariance
 
 
-def estimates(snapshot: Snapshot, seasons: Mapping[SeriesKey, pd.Series]) -> pd.DataFrame:
-    """Months of the series of ``seasons`` that are known only inside a sum: the table ``estimates`` of a run.
+class GapDraws(NamedTuple):
+    """Months of a series without a figure: their ``places``, draws in tonnes (draw x place), and the sums they are in.
 
-    ``seasons`` has the season of each series in logs by calendar month (1 to 12). Months are those of the last two
-    years up to the cutoff, after the first figure of the series.
+    ``inside`` has, for the places inside a sum, its name and its tonnes.
+    """
+
+    places: np.ndarray
+    draws: np.ndarray
+    inside: dict[int, tuple[str, float]]
+
+
+def estimates(
+    snapshot: Snapshot,
+    series: Collection[SeriesKey],
+    courses: Mapping[SeriesKey, Course],
+    apart: Mapping[str, Collection[str]],
+) -> pd.DataFrame:
+    """Months of ``series`` that are known only inside a sum: the table ``estimates`` of a run.
+
+    ``courses`` has those of the series, of the world of each product, and of the destinations that are ``apart`` from
+    its rest, by product. Months are those of the last two years up to the cutoff, after the first figure of the series.
 
     Returns
     -------
@@ -105,65 +155,107 @@ def estimates(snapshot: Snapshot, seasons: Mapping[SeriesKey, pd.Series]) -> pd.
         Quantiles in tonnes, a row per series and month; ``inside`` says which sum, ``sum_t`` is its volume.
     """
     rows: list[tuple[Any, ...]] = []
-    for (product, code), season in seasons.items():
-        wide = snapshot.volumes[product].iloc[-MEMORY:]
-        totals = snapshot.totals
-        own = totals[(totals["product"] == product) & (totals["destination"] == code)]
-        world = wide[WORLD] if WORLD in wide and code != WORLD else None
-        for month, *cells in _of_series(wide[code], own, world, season):
-            rows.append((product, code, snapshot.issued, month, *cells))
+    for product, code in series:
+        months = pd.PeriodIndex(_recent(snapshot, product).index)
+        found = _drawn(snapshot, (product, code), courses)
+        if found is None:
+            continue
+        if code == REST_OF_WORLD:
+            found = _what_is_left(snapshot, product, found, courses, apart.get(product, ()))
+        quantiles = np.quantile(found.draws, PROBABILITIES, axis=0, method="hazen")
+        for column, place in enumerate(map(int, found.places)):
+            if place in found.inside and place >= len(months) - ESTIMATED_MONTHS:
+                low_95, low_80, median, high_80, high_95 = map(float, quantiles[:, column])
+                cells = (median, low_80, high_80, low_95, high_95, *found.inside[place])
+                rows.append((product, code, snapshot.issued, months[place], *cells))
     return RUN_TABLES["estimates"].from_rows(rows)
 
 
-def _of_series(
-    volume: pd.Series, totals: pd.DataFrame, world: pd.Series | None, season: pd.Series
-) -> Iterator[tuple[Any, ...]]:
-    """Month, quantiles in tonnes in the order of the table, the sum's name and its tonnes."""
-    months = pd.PeriodIndex(volume.index)
-    values = volume.to_numpy(dtype=float)
+def _recent(snapshot: Snapshot, product: str) -> pd.DataFrame:
+    return snapshot.volumes[product].iloc[-MEMORY:]
+
+
+def _what_is_left(
+    snapshot: Snapshot, product: str, rest: GapDraws, courses: Mapping[SeriesKey, Course], apart: Collection[str]
+) -> GapDraws:
+    """The rest of the world as the world's figure less the destinations apart, drawn where they have no figure."""
+    wide, draws = _recent(snapshot, product), rest.draws.copy()
+    drawn = {code: _drawn(snapshot, (product, code), courses) for code in apart}
+    for column, place in enumerate(map(int, rest.places)):
+        if rest.inside.get(place, ("", 0.0))[0] == WORLD:
+            parts = [_part(wide[code].to_numpy(dtype=float)[place], drawn[code], place) for code in apart]
+            if all(part is not None for part in parts):
+                draws[:, column] = np.maximum(
+                    rest.inside[place][1] - sum(part for part in parts if part is not None), 0.0
+                )
+    return rest._replace(draws=draws)
+
+
+def _part(figure: float, drawn: GapDraws | None, place: int) -> np.ndarray | None:
+    """The figure of a month, or its draws; None where it has neither."""
+    if np.isfinite(figure):
+        return np.asarray(figure)
+    if drawn is None or place not in drawn.places:
+        return None
+    return np.asarray(drawn.draws[:, np.searchsorted(drawn.places, place)])
+
+
+def _drawn(snapshot: Snapshot, key: SeriesKey, courses: Mapping[SeriesKey, Course]) -> GapDraws | None:
+    """Draws of the months without a figure after the first of a series; None where too few are known."""
+    product, code = key
+    wide, totals = _recent(snapshot, product), snapshot.totals
+    months, values = pd.PeriodIndex(wide.index), wide[code].to_numpy(dtype=float)
     known = np.isfinite(values)
     if known.sum() < LEAST_KNOWN:
-        return
-    first = int(np.argmax(known))
-    whole = None if world is None else world.to_numpy(dtype=float)
-    seasonal = season.reindex(months.month[first:]).to_numpy(dtype=float)
-    draws = _draws(values[first:], None if whole is None else whole[first:], seasonal)
+        return None
+    own = totals[(totals["product"] == product) & (totals["destination"] == code) & (totals["end"] <= months[-1])]
+    course, world = courses[key], None
+    first, last = int(np.argmax(known)), int(np.flatnonzero(known)[-1])
+    if WORLD in wide and code != WORLD:
+        beyond = _beyond(course, courses.get((product, WORLD)), months)
+        world = World(wide[WORLD].to_numpy(dtype=float)[first:], beyond[first:])
+    usual, doubts = course.seasonal(months) + course.of_episodes(months), course.doubts(months, last)
+    draws = _draws(values[first:], world, usual[first:], doubts[first:])
     missing = np.flatnonzero(~known[first:]) + first
     inside: dict[int, tuple[str, float]] = {}
-    within = totals[totals["end"] <= months[-1]] if len(totals) else totals
-    for mask, mean in remainders(volume.iloc[first:], within) if len(within) else ():
+    if world is not None:
+        tonnes = dict(zip(range(first, len(months)), map(float, world.tonnes), strict=True))
+        inside = {place: (WORLD, tonnes[place]) for place in map(int, missing) if np.isfinite(tonnes[place])}
+    for mask, mean in remainders(wide[code].iloc[first:], own) if len(own) else ():
         at = [int(place) for place in np.flatnonzero(mask) + first]
         columns = np.searchsorted(missing, at)
-        tonnes = mean * len(at)
-        fixed = np.full((len(draws), 1), tonnes)
+        total = mean * len(at)
+        fixed = np.full((len(draws), 1), total)
         draws[:, columns] = reconciled_draws(np.hstack([draws[:, columns], fixed]))[:, :-1]
-        inside |= dict.fromkeys(at, (f"{months[at[0]]} to {months[at[-1]]}", tonnes))
-    if whole is not None:
-        worlds = ((int(place), (WORLD, float(whole[place]))) for place in missing if np.isfinite(whole[place]))
-        inside = {**dict(worlds), **inside}
-    quantiles = np.quantile(draws, PROBABILITIES, axis=0, method="hazen")
-    for column, place in enumerate(missing):
-        if int(place) in inside and place >= len(months) - ESTIMATED_MONTHS:
-            low_95, low_80, median, high_80, high_95 = map(float, quantiles[:, column])
-            yield (months[int(place)], median, low_80, high_80, low_95, high_95, *inside[int(place)])
+        inside |= dict.fromkeys(at, (f"{months[at[0]]} to {months[at[-1]]}", total))
+    return GapDraws(missing, draws, inside)
 
 
-def _draws(values: np.ndarray, world: np.ndarray | None, season: np.ndarray) -> np.ndarray:
+def _beyond(course: Course, world: Course | None, months: pd.PeriodIndex) -> np.ndarray:
+    """What episodes did to a part beyond what they did to the world."""
+    own = course.of_episodes(months)
+    return own if world is None else own - world.of_episodes(months)
+
+
+def _draws(values: np.ndarray, world: World | None, usual: np.ndarray, doubts: np.ndarray) -> np.ndarray:
     """Draws in tonnes (draw x month without a figure), with the world's figure where its share moves less.
 
-    Where the world lacks a month as well its log is taken to lie on the line between its neighbours.
+    ``usual`` is season and episodes in logs, ``doubts`` the standard deviation of what episodes changed. Where the
+    world lacks a month as well its log is taken to lie on the line between its neighbours.
     """
     known = np.isfinite(values)
     floor = FLOOR_SHARE * float(np.median(values[known])) + 1e-9
-    own = gapped_level(np.log(values + floor) - season)
-    base = season
-    if world is not None and np.isfinite(world[known]).sum() >= LEAST_KNOWN:
-        carried = pd.Series(np.log(np.maximum(world, floor))).interpolate(limit_direction="both").to_numpy()
+    own = gapped_level(np.log(values + floor) - usual)
+    base = usual
+    if world is not None and np.isfinite(world.tonnes[known]).sum() >= LEAST_KNOWN:
+        logs = pd.Series(np.log(np.maximum(world.tonnes, floor)))
+        carried = logs.interpolate(limit_direction="both").to_numpy() + world.beyond
         shares = np.log(values + floor) - carried
-        variance = gapped_level(np.where(np.isfinite(world), shares, np.nan)).variance
+        variance = gapped_level(np.where(np.isfinite(world.tonnes), shares, np.nan)).variance
         if variance < own.variance:
             own, base = GappedLevel(shares, variance), carried
     mean, covariance = missing_moments(own)
+    covariance = covariance + np.outer(doubts[~known], doubts[~known])
     root = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(mean)))
-    logs = mean + normal_scores(len(mean)) @ root.T + base[~known]
-    return np.asarray(np.maximum(np.exp(logs) - floor, 0.0))
+    drawn = mean + normal_scores(len(mean)) @ root.T + base[~known]
+    return np.asarray(np.maximum(np.exp(drawn) - floor, 0.0))

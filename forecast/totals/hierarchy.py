@@ -70,13 +70,19 @@ def _table(cell: Mapping[str, Any], order: list[str], quantiles: np.ndarray, par
 def _parts(codes: list[str], product: str, issued: date, data: Data) -> list[str]:
     """The destinations that add up: those apart from the rest, and it; without a total all that do not overlap."""
     if REST_OF_WORLD in codes:
-        exports = data.exports
-        known = exports[(exports["product"] == product) & (exports["released"] <= issued)]
-        apart = separate_destinations(known[known["destination"] != REST_OF_WORLD], data.groups)
+        apart = apart_from_rest(data, product, issued)
         return [*apart, REST_OF_WORLD] if set(apart) <= set(codes) else []
     if WORLD in codes:
         return []
     return without_overlap(codes, data.groups)
+
+
+def apart_from_rest(data: Data, product: str, issued: date) -> list[str]:
+    """The destinations that the rest of the world of a product leaves out, as known on a day; none without a rest."""
+    exports = data.exports
+    known = exports[(exports["product"] == product) & (exports["released"] <= issued)]
+    rest = known["destination"].eq(REST_OF_WORLD)
+    return separate_destinations(known[~rest], data.groups) if rest.any() else []
 
 
 def error_correlation(earlier: pd.DataFrame, data: Data, cell: Mapping[str, Any], order: list[str]) -> np.ndarray:

