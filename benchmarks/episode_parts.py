@@ -22,9 +22,11 @@ from ablation import compared
 from episode_cells import Choice, cells
 from episodes import as_known, calendar, scales
 
-from forecast.episodes import course, panel
+from forecast.episodes import course
+from forecast.episodes.alone import forget
 from forecast.episodes.course import ENDED, exposure
 from forecast.episodes.experience import experience_known, shipped_experience
+from forecast.episodes.posterior import LAGS, LagPaths
 from forecast.realtime.events import acting_events, known_events
 
 KEYS = ["product", "destination", "month"]
@@ -41,13 +43,17 @@ def columns_without(places: Any) -> Callable[..., np.ndarray]:
     return found
 
 
+MIXED = LagPaths.mixed
+
 PARTS: dict[str, dict[str, Any]] = {
     "paths learned from others": {"learn": False},
-    "goods in transit": {"panel.exposure": lambda episode, months, lag=0: exposure(episode, months, 0)},
+    "goods in transit": {"alone.exposure": lambda episode, months, lag=0: exposure(episode, months, 0)},
     "spread between episodes": {f"path_priors.{name}": 0.005 for name in ("PRODUCT", "EPISODE", "DESTINATION")},
-    "notice": {"panel.exposure": columns_without([0])},
-    "recovery": {"panel.exposure": columns_without(ENDED)},
-    "floor at a hundredth": {"panel.FLOOR": 1e-6},
+    "notice": {"alone.exposure": columns_without([0])},
+    "how unlike destinations are": {"path_priors.unlikeness": lambda *_: 1.0},
+    "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
+    "recovery": {"alone.exposure": columns_without(ENDED)},
+    "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
     "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
     "effects that become the level": {"course.LASTS": 1e9},
     "noise of few lots": {"structural.LUMPY": 0.0},
@@ -68,10 +74,10 @@ def without(part: dict[str, Any]) -> Iterator[None]:
                 place = "episodes" if module == "episodes" else f"forecast.episodes.{module}"
                 stack.enter_context(patch(f"{place}.{attribute}", value))
         course._exposure.cache_clear()
-        panel._KEPT.clear()
+        forget()
         yield
     course._exposure.cache_clear()
-    panel._KEPT.clear()
+    forget()
 
 
 def medians(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame, part: dict[str, Any]) -> pd.Series:
