@@ -13,6 +13,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from forecast.safety.inert import visible_lines
 from forecast.safety.settings import ignore_current_folder
@@ -62,7 +63,7 @@ def complain(sentences: list[str]) -> None:
 
 @contextmanager
 def plain_refusals() -> Iterator[ExitStack]:
-    """What is wrong with the user's data, folder or disk, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
+    """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
 
     What is given is held until the command ends: a place for its output (`forecast.tables.run_folder.claimed`).
     """
@@ -76,7 +77,6 @@ def plain_refusals() -> Iterator[ExitStack]:
         from forecast.tables.run_folder import OutputError
 
         try:
-            lead_closed_streams_nowhere()
             ignore_current_folder()
             with ExitStack() as held:
                 yield held
@@ -86,12 +86,22 @@ def plain_refusals() -> Iterator[ExitStack]:
         ) as error:  # fmt: skip
             complain([line for line in str(error).splitlines() if line.strip()])
             raise typer.Exit(1) from None
-        except OSError as error:
-            _complain_of_disk(error)
-            raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say("Stopped: nothing was left half-written.", err=True)
         raise typer.Exit(130) from None
+
+
+class Commands(TyperGroup):
+    """All commands; what the system refuses, to read, to write or only to print a help, is a sentence, exit 1."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run what the words of the command line say."""
+        try:
+            lead_closed_streams_nowhere()
+            return super().main(*arguments, **settings)
+        except OSError as error:
+            _complain_of_disk(error)
+            sys.exit(1)
 
 
 def lead_closed_streams_nowhere() -> None:

@@ -180,7 +180,7 @@ class Store:
             cursor = self._connection.execute(text, list(values))
             days = [str(column[0]) for column in cursor.description or () if str(column[1]) == "DATE"]
             table = cursor.df()
-        texts = {name: _visible(table[name]) for name in table if pd.api.types.is_string_dtype(table[name].dtype)}
+        texts = {str(name): _visible(table[name]) for name in table if pd.api.types.is_string_dtype(table[name])}
         return table.assign(**texts, **{name: _days(table[name]) for name in days})
 
     def next_number(self, table: str, column: str) -> int:

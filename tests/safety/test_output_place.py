@@ -277,6 +277,16 @@ def test_a_full_screen_is_a_sentence(place: Path) -> None:
     assert (place / "o" / "run.json").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["next", "--help"]])
+def test_a_help_that_cannot_be_shown_is_a_sentence(place: Path, words: list[str]) -> None:
+    """What is printed before any command begins, too."""
+    done = full(words, place, "/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot (no space left on device).\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a shell of Unix")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
