@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -84,3 +85,14 @@ def test_a_folder_as_the_file_of_an_import_is_a_sentence(place: Path, output: st
     result = run("import", DOWNLOAD, "--product", "magnets", "--output", output)
     assert result.exit_code == 1
     assert result.stderr == f"{output}: expected a file that can be written, found a folder. Name a file in it.\n"
+
+
+def test_a_name_is_no_code_in_the_lines_that_repeat_a_command(place: Path) -> None:
+    """Quotes, line breaks and brackets in it are a word of the script that is shown."""
+    hostile = "x');import os;os.system('true')#\n\u202e.csv"
+    shutil.copy(FIGURES, hostile)
+    shown = run("next", "--exports", hostile, "--events", "none", "--models", "naive", "--show-python").stdout
+    assert unseen(shown) == []
+    script = ast.parse(shown)
+    assert hostile in [node.value for node in ast.walk(script) if isinstance(node, ast.Constant)]
+    assert "system" not in [node.attr for node in ast.walk(script) if isinstance(node, ast.Attribute)]
