@@ -331,7 +331,9 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
         (fc, "proposed_events"): lambda *tables, **settings: settings["issued"],
         (fc, "read_exports"): lambda *paths, **_: paths,
         (fc, "read_destinations"): lambda: (),
-        (update, "_forecast"): lambda routine, exports, *_: (routine.settings, len(exports)),
+        (update, "_forecast"): lambda routine, exports, products, issued, *_: (
+            (routine.settings, issued, len(exports), str(exports["month"].max()))
+        ),
         (update, "_changes"): lambda store, last, basis, *_: (last, basis.fingerprint),
         (plots, "plot_track"): lambda exports, issued, *of: (len(exports), len(issued), of),
     }
