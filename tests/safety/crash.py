@@ -201,6 +201,8 @@ class Prepared:
 def prepared(name: str, place: Path) -> Prepared:
     """Run what comes before, then the command once, undisturbed, to see what it makes."""
     scenario = SCENARIOS[name]
+    for results in REMEMBERED:
+        results.clear()
     start = place / name.replace(" ", "-")
     start.mkdir()
     write_world(start)
@@ -364,9 +366,14 @@ def _the_other_way_round(one_by_one: Callable[..., Any]) -> Callable[..., Any]:
     return mapped
 
 
+REMEMBERED: list[dict[str, Any]] = []
+"""What is computed once for all points of a scenario, and forgotten before the next."""
+
+
 def _remembered(function: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its results kept by the text of a key."""
     results: dict[str, Any] = {}
+    REMEMBERED.append(results)
 
     def remembered(*arguments: Any, **settings: Any) -> Any:
         text = repr(key(*arguments, **settings))
