@@ -66,7 +66,8 @@ sbom: $(READY) ## a bill of materials of what is installed, as CycloneDX JSON, i
 	@$(BIN)/python benchmarks/bill_of_materials.py >build/sbom.json
 	@echo "build/sbom.json"
 
-safety: $(READY) ## every kill, full disk and damaged folder of benchmarks/safety.md: about an hour
+safety: $(READY) ## every kill, full disk, damaged folder and setting of benchmarks/safety.md: some hours
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/safety/determinism.py
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/safety/damage.py
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/safety/crash.py
 

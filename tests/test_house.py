@@ -51,6 +51,7 @@ MORE_MODULES = {
     "realtime": 8,  # one file a kind of what is known on a day
     "report": 16,  # one file a table on the screen
     "sources/formats": 7,  # one file a source
+    "store": 8,  # one file a kind of what is kept, beside the file itself and what must hold of it
 }
 """Folders that may hold more modules than others, and why."""
 

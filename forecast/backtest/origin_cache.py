@@ -16,7 +16,6 @@ import platform
 import re
 import stat
 import sys
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -36,7 +35,7 @@ from forecast.backtest.plan import Settings, Task, fitted_models, is_panel
 from forecast.episodes.alone import as_numbers, from_numbers, remember, remembered
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import BUILT_IN
-from forecast.safety.atomic import is_stray, read_regular, remove, write_whole
+from forecast.safety.atomic import is_left_over, read_regular, remove, write_whole
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import SeriesKey
 from forecast.vocabulary.shipped import shipped
@@ -49,9 +48,6 @@ MOST_ENTRIES, MOST_BYTES, LARGEST_ENTRY = 1_024, 2**28, 2**25
 
 MOST_SERIES = 512
 """Series of which it is kept what they say by themselves, the latest used ones."""
-
-STRAY_SECONDS = 3_600
-"""Age after which what a killed writer left is removed."""
 
 DECIDING = (
     *("NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"),
@@ -159,7 +155,7 @@ class OriginCache:
             if place >= MOST_ENTRIES or total > MOST_BYTES:
                 remove(path)
         for path in self.folder.iterdir():
-            if is_stray(path.name) and os.path.lexists(path) and path.lstat().st_mtime < time.time() - STRAY_SECONDS:
+            if is_left_over(path):
                 remove(path)
 
 

@@ -15,6 +15,7 @@ from forecast.cli.analogues import past_measures
 from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
+from forecast.cli.console import Commands
 from forecast.cli.events import calendar
 from forecast.cli.examples import epilog
 from forecast.cli.explain import explain
@@ -29,6 +30,7 @@ from forecast.cli.validate import validate_files
 
 app = typer.Typer(
     name="forecast",
+    cls=Commands,
     help="Next month's exports by destination, from published figures and the calendar of policy events.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

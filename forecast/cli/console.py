@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
-from forecast.safety.inert import visible
+from forecast.safety.inert import visible_lines
 from forecast.safety.settings import ignore_current_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.segment import Segment
 
     from forecast.backtest.run import Progress
 
@@ -28,19 +31,26 @@ BAR_AFTER_SECONDS = 2.0
 def screen() -> Console:
     """Where tables are printed: the width of the terminal, or a fixed one where output goes elsewhere.
 
-    Text is shown as it is: brackets and colons of users are no markup.
+    Text is shown as it is: brackets and colons of users are no markup, and what could steer the terminal is not obeyed.
     """
     from rich.console import Console
 
     from forecast.report.table import PIPED
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=PIPED)
+    class Screen(Console):
+        """Shows text of users, such as names of files, and obeys its own signs alone."""
+
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            for segment in super().render(*arguments, **options):
+                yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+
+    console = Screen(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Screen(highlight=False, markup=False, emoji=False, width=PIPED)
 
 
 def say(sentence: str, err: bool = False) -> None:
     """Print a line; what could steer a terminal in it, as in the name of a file, is shown and not obeyed."""
-    typer.echo("\n".join(map(visible, sentence.split("\n"))), err=err)
+    typer.echo(visible_lines(sentence), err=err)
 
 
 def complain(sentences: list[str]) -> None:
@@ -53,7 +63,7 @@ def complain(sentences: list[str]) -> None:
 
 @contextmanager
 def plain_refusals() -> Iterator[ExitStack]:
-    """What is wrong with the user's data, folder or disk, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
+    """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
 
     What is given is held until the command ends: a place for its output (`forecast.tables.run_folder.claimed`).
     """
@@ -76,18 +86,45 @@ def plain_refusals() -> Iterator[ExitStack]:
         ) as error:  # fmt: skip
             complain([line for line in str(error).splitlines() if line.strip()])
             raise typer.Exit(1) from None
-        except OSError as error:
-            _complain_of_disk(error)
-            raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say("Stopped: nothing was left half-written.", err=True)
         raise typer.Exit(130) from None
 
 
+class Commands(TyperGroup):
+    """All commands; what the system refuses, to read, to write or only to print a help, is a sentence, exit 1."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run what the words of the command line say."""
+        try:
+            lead_closed_streams_nowhere()
+            return super().main(*arguments, **settings)
+        except OSError as error:
+            _complain_of_disk(error)
+            sys.exit(1)
+
+
+def lead_closed_streams_nowhere() -> None:
+    """See to it that no file gets the number of a standard stream that was closed, and is written by who prints."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None and not _is_open(number):
+            found = os.open(os.devnull, os.O_RDWR)
+            if found != number:
+                os.dup2(found, number)
+                os.close(found)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 def _complain_of_disk(error: OSError) -> None:
     """A sentence of what the system refused; a reader of the output who has gone away is sent none."""
-    import os
-
     reason = (error.strerror or str(error)).lower()
     if error.filename is None:
         with open(os.devnull, "w") as nothing:  # noqa: PTH123 (what is left to be flushed has nowhere to go)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -30,6 +29,7 @@ from forecast.cli.options import (
 from forecast.cli.script import Script, explained_script, with_imports
 from forecast.cli.selection import Choice, asked, known_words
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
+from forecast.safety.inert import json_text
 from forecast.tables.schema import REST_OF_WORLD
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def explain(
                 say("\n".join(with_imports([f"run = fc.read_run({str(run)!r})", *explained_script(day, chosen)])))
                 return
         objects = [one for model in chosen for one in _objects(found, day, products, codes, run, model)]
-        text = json.dumps(objects, ensure_ascii=False, indent=1)
+        text = json_text(objects, indent=1)
         if output is not None:
             from forecast.tables.run_folder import write_page
 
@@ -104,7 +104,7 @@ def explain(
 def _show(objects: list[dict[str, Any]], text: str | None, quiet: bool) -> None:
     """Print the JSON ``text``, or tables where there is none."""
     if text is not None:
-        typer.echo(text)
+        say(text)
     elif not quiet:
         from forecast.report.explain_table import print_explained
 

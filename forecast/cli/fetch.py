@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say
-from forecast.cli.imports import ExportsFile, ProductName, print_imported, write_table
+from forecast.cli.imports import ExportsFile, ProductName, print_imported, write_imported
 from forecast.cli.inputs import today
 from forecast.cli.options import Quiet
 
@@ -75,13 +75,11 @@ def fetch_figures(
         if imports and len(_words(partner)) != 1:
             raise typer.BadParameter("expected one --partner, whose exports they are.", param_hint="--imports")
         query = _query(reporter, code, (first, last), imports, partner)
-        beside = output.with_name(f"{output.stem}-unused.csv")
         with progress_bar("Asking", quiet) as progress:
             fetched = fetch_exports(
                 Client(SERVICES[service]), query, product, refresh, today=today(), progress=progress
             )  # fmt: skip
-            write_table(output, fetched.imported.exports, progress)
-            write_table(beside, fetched.imported.unused, progress)
+            beside = write_imported(fetched.imported, output, progress)
         if not quiet:
             print_imported(fetched.imported, output, beside)
             count, asked = len(fetched.files), fetched.asked

@@ -107,10 +107,8 @@ def import_files(
                 today(),
                 progress,
             )
-        beside = output.with_name(f"{output.stem}-unused.csv")
         with progress_bar("Writing", quiet) as progress:
-            write_table(beside, imported.unused, progress)  # the reasons first: figures never stand without them
-            write_table(output, imported.exports, progress)
+            beside = write_imported(imported, output, progress)
         if not quiet:
             print_imported(imported, output, beside)
 
@@ -122,6 +120,24 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
     if wrong:
         raise typer.BadParameter(f"expected two words with = between them, found {wrong[0]!r}.", param_hint=option)
     return {left.strip(): right.strip() for left, _, right in parted}
+
+
+def write_imported(imported: Imported, output: Path, progress: Steps) -> Path:
+    """The figures as a file, and beside it what could not be used: that first, so that no figures stand without it.
+
+    Raises
+    ------
+    OutputError
+        When one of them cannot be written.
+    """
+    from forecast.tables.run_folder import OutputError
+
+    if not output.name:
+        raise OutputError(f"{output}: expected a file that can be written, found a folder. Name a file in it.")
+    beside = output.with_name(f"{output.stem}-unused.csv")
+    write_table(beside, imported.unused, progress)
+    write_table(output, imported.exports, progress)
+    return beside
 
 
 def write_table(path: Path, table: pd.DataFrame, progress: Steps) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 from click import get_current_context
 
+from forecast.cli.console import say
 from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
     context = get_current_context(silent=True)
     if not (context and context.params.get("quiet")):
         for line in found.said:
-            typer.echo(line, err=True)
+            say(line, err=True)
     return found.exports
 
 

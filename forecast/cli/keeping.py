@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from forecast.cli.console import say
 from forecast.cli.inputs import Given, Tables, names
 from forecast.cli.selection import Choice
 
@@ -42,7 +41,7 @@ def print_judgements(run: Forecasts, tables: Tables) -> None:
     from forecast.cli.store_tables import judgement_lines
 
     for line in judgement_lines(run.judgements, names(tables.places)):
-        typer.echo(line)
+        say(line)
 
 
 def with_stored_record(tables: Tables, path: Path | None) -> Tables:
@@ -64,7 +63,7 @@ def with_stored_record(tables: Tables, path: Path | None) -> Tables:
     except StoreError as error:
         if path is not None:
             raise
-        typer.echo(f"{error} Without it the track record is the shipped one.", err=True)
+        say(f"{error} Without it the track record is the shipped one.", err=True)
         return tables
     return replace(tables, record=beside_shipped(own, tables.record))
 
@@ -84,4 +83,4 @@ def keep_issue(
     inputs = StoredInputs(tables.own, tables.events, tables.groups, choice.issued, settings)
     with Store(path, today=tables.today) as store:
         kept = keep(store, figures, inputs, run, tables.today)
-    typer.echo(f"The issue is {'kept' if kept else 'on file already'} in {path}.", err=True)
+    say(f"The issue is {'kept' if kept else 'on file already'} in {path}.", err=True)

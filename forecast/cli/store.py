@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, given_events, names
@@ -184,22 +182,22 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
     from forecast.report.table import print_outlook
 
     for sentence in done.remarks:
-        typer.echo(sentence, err=True)
-    typer.echo(_taken_in(done))
+        say(sentence, err=True)
+    say(_taken_in(done))
     if done.run is None:
         before = done.last.issued if done.last else ""
-        typer.echo(f"Nothing has changed since the issue of {before}: same figures, same calendar, same settings.")
+        say(f"Nothing has changed since the issue of {before}: same figures, same calendar, same settings.")
         return
     console, spoken = screen(), names(fc.read_destinations())
-    typer.echo("")
+    say("")
     print_scored(done.scored, (routine.shown, JUDGED), spoken, console)
     for found in _outlooks(done, routine, record, spoken):
         print_outlook(found, console)
     for line in judgement_lines(done.run.judgements, spoken):
-        typer.echo(line)
+        say(line)
     print_what_changed(done.changes, spoken, console)
     _print_next(done)
-    typer.echo(f"Every model's numbers are in {folder}; the issue is kept in {store}.")
+    say(f"Every model's numbers are in {folder}; the issue is kept in {store}.")
 
 
 def _print_next(done: Updated) -> None:
@@ -211,7 +209,7 @@ def _print_next(done: Updated) -> None:
     for product in done.run.forecasts["product"].astype(str).unique():
         sentence = next_due(done.exports, product, done.issue.issued)
         if sentence:
-            typer.echo(f"Next figures, {sentence}.")
+            say(f"Next figures, {sentence}.")
 
 
 def _taken_in(done: Updated) -> str:
@@ -336,8 +334,8 @@ def _print_track(found: pd.DataFrame, folder: Path) -> None:
     print_record(record(found), MINIMUM, console)
     left_out = int((~found["live"]).sum())
     if left_out:
-        typer.echo(f"{left_out} forecasts were made after their month was out and do not count.")
-    typer.echo(f"Every forecast with its actual, and hedgehog plots, are in {folder}.")
+        say(f"{left_out} forecasts were made after their month was out and do not count.")
+    say(f"Every forecast with its actual, and hedgehog plots, are in {folder}.")
 
 
 # revisions -----------------------------------------------------------------------------------------------------------
@@ -353,6 +351,6 @@ def revised(store: StoreFile = None, product: ProductsOfStore = None, destinatio
         with _existing(store) as opened:
             found = revised_figures(opened, words(product) or None, words(destination) or None)
         if found.empty:
-            typer.echo("No figure in the store was revised.")
+            say("No figure in the store was revised.")
             return
         print_revisions(found, names(fc.read_destinations()), screen())

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.events import Members
+from forecast.safety.limits import COVERED, is_covered_month
+from forecast.tables.cells import LARGEST_VOLUME_T
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -22,7 +24,8 @@ FOLLOWS = "follows its parts"
 
 _RULE = re.compile(
     r"(?:(?P<product>[^/=@\s]+)/)?(?P<destination>[A-Z0-9]+)(?:@(?P<month>\d{4}-\d{2}))?\s*=\s*"
-    r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>%|t)\s*(?::(?P<reason>.*))?"
+    r"(?P<number>[+-]?\d{1,30}(?:\.\d{1,30})?)\s*(?P<unit>%|t)\s*(?::(?P<reason>.*))?",
+    re.ASCII,
 )
 
 
@@ -97,6 +100,8 @@ def parse_judgement(text: str) -> Judgement:
     amount = float(found["number"]) / (100 if relative else 1)
     if (1 + amount if relative else amount) <= 0:
         raise JudgementError(f"{text!r}: expected a volume above zero, found {found['number']}{found['unit']}.")
+    if found["month"] and not is_covered_month(found["month"]):
+        raise JudgementError(f"{text!r}: expected a month as YYYY-MM, {COVERED}, found {found['month']}.")
     month = pd.Period(found["month"], freq="M") if found["month"] else None
     return Judgement(found["destination"], amount, relative, reason, found["product"], month)
 
@@ -132,6 +137,10 @@ def apply_judgements(
     changed = np.isfinite(factor)
     new = rows[changed].assign(model=JUDGED)
     new[list(VOLUME_QUANTILES)] = new[list(VOLUME_QUANTILES)].to_numpy() * factor[changed, None]
+    for row in new[~(new["volume_t"] <= LARGEST_VOLUME_T)].itertuples():
+        raise JudgementError(
+            f"{row.destination}: expected a judgement of at most {LARGEST_VOLUME_T:g} tonnes, found {row.volume_t:.3g}."
+        )
     said = rows[changed].assign(
         model_t=rows["volume_t"], judged_t=new["volume_t"], rule=rules[changed], reason=why[changed]
     )
@@ -171,4 +180,16 @@ def judged_run(run: Forecasts, judgements: Sequence[Judgement], shown: str, grou
     if not judgements:
         return run
     rows, reasons = apply_judgements(run.forecasts, judgements, shown, groups)
-    return run.replaced(forecasts=stacked([run.forecasts, rows[run.forecasts.columns]]), judgements=reasons)
+    return run.replaced(
+        forecasts=stacked([run.forecasts, rows[run.forecasts.columns]]),
+        correlations=stacked([run.correlations, _correlations(run, rows, shown)]),
+        judgements=reasons,
+    )
+
+
+def _correlations(run: Forecasts, judged: pd.DataFrame, shown: str) -> pd.DataFrame:
+    """Those of the model that is judged: months that are multiplied each by a factor go on moving together."""
+    own = run.correlations[run.correlations["model"] == shown]
+    keys = ["product", "destination", "issued"]
+    there = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(judged[keys]))
+    return own[there].assign(model=JUDGED)

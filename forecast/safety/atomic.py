@@ -16,6 +16,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -23,6 +24,7 @@ from pathlib import Path
 
 PREFIX = ".forecast-"
 NEW, FORMER = ".new", ".old"
+STRAY_SECONDS = 3_600
 _AT_CURRENT_FOLDER, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
 
 
@@ -205,6 +207,11 @@ def is_stray(name: str) -> bool:
     (True, False)
     """
     return name.startswith(PREFIX) and name.endswith((NEW, FORMER))
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a killed writer left ``path``, where folders have many writers and no lock: a stray for an hour."""
+    return is_stray(path.name) and os.path.lexists(path) and path.lstat().st_mtime < time.time() - STRAY_SECONDS
 
 
 def is_file(path: Path) -> bool:

@@ -1,13 +1,15 @@
 """Text of users made inert: one treatment for each sink, so that nothing in a cell is ever obeyed.
 
 What enters a table or a message has no control or direction characters (`visible`); what leaves is quoted for CSV
-(`csv_cell`), Markdown (`markdown`) and plots (`show_letters`). HTML is escaped by `html.escape` where it is made, and a
-terminal is given text without markup.
+(`csv_cell`), Markdown (`markdown`), HTML (`hypertext`), JSON (`json_text`) and plots (`show_letters`), and a terminal
+is given lines (`visible_lines`) without markup. Names of files come from no table: they are met at the sink alone.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from html import escape
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -36,6 +38,40 @@ def visible(text: str) -> str:
     'a�[31mb�c d'
     """
     return text if is_visible(text) else _UNSAFE.sub(REPLACEMENT, _SPACES.sub(" ", text))
+
+
+def visible_lines(text: str) -> str:
+    r"""``text`` whose line breaks stay, with each line `visible`.
+
+    Examples
+    --------
+    >>> visible_lines("a\x1b[31m\nb")
+    'a�[31m\nb'
+    """
+    return text if is_visible(text) else "\n".join(map(visible, text.split("\n")))
+
+
+def hypertext(text: str) -> str:
+    r"""``text`` as HTML, in an element or an attribute: no tag, no end of a quoted value, nothing unseen.
+
+    Examples
+    --------
+    >>> hypertext('<b title="x">\u202ey')
+    '&lt;b title=&quot;x&quot;&gt;�y'
+    """
+    return escape(visible_lines(text), quote=True)
+
+
+def json_text(value: Any, indent: int, sort_keys: bool = False) -> str:
+    r"""``value`` as JSON that reads back to the same, unseen characters as escapes; half a letter is one of them.
+
+    Examples
+    --------
+    >>> json_text({"é": "\u202e\udcff"}, indent=0)
+    '{\n"é": "\\u202e\\udcff"\n}'
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, sort_keys=sort_keys)
+    return "\n".join(_UNSAFE.sub(lambda found: json.dumps(found.group())[1:-1], line) for line in text.split("\n"))
 
 
 def csv_cell(text: str) -> str:

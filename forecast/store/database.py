@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.safety.atomic import is_file, made_beside
+from forecast.safety.inert import visible
 from forecast.safety.lock import LockedError, locked
+from forecast.store.soundness import definitions, fault_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -148,6 +152,8 @@ class Store:
 
     def append(self, table: str, rows: pd.DataFrame) -> None:
         """Add rows to a table: columns by name, months and other objects as text, days as days."""
+        import duckdb
+
         if rows.empty:
             return
         self._connection.register("_rows", _stored(rows))
@@ -155,7 +161,8 @@ class Store:
             with _readable(self.path):
                 self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _rows")
         finally:
-            self._connection.unregister("_rows")
+            with suppress(duckdb.Error):  # a transaction that was refused is over, and so is what was registered
+                self._connection.unregister("_rows")
 
     def query(self, text: str, values: Sequence[object] = ()) -> pd.DataFrame:
         """The rows of a SELECT statement, days as `datetime.date` (None where there is none).
@@ -173,7 +180,8 @@ class Store:
             cursor = self._connection.execute(text, list(values))
             days = [str(column[0]) for column in cursor.description or () if str(column[1]) == "DATE"]
             table = cursor.df()
-        return table.assign(**{name: _days(table[name]) for name in days})
+        texts = {str(name): _visible(table[name]) for name in table if pd.api.types.is_string_dtype(table[name])}
+        return table.assign(**texts, **{name: _days(table[name]) for name in days})
 
     def next_number(self, table: str, column: str) -> int:
         """One more than the largest number in a column; 1 in an empty table."""
@@ -187,17 +195,7 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.InternalException,
-        duckdb.SerializationException,
-        duckdb.TransactionException,
-    ) as error:
-        raise StoreError(_refusal(path, str(error))) from error
     except duckdb.Error as error:
-        if type(error) is not duckdb.Error:
-            raise
         raise StoreError(_refusal(path, str(error))) from error
 
 
@@ -206,6 +204,13 @@ def _days(cells: pd.Series) -> pd.Series:
     place, stamps = pd.factorize(cells)
     days = np.array([*(stamp.date() for stamp in stamps), None], dtype=object)
     return pd.Series(days[place], index=cells.index, dtype=object)
+
+
+def _visible(cells: pd.Series) -> pd.Series:
+    """Text with nothing in it that steers a screen; each different one is looked at once."""
+    shown = {text: visible(text) for text in cells.unique() if isinstance(text, str)}
+    changed = {text: new for text, new in shown.items() if new != text}
+    return cells.replace(changed) if changed else cells
 
 
 def _stored(rows: pd.DataFrame) -> pd.DataFrame:
@@ -255,6 +260,9 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
         raise StoreError(_refusal(path, str(error))) from error
 
 
+_WAY = "Put back a copy of it, or name another file with --store and give it your files again"
+
+
 def _refusal(path: Path, reason: str) -> str:
     """Why DuckDB does not open a file, as a sentence with the way out."""
     if re.search(r"set lock|conflicting lock|another process", reason, re.IGNORECASE):
@@ -265,8 +273,7 @@ def _refusal(path: Path, reason: str) -> str:
     if "newer version" in reason.lower() or "storage version" in reason.lower():
         return f"{path}: the store was written by a newer DuckDB. Upgrade duckdb (pip install -U duckdb)."
     first = " ".join(reason.splitlines()[0].split())
-    way = "Put back a copy of it, or name another file with --store and give it your files again"
-    return f"{path}: expected a store, found a file that is damaged or none of ours ({first}). {way}."
+    return f"{path}: expected a store, found a file that is damaged or none of ours ({first}). {_WAY}."
 
 
 def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today: date) -> None:
@@ -275,9 +282,26 @@ def _check_and_migrate(connection: duckdb.DuckDBPyConnection, path: Path, today:
     Raises
     ------
     StoreError
-        When the file is newer, or a database of somebody else's.
+        When the file is newer, or a database of somebody else's, or something was put into it that we do not write.
     """
-    tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    with _readable(path):
+        _lead_on(connection, path, today)
+        fault = fault_of(connection, _own_definitions())
+    if fault:
+        raise StoreError(f"{path}: expected a store, found {fault}. {_WAY}.")
+
+
+@cache
+def _own_definitions() -> dict[str, str]:
+    """The tables of a new store."""
+    with closing(_connected(Path(":memory:"))) as connection:
+        for statement in chain(*MIGRATIONS):
+            connection.execute(statement)
+        return definitions(connection)
+
+
+def _lead_on(connection: duckdb.DuckDBPyConnection, path: Path, today: date) -> None:
+    tables = definitions(connection)
     if tables and "migrations" not in tables:
         raise StoreError(
             f"{path}: expected a store, found a database with other tables. Name another file with --store."

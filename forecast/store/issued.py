@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 from forecast.backtest.checkpoint import table_digest
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
-from forecast.store.database import Store
+from forecast.store.database import Store, StoreError
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import EVENTS, RUN_TABLES, ColumnType
@@ -105,11 +105,21 @@ def issues(store: Store) -> list[Issue]:
             row["fingerprint"],
             row["calendar"],
             row["places"],
-            json.loads(row["settings"]),
+            _read_settings(store, row),
             row["version"],
         )
         for row in rows
     ]
+
+
+def _read_settings(store: Store, row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    try:
+        found = json.loads(row["settings"])
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise StoreError(f"{store.path}: expected the settings of issue {row['issue']}, found none that can be read.")
+    return found
 
 
 def issued_forecasts(store: Store, issue: int | None = None) -> pd.DataFrame:
@@ -132,7 +142,10 @@ def issued_judgements(store: Store) -> pd.DataFrame:
 def issued_calendar(store: Store, issue: Issue) -> pd.DataFrame:
     """The calendar that an issue was made with: columns `forecast.tables.schema.EVENT_COLUMNS`."""
     rows = store.query("SELECT * FROM calendars WHERE calendar = ? ORDER BY place", [issue.calendar])
-    return EVENTS.from_text(rows[EVENTS.columns].astype(object)).astype(object)
+    try:
+        return EVENTS.from_text(rows[EVENTS.columns].astype(object)).astype(object)
+    except ValueError as error:
+        raise StoreError(f"{store.path}: calendar of issue {issue.number}, {error}") from error
 
 
 def _months(cells: pd.Series) -> pd.Series:

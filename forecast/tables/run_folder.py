@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.safety.atomic import is_stray, read_regular, whole_folder, write_whole
-from forecast.safety.inert import visible
+from forecast.safety.inert import json_text, visible
 from forecast.safety.limits import LARGEST_FILE
 from forecast.safety.lock import LockedError, is_lock, locked
 from forecast.tables.frames import as_text
@@ -246,9 +246,9 @@ def write_run(folder: Path, run: Forecasts, about: Mapping[str, Any]) -> None:
 
 
 def _write_about(folder: Path, about: Mapping[str, Any]) -> None:
-    """``run.json``; a letter of a file's name that is no text is written as JSON's escape of it."""
-    text = json.dumps(about, indent=2, ensure_ascii=False, sort_keys=True)
-    (folder / ABOUT).write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+    """``run.json``; what is no text in a file's name, or steers a screen, is written as JSON's escape of it."""
+    text = json_text(about, indent=2, sort_keys=True)
+    (folder / ABOUT).write_bytes(f"{text}\n".encode())
 
 
 def about_run(

@@ -6,6 +6,7 @@ from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -79,6 +80,15 @@ def test_a_sum_that_says_nothing_new_is_not_drawn():
     assert re.findall(r"<title>([^<]* together[^<]*)</title>", drawn) == [
         "2026-06 to 2026-07 together: 8 t, 4 t a month"
     ]
+
+
+def test_a_workbook_has_no_time_of_writing() -> None:
+    """The same outlook is the same bytes a minute later: what stands there is the issue day."""
+    found = _outlook("x")
+    with ZipFile(BytesIO(brief_workbook([found], Behind()))) as parts:
+        assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        times = set(re.findall(rb"[\d-]+T[\d:]+Z", parts.read("docProps/core.xml")))
+    assert times == {f"{found.issued}T00:00:00Z".encode()}
 
 
 def test_the_workbook_has_numbers_and_no_formula():

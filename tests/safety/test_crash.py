@@ -25,8 +25,8 @@ PART = [
 ]
 """Scenarios of which the suite tries one point in each way; those of the store and of checkpoints among them."""
 
-NO_SCENARIO = {"validate", "analogues", "events", "revisions", "track", "fetch", "template"}
-"""Commands that write nothing, files as `changes` does its one, a folder as `next` does, or ask a service."""
+NO_SCENARIO = {"validate", "analogues", "events", "revisions", "template"}
+"""Commands that write nothing, or files as `changes` does its one."""
 
 
 @pytest.mark.slow

@@ -81,6 +81,39 @@ def test_an_archive_that_unpacks_to_more_than_fits_is_a_sentence() -> None:
     assert said_of(made.getvalue()) == "given: expected a workbook of at most 400 MB unpacked, found 401 MB."
 
 
+def parquet_of(table: dict[str, object]) -> bytes:
+    """A Parquet file."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    made = io.BytesIO()
+    parquet.write_table(pa.table(table), made, store_schema=False)
+    return made.getvalue()
+
+
+def test_a_word_that_stands_a_million_times_is_counted_before_it_is_unpacked() -> None:
+    """Ten kilobytes of Parquet would have been ten gigabytes of text."""
+    pa = pytest.importorskip("pyarrow")
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * 250_000, pa.int32()), pa.array(["x" * 10_000]))
+    content = parquet_of({"Country": words, "Tonnes": [1.0] * 250_000})
+    assert len(content) < 20_000
+    assert said_of(content) == "given: expected at most 2,000 MB of text, found 2,500 MB."
+
+
+def test_a_list_in_a_cell_of_parquet_is_a_sentence() -> None:
+    """Nothing is counted in it."""
+    assert said_of(parquet_of({"a": [["x"], ["y"]]})) == "given: expected a cell in each column, found lists in 'a'."
+
+
+@pytest.mark.parametrize("cells", [["x", None, "y"], [b"x", None], [1, None], [True, False], ["", "=1"]])
+def test_cells_of_parquet_are_as_they_were(cells: list[object]) -> None:
+    """Text that is read as codes is text; nothing is an empty cell."""
+    pytest.importorskip("pyarrow")
+    (sheet,) = sheets_in("given", parquet_of({"a": cells}))
+    expected = ["" if cell is None else str(cell) for cell in cells]
+    assert sheet.grid.iloc[1:, 0].tolist() == expected
+
+
 @pytest.mark.parametrize(
     "content",
     [b"a" + b"," * 1000 + b"\n1\n", json.dumps([{f"k{place}": 1 for place in range(1001)}]).encode()],

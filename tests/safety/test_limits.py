@@ -78,3 +78,10 @@ def test_long_texts_of_events_are_named(place: Path, column: str) -> None:
     sentence = refused(*NEXT)
     assert f"{column} must have at most {'120' if column == 'event' else '10,000'} characters" in sentence
     assert len(sentence) < 300
+
+
+def test_a_judgement_on_several_months_is_a_forecast(place: Path) -> None:
+    """Their sums are those of the judged months; it ended in a traceback."""
+    words = ["--override", "USA=-20%: strike", "--horizon", "2"]
+    assert run(*NEXT, *words).exit_code == 0
+    assert "judged" in (place / "o" / "sums.csv").read_text()

@@ -11,7 +11,7 @@ import pytest
 from attacked import BACKTEST, NEXT, QUICK, contents, refused, run, strays, write_world
 
 from forecast.safety import atomic, lock
-from forecast.tables.run_folder import OutputError, check_place, claimed, new_folder, write_page
+from forecast.tables.run_folder import OutputError, check_place, claimed, new_folder, read_run, write_page
 
 
 @pytest.fixture
@@ -275,3 +275,27 @@ def test_a_full_screen_is_a_sentence(place: Path) -> None:
     )
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert (place / "o" / "run.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["next", "--help"]])
+def test_a_help_that_cannot_be_shown_is_a_sentence(place: Path, words: list[str]) -> None:
+    """What is printed before any command begins, too."""
+    done = full(words, place, "/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot (no space left on device).\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="a shell of Unix")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_traceback_and_no_file_gets_their_numbers(place: Path, closed: str) -> None:
+    """Whatever is printed then goes nowhere, and the run is written."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "forecast", *NEXT],
+        capture_output=True, text=True, cwd=place,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert read_run(place / "o").forecasts["model"].unique().tolist() == ["naive"]

@@ -191,7 +191,8 @@ def test_a_store_of_the_first_version_is_migrated_and_keeps_everything(tmp_path:
         assert exports_as_of(store, date(2025, 7, 1))["volume_t"].tolist() == [46.0]
         assert issued_forecasts(store)["upper_95"].tolist() == [60.0]
         assert issues(store)[0].settings == {"models": ["naive"]}
-        store.append("judgements", pd.DataFrame([{"issue": 1, "product": "magnets", "reason": "strike"}]))
+        row = {"issue": 1, "product": "magnets", "destination": "USA", "month": "2025-06", "model_t": 46.0}
+        store.append("judgements", pd.DataFrame([row | {"judged_t": 40.0, "rule": "USA=40t", "reason": "strike"}]))
     with Store(path) as store:
         assert store.query("SELECT reason FROM judgements")["reason"].tolist() == ["strike"]
 
@@ -230,8 +231,10 @@ def test_every_released_schema_is_led_to_the_present_one(tmp_path: Path, version
             connection.execute(statement)
         tables = sorted({table for table, _, _ in columns_of(connection)})
         for table in tables:
-            kinds = [kind for name, _, kind in columns_of(connection) if name == table]
-            values = ", ".join("DATE '2025-06-20'" if kind == "DATE" else "1" for kind in kinds)
+            own = [(column, kind) for name, column, kind in columns_of(connection) if name == table]
+            months = {"month": "'2025-06'", "cutoff": "'2025-05'", "last_known": "'2025-05'"}
+            usual = {"DATE": "DATE '2025-06-20'"}
+            values = ", ".join(months.get(column, usual.get(kind, "1")) for column, kind in own)
             connection.execute(f"INSERT INTO {table} VALUES ({values})")
         connection.execute("UPDATE migrations SET version = ?", [version])
         before = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
@@ -253,7 +256,7 @@ def test_a_killed_migration_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         connection.execute(FIRST_VERSION)
     broken = (*MIGRATIONS[:1], (*MIGRATIONS[1], "SELECT no_such_function()"))
     monkeypatch.setattr(database, "MIGRATIONS", broken)
-    with pytest.raises(duckdb.Error, match="no_such_function"):
+    with pytest.raises(StoreError, match="no_such_function"):
         Store(path)
     monkeypatch.undo()
     with duckdb.connect(str(path)) as connection:

@@ -45,6 +45,9 @@ def test_a_rule_is_read(text: str, expected: tuple[object, ...]) -> None:
         ("USA=-20%:  ", "expected a reason after a colon, found none. Say why."),
         ("USA=-100%: closed", "expected a volume above zero, found -100%."),
         ("USA=0t: closed", "expected a volume above zero, found 0t."),
+        ("USA@2023-13=1t: x", "expected a month as YYYY-MM, 1951 to 2099, found 2023-13."),
+        ("USA@0000-01=1t: x", "expected a month as YYYY-MM, 1951 to 2099, found 0000-01."),
+        (f"USA={'9' * 400}t: x", "expected DESTINATION=-20%: reason or DESTINATION=300t: reason, found neither."),
         ("USA -20%: x", "expected DESTINATION=-20%: reason or DESTINATION=300t: reason, found neither."),
     ],
 )
@@ -90,3 +93,25 @@ def test_the_models_rows_stay() -> None:
     pd.testing.assert_frame_equal(found.iloc[:1], run.forecasts)
     assert found["volume_t"].tolist() == [200.0, 160.0]
     assert judged_run(run, [], "combination", GROUPS) is run
+
+
+@pytest.mark.parametrize("rule", ["USA=2000000000t: x", f"USA={'9' * 30}%: x"])
+def test_judgement_of_more_than_any_country_exports_is_refused(rule: str) -> None:
+    """The largest figure that a file may have is the largest judgement."""
+    with pytest.raises(JudgementError, match=r"^USA: expected a judgement of at most 1e\+09 tonnes, found "):
+        apply_judgements(rows(USA=200.0), [parse_judgement(rule)], "combination", GROUPS)
+
+
+def test_judged_months_go_on_moving_together() -> None:
+    """Their correlations are those of the model that was judged, so that sums of them are drawn as its sums are."""
+    month = pd.Period("2026-08", freq="M")
+    pair = {"product": "magnets", "destination": "USA", "model": "combination", "issued": date(2026, 8, 20)}
+    pair |= {"month": month, "other": month + 1}
+    pairs = pd.DataFrame([pair | {"correlation": 0.5}, pair | {"destination": "DEU", "correlation": 0.7}])
+    run = Forecasts(forecasts=rows(USA=200.0, DEU=300.0), correlations=pairs)
+    found = judged_run(run, [parse_judgement("USA=-20%: strike")], "combination", GROUPS).correlations
+    assert found[["destination", "model", "correlation"]].to_numpy().tolist() == [
+        ["USA", "combination", 0.5],
+        ["DEU", "combination", 0.7],
+        ["USA", "judged", 0.5],
+    ]

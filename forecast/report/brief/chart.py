@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from forecast.report.text import digits, spoken
+from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
 
 CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 280, 56, 90, 10, 28
@@ -69,7 +69,7 @@ def fan_chart(
         for y, tonnes in ((min(low + 4, HEIGHT - BOTTOM), row.lower_80), (high + 8, row.upper_80))
         if abs(y - middle - 4) > CLEAR
     ]
-    label = escape(f"{name}: tonnes a month, actual and forecast", quote=True)
+    label = hypertext(f"{name}: tonnes a month, actual and forecast")
     return f'<svg viewBox="0 0 {CHART_WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
 
 
@@ -125,7 +125,7 @@ def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) ->
     for month in sorted(by_month):
         x, _ = at(month, 0.0)
         kinds = ", ".join(dict.fromkeys(spoken(event.kind) for event in by_month[month]))
-        said = escape("; ".join(f"{event.event} from {event.effective}" for event in by_month[month]))
+        said = hypertext("; ".join(f"{event.event} from {event.effective}" for event in by_month[month]))
         marks.append(
             f'<g><title>{said}</title><line class="event" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
         )
@@ -134,7 +134,8 @@ def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) ->
         lane = next((place for place, end in enumerate(ends) if end <= start), None)
         if lane is not None:
             ends[lane] = start + width
-            marks.append(f'<text class="named" x="{round(start, 1)}" y="{TOP + 10 + 11 * lane}">{escape(kinds)}</text>')
+            place = f'x="{round(start, 1)}" y="{TOP + 10 + 11 * lane}"'
+            marks.append(f'<text class="named" {place}>{hypertext(kinds)}</text>')
         marks.append("</g>")
     return marks
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +19,7 @@ from forecast.report.explain_table import experience
 from forecast.report.outlook import ActingCalendar, Outlook, recent
 from forecast.report.table import NOT_RECENT
 from forecast.report.text import digits, spoken
+from forecast.safety.inert import hypertext, json_text
 
 METHOD = (
     "Each forecast is the combination of several models of log volume. A structural model with level, season and the"
@@ -105,14 +104,14 @@ def brief_page(
     title = f"Export forecast issued {about['issued']}"
     style = files("forecast.report.brief").joinpath("page.css").read_text(encoding="utf-8")
     body = "".join(_product(outlook, volumes[outlook.product], behind or Behind()) for outlook in found)
-    made = escape(json.dumps(about, indent=1, ensure_ascii=False, sort_keys=True))
+    made = hypertext(json_text(about, indent=1, sort_keys=True))
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{hypertext(title)}</title>'
         '<link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>'
-        f'<body><a class="skip" href="#brief">To the brief</a><header><h1>{escape(title)}</h1></header>'
+        f'<body><a class="skip" href="#brief">To the brief</a><header><h1>{hypertext(title)}</h1></header>'
         f'{_contents(found)}<main id="brief">{body}</main>'
-        f"<footer><h2>What made it</h2><p>{escape(METHOD)}</p><p>{escape(ASSOCIATION)}</p>"
+        f"<footer><h2>What made it</h2><p>{hypertext(METHOD)}</p><p>{hypertext(ASSOCIATION)}</p>"
         f"<details><summary>run.json: arguments, inputs and versions</summary><pre>{made}</pre></details>"
         "</footer></body></html>\n"
     )
@@ -139,16 +138,16 @@ def _contents(found: Sequence[Outlook]) -> str:
         links = [f'<a href="#{_anchor(own, end)}">{title}</a>' for end, title in SECTIONS.items()]
         places = outlook.rows.drop_duplicates("destination")
         links += [
-            f'<a href="#{_anchor(own, str(code))}">{escape(str(name))}</a>'
+            f'<a href="#{_anchor(own, str(code))}">{hypertext(str(name))}</a>'
             for code, name in zip(places["destination"], places["name"], strict=True)
         ]
         items = "".join(f"<li>{link}</li>" for link in links)
-        lists.append(f"<p>{escape(spoken(own).capitalize())}</p><ul>{items}</ul>")
+        lists.append(f"<p>{hypertext(spoken(own).capitalize())}</p><ul>{items}</ul>")
     return f'<nav aria-label="Contents">{"".join(lists)}</nav>'
 
 
 def _anchor(product: str, end: str) -> str:
-    return escape(f"{product}-{end}".replace(" ", "-"), quote=True)
+    return hypertext(f"{product}-{end}".replace(" ", "-"))
 
 
 def _section(product: str, end: str, body: str) -> str:
@@ -157,12 +156,12 @@ def _section(product: str, end: str, body: str) -> str:
 
 def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     own, is_recent = found.product, recent(found)
-    remarks = "".join(f"<dt>{escape(r.label)}</dt><dd>{escape('; '.join(r.lines))}</dd>" for r in found.remarks)
+    remarks = "".join(f"<dt>{hypertext(r.label)}</dt><dd>{hypertext('; '.join(r.lines))}</dd>" for r in found.remarks)
     shown = [(found.rows[is_recent], "Forecast by destination"), (found.rows[~is_recent], NOT_RECENT)]
     forecast = "".join(wide_table(tables.forecast_table(rows, caption)) for rows, caption in shown if len(rows))
     forecast += wide_table(tables.sums_table(found)) if len(found.together) else ""
     sections = {
-        "forecast": f"{forecast}<p>{escape(READING)}</p>",
+        "forecast": f"{forecast}<p>{hypertext(READING)}</p>",
         "charts": _charts(found, volumes, behind),
         "why": _why(behind.parts(found), behind.keeps_parts),
         "changed": _changed(found, behind),
@@ -173,7 +172,7 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     }
     headline = " ".join(briefing_headline(found, behind.own("changes", own)))
     return (
-        f'<section><h2>{escape(spoken(own).capitalize())}</h2><p class="lead">{escape(headline)}</p>'
+        f'<section><h2>{hypertext(spoken(own).capitalize())}</h2><p class="lead">{hypertext(headline)}</p>'
         f"{''.join(_section(own, end, body) for end, body in sections.items())}</section>"
     )
 
@@ -182,10 +181,10 @@ def wide_table(table: BriefTable) -> str:
     """A table of text that scrolls by itself where the page is narrow; numbers stand to the right."""
     numbers = [_is_number(column) for column in zip(*table.lines, strict=True)]
     heads = "".join(
-        f'<th scope="col"{_side(right)}>{escape(name)}</th>' for name, right in zip(table.head, numbers, strict=True)
+        f'<th scope="col"{_side(right)}>{hypertext(name)}</th>' for name, right in zip(table.head, numbers, strict=True)
     )
     body = "".join(_line(texts, numbers) for texts in tables.written(table))
-    caption = escape(table.caption, quote=True)
+    caption = hypertext(table.caption)
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table>'
         f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -194,8 +193,9 @@ def wide_table(table: BriefTable) -> str:
 
 def _line(texts: Sequence[str], numbers: Sequence[bool]) -> str:
     first, *others = texts
-    cells = "".join(f"<td{_side(right)}>{escape(text)}</td>" for text, right in zip(others, numbers[1:], strict=True))
-    return f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
+    sides = map(_side, numbers[1:])
+    cells = "".join(f"<td{side}>{hypertext(text)}</td>" for text, side in zip(others, sides, strict=True))
+    return f'<tr><th scope="row">{hypertext(first)}</th>{cells}</tr>'
 
 
 def _is_number(column: Sequence[tables.Cell]) -> bool:
@@ -224,19 +224,19 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         drawn = fan_chart(volumes[code], rows, name, events, sums, estimates)
         values = wide_table(tables.values_table(volumes[code], rows, name))
         charts += (
-            f'<figure id="{_anchor(own, str(code))}"><figcaption>{escape(name)}</figcaption>{_scrolls(drawn, name)}'
-            f"<details><summary>Values: {escape(name)}</summary>{values}</details></figure>"
+            f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{_scrolls(drawn, name)}'
+            f"<details><summary>Values: {hypertext(name)}</summary>{values}</details></figure>"
         )
     key = (
         "Dots: actuals, joined where months follow each other. Bar: 80 % interval of the forecast, with its median."
         " Flat lines: months known only together, at their mean; hollow dots: estimates of such months."
         " Dashed: events on the month in which they take effect."
     )
-    return f'<p>{escape(key)}</p><div class="charts">{charts}</div>'
+    return f'<p>{hypertext(key)}</p><div class="charts">{charts}</div>'
 
 
 def _scrolls(drawn: str, name: str) -> str:
-    said = escape(f"Picture: {name}", quote=True)
+    said = hypertext(f"Picture: {name}")
     return f'<div class="wide" tabindex="0" role="region" aria-label="{said}">{drawn}</div>'
 
 
@@ -246,19 +246,19 @@ def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
     if not found:
         return "<p>The run has no parts of its forecasts (parts.csv): the combination was not asked for.</p>"
     said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"
-    return f'<p>{escape(said)}</p><div class="charts">{"".join(map(_one, found))}</div>'
+    return f'<p>{hypertext(said)}</p><div class="charts">{"".join(map(_one, found))}</div>'
 
 
 def _one(found: Mapping[str, Any]) -> str:
     title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
     rests = "".join(
-        f"<li>{escape(names)}: learned from {len(others)} of the kind, {escape(', '.join(others))}</li>"
+        f"<li>{hypertext(names)}: learned from {len(others)} of the kind, {hypertext(', '.join(others))}</li>"
         for names, others in experience(found).items()
     )
-    listed = f"<details><summary>What the episodes rest on: {escape(str(found['name']))}, {found['month']}</summary>"
+    listed = f"<details><summary>What the episodes rest on: {hypertext(str(found['name']))}, {found['month']}</summary>"
     listed += f"<ul>{rests}</ul></details>"
     return (
-        f"<figure><figcaption>{escape(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
+        f"<figure><figcaption>{hypertext(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
         f"{wide_table(tables.parts_table(found))}{listed if rests else ''}</figure>"
     )
 
@@ -273,7 +273,7 @@ def _changed(found: Outlook, behind: Behind) -> str:
         " on every step."
     )
     shown = "".join(map(wide_table, tables.changes_tables(changes, behind.names)))
-    return f"<p>{escape(said)}</p>{shown}"
+    return f"<p>{hypertext(said)}</p>{shown}"
 
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
@@ -285,8 +285,8 @@ def _may_happen(found: Outlook, behind: Behind) -> str:
     for line in table.lines:
         by_place.setdefault(str(line[0]), []).append(line)
     charts = "".join(
-        f"<figure><figcaption>{escape(name)}</figcaption>{_scrolls(branches_chart(lines, name), f'branches, {name}')}"
-        "</figure>"
+        f"<figure><figcaption>{hypertext(name)}</figcaption>"
+        f"{_scrolls(branches_chart(lines, name), f'branches, {name}')}</figure>"
         for name, lines in by_place.items()
     )
     return f'<div class="charts">{charts}</div>{wide_table(table)}'
@@ -318,7 +318,7 @@ def _analogues(found: Outlook, behind: Behind) -> str:
     own = str(rows["event"].iloc[0])
     title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
     table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))
-    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>{table}<p>{escape(SINCE_EFFECT)}</p>"
+    return f"<figure><figcaption>{hypertext(title)}</figcaption>{drawn}</figure>{table}<p>{hypertext(SINCE_EFFECT)}</p>"
 
 
 SINCE_EFFECT = "Such shares are association, not cause: whatever else happened is in them."

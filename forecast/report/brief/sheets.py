@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
@@ -57,7 +60,10 @@ def _markdown_table(table: BriefTable) -> list[str]:
 
 
 def brief_workbook(found: Sequence[Outlook], behind: Behind) -> bytes:
-    """A workbook with a sheet a table: tonnes are numbers, an interval is two columns, and no text is a formula."""
+    """A workbook with a sheet a table: tonnes are numbers, an interval is two columns, and no text is a formula.
+
+    The same outlooks are the same bytes: where the library puts the time of writing stands the issue day.
+    """
     book = Workbook()
     book.remove(book.active)
     for outlook in found:
@@ -65,7 +71,17 @@ def brief_workbook(found: Sequence[Outlook], behind: Behind) -> bytes:
             _fill(book.create_sheet(_title(table.caption, book.sheetnames)), table)
     content = BytesIO()
     book.save(content)
-    return content.getvalue()
+    return _dated(content, found[0].issued)
+
+
+def _dated(workbook: BytesIO, day: date) -> bytes:
+    made, midnight = BytesIO(), f"{day}T00:00:00Z".encode()
+    with ZipFile(workbook) as parts, ZipFile(made, "w") as dated:
+        for name in parts.namelist():
+            part = parts.read(name)
+            part = re.sub(rb"\d{4}-\d\d-\d\dT[\d:]+Z", midnight, part) if name == "docProps/core.xml" else part
+            dated.writestr(ZipInfo(name), part, ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def _title(caption: str, taken: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from forecast.report.analogues import SINCE
 from forecast.report.explain import LEVEL_PART, waterfall
 from forecast.report.explain_table import part_name, part_numbers
 from forecast.report.text import digits, spoken
+from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
 
 _WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
@@ -20,7 +20,7 @@ _WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
 
 def picture(marks: Sequence[str], height: float, label: str) -> str:
     """An SVG of the width of all, with a label for those who do not see it."""
-    said = escape(label, quote=True)
+    said = hypertext(label)
     return f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{said}">{"".join(marks)}</svg>'
 
 
@@ -37,7 +37,7 @@ def waterfall_chart(found: Mapping[str, Any]) -> str:
         name, tonnes = part_name(part["name"], part["kind"]), part_numbers(part)[0]
         y = place * _ROW
         marks.append(
-            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(_short(name))}</text>'
+            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{hypertext(_short(name))}</text>'
             f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 6}"/>'
             f'<text x="{left + width + 4:.1f}" y="{y + 14}">{tonnes}</text>'
         )
@@ -66,8 +66,8 @@ def branches_chart(lines: Sequence[tuple[Any, ...]], name: str) -> str:
         said = f"{branch}, {probability}: {digits(median)} t, 80 % {digits(low)} to {digits(high)} t"
         left, right, middle = (_NAMES + scale * value for value in (low, high, median))
         marks.append(
-            f"<g><title>{escape(said)}</title>"
-            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{escape(_short(branch))}</text>'
+            f"<g><title>{hypertext(said)}</title>"
+            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{hypertext(_short(branch))}</text>'
             f'<text x="{_NAMES - 8}" y="{y + 29}" text-anchor="end">{probability}</text>'
             f'<line class="fan" x1="{left:.1f}" x2="{right:.1f}" y1="{y + 12}" y2="{y + 12}"/>'
             f'<circle class="median" cx="{middle:.1f}" cy="{y + 12}" r="5"/>'
@@ -103,7 +103,7 @@ def _course(values: np.ndarray, top: float, named: str, kind: str) -> str:
     known = [place for place, value in zip(places, values, strict=True) if np.isfinite(value)]
     line = " ".join(f"{x},{y}" for x, y in known)
     dots = "".join(f'<circle class="{kind}" cx="{x}" cy="{y}" r="3"/>' for x, y in known)
-    return f'<g><title>{escape(named)}</title><polyline class="{kind}" points="{line}"/>{dots}</g>'
+    return f'<g><title>{hypertext(named)}</title><polyline class="{kind}" points="{line}"/>{dots}</g>'
 
 
 def _across(month: int) -> float:

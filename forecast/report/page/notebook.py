@@ -16,7 +16,6 @@ import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from forecast.report.page.run_tables import Replay, read_replay
+from forecast.safety.inert import hypertext, json_text
 from forecast.safety.settings import matplotlib_settings_file, use_own_matplotlib_settings
 from forecast.tables.run_folder import OutputError, write_page
 
@@ -121,7 +121,7 @@ def notebook_to_go_on_with(run_dir: str | Path, notebook: str | Path) -> str:
                 _FINDS_RUN.format(relative=relative, absolute=folder.as_posix(), start=Path.cwd().as_posix())
             ]
     found["cells"] += [_markdown_cell(_GO_ON), _code_cell(_TABLES)]
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return json_text(found, indent=1) + "\n"
 
 
 _FINDS_RUN = """from pathlib import Path
@@ -226,7 +226,7 @@ def as_page(notebook: Any, title: str) -> str:
     """
     body = _with_contents([part for cell in notebook["cells"] for part in _cell_html(cell)])
     page = string.Template(PAGE.read_text(encoding="utf-8"))
-    return page.substitute(title=escape(title), body=body)
+    return page.substitute(title=hypertext(title), body=body)
 
 
 def _with_contents(parts: Sequence[str]) -> str:
@@ -256,14 +256,14 @@ def _cell_html(cell: Any) -> Iterator[str]:
 
 def _picture_html(content: str, alt: str = "", width: int | None = None) -> str:
     size = "" if width is None else f' width="{width}"'
-    return f'<img src="data:image/png;base64,{"".join(content.split())}" alt="{escape(alt)}"{size}>'
+    return f'<img src="data:image/png;base64,{"".join(content.split())}" alt="{hypertext(alt)}"{size}>'
 
 
 def _block_html(block: str) -> str:
     """A heading or a paragraph of the notebook's text, of whose marks only emphasis is used."""
     marks, text = re.fullmatch(r"(#{0,6})\s*(.*)", block, re.DOTALL).groups()  # type: ignore[union-attr]
     tag = f"h{len(marks)}" if marks else "p"
-    shown = re.sub(r"[*]([^*]+)[*]", r"<em>\1</em>", escape(text, quote=False))
+    shown = re.sub(r"[*]([^*]+)[*]", r"<em>\1</em>", hypertext(text))
     return f"<{tag}>{shown}</{tag}>"
 
 

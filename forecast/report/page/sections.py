@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -40,6 +39,7 @@ from forecast.report.page.text import (
 )
 from forecast.report.scoreboard import OF_PAGE, measures_in_words, unlike_cells
 from forecast.report.text import UNKNOWN, digits, logs, percent, ratio, spoken, times, tonnes
+from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
 
 SEEN_DESTINATIONS = 2
@@ -72,25 +72,25 @@ def show(pieces: Iterable[Piece]) -> None:
 
 def paragraph(text: str) -> Html:
     """A paragraph of plain text."""
-    return Html(f"<p>{escape(text)}</p>")
+    return Html(f"<p>{hypertext(text)}</p>")
 
 
 def bullets(sentences: Sequence[str]) -> Html:
     """A list of plain sentences."""
-    return Html("<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>")
+    return Html("<ul>" + "".join(f"<li>{hypertext(sentence)}</li>" for sentence in sentences) + "</ul>")
 
 
 def heading(text: str) -> Html:
     """A heading inside a section."""
-    return Html(f"<h3>{escape(text)}</h3>")
+    return Html(f"<h3>{hypertext(text)}</h3>")
 
 
 def table(columns: Mapping[str, Any], words: Sequence[str] = ()) -> Html:
     """A table of cells by column heading; columns are set to the right, but for those named in ``words``."""
     classes = {name: "" if name in words else ' class="number"' for name in columns}
-    head = "".join(f"<th{classes[name]}>{escape(name)}</th>" for name in columns)
+    head = "".join(f"<th{classes[name]}>{hypertext(name)}</th>" for name in columns)
     rows = [
-        "".join(f"<td{classes[name]}>{escape(str(cell))}</td>" for name, cell in zip(columns, cells, strict=True))
+        "".join(f"<td{classes[name]}>{hypertext(str(cell))}</td>" for name, cell in zip(columns, cells, strict=True))
         for cells in zip(*columns.values(), strict=True)
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -115,7 +115,7 @@ def the_answer(replay: Replay) -> list[Piece]:
 
 
 def _block(sentences: Sequence[str]) -> Html:
-    first, *rest = (escape(sentence) for sentence in sentences)
+    first, *rest = (hypertext(sentence) for sentence in sentences)
     return Html(f"<div class='answer'><p><b>{first}</b></p>{''.join(f'<p>{sentence}</p>' for sentence in rest)}</div>")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +15,13 @@ from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.sources.files.workbook import cell_text
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import shown
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetFile
+
+LARGEST_TEXT = 2_000_000_000
+"""Bytes that the text of a Parquet file may have, each word counted as often as it stands."""
 
 _LISTS = ("data", "dataset", "results", "value", "items", "rows", "records")
 """Names under which services put the list of rows."""
@@ -45,7 +52,7 @@ def parquet_sheet(file: str, content: bytes) -> Sheet:
     Raises
     ------
     TableError
-        Where the file is damaged.
+        Where the file is damaged, or would be larger in memory than a table may be.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -57,13 +64,35 @@ def parquet_sheet(file: str, content: bytes) -> Sheet:
             raise TableError(f"{file}: expected at most {MOST_ROWS:,} rows, found {rows:,}.")
         if columns > MOST_COLUMNS or rows * columns > 10 * MOST_CELLS:
             raise TableError(f"{file}: expected a table that fits, found {rows:,} rows of {columns:,} columns.")
-        frame = opened.read().to_pandas(ignore_metadata=True)
+        frame = _unpacked(file, content, opened).to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         if isinstance(error, TableError):
             raise
         reason = shown(str(error), 80)
         raise TableError(f"{file}: expected Parquet, found a file that cannot be read as it ({reason}).") from error
     return Sheet(file, "Parquet", frame_grid(frame))
+
+
+def _unpacked(file: str, content: bytes, opened: ParquetFile) -> Table:
+    """The columns of a file, text as codes: a word that is repeated is there once, and is counted as often as it is."""
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    nested = [field.name for field in opened.schema_arrow if pa.types.is_nested(field.type)]
+    if nested:
+        raise TableError(f"{file}: expected a cell in each column, found lists in {shown(nested[0])!r}.")
+    physical = [opened.schema.column(number) for number in range(opened.metadata.num_columns)]
+    texts = [column.path for column in physical if column.physical_type == "BYTE_ARRAY"]
+    table = parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts).read()
+    size = sum(
+        compute.sum(compute.take(compute.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
+        for column in table.columns
+        for chunk in column.chunks
+        if pa.types.is_dictionary(chunk.type)
+    )
+    if size > LARGEST_TEXT:
+        raise TableError(f"{file}: expected at most {LARGEST_TEXT // 10**6:,} MB of text, found {size // 10**6:,} MB.")
+    return table
 
 
 def frame_grid(frame: pd.DataFrame) -> pd.DataFrame:

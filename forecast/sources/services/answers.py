@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import time
 from pathlib import Path
 
-from forecast.safety.atomic import read_regular, write_whole
+from forecast.safety.atomic import is_left_over, read_regular, write_whole
 from forecast.sources.services.service import Parameters, Query, Service
 
 FRESH_HOURS = 24
@@ -15,6 +17,8 @@ FRESH_HOURS = 24
 
 KEPT_DAYS = 30
 """How long an answer lies there."""
+
+_ANSWER = re.compile(r"[a-z]+-\d{4}-\d\d-\d{4}-\d\d-[0-9a-f]{16}\.[a-z]+", re.ASCII)
 
 
 def answers_folder() -> Path:
@@ -41,7 +45,7 @@ def kept_answer(path: Path, largest: int) -> bytes | None:
 
 
 def keep_answer(path: Path, content: bytes) -> None:
-    """Write an answer down, and remove those of the folder that are too old.
+    """Write an answer down, and remove those of the folder that are too old, and nothing else that lies there.
 
     Raises
     ------
@@ -50,7 +54,12 @@ def keep_answer(path: Path, content: bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_whole(path, content)
-    oldest = time.time() - KEPT_DAYS * 86_400
     for other in path.parent.iterdir():
-        if other.is_file() and other.stat().st_mtime < oldest:
+        if is_left_over(other) or _is_old(other):
             other.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    """Whether ``path`` is an answer that has lain there for too long."""
+    known = _ANSWER.fullmatch(path.name) and os.path.lexists(path)
+    return bool(known) and path.lstat().st_mtime < time.time() - KEPT_DAYS * 86_400

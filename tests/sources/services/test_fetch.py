@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import QUICK, at, query, record, records, reply, serving
 
+from forecast.safety.atomic import PREFIX
 from forecast.sources.importing import import_exports
 from forecast.sources.services.answers import FRESH_HOURS, KEPT_DAYS, answers_folder
 from forecast.sources.services.client import Client
@@ -288,15 +289,17 @@ def test_no_key_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert not got.imported.exports.astype(str).apply(lambda column: column.str.contains("s3cret")).to_numpy().any()
 
 
-def test_old_answers_are_removed(tmp_path: Path):
-    """What lies longer than thirty days goes when something is written."""
-    old = tmp_path / "comtrade-old.json"
-    old.write_text("{}")
+def test_old_answers_are_removed_and_nothing_else(tmp_path: Path):
+    """What was kept for thirty days goes when something is written; files of the user's stay, however old."""
+    names = {"answer": "comtrade-2020-01-2020-01-0123456789abcdef.json", "own": "thesis.docx", "more": "comtrade.json"}
+    names["stray"] = f"{PREFIX}0123456789ab-0123456789abcdef.new"
     long_ago = time.time() - KEPT_DAYS * 86_400 - 1
-    os.utime(old, (long_ago, long_ago))
+    for name in names.values():
+        (tmp_path / name).write_text("{}")
+        os.utime(tmp_path / name, (long_ago, long_ago))
     with serving(records(record())) as server:
         fetch(tmp_path, server, query())
-    assert not old.exists()
+    assert {word for word, name in names.items() if (tmp_path / name).exists()} == {"own", "more"}
 
 
 @pytest.mark.parametrize("damage", ["folder", "pipe", "huge"])
