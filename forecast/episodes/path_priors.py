@@ -37,15 +37,15 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
     "ban": (0.9, 0.5),
     "licensing": (0.8, 0.4),
     "quota": (0.6, 0.32),
-    "scrutiny": (0.5, 0.32),
-    "tariff": (0.4, 0.2),
-    "tax": (0.3, 0.16),
-    "listing": (0.5, 0.24),
+    "scrutiny": (0.3, 0.15),
+    "tariff": (0.4, 0.12),
+    "tax": (0.3, 0.1),
+    "listing": (0.5, 0.15),
     DIVERSION: (0.7, 0.05),
 }
 """Standard deviations in logs between episodes of a kind: of the severity where the mean is largest, of the steps."""
 
-EASING_SPREAD = (0.3, 0.16)
+EASING_SPREAD = (0.2, 0.08)
 NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
