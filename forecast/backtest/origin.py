@@ -23,7 +23,7 @@ from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import REGISTRY, load
 from forecast.tables.quantiles import QUANTILES, VOLUME_QUANTILES
 from forecast.tables.run import Forecasts, RowBuffer
-from forecast.tables.schema import RUN_TABLES, SeriesKey
+from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES, SeriesKey
 
 REACH = 11
 """Months that models look beyond the horizon, so that reporting further months never changes the nearer ones."""
@@ -295,9 +295,22 @@ class OriginForecaster:
             return self.origin.estimate_by(name, key, "reference"), str(error)
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
-        """Fit a model of all series forecast on this day and note its forecasts of ``series``."""
+        """Fit a model of all series forecast on this day and note its forecasts of ``series``.
+
+        The rest of the world is what others leave of the total: it is forecast with all, and they without it.
+        """
+        rest = [key for key in series if key[1] == REST_OF_WORLD]
+        self._add_panel(name, [key for key in series if key not in rest], without_rest=True)
+        if rest:
+            self._add_panel(name, rest, without_rest=False)
+
+    def _add_panel(self, name: str, series: Sequence[SeriesKey], without_rest: bool) -> None:
         stages = self.origin.context.stages.get(self.origin.issued, {})
-        panel = {key: (found.design.y, found.design.X) for key, found in stages.items()}
+        panel = {
+            key: (found.design.y, found.design.X)
+            for key, found in stages.items()
+            if not (without_rest and key[1] == REST_OF_WORLD)
+        }
         model: Any = load(name)
         fits, refused = model.fit(panel, {}), model.refusals(panel)
         for key in series:

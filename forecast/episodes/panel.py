@@ -162,8 +162,8 @@ def path_evidence(
 def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
     """The floor of a series without positive months, by product."""
     volumes: dict[str, list[np.ndarray]] = {}
-    for (product, _), volume in panel.items():
-        own = volume.to_numpy()
+    for (product, code), volume in panel.items():
+        own = volume.to_numpy() if code != REST_OF_WORLD else np.zeros(0)
         volumes.setdefault(product, []).append(own[own > 0])
     positive = {product: np.concatenate(own) for product, own in volumes.items()}
     return {product: FLOOR**2 * float(np.median(own)) if len(own) else 1.0 for product, own in positive.items()}
