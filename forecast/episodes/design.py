@@ -22,6 +22,9 @@ from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES
 DIGITS = 10
 """Decimals of the logs that models see."""
 
+ROUNDING = 1e-8
+"""Share of the floor under which a volume is what rounding leaves of it."""
+
 HOLIDAY_SD = 0.3
 """Prior standard deviation of the effects of Lunar New Year (logs)."""
 
@@ -104,10 +107,14 @@ class Design:
         return np.asarray(found)
 
     def to_volume(self, logs: np.ndarray) -> np.ndarray:
-        """Tonnes from logs (months after the cutoff x quantile); never negative, infinite where no float holds them."""
+        """Tonnes from logs (months after the cutoff x quantile); never negative, infinite where no float holds them.
+
+        What is left of the floor by rounding is nothing, so that none is none in whatever unit.
+        """
         lengths = month_lengths(pd.PeriodIndex(self.X_future.index[: len(logs)]))
         with np.errstate(over="ignore"):
-            return np.asarray(np.maximum(np.exp(logs) - self.floor, 0.0) * lengths[:, None])
+            left = np.exp(logs) - self.floor
+        return np.asarray(np.where(left > ROUNDING * self.floor, left, 0.0) * lengths[:, None])
 
 
 @lru_cache(maxsize=1024)
