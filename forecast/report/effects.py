@@ -30,7 +30,7 @@ def print_effects(found: pd.DataFrame, issued: date, names: Mapping[str, str], c
     for (product, destination), rows in found.groupby(["product", "destination"], sort=False):
         place = names.get(str(destination), str(destination))
         console.print(Text(f"What episodes do to exports of {spoken(str(product))}, {place}", style="bold"))
-        about = "percent of volume against no such measure, median and 80 % interval; association, not cause"
+        about = "percent of the volume under it, median and 80 % interval; association, not cause"
         console.print(Text(f"known on {issued}; {about}", style="dim"))
         console.print()
         console.print(_table(rows))
@@ -59,7 +59,7 @@ def effect_cells(rows: pd.DataFrame) -> Iterator[list[str]]:
         first = own.iloc[0]
         changes = [_change(by_phase[phase]) for phase in SHOWN_PHASES]
         count = int(first["episodes"])
-        rests = f"{count} {spoken(str(first['kind']))}{'s' if count != 1 else ''}"
+        rests = f"{count} of {spoken(str(first['kind']))}"
         yield [str(name), percent(first["share"]), *changes, rests]
 
 
@@ -73,7 +73,10 @@ def _change(row: object) -> str:
 
 def remarks(rows: pd.DataFrame) -> list[str]:
     """Sentences below the table: what coincides with what, and signs against the kind."""
-    found = ["· no month of this phase was observed here: what other episodes and the kind say."]
+    found = [
+        "share: how much of the volume here is under the measure; on the whole it does about share times percent.",
+        "· no month of this phase was observed here: what other episodes and the kind say.",
+    ]
     for name, own in rows.groupby("episode", sort=False):
         first = own.iloc[0]
         if first["coincides"]:

@@ -298,7 +298,8 @@ def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
     wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
-    return (*wide, f"{volume.count()} months known") if volume.count() < SPARSE else wide
+    count = volume.count()
+    return (*wide, f"{count} month{'s' if count != 1 else ''} known") if count < SPARSE else wide
 
 
 def _change(forecast: float, actual: float | None) -> float:
@@ -392,7 +393,7 @@ def _to_come(rows: pd.DataFrame, calendar: ActingCalendar) -> Remark:
         for event in _touching(rows, calendar)
         if event.effective > rows["month"].max().end_time.date() and event.effective < (event.ends or date.max)
     ]
-    return Remark("Announced for later", tuple(lines))
+    return Remark("Takes effect later", tuple(lines))
 
 
 def _touching(rows: pd.DataFrame, calendar: ActingCalendar) -> list[Any]:

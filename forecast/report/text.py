@@ -32,16 +32,22 @@ def signed(tonnes: float) -> str:
     return "0" if abs(tonnes) < 1e-9 else f"{'+' if tonnes > 0 else ''}{digits(tonnes)}"
 
 
+MOST_SHOWN = 9.99
+"""The largest change that is shown as a number."""
+
+
 def change(fraction: float) -> str:
-    """A change as a signed whole percentage, or a dash where it is not known.
+    """A change as a signed whole percentage, a dash where it is not known; after next to nothing only that it is much.
 
     Examples
     --------
-    >>> change(0.123), change(-0.2), change(-0.001), change(float("nan"))
-    ('+12 %', '-20 %', '0 %', '-')
+    >>> change(0.123), change(-0.2), change(-0.001), change(float("nan")), change(2e4)
+    ('+12 %', '-20 %', '0 %', '-', '> +999 %')
     """
     if math.isnan(fraction):
         return UNKNOWN
+    if fraction > MOST_SHOWN:
+        return f"> {MOST_SHOWN:+.0%}".replace("%", " %")
     whole = round(100 * fraction)
     return f"{whole:+,} %" if whole else "0 %"
 

@@ -195,6 +195,6 @@ def test_effects_of_the_shipped_calendar(tmp_path: Path, monkeypatch: pytest.Mon
     result = run("events", "--effects", "--issued", "2025-04-20")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("What episodes do to exports of rare earth magnets, World\n")
-    (cells,) = re.findall(r"^licensing-2025- +100 % +(.*) 5 licensings$", result.stdout, re.M)
+    (cells,) = re.findall(r"^licensing-2025- +100 % +(.*) 5 of licensing$", result.stdout, re.M)
     _, _, month_1, *_ = re.findall(r"([+-]?\d+) \(", cells)
     assert int(month_1) < -40

@@ -50,7 +50,7 @@ def test_effects_are_in_whole_percent_of_volume_by_phase():
     (cells,) = effect_cells(found)
     assert cells[:2] == ["ban-2022", "25 %"]
     assert cells[2:] == [
-        "0 (-10 to +10)", "-58 (-80 to +10)", "0 (0 to +1,234)", *["0 (-10 to +10)"] * 3, "3 bans",
+        "0 (-10 to +10)", "-58 (-80 to +10)", "0 (0 to +1,234)", *["0 (-10 to +10)"] * 3, "3 of ban",
     ]  # fmt: skip
 
 
@@ -59,15 +59,15 @@ def test_a_phase_that_was_not_observed_has_a_dot():
     (cells,) = effect_cells(effects(row("notice", 0.1, 0.0, 0.2, months=0), row("force_0", 0.1, 0.0, 0.2)))
     assert cells[2:4] == ["·+10 (0 to +20)", "+10 (0 to +20)"]
     (single,) = effect_cells(effects().assign(episodes=1))
-    assert single[-1] == "1 ban"
+    assert single[-1] == "1 of ban"
 
 
 def test_what_coincides_and_what_works_against_its_kind_is_said():
     """A sentence for each, and none of them where there is nothing to say."""
     plain = remarks(effects())
-    assert len(plain) == 1
+    assert len(plain) == 2
     found = effects().assign(coincides=[("truce-2022", "tax-2022")] * len(SHOWN_PHASES), against_kind=True)
-    assert remarks(found)[1:] == [
+    assert remarks(found)[2:] == [
         "ban-2022 coincides with truce-2022, tax-2022: their effects cannot be told apart by these months.",
         "ban-2022 works against its kind (ban) by its interval; see what coincides.",
     ]
@@ -88,7 +88,7 @@ def test_a_table_for_each_series_under_its_name():
     assert re.findall(r"^What episodes do to exports of (.*)$", text, re.M) == [
         "gallium, World", "gallium, United States",
     ]  # fmt: skip
-    assert text.count("known on 2023-01-20; percent of volume against no such measure, median and 80 % interval") == 2
+    assert text.count("known on 2023-01-20; percent of the volume under it, median and 80 % interval") == 2
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
@@ -114,4 +114,4 @@ def test_the_numbers_are_those_of_the_run_on_the_day():
     assert own["upper_80"] < -0.5
     numbers = [f"{round(100 * own[name]):+d}" for name in ("estimate", "lower_80", "upper_80")]
     assert cells[2 + [*SHOWN_PHASES].index("force_3-5")] == f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
-    assert cells[-1] == "1 licensing"
+    assert cells[-1] == "1 of licensing"

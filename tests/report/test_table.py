@@ -144,7 +144,7 @@ def test_what_is_not_known_is_said() -> None:
     assert said["Ends not confirmed"] == (
         "truce of 2025-11-10 (truce): scheduled to end 2026-01-25, not confirmed: taken to go on",
     )
-    assert said["Announced for later"] == ("tariff from 2026-03-01 (later)",)
+    assert said["Takes effect later"] == ("tariff from 2026-03-01 (later)",)
     assert said["Figures end earlier"] == ("2025-10: United States",)
     assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
     assert said["Next figures"] == ("2026-03-20",)
