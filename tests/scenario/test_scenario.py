@@ -220,13 +220,19 @@ def test_a_lapse_is_the_same_end_in_the_calendar():
 
 @pytest.mark.slow
 def test_a_truce_that_abuts_another_carries_it_on():
-    """One measure: the lapse of the first changes nothing, as the second takes over; that of the second ends both."""
+    """One measure: the lapse of the first changes nothing, as the second takes over; that of the second ends both.
+
+    The truce added a third, so that its end takes it away.
+    """
     later = TRUCE | {
         "event": "second", "announced": date(2022, 12, 1), "effective": date(2023, 2, 1),
         "ends_announced": date(2022, 12, 1), "ends": date(2023, 3, 1),
     }  # fmt: skip
     calendar_of_both = calendar(TRUCE | {"ends": date(2023, 2, 1)}, later)
-    found = scenario(events_table=calendar_of_both, lapses={"truce": 0.5, "second": 0.5}, horizon=3)
+    rows = table()
+    raised = (rows["product"] == "magnets") & (rows["month"] >= pd.Period(TRUCE["announced"], "M"))
+    rows["volume_t"] = rows["volume_t"].where(~raised, rows["volume_t"] * 4 / 3)
+    found = scenario(exports=rows, events_table=calendar_of_both, lapses={"truce": 0.5, "second": 0.5}, horizon=3)
     base, second, both = (
         volumes_of(found, name)["volume_t"] for name in (BASE, "second lapses", "truce lapses + second lapses")
     )
