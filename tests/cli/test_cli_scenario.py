@@ -178,7 +178,7 @@ def test_effects_of_the_events_of_given_files(place: Path) -> None:
     assert re.findall(r"^What episodes do to exports of (.*)$", both.stdout, re.M) == [
         "gallium, United States", "magnets, World",
     ]  # fmt: skip
-    assert "known on 2023-01-20; percent of volume against no such measure" in both.stdout
+    assert "known on 2023-01-20; percent of the volume under it" in both.stdout
     gallium = run("events", *FILES, "--effects", "--product", "gallium", "--issued", "2022-12-20")
     assert re.findall(r"^What episodes do to exports of (.*)$", gallium.stdout, re.M) == ["gallium, United States"]
     assert "known on 2022-12-20" in gallium.stdout
