@@ -182,7 +182,7 @@ def test_effects_of_the_events_of_given_files(place: Path) -> None:
     gallium = run("events", *FILES, "--effects", "--product", "gallium", "--issued", "2022-12-20")
     assert re.findall(r"^What episodes do to exports of (.*)$", gallium.stdout, re.M) == ["gallium, United States"]
     assert "known on 2022-12-20" in gallium.stdout
-    assert re.search(r"^gallium +100 % .* 1 licensing$", gallium.stdout, re.M)
+    assert re.search(r"^gallium +100 % .* 1 of licensing$", gallium.stdout, re.M)
     wrong = run("events", *FILES, "--effects", "--product", "galium")
     assert wrong.exit_code == 2
     assert "'galium' is not known: did you mean gallium?" in said(wrong)
