@@ -16,9 +16,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.sobol import sobol_scores
 from forecast.tables.frames import records
-from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES, volumes
+from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES, sobol_scores, volumes
 from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
 

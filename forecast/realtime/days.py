@@ -68,22 +68,16 @@ def _days(first: int, count: int) -> Days:
 def lunar_new_year(year: int) -> date:
     """Lunar New Year's Day of a year, from the `holidays` package.
 
-    Raises
-    ------
-    ValueError
-        Outside the years 1901 to 2100.
-
     Examples
     --------
     >>> lunar_new_year(2025)
     datetime.date(2025, 1, 29)
     """
-    from holidays.calendars.chinese import _ChineseLunisolar  # China's holidays come with those of 250 other countries
+    import holidays
 
-    day, _ = _ChineseLunisolar().lunar_new_year_date(year)
-    if day is None:
-        raise ValueError(f"expected a year from 1901 to 2100, found {year}, of which no Lunar New Year is known.")
-    return date(day.year, day.month, day.day)
+    official = holidays.country_holidays("CN", years=year, language="en_US", observed=False)
+    named = official.get_named("Chinese New Year (Spring Festival)", lookup="exact")
+    return min(day for day in named if day.year == year)
 
 
 def lunar_new_year_shares(months: pd.PeriodIndex) -> dict[str, np.ndarray]:

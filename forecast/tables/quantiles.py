@@ -5,6 +5,8 @@ Every array of quantiles in the package has this axis last; tables have the same
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.special import ndtri
 
@@ -30,6 +32,25 @@ HALF_WIDTH = {level: float(ndtri(0.5 + level / 200)) for level in LEVELS}
 
 NORMAL_SCORES = np.array([-HALF_WIDTH[95], -HALF_WIDTH[80], 0.0, HALF_WIDTH[80], HALF_WIDTH[95]])
 """Quantiles of a standard normal distribution, exactly symmetric."""
+
+
+@cache
+def sobol_scores(dimensions: int, doublings: int) -> np.ndarray:
+    """Normal scores (point x dimension) of two to the power of ``doublings`` Sobol' points; read only.
+
+    The same in every call, half a step from zero; the first columns are those of fewer dimensions.
+
+    Examples
+    --------
+    >>> sobol_scores(2, 2).round(2).tolist()
+    [[-1.15, -1.15], [0.32, 0.32], [1.15, -0.32], [-0.32, 1.15]]
+    """
+    from scipy.stats import qmc  # with all of its statistics, which only draws need
+
+    points = qmc.Sobol(dimensions, scramble=False).random_base2(doublings)
+    scores: np.ndarray = ndtri(points + 0.5 / len(points))
+    scores.flags.writeable = False
+    return scores
 
 
 def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:

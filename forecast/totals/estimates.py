@@ -184,10 +184,9 @@ def _what_is_left(
     for column, place in enumerate(map(int, rest.places)):
         if rest.inside.get(place, ("", 0.0))[0] == WORLD:
             parts = [_part(wide[code].to_numpy(dtype=float)[place], drawn[code], place) for code in apart]
-            if all(part is not None for part in parts):
-                draws[:, column] = np.maximum(
-                    rest.inside[place][1] - sum(part for part in parts if part is not None), 0.0
-                )
+            given = [part for part in parts if part is not None]
+            if len(given) == len(parts):
+                draws[:, column] = np.maximum(rest.inside[place][1] - sum(given), 0.0)
     return rest._replace(draws=draws)
 
 

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot
@@ -114,9 +116,6 @@ def conditioned_world(quantiles: np.ndarray, headline: float, rest: Rest) -> Wor
     >>> found.quantiles.round().tolist()
     [782.0, 789.0, 800.0, 810.0, 815.0]
     """
-    from scipy.stats import norm  # most months have no headline, and to load it takes a tenth of their time
-    from scipy.stats import t as student
-
     tonnes = volumes(SCORES_WEIGHED, quantiles)
     left = np.maximum(headline - tonnes, LEAST_REST * headline)
     belief = student.pdf(np.log(left), rest.degrees, rest.mean, rest.scale) / left

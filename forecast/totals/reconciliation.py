@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.kernels.sobol import sobol_scores
-from forecast.tables.quantiles import PROBABILITIES, volumes
+from forecast.tables.quantiles import PROBABILITIES, sobol_scores, volumes
 
 DRAW_DOUBLINGS = 12
 """Draws are two to this power."""

@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from holidays import country_holidays
 
 from forecast.realtime.days import days_of, lunar_new_year, lunar_new_year_shares, next_release, release_day
 
@@ -27,22 +26,6 @@ from forecast.realtime.days import days_of, lunar_new_year, lunar_new_year_share
 def test_lunar_new_year_is_the_day_that_almanacs_give(year, day):
     """New Year's Day, not its eve, whatever the official days off."""
     assert lunar_new_year(year) == date(year, *day)
-
-
-def test_lunar_new_year_is_that_of_the_holidays_of_china():
-    """The lunar calendar has the day that the country's holidays have, in all years that they know."""
-    years = range(1950, 2101)
-    official = country_holidays("CN", years=years, language="en_US", observed=False)
-    named = sorted(official.get_named("Chinese New Year (Spring Festival)", lookup="exact"))
-    first = {day.year: day for day in reversed(named)}
-    assert {year: lunar_new_year(year) for year in years} == first
-
-
-@pytest.mark.parametrize("year", [1900, 2101])
-def test_a_year_without_lunar_new_year_is_refused(year):
-    """Beyond the almanac the year is named."""
-    with pytest.raises(ValueError, match=rf"^expected a year from 1901 to 2100, found {year},"):
-        lunar_new_year(year)
 
 
 def test_shares_around_lunar_new_year_equal_days_counted_by_hand():
