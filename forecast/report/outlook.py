@@ -107,7 +107,7 @@ def outlook(
     issued = known.issued
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
-    shown = _rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)
+    shown = rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)
     calendar = ActingCalendar(known.events, groups, product)
     summed, omitted = _sums_shown(sums, product, issued, model)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
@@ -164,7 +164,7 @@ def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tu
     return summed, omitted
 
 
-def _rest_reconciled(shown: pd.DataFrame, reconciled: pd.DataFrame) -> pd.DataFrame:
+def rest_reconciled(shown: pd.DataFrame, reconciled: pd.DataFrame) -> pd.DataFrame:
     """The rows with those of the rest of the world as they add up with the total: by itself it may exceed it."""
     key, bounds = ["product", "destination", "model", "issued", "month"], list(VOLUME_QUANTILES)
     rest = reconciled[reconciled["destination"] == REST_OF_WORLD]

@@ -326,6 +326,34 @@ def test_other_peoples_folder(place: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_rest_of_the_world_is_drawn_as_the_table_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconciled with the total, and not as it is forecast by itself."""
+    from matplotlib.figure import Figure
+
+    from forecast.report import plots
+
+    series = {
+        code: list(simulated.steady(36, level, seed=seed)) for code, level, seed in (("WLD", 1e3, 0), ("USA", 200, 1))
+    }
+    as_text(simulated.exports(series)[["product", "destination", "month", "volume_t", "released"]]).to_csv(
+        "exports.csv", index=False
+    )
+    drawn = {}
+
+    def plot(known: object, groups: object, forecasts: pd.DataFrame, key: tuple[str, str], **_: object) -> Figure:
+        rows = forecasts[(forecasts["destination"] == key[1]) & (forecasts["model"] == "combination")]
+        drawn[key[1]] = rows["volume_t"].tolist()
+        return Figure()
+
+    monkeypatch.setattr(plots, "plot_series", plot)
+    assert forecast_next("--plot", "--output", "mine").exit_code == 0
+    found = read_run(place / "mine")
+    by_itself = found.forecasts.query("destination == 'ROW' and model == 'combination'")["volume_t"].tolist()
+    assert drawn["ROW"] == found.reconciled.query("destination == 'ROW'")["volume_t"].tolist() != by_itself
+    assert drawn["USA"] == found.forecasts.query("destination == 'USA' and model == 'combination'")["volume_t"].tolist()
+
+
+@pytest.mark.slow
 def test_an_earlier_run_is_replaced(place: Path) -> None:
     """A second run in the same folder replaces the first whole."""
     forecast_next("--plot")
