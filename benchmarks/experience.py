@@ -10,6 +10,7 @@ by more than 0.05 (logs); for a day within a year the year before counts.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from datetime import date
 
 import numpy as np
@@ -19,7 +20,8 @@ from episodes import calendar
 from forecast.episodes.course import episodes_of
 from forecast.episodes.experience import EXPERIENCE_COLUMNS, experience_rows
 from forecast.episodes.panel import path_evidence
-from forecast.episodes.path_priors import of_another_product, stated
+from forecast.episodes.partial_pooling import on_another_product
+from forecast.episodes.path_priors import KindEvidence, stated
 from forecast.realtime.events import acting_events, known_events
 
 LEAST_HISTORY = 24
@@ -65,18 +67,17 @@ def read(argument: str) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame, set[str]
 
 def learned_by(panels: dict, year: int) -> dict:
     """Prior, number of episodes and sources of each kind, as known on the last day of ``year``."""
-    products: dict = {}
+    products: list[KindEvidence] = []
     sources: dict = {}
     for source, (volumes, events, kinds) in panels.items():
-        for kind, found in path_evidence(*as_known(volumes, events, year), longest=WHOLE).items():
-            if kinds and kind not in kinds:
-                continue
-            products.setdefault(kind, []).extend(found)
+        said = path_evidence(*as_known(volumes, events, year), longest=WHOLE)
+        said = [one.about(kinds & {*one.kinds} if kinds else {*one.kinds}, stated) for one in said]
+        products += said
+        for kind in {kind for one in said for kind, _ in one.episodes}:
             sources.setdefault(kind, []).append(source)
-    return {
-        kind: (of_another_product(stated(kind), found), sum(map(len, found)), "; ".join(sources[kind]))
-        for kind, found in products.items()
-    }
+    found = on_another_product({kind: stated(kind) for one in products for kind in one.kinds}, products)
+    counts = Counter(kind for one in products for kind, _ in one.episodes)
+    return {kind: (prior, counts[kind], "; ".join(sources[kind])) for kind, prior in found.items() if counts[kind]}
 
 
 def as_known(volumes: pd.DataFrame, events: pd.DataFrame, year: int) -> tuple[dict, dict]:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from typing import cast
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import KNOTS, Episode, acting_share, exposure
 from forecast.episodes.path_priors import PathPrior
-from forecast.episodes.posterior import LAGS, LagPaths, PathTerm
+from forecast.episodes.posterior import LAGS, SEASON, LagPaths, PathTerm
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 
@@ -31,13 +30,15 @@ Logs = tuple[pd.Series, float]
 
 @dataclass(frozen=True)
 class Alone:
-    """What a series says by itself: the path of each of its episodes by lag, and log likelihoods of the lags.
+    """What a series says by itself: the paths of its episodes together by lag, and log likelihoods of the lags.
 
-    ``weights`` (0 to 1) says of each episode whether there was trade in the year before it: without, it has stopped
-    nothing that could be seen, and teaches no other series.
+    ``paths`` are on the knots ``seen`` in a month with a figure, places in the stacked paths: the others follow from
+    these by the prior. ``weights`` (0 to 1) says of each episode whether there was trade in the year before it:
+    without, it has stopped nothing that could be seen, and teaches no other series.
     """
 
-    paths: tuple[LagPaths, ...]
+    seen: tuple[int, ...]
+    paths: LagPaths
     lag_likelihood: np.ndarray
     weights: tuple[float, ...]
 
@@ -57,9 +58,13 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
     months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
     terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
     fit = fit_structural(y, terms, 1)
-    paths = tuple(fit.path_by_lag(place) for place in range(len(episodes)))
+    observed = np.append(np.isfinite(y.to_numpy()), False)
+    acts = np.concatenate([(term.shares[:, observed] > 0).any(axis=(0, 1)) for term in terms])
+    seen = np.flatnonzero(acts)
     weights = tuple(_traded_before(episode, y, floor) for episode in episodes)
-    return Alone(paths, fit.lag_likelihood, weights)
+    found = fit.by_lag(SEASON + 3 + seen)
+    paths = {lag: PathPrior(one.mean, _mirrored(one.covariance)) for lag, one in found.paths.items()}
+    return Alone(tuple(seen.tolist()), LagPaths(found.weights, paths), fit.lag_likelihood, weights)
 
 
 def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
@@ -83,8 +88,8 @@ def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:
 
 # What is remembered --------------------------------------------------------------------------------------------------
 
-REMEMBERED = 4_096
-"""Series seen by themselves that a process remembers."""
+REMEMBERED, MOST_EPISODES = 4_096, 1_000
+"""Series seen by themselves that a process remembers, and episodes of one of which there is a word."""
 
 _REMEMBERED: dict[str, Alone] = {}
 """By `_key`, the latest used last."""
@@ -119,62 +124,93 @@ def forget() -> None:
 
 # As bytes ------------------------------------------------------------------------------------------------------------
 
-_OF_A_LAG, _BESIDE = len(KNOTS) + len(KNOTS) ** 2, len(LAGS) + 1
-"""Numbers of an episode: mean and covariance of its path at each lag that it has, weights of the lags, and its own."""
-
 
 def as_numbers(found: Mapping[str, Alone]) -> bytes:
-    """A line of keys and lags of their episodes, as JSON, and every number behind it with all its bits."""
-    whole = {
-        key: numbers for key, one in found.items() if np.isfinite(numbers := np.concatenate([*_numbers(one)])).all()
-    }
-    head = json.dumps([[key, [[*own.paths] for own in found[key].paths]] for key in whole])
-    return f"{head}\n".encode() + b"".join(numbers.astype("<f8").tobytes() for numbers in whole.values())
+    """A line of keys, lags, knots and numbers of episodes, as JSON, and every number behind it with all its bits."""
+    whole = {key: numbers for key, one in found.items() if np.isfinite(numbers := _numbers(one)).all()}
+    head = [[key, [[*found[key].paths.paths], [*found[key].seen], len(found[key].weights)]] for key in whole]
+    content = b"".join(numbers.astype("<f8").tobytes() for numbers in whole.values())
+    return f"{json.dumps(head)}\n".encode() + content
 
 
-def _numbers(one: Alone) -> Iterator[np.ndarray]:
-    for own, weight in zip(one.paths, one.weights, strict=True):
-        yield np.append(own.weights, weight)
-        for path in own.paths.values():
-            yield from (path.mean, path.covariance.ravel())
-    yield one.lag_likelihood
+def _numbers(one: Alone) -> np.ndarray:
+    """Weights of lags and of episodes, likelihoods of the lags; the paths at each lag, of a covariance one half."""
+    half = np.triu_indices(len(one.seen))
+    paths = ([path.mean, path.covariance[half]] for path in one.paths.paths.values())
+    return np.concatenate([one.paths.weights, one.weights, one.lag_likelihood, *chain(*paths)])
 
 
 def from_numbers(content: bytes) -> dict[str, Alone]:
     """What `as_numbers` made ``content`` of; nothing where it is anything else."""
     head, _, body = content.partition(b"\n")
     try:
-        lags = {str(key): [_lags(own) for own in each] for key, each in json.loads(head)}
+        shapes = {str(key): _Shape.of(*own) for key, own in json.loads(head)}
         numbers = np.frombuffer(body, "<f8").astype(float)
     except (ValueError, TypeError, RecursionError):
         return {}
-    sizes = [sum(_BESIDE + _OF_A_LAG * len(own) for own in each) + len(LAGS) for each in lags.values()]
+    sizes = [one.numbers for one in shapes.values()]
     if len(numbers) != sum(sizes) or not np.isfinite(numbers).all():
         return {}
     parts = np.split(numbers, np.cumsum(sizes)[:-1].astype(int))
-    return {key: _from(each, own) for (key, each), own in zip(lags.items(), parts[: len(lags)], strict=True)}
+    return {key: one.read(own) for (key, one), own in zip(shapes.items(), parts[: len(shapes)], strict=True)}
 
 
-def _lags(found: object) -> list[int]:
-    """Places of lags, in order.
+@dataclass(frozen=True)
+class _Shape:
+    """What the numbers of a series are of."""
+
+    lags: tuple[int, ...]
+    seen: tuple[int, ...]
+    episodes: int
+
+    @classmethod
+    def of(cls, lags: object, seen: object, episodes: object) -> _Shape:
+        """That of places of lags, places of knots, both in order, and a number of episodes.
+
+        Raises
+        ------
+        ValueError
+            Where it is anything else.
+        """
+        if not isinstance(episodes, int) or not 0 < episodes <= MOST_EPISODES:
+            raise ValueError("no number of episodes")
+        return cls(_places(lags, len(LAGS)), _places(seen, len(KNOTS) * episodes), episodes)
+
+    @property
+    def numbers(self) -> int:
+        """How many there are."""
+        knots = len(self.seen)
+        return 2 * len(LAGS) + self.episodes + len(self.lags) * (knots + knots * (knots + 1) // 2)
+
+    def read(self, numbers: np.ndarray) -> Alone:
+        """What a series says, of its numbers."""
+        count, knots = len(LAGS), len(self.seen)
+        weights, of_episodes, likelihood = np.split(numbers, [count, count + self.episodes])
+        likelihood, rest = likelihood[:count], likelihood[count:]
+        paths = {}
+        for lag, own in zip(self.lags, rest.reshape(len(self.lags), -1), strict=True):
+            covariance = np.zeros((knots, knots))
+            covariance[np.triu_indices(knots)] = own[knots:]
+            paths[lag] = PathPrior(own[:knots], _mirrored(covariance))
+        return Alone(self.seen, LagPaths(weights, paths), likelihood, tuple(of_episodes.tolist()))
+
+
+def _places(found: object, count: int) -> tuple[int, ...]:
+    """Places below ``count``, in order.
 
     Raises
     ------
     ValueError
         Where it is anything else.
     """
-    if found not in [list(own) for count in range(1, len(LAGS) + 1) for own in combinations(range(len(LAGS)), count)]:
-        raise ValueError("no lags")
-    return [int(lag) for lag in cast(list[int], found)]
+    if not isinstance(found, list) or not all(type(one) is int for one in found):
+        raise ValueError("no places")
+    if sorted(set(found)) != found or not all(0 <= one < count for one in found):
+        raise ValueError("no places in order")
+    return tuple(found)
 
 
-def _from(lags: list[list[int]], numbers: np.ndarray) -> Alone:
-    knots, at, paths, weights = len(KNOTS), 0, [], []
-    for own in lags:
-        beside = numbers[at : at + _BESIDE]
-        each = numbers[at + _BESIDE : at + _BESIDE + _OF_A_LAG * len(own)].reshape(len(own), _OF_A_LAG)
-        found = [PathPrior(row[:knots], row[knots:].reshape(knots, knots)) for row in each]
-        paths.append(LagPaths(beside[:-1], dict(zip(own, found, strict=True))))
-        weights.append(float(beside[-1]))
-        at += _BESIDE + _OF_A_LAG * len(own)
-    return Alone(tuple(paths), numbers[at:], tuple(weights))
+def _mirrored(covariance: np.ndarray) -> np.ndarray:
+    """A matrix with its upper half below the diagonal too."""
+    found: np.ndarray = np.triu(covariance) + np.triu(covariance, 1).T
+    return found

@@ -1,8 +1,8 @@
-"""The structural model on every series of a panel, with what siblings and earlier episodes say of each path."""
+"""The structural model on every series of a panel, with what the others say of the paths of its episodes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
-from forecast.episodes.course import DIVERSION, Episode, left_to_strike, measures_below
-from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, learned_prior, stated
-from forecast.episodes.posterior import LAGS, StructuralFit
+from forecast.episodes.course import DIVERSION, Episode, left_to_strike
+from forecast.episodes.partial_pooling import Member, kind_evidence, knots_of, members_of, pooled_priors
+from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
+from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
-from forecast.tables.schema import REST_OF_WORLD, WORLD, SeriesKey
+from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR_MONTHS = 24
-OTHER_LAGS = 0.5
-"""How much the lag of another episode of the kind on the product counts."""
 
 LONGEST_HISTORY = 180
 """Months of history that are used: longer ones change nothing but the time."""
@@ -101,19 +100,38 @@ def structural_forecasts(
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
     that the others leave, or without ``learn`` with the stated ones. Series without an observed month are left out.
     """
-    logs, beliefs = _described(panel, episodes_by_series, experience or {}, LONGEST_HISTORY)
+    return dict(in_turn(panel, episodes_by_series, months_ahead, experience, wanted, learn))
+
+
+def in_turn(
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    months_ahead: int,
+    experience: Mapping[str, PathPrior] | None = None,
+    wanted: Collection[SeriesKey] | None = None,
+    learn: bool = True,
+) -> Iterator[tuple[SeriesKey, SeriesFit]]:
+    """The same, one series after the other: a fit is large, and of many series none need be kept."""
+    known = experience or {}
+    logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
-    shared: dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]] = {}
-    if learn:
-        kinds = {episode.kind for key in asked for episode in episodes_by_series.get(key, ())}
-        alone = _alone(logs, episodes_by_series, beliefs, kinds)
-        shared = _shared_priors(logs, alone, episodes_by_series, beliefs, asked)
-    fits = {}
+    priors = {key: side_by_side(beliefs[key]) for key in asked}
+    supports: Mapping[SeriesKey, np.ndarray | None] = {}
+    if learn and any(episodes_by_series.get(key) for key in asked):
+        alone = _alone(logs, episodes_by_series, beliefs)
+        members, supports = members_of(logs, alone, episodes_by_series, beliefs)
+        products = dict.fromkeys(key[0] for key in asked)
+        priors |= pooled_priors(members, _stated(members, known), products)
     for key in asked:
         y, floor = logs[key]
-        priors, support = shared.get(key, (beliefs[key], None))
-        fits[key] = SeriesFit(_fit(key, y, episodes_by_series, priors, months_ahead, support), floor, y)
-    return fits
+        fit = _fit(y, episodes_by_series.get(key, ()), priors[key], months_ahead, supports.get(key))
+        yield key, SeriesFit(fit, floor, y)
+
+
+def _stated(members: Mapping[SeriesKey, Member], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
+    """The prior of each kind's path before any figure of the panel."""
+    kinds = {slot[0] for one in members.values() for slot in one.slots}
+    return {kind: experience.get(kind) or stated(kind) for kind in sorted(kinds)}
 
 
 def _described(
@@ -130,16 +148,13 @@ def _described(
 
 
 def _alone(
-    logs: Mapping[SeriesKey, Logs],
-    episodes_by_series: Calendars,
-    beliefs: Mapping[SeriesKey, list[PathPrior]],
-    kinds: Collection[str] | None = None,
+    logs: Mapping[SeriesKey, Logs], episodes_by_series: Calendars, beliefs: Mapping[SeriesKey, list[PathPrior]]
 ) -> dict[SeriesKey, Alone]:
-    """What every series with episodes, of ``kinds`` (None: any), says by itself."""
+    """What every series with episodes says by itself."""
     return {
         key: seen_alone(own, tuple(episodes_by_series[key]), tuple(beliefs[key]))
         for key, own in logs.items()
-        if any(kinds is None or episode.kind in kinds for episode in episodes_by_series.get(key, ()))
+        if episodes_by_series.get(key)
     }
 
 
@@ -147,16 +162,11 @@ def path_evidence(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Calendars,
     longest: int = LONGEST_HISTORY,
-) -> dict[str, list[dict[str, list[PathEvidence]]]]:
-    """What a panel says of each kind's paths: by kind, for each product the evidence of its episodes' destinations."""
+) -> list[KindEvidence]:
+    """What each product of a panel says of the mean paths of its kinds."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
-    alone = _alone(logs, episodes_by_series, beliefs)
-    evidence = _evidence(logs, alone, episodes_by_series, beliefs, _lags(alone, episodes_by_series))
-    found = {}
-    for kind, products in evidence.items():
-        each = [_filled({name: _first(own) for name, own in episodes.items()}) for episodes in products.values()]
-        found[kind] = [episodes for episodes in each if episodes]
-    return {kind: products for kind, products in found.items() if products}
+    members, _ = members_of(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
+    return kind_evidence(members, _stated(members, {}))
 
 
 def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
@@ -201,170 +211,9 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
 
 
 def _fit(
-    key: SeriesKey,
-    y: pd.Series,
-    episodes_by_series: Calendars,
-    priors: Sequence[PathPrior],
-    ahead: int,
-    support: np.ndarray | None,
+    y: pd.Series, episodes: Sequence[Episode], prior: PathPrior, ahead: int, support: np.ndarray | None
 ) -> StructuralFit:
-    episodes = episodes_by_series.get(key, ())
     first = y.index[0].ordinal
     months = months_of(np.arange(first, first + len(y) + ahead))
-    terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
-    return fit_structural(y, terms, ahead, support)
-
-
-FAR_LAGS, LEAST_LAG = 0.25, -20.0
-"""Weight of what another product says of the lag, and the least log likelihood that any series gives one."""
-
-LagEvidence = dict[SeriesKey, np.ndarray]
-"""Log likelihoods of the lags, the best at 0, by series."""
-
-Weighed = tuple[PathEvidence, bool]
-"""Evidence, and whether the episode was the first of its kind on its series."""
-
-Evidence = dict[str, dict[str, dict[str, dict[SeriesKey, Weighed]]]]
-"""By kind, product, episode and series."""
-
-
-def _shared_priors(
-    logs: Mapping[SeriesKey, Logs],
-    alone: Mapping[SeriesKey, Alone],
-    episodes_by_series: Calendars,
-    beliefs: Mapping[SeriesKey, list[PathPrior]],
-    asked: Sequence[SeriesKey],
-) -> dict[SeriesKey, tuple[list[PathPrior], np.ndarray | None]]:
-    """Priors and support for lags from the other series, for each series whose episodes have any."""
-    lags = _lags(alone, episodes_by_series)
-    evidence = _evidence(logs, alone, episodes_by_series, beliefs, lags)
-    shared = {}
-    for key in (key for key in asked if key in alone):
-        episodes = episodes_by_series[key]
-        if not _has_company(key, episodes, evidence):
-            continue
-        priors = [
-            _learned(key, one, evidence[one.kind], prior, bool(measures_below(one, episodes)))
-            for one, prior in zip(episodes, beliefs[key], strict=True)
-        ]
-        shared[key] = priors, _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
-    return shared
-
-
-def _latest(episodes: Sequence[Episode], cutoff: pd.Period) -> Episode:
-    """The latest episode in effect by ``cutoff``, or the latest of all: what is to come says nothing of the past."""
-    measures = [one for one in episodes if one.kind != DIVERSION] or episodes
-    begun = [one for one in measures if one.effective <= cutoff.end_time.date()]
-    return max(begun or measures, key=lambda one: one.effective)
-
-
-def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
-    """Log likelihoods of the lags from siblings of a series' latest episode, and less of others of its kind.
-
-    Goods of another product travel otherwise, but figures of one reporter are counted at one border.
-    """
-    found: dict[SeriesKey, np.ndarray] = {}
-    for (product, kind, name), each in lags.items():
-        if kind != latest.kind:
-            continue
-        weight = 1.0 if name == latest.name else OTHER_LAGS if product == key[0] else FAR_LAGS
-        for other, one in each.items():
-            if other != key and (other not in found or weight == 1.0):
-                found[other] = weight * np.maximum(one, LEAST_LAG)
-    return np.sum(list(found.values()), axis=0) if found else None
-
-
-def _lags(alone: Mapping[SeriesKey, Alone], episodes_by_series: Calendars) -> dict[tuple[str, str, str], LagEvidence]:
-    """What each series says of the lags, by product, kind and episode; a total says nothing beside its parts."""
-    lags: dict[tuple[str, str, str], LagEvidence] = {}
-    for key, found in alone.items():
-        for place, episode in enumerate(episodes_by_series[key]):
-            support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if _teaches(key, episode, found.weights[place]):
-                support[key] = found.weights[place] * (found.lag_likelihood - found.lag_likelihood.max())
-    for support in lags.values():
-        if len(support) > 1:
-            support.pop((next(iter(support))[0], WORLD), None)
-    return lags
-
-
-def _teaches(key: SeriesKey, episode: Episode, weight: float) -> bool:
-    """The rest of the world is the difference of two that are counted: it learns and says nothing."""
-    return episode.share == 1.0 and key[1] != REST_OF_WORLD and weight > 0
-
-
-def _evidence(
-    logs: Mapping[SeriesKey, Logs],
-    alone: Mapping[SeriesKey, Alone],
-    episodes_by_series: Calendars,
-    beliefs: Mapping[SeriesKey, list[PathPrior]],
-    lags: dict[tuple[str, str, str], LagEvidence],
-) -> Evidence:
-    """What each series says of its paths, at the lags that the others believe in as well.
-
-    A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
-    lag together is not to be left to each of them.
-    """
-    evidence: Evidence = {}
-    for key, found in alone.items():
-        episodes = episodes_by_series[key]
-        support = _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
-        for place, episode in enumerate(episodes):
-            own = evidence.setdefault(episode.kind, {}).setdefault(key[0], {}).setdefault(episode.name, {})
-            if _teaches(key, episode, found.weights[place]):
-                path = found.paths[place].mixed(np.zeros(len(LAGS)) if support is None else support)
-                said = learned_from(beliefs[key][place], path).weighed(found.weights[place])
-                own[key] = said, not measures_below(episode, episodes)
-    for products in evidence.values():
-        for each in products.values():
-            each.update({name: {key: own[key] for key in _teachers(own)} for name, own in each.items()})
-    return evidence
-
-
-def _teachers(own: Mapping[SeriesKey, Weighed]) -> list[SeriesKey]:
-    """The total of a product, or its parts: counted both they would say the same twice, and few months say little."""
-    said = {key: float(np.trace(one.precision)) for key, (one, _) in own.items()}
-    parts = [key for key in said if key[1] != WORLD]
-    total = [key for key in said if key[1] == WORLD]
-    return total if sum(said[key] for key in total) > sum(said[key] for key in parts) else parts
-
-
-def _has_company(key: SeriesKey, episodes: Sequence[Episode], evidence: Evidence) -> bool:
-    others = (
-        other
-        for one in episodes
-        for products in evidence[one.kind].values()
-        for each in products.values()
-        for other in each
-    )
-    return any(other != key for other in others) or len({one.kind for one in episodes}) < len(episodes)
-
-
-def _learned(
-    key: SeriesKey,
-    episode: Episode,
-    kind: dict[str, dict[str, dict[SeriesKey, Weighed]]],
-    prior: PathPrior,
-    on_top: bool,
-) -> PathPrior:
-    """The prior with the others' evidence; a measure on top of others, and a diversion, learn from siblings alone."""
-    own = kind[key[0]]
-    siblings = [one for other, (one, _) in own[episode.name].items() if other != key]
-    if on_top or episode.kind == DIVERSION:
-        return learned_prior(prior, [], {}, siblings)
-    elsewhere = {name: _first(each) for name, each in own.items() if name != episode.name}
-    products = [
-        {name: _first(each) for name, each in episodes.items()}
-        for product, episodes in kind.items()
-        if product != key[0]
-    ]
-    return learned_prior(prior, [_filled(each) for each in products if _filled(each)], _filled(elsewhere), siblings)
-
-
-def _first(destinations: dict[SeriesKey, Weighed]) -> list[PathEvidence]:
-    """Evidence of the destinations where the episode was not on top of others of its kind."""
-    return [one for one, alone in destinations.values() if alone]
-
-
-def _filled(episodes: dict[str, list[PathEvidence]]) -> dict[str, list[PathEvidence]]:
-    return {name: each for name, each in episodes.items() if each}
+    terms = [path_term(one, months, prior.of(knots_of([place]))) for place, one in enumerate(episodes)]
+    return fit_structural(y, terms, ahead, support, prior.covariance)

@@ -8,7 +8,7 @@ path, so that a mild one is mild in all its months and none comes to raise what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,26 @@ class PathPrior:
     mean: np.ndarray
     covariance: np.ndarray
 
+    def of(self, places: np.ndarray) -> PathPrior:
+        """That of some of the knots, in that order."""
+        return PathPrior(self.mean[places], self.covariance[np.ix_(places, places)])
+
+
+def blocks(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Square matrices along the diagonal of one."""
+    found = np.zeros((sum(map(len, matrices)),) * 2)
+    at = 0
+    for one in matrices:
+        found[at : at + len(one), at : at + len(one)] = one
+        at += len(one)
+    return found
+
+
+def side_by_side(priors: Sequence[PathPrior]) -> PathPrior:
+    """Independent paths, stacked."""
+    mean = np.concatenate([np.zeros(0), *(one.mean for one in priors)])
+    return PathPrior(mean, blocks([one.covariance for one in priors]))
+
 
 def stated(kind: str) -> PathPrior:
     """The stated prior of a kind.
@@ -87,7 +107,7 @@ def stated(kind: str) -> PathPrior:
 
 @dataclass(frozen=True)
 class PathEvidence:
-    """What one series says of a path: ``precision`` (knots, knots), and ``pull``, the precision times the path."""
+    """What is said of some knots: ``precision`` (knots, knots), and ``pull``, the precision times their values."""
 
     precision: np.ndarray
     pull: np.ndarray
@@ -97,9 +117,49 @@ class PathEvidence:
         return PathEvidence(weight * self.precision, weight * self.pull)
 
     def widened(self, spread: np.ndarray) -> PathEvidence:
-        """The evidence on the mean around which the path lies with covariance ``spread``."""
+        """The evidence on the mean around which the knots lie with covariance ``spread``."""
         kept = np.linalg.inv(np.eye(len(spread)) + self.precision @ spread)
         return PathEvidence(_symmetric(kept @ self.precision), kept @ self.pull)
+
+    def among(self, places: np.ndarray, size: int) -> PathEvidence:
+        """The same where it is on the knots at ``places`` among ``size`` of which it says nothing else."""
+        precision, pull = np.zeros((size, size)), np.zeros(size)
+        precision[np.ix_(places, places)], pull[places] = self.precision, self.pull
+        return PathEvidence(precision, pull)
+
+    def without(self, places: np.ndarray, prior: PathPrior) -> PathEvidence:
+        """The evidence on the other knots where of those at ``places`` nothing is known but a prior."""
+        tight = np.linalg.inv(prior.covariance)
+        precision, pull = self.precision.copy(), self.pull.copy()
+        precision[np.ix_(places, places)] += tight
+        pull[places] += tight @ prior.mean
+        return PathEvidence(precision, pull).summed_out(places)
+
+    def summed_out(self, places: np.ndarray) -> PathEvidence:
+        """The evidence on the other knots, those at ``places`` integrated out."""
+        rest = np.setdiff1d(np.arange(len(self.pull)), places)
+        across = self.precision[np.ix_(rest, places)]
+        gain = np.linalg.solve(self.precision[np.ix_(places, places)], across.T).T
+        precision = self.precision[np.ix_(rest, rest)] - gain @ across.T
+        return PathEvidence(_symmetric(precision), self.pull[rest] - gain @ self.pull[places])
+
+
+@dataclass(frozen=True)
+class KindEvidence:
+    """What a product says of the mean paths of ``kinds``, stacked, and the ``episodes`` (kind, name) it rests on."""
+
+    kinds: tuple[str, ...]
+    said: PathEvidence
+    episodes: tuple[tuple[str, str], ...]
+
+    def about(self, kinds: Collection[str], stated: Callable[[str], PathPrior]) -> KindEvidence:
+        """What is said of some of the kinds, where of the others nothing is known but the ``stated`` prior."""
+        places = {kind: place * len(KNOTS) + np.arange(len(KNOTS)) for place, kind in enumerate(self.kinds)}
+        others = [kind for kind in self.kinds if kind not in kinds]
+        given = np.concatenate([np.zeros(0, dtype=int), *(places[kind] for kind in others)])
+        said = self.said.without(given, side_by_side([stated(kind) for kind in others]))
+        kept = tuple(kind for kind in self.kinds if kind in kinds)
+        return KindEvidence(kept, said, tuple(one for one in self.episodes if one[0] in kinds))
 
 
 def learned_from(before: PathPrior, after: PathPrior) -> PathEvidence:
@@ -116,96 +176,61 @@ def _symmetric(matrix: np.ndarray) -> np.ndarray:
     return half
 
 
-def together(evidence: list[PathEvidence]) -> PathEvidence:
-    """The sum of independent evidence on one path."""
-    precision = np.sum([one.precision for one in evidence], axis=0)
-    return PathEvidence(precision, np.sum([one.pull for one in evidence], axis=0))
-
-
-def updated(prior: PathPrior, evidence: list[PathEvidence]) -> PathPrior:
-    """A prior with ``evidence`` on its own path."""
-    if not evidence:
-        return prior
-    total, before = together(evidence), np.linalg.inv(prior.covariance)
-    covariance = _symmetric(np.linalg.inv(before + total.precision))
-    return PathPrior(covariance @ (before @ prior.mean + total.pull), covariance)
-
-
-Episodes = Mapping[str, list[PathEvidence]]
-"""Evidence of the destinations of each episode of one kind on one product, by the episode's name."""
-
-
-def learned_prior(
-    prior: PathPrior, products: Sequence[Episodes], elsewhere: Episodes, siblings: list[PathEvidence]
-) -> PathPrior:
-    """The prior of one destination's path: its kind, other episodes of the product, and siblings of the episode.
-
-    ``products`` has the evidence of other products, ``elsewhere`` that of the product's other episodes of the kind,
-    ``siblings`` that of the other destinations of the same episode. A path is the kind's mean plus deviations of kind,
-    product, episode and destination, which share the covariance of ``prior`` by `KIND`, `PRODUCT`, `EPISODE` and
-    `DESTINATION`; with no evidence at all the prior is as it was.
-    """
-    whole = prior.covariance
-    kind = of_kind(prior, products)
-    product = PathPrior(kind.mean, kind.covariance + PRODUCT * whole)
-    product = updated(product, [of_episode(each, whole) for each in elsewhere.values()])
-    episode = PathPrior(product.mean, product.covariance + EPISODE * whole)
-    apart = unlikeness(episode, siblings, DESTINATION * whole) * DESTINATION * whole
-    episode = updated(episode, [one.widened(apart) for one in siblings])
-    return PathPrior(episode.mean, episode.covariance + apart)
-
-
-def unlikeness(episode: PathPrior, siblings: list[PathEvidence], spread: np.ndarray) -> float:
+class Likeness:
     """How unlike the destinations of one episode are: the mean factor on their ``spread`` about its path, given them.
 
-    Destinations that one measure struck alike say that the next is struck so too. Without siblings, or with one that
-    says nothing, the factor is one.
+    Destinations that one measure struck alike say that the next is struck so too. Without any, or with one that says
+    nothing, the factor is one.
 
     Examples
     --------
     >>> prior = stated("licensing")
     >>> alike = [PathEvidence(400 * np.eye(len(KNOTS)), 400 * prior.mean)] * 20
-    >>> unlikeness(prior, [], prior.covariance), round(unlikeness(prior, alike, prior.covariance), 2)
-    (1.0, 0.05)
+    >>> [round(Likeness(prior, own, prior.covariance).factor(), 2) for own in ([], alike)]
+    [1.0, 0.05]
     """
-    if not siblings:
-        return 1.0
-    logs = np.array([_log_evidence(episode, siblings, factor * spread) for factor in UNLIKE])
-    weights = UNLIKELY * np.exp(logs - logs.max())
-    return float(UNLIKE @ weights / weights.sum())
+
+    def __init__(self, episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> None:
+        self._episode = episode
+        self._said = [_Spread.of(destinations, factor * spread) for factor in UNLIKE] if destinations else []
+
+    def factor(self, but: int | None = None) -> float:
+        """By all destinations, or all but one of them."""
+        if not self._said:
+            return 1.0
+        logs = np.array([one.log_evidence(self._episode, but) for one in self._said])
+        weights = UNLIKELY * np.exp(logs - logs.max())
+        return float(UNLIKE @ weights / weights.sum())
 
 
-def _log_evidence(episode: PathPrior, siblings: list[PathEvidence], spread: np.ndarray) -> float:
-    """Log likelihood of the siblings, up to a constant, where each lies about the episode's path with ``spread``."""
-    precision = np.array([one.precision for one in siblings])
-    pull = np.array([one.pull for one in siblings])
-    kept = np.linalg.inv(np.eye(len(spread)) + precision @ spread)
-    said, drawn = kept @ precision, np.einsum("sij,sj->si", kept, pull)
-    found = 0.5 * np.linalg.slogdet(kept)[1].sum() + 0.5 * np.einsum("si,ij,sj->", pull, spread, drawn)
-    together, towards = said.sum(axis=0), drawn.sum(axis=0) - said.sum(axis=0) @ episode.mean
-    left = np.linalg.inv(np.eye(len(spread)) + together @ episode.covariance)
-    found += drawn.sum(axis=0) @ episode.mean - 0.5 * episode.mean @ together @ episode.mean
-    found += 0.5 * np.linalg.slogdet(left)[1] + 0.5 * towards @ episode.covariance @ left @ towards
-    return float(found)
+@dataclass(frozen=True)
+class _Spread:
+    """What destinations say of an episode's path about which they lie with one spread, and how likely that makes them.
 
+    ``own`` (destinations,) are logs that do not depend on the path; ``precision`` and ``pull`` are on the path.
+    """
 
-def of_kind(prior: PathPrior, products: Sequence[Episodes]) -> PathPrior:
-    """Mean path of a kind over its ``products``, with what is not known of it."""
-    whole = prior.covariance
-    return updated(PathPrior(prior.mean, KIND * whole), [of_product(each, whole) for each in products])
+    own: np.ndarray
+    precision: np.ndarray
+    pull: np.ndarray
+    total: PathEvidence
 
+    @classmethod
+    def of(cls, destinations: Sequence[PathEvidence], spread: np.ndarray) -> _Spread:
+        precision = np.array([one.precision for one in destinations])
+        pull = np.array([one.pull for one in destinations])
+        kept = np.linalg.inv(np.eye(len(spread)) + precision @ spread)
+        said, drawn = kept @ precision, np.einsum("sij,sj->si", kept, pull)
+        own = 0.5 * np.linalg.slogdet(kept)[1] + 0.5 * np.einsum("si,ij,sj->s", pull, spread, drawn)
+        return cls(own, said, drawn, PathEvidence(said.sum(axis=0), drawn.sum(axis=0)))
 
-def of_another_product(prior: PathPrior, products: Sequence[Episodes]) -> PathPrior:
-    """The prior of a path on a product never seen before: the kind's mean, with every deviation still to come."""
-    kind = of_kind(prior, products)
-    return PathPrior(kind.mean, kind.covariance + (PRODUCT + EPISODE + DESTINATION) * prior.covariance)
-
-
-def of_episode(destinations: list[PathEvidence], whole: np.ndarray) -> PathEvidence:
-    """What the destinations of one episode say of the product's mean path."""
-    return together([one.widened(DESTINATION * whole) for one in destinations]).widened(EPISODE * whole)
-
-
-def of_product(episodes: Episodes, whole: np.ndarray) -> PathEvidence:
-    """What the episodes of one product say of the kind's mean path."""
-    return together([of_episode(each, whole) for each in episodes.values()]).widened(PRODUCT * whole)
+    def log_evidence(self, episode: PathPrior, but: int | None) -> float:
+        """Log likelihood of all destinations, or of all but one, up to a constant."""
+        own, precision, pull = self.own.sum(), self.total.precision, self.total.pull
+        if but is not None:
+            own, precision, pull = own - self.own[but], precision - self.precision[but], pull - self.pull[but]
+        towards = pull - precision @ episode.mean
+        left = np.linalg.inv(np.eye(len(pull)) + precision @ episode.covariance)
+        found = own + pull @ episode.mean - 0.5 * episode.mean @ precision @ episode.mean
+        found += 0.5 * np.linalg.slogdet(left)[1] + 0.5 * towards @ episode.covariance @ left @ towards
+        return float(found)

@@ -85,13 +85,13 @@ def mixed_path(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) 
 
 @dataclass(frozen=True)
 class LagPaths:
-    """Posterior of one path by lag: ``weights`` (`LAGS`) of the lags, and the path at each that has any."""
+    """Posterior of paths, stacked, by lag: ``weights`` (`LAGS`) of the lags, and the paths at each that has any."""
 
     weights: np.ndarray
     paths: dict[int, PathPrior]
 
     def mixed(self, support: np.ndarray) -> PathPrior:
-        """The path over all lags, where others say as much of each as the logs ``support`` (`LAGS`)."""
+        """The paths over all lags, where others say as much of each as the logs ``support`` (`LAGS`)."""
         lags = list(self.paths)
         logs = np.log(self.weights[lags]) + support[lags]
         weights = np.exp(logs - logs.max())
@@ -179,19 +179,19 @@ class StructuralFit:
 
     def path(self, place: int) -> PathPrior:
         """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags and grid."""
-        return self.path_by_lag(place).mixed(np.zeros(len(LAGS)))
+        own = knots_at(place, self.terms[place])
+        return self.by_lag(np.arange(own.start, own.stop)).mixed(np.zeros(len(LAGS)))
 
-    def path_by_lag(self, place: int) -> LagPaths:
-        """Posterior of the path at ``place`` for each lag that its posterior keeps, over the grid."""
-        at = knots_at(place, self.terms[place])
+    def by_lag(self, places: np.ndarray) -> LagPaths:
+        """Posterior of the coefficients at ``places`` for each lag that its posterior keeps, over the grid."""
         lags = sorted({one.lag for one in self.components})
-        weights, paths = np.zeros(len(LAGS)), {}
+        weights, paths, square = np.zeros(len(LAGS)), {}, np.ix_(places, places)
         for lag in lags:
             own = [one for one in self.components if one.lag == lag]
             shares = np.array([one.weight for one in own])
             weights[lag] = shares.sum()
-            means = np.array([one.coefficients[at] for one in own])
-            paths[lag] = mixed_path(shares / weights[lag], means, np.array([one.covariance[at, at] for one in own]))
+            means = np.array([one.coefficients[places] for one in own])
+            paths[lag] = mixed_path(shares / weights[lag], means, np.array([one.covariance[square] for one in own]))
         return LagPaths(weights, paths)
 
     def paths(self) -> dict[str, PathPrior]:

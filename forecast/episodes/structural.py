@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import log_effect
+from forecast.episodes.path_priors import blocks
 from forecast.episodes.posterior import LAGS, SEASON, Component, PathTerm, StructuralFit, knots_at
 from forecast.kernels.structural import over_grid
 from forecast.models.protocol import FitError
@@ -88,11 +89,16 @@ def _kept(weights: np.ndarray) -> np.ndarray:
 
 
 def fit_structural(
-    y: pd.Series, terms: Sequence[PathTerm], ahead: int, lag_support: np.ndarray | None = None
+    y: pd.Series,
+    terms: Sequence[PathTerm],
+    ahead: int,
+    lag_support: np.ndarray | None = None,
+    covariance: np.ndarray | None = None,
 ) -> StructuralFit:
     """The posterior of ``y``, logs of volume per mean month by consecutive month, gaps as NaN, under ``terms``.
 
-    ``lag_support`` are log likelihoods of the lags from elsewhere (siblings), added to the series' own.
+    ``lag_support`` are log likelihoods of the lags from elsewhere (siblings), added to the series' own;
+    ``covariance`` is that of all paths, stacked, in their prior (None: they are independent).
 
     Raises
     ------
@@ -102,7 +108,7 @@ def fit_structural(
     values = y.to_numpy(dtype=float)
     if not np.isfinite(values).any():
         raise FitError("structural needs 1 observed month and found 0.")
-    problem = _Problem.of(y, tuple(terms), ahead)
+    problem = _Problem.of(y, tuple(terms), ahead, covariance)
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else (0,)
     found = [problem.at_lag(lag) for lag in lags]
     likelihood = np.array([np.logaddexp.reduce(grid.likelihoods().ravel()) for grid in found])
@@ -229,16 +235,18 @@ class _Problem:
     values: np.ndarray
     base: np.ndarray
     terms: tuple[PathTerm, ...]
+    paths: np.ndarray
     same_for_all_lags: bool
 
     @classmethod
-    def of(cls, y: pd.Series, terms: tuple[PathTerm, ...], ahead: int) -> _Problem:
+    def of(cls, y: pd.Series, terms: tuple[PathTerm, ...], ahead: int, covariance: np.ndarray | None) -> _Problem:
         training = pd.PeriodIndex(y.index)
         months = months_of(np.arange(training[0].ordinal, training[-1].ordinal + 1 + ahead))
         season = np.eye(SEASON)[months.asi8 % SEASON]
         base = np.column_stack([season, *lunar_new_year_shares(months).values()])
         same = all(np.array_equal(term.shares[0], shares) for term in terms for shares in term.shares[1:])
-        return cls(training, months[len(training) :], y.to_numpy(dtype=float), base, terms, same)
+        paths = blocks([term.prior.covariance for term in terms]) if covariance is None else covariance
+        return cls(training, months[len(training) :], y.to_numpy(dtype=float), base, terms, paths, same)
 
     @property
     def size(self) -> int:
@@ -251,8 +259,8 @@ class _Problem:
         covariance[:SEASON, :SEASON] = np.eye(SEASON)
         covariance[SEASON : SEASON + 3, SEASON : SEASON + 3] = NEW_YEAR_SD**2 * np.eye(3)
         for place, term in enumerate(self.terms):
-            at = knots_at(place, term)
-            mean[at], covariance[at, at] = term.prior.mean, term.prior.covariance
+            mean[knots_at(place, term)] = term.prior.mean
+        covariance[SEASON + 3 :, SEASON + 3 :] = self.paths
         return mean, covariance
 
     @cached_property

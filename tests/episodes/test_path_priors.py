@@ -11,13 +11,11 @@ from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import (
     STATED,
     UNLIKE,
+    Likeness,
     PathEvidence,
     PathPrior,
-    _log_evidence,
-    learned_prior,
+    _Spread,
     stated,
-    unlikeness,
-    updated,
 )
 from forecast.episodes.posterior import LagPaths
 
@@ -37,8 +35,10 @@ def said(path, sd=0.1, knots=EVERY):
 @pytest.mark.parametrize("kind", ["ban", "licensing", "tariff"])
 def test_a_mild_episode_stays_mild_and_never_comes_to_raise(kind):
     """Two months at a quarter of the usual effect: the rest is expected below zero, and milder than stated."""
-    mean = np.array(STATED[kind])
-    after = updated(stated(kind), [said(mean / 4, knots=(1, 2))]).mean
+    prior, mean = stated(kind), np.array(STATED[kind])
+    seen = said(mean / 4, knots=(1, 2))
+    tight = np.linalg.inv(prior.covariance)
+    after = np.linalg.solve(tight + seen.precision, tight @ mean + seen.pull)
     assert (after[FORCE] < 0.05).all()
     assert (after[FORCE] > mean[FORCE]).all()
 
@@ -68,20 +68,23 @@ def test_likeness_is_weighed_by_the_joint_normal_of_all_siblings():
         apart = seen - np.tile(episode.mean, 4)
         return -0.5 * np.linalg.slogdet(whole)[1] - 0.5 * apart @ np.linalg.solve(whole, apart)
 
-    ours = [_log_evidence(episode, siblings, factor * spread) for factor in UNLIKE]
+    said_of = [_Spread.of(siblings, factor * spread) for factor in UNLIKE]
+    ours = [one.log_evidence(episode, None) for one in said_of]
     assert np.diff(ours) == pytest.approx(np.diff([joint(factor) for factor in UNLIKE]))
+    but = [one.log_evidence(episode, 1) for one in said_of]
+    of_three = [
+        _Spread.of([siblings[0], *siblings[2:]], factor * spread).log_evidence(episode, None) for factor in UNLIKE
+    ]
+    assert but == pytest.approx(of_three)
 
 
 def test_destinations_struck_alike_narrow_what_the_next_expects_and_unlike_ones_widen_it():
     prior = stated("licensing")
-    mean = prior.mean
     rng = np.random.default_rng(2)
-    alike = [said(mean + rng.normal(0, 0.1, len(KNOTS))) for _ in range(12)]
-    unlike = [said(path) for path in rng.multivariate_normal(mean, 2 * 0.35 * prior.covariance, 12)]
-    sd = [np.sqrt(learned_prior(prior, [], {}, each).covariance[2, 2]) for each in (alike, unlike)]
-    assert unlikeness(prior, alike, 0.35 * prior.covariance) < 0.2
-    assert unlikeness(prior, unlike, 0.35 * prior.covariance) > 1
-    assert sd[0] < 0.5 * sd[1]
+    alike = [said(prior.mean + rng.normal(0, 0.1, len(KNOTS))) for _ in range(12)]
+    unlike = [said(path) for path in rng.multivariate_normal(prior.mean, 2 * 0.35 * prior.covariance, 12)]
+    assert Likeness(prior, alike, 0.35 * prior.covariance).factor() < 0.2
+    assert Likeness(prior, unlike, 0.35 * prior.covariance).factor() > 1
 
 
 def test_the_lag_that_others_believe_in_decides_what_a_path_was():
