@@ -172,8 +172,10 @@ class _Shape:
         ValueError
             Where it is anything else.
         """
-        if not isinstance(episodes, int) or not 0 < episodes <= MOST_EPISODES:
+        if type(episodes) is not int or not 0 < episodes <= MOST_EPISODES:
             raise ValueError("no number of episodes")
+        if not lags:
+            raise ValueError("no lags")
         return cls(_places(lags, len(LAGS)), _places(seen, len(KNOTS) * episodes), episodes)
 
     @property

@@ -11,7 +11,8 @@ import pandas as pd
 
 from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
 from forecast.episodes.course import DIVERSION, Episode, left_to_strike
-from forecast.episodes.partial_pooling import Member, kind_evidence, knots_of, members_of, pooled_priors
+from forecast.episodes.evidence import Member, heard
+from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_priors
 from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
@@ -119,7 +120,7 @@ def in_turn(
     supports: Mapping[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
         alone = _alone(logs, episodes_by_series, beliefs)
-        members, supports = members_of(logs, alone, episodes_by_series, beliefs)
+        members, supports = heard(logs, alone, episodes_by_series, beliefs)
         products = dict.fromkeys(key[0] for key in asked)
         priors |= pooled_priors(members, _stated(members, known), products)
     for key in asked:
@@ -165,7 +166,7 @@ def path_evidence(
 ) -> list[KindEvidence]:
     """What each product of a panel says of the mean paths of its kinds."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
-    members, _ = members_of(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
+    members, _ = heard(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
     return kind_evidence(members, _stated(members, {}))
 
 

@@ -13,15 +13,14 @@ Minka, T. (2001), Expectation propagation for approximate Bayesian inference. UA
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs
-from forecast.episodes.course import DIVERSION, KNOTS, Episode, measures_below
+from forecast.episodes.course import KNOTS
+from forecast.episodes.evidence import Member, Slot, by_product
 from forecast.episodes.path_priors import (
     DESTINATION,
     EPISODE,
@@ -32,180 +31,15 @@ from forecast.episodes.path_priors import (
     PathEvidence,
     PathPrior,
     blocks,
-    learned_from,
     side_by_side,
 )
-from forecast.episodes.posterior import LAGS
-from forecast.tables.schema import REST_OF_WORLD, WORLD, SeriesKey
+from forecast.tables.schema import SeriesKey
 
-OTHER_LAGS = 0.5
-"""How much the lag of another episode of the kind on the product counts."""
-
-FAR_LAGS, LEAST_LAG = 0.25, -20.0
-"""Weight of what another product says of the lag, and the least log likelihood that any series gives one."""
-
-COMMON = KIND + PRODUCT + EPISODE
+IN_COMMON = KIND + PRODUCT + EPISODE
 """Share of the variance of a path that the destinations of an episode have in common."""
 
 MOST_SPREAD = 1e3
 """Variance, in those of the prior, beyond which a path of its own says nothing of what is common."""
-
-Slot = tuple[str, str, bool]
-"""Kind and name of an episode, and whether it stands by itself: one on top of others of its kind, and a diversion,
-strikes what is left or comes from elsewhere, and says nothing of its kind."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A series with episodes: what is believed of the path of each, and what it says of all of them.
-
-    ``weights`` (0 to 1) says of each episode how much the series has to say of it, ``said`` is on all paths, stacked,
-    and ``apart`` on each of them where the others are not known.
-    """
-
-    key: SeriesKey
-    slots: tuple[Slot, ...]
-    beliefs: tuple[PathPrior, ...]
-    weights: tuple[float, ...]
-    said: PathEvidence
-    apart: tuple[PathEvidence, ...]
-
-    def taught(self) -> Iterator[tuple[Slot, float]]:
-        """Each episode, and how much the series has to say of it."""
-        yield from zip(self.slots, self.weights, strict=True)
-
-    @property
-    def teaches(self) -> bool:
-        """Whether it has anything to say."""
-        return any(self.weights)
-
-
-def members_of(
-    logs: Mapping[SeriesKey, Logs],
-    alone: Mapping[SeriesKey, Alone],
-    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
-    beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
-) -> tuple[dict[SeriesKey, Member], dict[SeriesKey, np.ndarray | None]]:
-    """What every series says, at the lags that the others believe in as well; and those lags, by series.
-
-    A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
-    lag together is not to be left to each of them.
-    """
-    lags, members, supports = _lags(alone, episodes_by_series), {}, {}
-    for key, found in alone.items():
-        episodes = tuple(episodes_by_series[key])
-        support = _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
-        members[key] = _member(key, episodes, tuple(beliefs[key]), found, support)
-        supports[key] = support
-    return {key: one for own in _by_product(members).values() for key, one in _shared_out(own).items()}, supports
-
-
-def _member(
-    key: SeriesKey,
-    episodes: tuple[Episode, ...],
-    beliefs: tuple[PathPrior, ...],
-    found: Alone,
-    support: np.ndarray | None,
-) -> Member:
-    slots = tuple(
-        (one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
-    )
-    weights = tuple(_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
-    size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)
-    if not any(weights) or not len(seen):
-        nothing = PathEvidence(np.zeros((size, size)), np.zeros(size))
-        none = PathEvidence(np.zeros((len(KNOTS), len(KNOTS))), np.zeros(len(KNOTS)))
-        return Member(key, slots, beliefs, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
-    after = found.paths.mixed(np.zeros(len(LAGS)) if support is None else support)
-    before = side_by_side(beliefs).of(seen)
-    apart = []
-    for place in range(len(episodes)):
-        own = np.flatnonzero(seen // len(KNOTS) == place)
-        apart.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
-    return Member(key, slots, beliefs, weights, learned_from(before, after).among(seen, size), tuple(apart))
-
-
-def _weight(key: SeriesKey, episode: Episode, traded: float) -> float:
-    """What a series says where a measure is on all of it; the rest of the world, a difference of two, says nothing."""
-    return traded if episode.share == 1.0 and key[1] != REST_OF_WORLD else 0.0
-
-
-def _by_product(members: Mapping[SeriesKey, Member]) -> dict[str, dict[SeriesKey, Member]]:
-    found: dict[str, dict[SeriesKey, Member]] = {}
-    for key, one in members.items():
-        found.setdefault(key[0], {})[key] = one
-    return found
-
-
-def _shared_out(members: dict[SeriesKey, Member]) -> dict[SeriesKey, Member]:
-    """A total and its parts say the same: each to a power, the shares of what they know of the same episodes."""
-    totals = [one for key, one in members.items() if key[1] == WORLD and one.teaches]
-    parts = {key: one for key, one in members.items() if key[1] != WORLD and one.teaches}
-    if not totals or not parts:
-        return members
-    (total,) = totals
-    names = {slot[:2] for slot, weight in zip(total.slots, total.weights, strict=True) if weight}
-    known = sum(_known(one, names) for one in parts.values())
-    share = _known(total, names) / max(_known(total, names) + known, 1e-300)
-    weighed = {total.key: share, **dict.fromkeys(parts, 1.0 - share)}
-    return {key: _weighed(one, weighed.get(key, 1.0)) for key, one in members.items()}
-
-
-def _weighed(member: Member, weight: float) -> Member:
-    apart = tuple(one.weighed(weight) for one in member.apart)
-    return Member(member.key, member.slots, member.beliefs, member.weights, member.said.weighed(weight), apart)
-
-
-def _known(member: Member, names: set[tuple[str, str]]) -> float:
-    """How much a series knows of some episodes: the trace of its precision."""
-    pairs = zip(member.slots, member.weights, member.apart, strict=True)
-    return sum(weight * float(np.trace(one.precision)) for slot, weight, one in pairs if slot[:2] in names)
-
-
-# Days in transit -----------------------------------------------------------------------------------------------------
-
-LagEvidence = dict[SeriesKey, np.ndarray]
-"""Log likelihoods of the lags, the best at 0, by series."""
-
-
-def _latest(episodes: Sequence[Episode], cutoff: pd.Period) -> Episode:
-    """The latest episode in effect by ``cutoff``, or the latest of all: what is to come says nothing of the past."""
-    measures = [one for one in episodes if one.kind != DIVERSION] or episodes
-    begun = [one for one in measures if one.effective <= cutoff.end_time.date()]
-    return max(begun or measures, key=lambda one: one.effective)
-
-
-def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
-    """Log likelihoods of the lags from siblings of a series' latest episode, and less of others of its kind.
-
-    Goods of another product travel otherwise, but figures of one reporter are counted at one border.
-    """
-    found: dict[SeriesKey, np.ndarray] = {}
-    for (product, kind, name), each in lags.items():
-        if kind != latest.kind:
-            continue
-        weight = 1.0 if name == latest.name else OTHER_LAGS if product == key[0] else FAR_LAGS
-        for other, one in each.items():
-            if other != key and (other not in found or weight == 1.0):
-                found[other] = weight * np.maximum(one, LEAST_LAG)
-    return np.sum(list(found.values()), axis=0) if found else None
-
-
-def _lags(
-    alone: Mapping[SeriesKey, Alone], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
-) -> dict[tuple[str, str, str], LagEvidence]:
-    """What each series says of the lags, by product, kind and episode; a total says nothing beside its parts."""
-    lags: dict[tuple[str, str, str], LagEvidence] = {}
-    for key, found in alone.items():
-        for place, episode in enumerate(episodes_by_series[key]):
-            support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if weight := _weight(key, episode, found.weights[place]):
-                support[key] = weight * (found.lag_likelihood - found.lag_likelihood.max())
-    for support in lags.values():
-        if len(support) > 1:
-            support.pop((next(iter(support))[0], WORLD), None)
-    return lags
-
 
 # One product ---------------------------------------------------------------------------------------------------------
 
@@ -259,7 +93,7 @@ class ProductPool:
                 for at in [one.slots.index(slot) if slot in one.slots else -1]
                 if at >= 0 and one.weights[at]
             }
-            episode = PathPrior(belief.mean, COMMON * belief.covariance)
+            episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
             likeness = Likeness(episode, list(said.values()), DESTINATION * belief.covariance)
             found[slot] = likeness, {key: place for place, key in enumerate(said)}
         return found
@@ -310,7 +144,7 @@ class ProductPool:
         for slot, belief in self.shared.items():
             own = knots_of([self._places[slot]])
             if slot[2]:
-                tight = np.linalg.inv(COMMON * belief.covariance)
+                tight = np.linalg.inv(IN_COMMON * belief.covariance)
                 precision[np.ix_(own, own)] += tight
                 pull[own] += tight @ belief.mean
                 continue
@@ -373,7 +207,7 @@ class ProductPool:
             if slot[2] and slot in self.shared:
                 at = knots_of([common.index(self._places[slot])])
                 for one, sign in ((belief, 1), (self.shared[slot], -1)):
-                    tight = np.linalg.inv(COMMON * one.covariance)
+                    tight = np.linalg.inv(IN_COMMON * one.covariance)
                     precision[np.ix_(at, at)] += sign * tight
                     pull[at] += sign * (tight @ one.mean)
         covariance = np.linalg.inv(precision)
@@ -390,7 +224,7 @@ def pooled_priors(
 
     ``stated`` is the prior of each kind's path before any of them, on a product never seen.
     """
-    products = {name: ProductPool(own, stated) for name, own in _by_product(members).items()}
+    products = {name: ProductPool(own, stated) for name, own in by_product(members).items()}
     said = {name: one.of_kinds() for name, one in products.items()}
     found: dict[SeriesKey, PathPrior] = {}
     for name in wanted:
@@ -402,7 +236,7 @@ def pooled_priors(
 
 def kind_evidence(members: Mapping[SeriesKey, Member], stated: Mapping[str, PathPrior]) -> list[KindEvidence]:
     """What each product says of the mean paths of its kinds."""
-    return [ProductPool(own, stated).of_kinds() for own in _by_product(members).values()]
+    return [ProductPool(own, stated).of_kinds() for own in by_product(members).values()]
 
 
 def kind_means(

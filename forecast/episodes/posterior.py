@@ -217,6 +217,61 @@ class StructuralFit:
         return pd.Series(mean[:count], self.training), pd.Series(mean[count:], self.months), spread
 
 
+@dataclass(frozen=True)
+class ActivePrior:
+    """Covariance of every coefficient in the prior, and what follows from it for the ``active`` ones."""
+
+    prior: np.ndarray
+    active: np.ndarray
+
+    @property
+    def all_active(self) -> bool:
+        return len(self.active) == len(self.prior)
+
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """Covariance of the active coefficients."""
+        return np.asarray(self.prior[np.ix_(self.active, self.active)])
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """Precision of the active coefficients but for the season's, which are independent of them: zero there."""
+        found = np.zeros_like(self.inner)
+        found[SEASON:, SEASON:] = np.linalg.inv(self.inner[SEASON:, SEASON:])
+        return found
+
+    @cached_property
+    def size(self) -> float:
+        """Log determinant of that."""
+        return float(np.linalg.slogdet(self.precision[SEASON:, SEASON:])[1])
+
+    @cached_property
+    def _followed(self) -> tuple[np.ndarray, np.ndarray]:
+        """How all coefficients follow from the active ones, and the covariance that this leaves over."""
+        gain = np.linalg.solve(self.inner, self.prior[self.active]).T
+        return gain, self.prior - gain @ self.prior[self.active]
+
+    def coefficients(self, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Every coefficient given the active ones (points, active): others follow by the covariance of the prior."""
+        if self.all_active:
+            return b
+        apart = np.linalg.solve(self.inner, (b - mean[self.active])[..., None])
+        found: np.ndarray = mean + (self._across @ apart)[..., 0]
+        return found
+
+    @cached_property
+    def _across(self) -> np.ndarray:
+        return self.prior[:, self.active]
+
+    def covariance(self, spread: np.ndarray) -> np.ndarray:
+        """Covariance of every coefficient where that of the active ones is ``spread`` (points, active, active)."""
+        if self.all_active:
+            return spread
+        gain, left = self._followed
+        found: np.ndarray = left + gain @ spread @ gain.T
+        return found
+
+
 def knots_at(place: int, term: PathTerm) -> slice:
     """Places of the knots of the episode at ``place`` among the coefficients."""
     knots = len(term.prior.mean)

@@ -24,7 +24,7 @@ import pandas as pd
 
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import blocks
-from forecast.episodes.posterior import LAGS, SEASON, Component, PathTerm, StructuralFit, knots_at
+from forecast.episodes.posterior import LAGS, SEASON, ActivePrior, Component, PathTerm, StructuralFit, knots_at
 from forecast.kernels.structural import over_grid
 from forecast.models.protocol import FitError
 from forecast.realtime.days import lunar_new_year_shares, months_of
@@ -174,61 +174,6 @@ class _Grid:
 
 
 @dataclass(frozen=True)
-class _Given:
-    """Covariance of every coefficient in the prior, and what follows from it for the ``active`` ones."""
-
-    prior: np.ndarray
-    active: np.ndarray
-
-    @property
-    def all_active(self) -> bool:
-        return len(self.active) == len(self.prior)
-
-    @cached_property
-    def inner(self) -> np.ndarray:
-        """Covariance of the active coefficients."""
-        return np.asarray(self.prior[np.ix_(self.active, self.active)])
-
-    @cached_property
-    def precision(self) -> np.ndarray:
-        """Precision of the active coefficients but for the season's, which are independent of them: zero there."""
-        found = np.zeros_like(self.inner)
-        found[SEASON:, SEASON:] = np.linalg.inv(self.inner[SEASON:, SEASON:])
-        return found
-
-    @cached_property
-    def size(self) -> float:
-        """Log determinant of that."""
-        return float(np.linalg.slogdet(self.precision[SEASON:, SEASON:])[1])
-
-    @cached_property
-    def _followed(self) -> tuple[np.ndarray, np.ndarray]:
-        """How all coefficients follow from the active ones, and the covariance that this leaves over."""
-        gain = np.linalg.solve(self.inner, self.prior[self.active]).T
-        return gain, self.prior - gain @ self.prior[self.active]
-
-    def coefficients(self, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        """Every coefficient given the active ones (points, active): others follow by the covariance of the prior."""
-        if self.all_active:
-            return b
-        apart = np.linalg.solve(self.inner, (b - mean[self.active])[..., None])
-        found: np.ndarray = mean + (self._across @ apart)[..., 0]
-        return found
-
-    @cached_property
-    def _across(self) -> np.ndarray:
-        return self.prior[:, self.active]
-
-    def covariance(self, spread: np.ndarray) -> np.ndarray:
-        """Covariance of every coefficient where that of the active ones is ``spread`` (points, active, active)."""
-        if self.all_active:
-            return spread
-        gain, left = self._followed
-        found: np.ndarray = left + gain @ spread @ gain.T
-        return found
-
-
-@dataclass(frozen=True)
 class _Problem:
     training: pd.PeriodIndex
     ahead: pd.PeriodIndex
@@ -338,18 +283,18 @@ class _Problem:
             ahead = partial(self.months_ahead, lag, kept.point(at), made.active, Q[cell[0]], moments[at][0])
             yield Component(float(weights[cell]), lag, *moments[at], ahead)
 
-    def given(self, active: np.ndarray, at_season: int | None = None) -> _Given:
+    def given(self, active: np.ndarray, at_season: int | None = None) -> ActivePrior:
         """The prior as the ``active`` coefficients see it, at one spread of the season (None: at one)."""
         key = (active.tobytes(), at_season)
         if key not in self._given:
             covariance = self.prior[1].copy()
             if at_season is not None:
                 covariance[:SEASON, :SEASON] *= SEASON_SD[at_season] ** 2
-            self._given[key] = _Given(covariance, active)
+            self._given[key] = ActivePrior(covariance, active)
         return self._given[key]
 
     @cached_property
-    def _given(self) -> dict[tuple[bytes, int | None], _Given]:
+    def _given(self) -> dict[tuple[bytes, int | None], ActivePrior]:
         return {}
 
     def months_ahead(

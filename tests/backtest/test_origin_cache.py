@@ -30,7 +30,6 @@ from forecast.backtest.origin_cache import (
 from forecast.backtest.parts import as_part
 from forecast.backtest.plan import Settings
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
-from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LagPaths
 from forecast.realtime.data import Data
@@ -246,26 +245,37 @@ def test_what_series_say_by_themselves_is_kept_and_not_fitted_again(
 
 def test_what_a_series_says_by_itself_is_kept_with_every_bit() -> None:
     """Bytes and back: the same numbers; a number that is none is left out; anything else is nothing."""
-    rng, knots = np.random.default_rng(0), len(KNOTS)
-    paths = [
-        LagPaths(
-            rng.random(4), {lag: PathPrior(rng.normal(size=knots), rng.normal(size=(knots, knots))) for lag in own}
-        )
-        for own in ([0, 1, 2, 3], [2])
-    ]
-    one = Alone(tuple(paths), rng.normal(size=4), (0.25, 1.0))
-    content = as_numbers({"a" * 64: one, "b" * 64: Alone((paths[0],), np.full(4, np.nan), (1.0,)), "c" * 64: one})
+    rng = np.random.default_rng(0)
+
+    def said(lags: tuple[int, ...], seen: tuple[int, ...], weights: tuple[float, ...]) -> Alone:
+        roots = [rng.normal(size=(len(seen), len(seen))) for _ in lags]
+        paths = {
+            lag: PathPrior(rng.normal(size=len(seen)), np.triu(one) + np.triu(one, 1).T)
+            for lag, one in zip(lags, roots, strict=True)
+        }
+        return Alone(seen, LagPaths(rng.random(4), paths), rng.normal(size=4), weights)
+
+    one, two = said((0, 1, 2, 3), (0, 1, 13), (0.25, 1.0)), said((2,), (4,), (1.0,))
+    none = Alone(one.seen, one.paths, np.full(4, np.nan), one.weights)
+    content = as_numbers({"a" * 64: one, "b" * 64: none, "c" * 64: two})
     found = from_numbers(content)
     assert as_numbers(found) == content
     assert [*found] == ["a" * 64, "c" * 64]
-    for path, read in zip(paths, found["c" * 64].paths, strict=True):
-        np.testing.assert_array_equal(read.weights, path.weights)
-        for lag in path.paths:
-            np.testing.assert_array_equal(read.paths[lag].mean, path.paths[lag].mean)
-            np.testing.assert_array_equal(read.paths[lag].covariance, path.paths[lag].covariance)
+    read = found["a" * 64]
+    assert (read.seen, read.weights) == (one.seen, one.weights)
+    np.testing.assert_array_equal(read.lag_likelihood, one.lag_likelihood)
+    np.testing.assert_array_equal(read.paths.weights, one.paths.weights)
+    for lag, path in one.paths.paths.items():
+        np.testing.assert_array_equal(read.paths.paths[lag].mean, path.mean)
+        np.testing.assert_array_equal(read.paths.paths[lag].covariance, path.covariance)
     spoilt = [b"", b"{}\n", b"null\n", b"[[1]]\n", b"[" * 100_000, content[:-8], content + b"12345678", content[:-1]]
-    lags = (b"[4]", b"[]", b"[-1]", b'["2"]', b"[1e9]", b"[2, 2]", b"2", b"[0, 2]")
+    lags = (b"[4]", b"[]", b"[-1]", b'["2"]', b"[1e9]", b"[2, 2]", b"2", b"[0, 2]", b"[true]")
     spoilt += [content.replace(b"[2]", each) for each in lags]
+    knots = (b"[0, 1, 22]", b"[0, 1]", b"[1, 0, 13]", b"[0, 1, -1]", b"{}", b"[0, 1, 1e1]")
+    spoilt += [content.replace(b"[0, 1, 13]", each) for each in knots]
+    spoilt += [
+        content.replace(b"[0, 1, 13], 2", b"[0, 1, 13], " + each) for each in (b"3", b"0", b"-1", b"true", b"null")
+    ]
     assert [from_numbers(each) for each in spoilt] == [{}] * len(spoilt)
 
 

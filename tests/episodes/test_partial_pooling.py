@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
+from forecast.episodes.evidence import Member, Slot
 from forecast.episodes.panel import structural_forecasts
-from forecast.episodes.partial_pooling import COMMON, Member, Slot, pooled_priors
+from forecast.episodes.partial_pooling import IN_COMMON, pooled_priors
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, PathEvidence, PathPrior, stated
 
 SIZE = len(KNOTS)
@@ -43,7 +44,7 @@ def joint_prior(members):
             same_kind = slot[0] == own[0] and not slot[2] and not own[2]
             share = (KIND + PRODUCT * (key[0] == other[0])) * same_kind
             if slot == own and key[0] == other[0]:
-                share = COMMON
+                share = IN_COMMON
             if i == j:
                 share = 1.0
             at = slice(i * SIZE, (i + 1) * SIZE), slice(j * SIZE, (j + 1) * SIZE)
@@ -91,8 +92,8 @@ def test_a_series_by_itself_keeps_what_is_stated():
     assert found.mean == pytest.approx(np.tile(whole.mean, 2))
     assert found.covariance[:SIZE, :SIZE] == pytest.approx(whole.covariance, abs=1e-9)
     assert found.covariance[:SIZE, SIZE:] == pytest.approx((KIND + PRODUCT) * whole.covariance, abs=1e-9)
-    assert pytest.approx(1.0) == COMMON + DESTINATION
-    assert COMMON == KIND + PRODUCT + EPISODE
+    assert pytest.approx(1.0) == IN_COMMON + DESTINATION
+    assert IN_COMMON == KIND + PRODUCT + EPISODE
 
 
 @pytest.mark.parametrize("weight", [0.0, 1e-12, 1e-6])
