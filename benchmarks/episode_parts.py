@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from unittest.mock import patch
@@ -22,10 +23,11 @@ from ablation import compared
 from episode_cells import Choice, cells
 from episodes import as_known, calendar, scales
 
-from forecast.episodes import course
+from forecast.episodes import course, evidence
 from forecast.episodes.alone import forget
 from forecast.episodes.course import ENDED, exposure
 from forecast.episodes.experience import experience_known, shipped_experience
+from forecast.episodes.path_priors import KIND, PathEvidence, blocks
 from forecast.episodes.posterior import LAGS, LagPaths
 from forecast.realtime.events import acting_events, known_events
 
@@ -43,14 +45,28 @@ def columns_without(places: Any) -> Callable[..., np.ndarray]:
     return found
 
 
-MIXED = LagPaths.mixed
+MIXED, MEMBER = LagPaths.mixed, evidence._member
+
+
+def told_apart(*arguments: Any) -> evidence.Member:
+    """What a series says of each path where it knows of the others no more than what is stated."""
+    found = MEMBER(*arguments)
+    said = PathEvidence(
+        blocks([one.precision for one in found.apart]), np.concatenate([one.pull for one in found.apart])
+    )
+    return replace(found, said=said)
+
 
 PARTS: dict[str, dict[str, Any]] = {
     "paths learned from others": {"learn": False},
     "goods in transit": {"alone.exposure": lambda episode, months, lag=0: exposure(episode, months, 0)},
-    "spread between episodes": {f"path_priors.{name}": 0.005 for name in ("PRODUCT", "EPISODE", "DESTINATION")},
+    "spread between episodes": {
+        **{f"partial_pooling.{name}": 0.005 for name in ("PRODUCT", "EPISODE", "DESTINATION")},
+        "partial_pooling.IN_COMMON": KIND + 0.01,
+    },
     "notice": {"alone.exposure": columns_without([0])},
-    "how unlike destinations are": {"path_priors.unlikeness": lambda *_: 1.0},
+    "how unlike destinations are": {"path_priors.Likeness.factor": lambda *_: 1.0},
+    "paths told together": {"evidence._member": told_apart},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
     "recovery": {"alone.exposure": columns_without(ENDED)},
     "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},

@@ -31,7 +31,8 @@ BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef main(name: str = 
 PARTS = {
     "imports": "_find_and_load",
     "evidence of every series by itself": "_alone",
-    "priors from the other series": "_shared_priors",
+    "what each series says": "heard",
+    "priors from the other series": "_taught",
     "structural model of the series asked for": "_fit",
     "snapshots of days": "as_of",
     "models of one series": "add_single",

@@ -117,16 +117,22 @@ def in_turn(
     logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
     priors = {key: side_by_side(beliefs[key]) for key in asked}
-    supports: Mapping[SeriesKey, np.ndarray | None] = {}
+    supports: dict[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
         alone = _alone(logs, episodes_by_series, beliefs)
         members, supports = heard(logs, alone, episodes_by_series, beliefs)
-        products = dict.fromkeys(key[0] for key in asked)
-        priors |= pooled_priors(members, _stated(members, known), products)
+        priors |= _taught(members, known, asked)
     for key in asked:
         y, floor = logs[key]
         fit = _fit(y, episodes_by_series.get(key, ()), priors[key], months_ahead, supports.get(key))
         yield key, SeriesFit(fit, floor, y)
+
+
+def _taught(
+    members: Mapping[SeriesKey, Member], experience: Mapping[str, PathPrior], asked: Sequence[SeriesKey]
+) -> dict[SeriesKey, PathPrior]:
+    """The priors of the paths of each series of the products asked for, stacked, by all others."""
+    return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked))
 
 
 def _stated(members: Mapping[SeriesKey, Member], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
