@@ -48,7 +48,7 @@ def columns_without(places: Any) -> Callable[..., np.ndarray]:
 MIXED, MEMBER = LagPaths.mixed, evidence._member
 
 
-def told_apart(*arguments: Any) -> evidence.Member:
+def said_apart(*arguments: Any) -> evidence.Member:
     """What a series says of each path where it knows of the others no more than what is stated."""
     found = MEMBER(*arguments)
     said = PathEvidence(
@@ -66,7 +66,7 @@ PARTS: dict[str, dict[str, Any]] = {
     },
     "notice": {"alone.exposure": columns_without([0])},
     "how unlike destinations are": {"path_priors.Likeness.factor": lambda *_: 1.0},
-    "paths told together": {"evidence._member": told_apart},
+    "paths said together": {"evidence._member": said_apart},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
     "recovery": {"alone.exposure": columns_without(ENDED)},
     "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
