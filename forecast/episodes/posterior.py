@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
+from forecast.kernels.structural import square_root
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
@@ -234,16 +235,9 @@ class ActivePrior:
         return np.asarray(self.prior[np.ix_(self.active, self.active)])
 
     @cached_property
-    def precision(self) -> np.ndarray:
-        """Precision of the active coefficients but for the season's, which are independent of them: zero there."""
-        found = np.zeros_like(self.inner)
-        found[SEASON:, SEASON:] = np.linalg.inv(self.inner[SEASON:, SEASON:])
-        return found
-
-    @cached_property
-    def size(self) -> float:
-        """Log determinant of that."""
-        return float(np.linalg.slogdet(self.precision[SEASON:, SEASON:])[1])
+    def root(self) -> np.ndarray:
+        """Lower triangular root of that."""
+        return square_root(self.inner)
 
     @cached_property
     def _followed(self) -> tuple[np.ndarray, np.ndarray]:

@@ -64,10 +64,6 @@ ALL_CELLS = [(q, season) for q in range(len(Q)) for season in range(len(SEASON_S
 COARSE = [(q, season) for q in range(0, len(Q), 2) for season in range(1, len(SEASON_SD), 2)]
 """Points of the grid, and those among which the first linearisation chooses."""
 
-TIGHT = np.array([sd**-2.0 for sd in SEASON_SD])
-LOG_TIGHT = np.array([SEASON * np.log(tight) for tight in TIGHT])
-"""Precision of the season's effects, and the log determinant of it."""
-
 STARTS = (0.05, 4, 2)
 """Where the variance of the noise starts, and its rounds at the first point of the grid and at each after it."""
 
@@ -143,14 +139,16 @@ class _Point:
 class _Grid:
     """What some points of the grid leave, an array each (`over_grid`), and their log marginal likelihoods.
 
-    ``active`` are the places of the active coefficients; ``level`` and ``variance`` are by ``q``.
+    ``active`` are the places of the active coefficients and ``prior`` the root of their covariance, the season's at
+    one; ``root`` is in units of that; ``level`` and ``variance`` are by ``q``.
     """
 
     cells: list[_Cell]
     active: np.ndarray
+    prior: np.ndarray
     logs: np.ndarray
     b: np.ndarray
-    covariance: np.ndarray
+    root: np.ndarray
     sigma2: np.ndarray
     level: np.ndarray
     variance: np.ndarray
@@ -164,8 +162,15 @@ class _Grid:
     def chosen(self, cells: list[_Cell]) -> _Grid:
         """Some of the points, with nothing of the others in memory."""
         at = [self.cells.index(cell) for cell in cells]
-        own = (self.logs[at], self.b[at], self.covariance[at], self.sigma2[at])
-        return _Grid(cells, self.active, *own, self.level, self.variance)
+        own = (self.logs[at], self.b[at], self.root[at], self.sigma2[at])
+        return _Grid(cells, self.active, self.prior, *own, self.level, self.variance)
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Posterior covariance of the active coefficients at each point."""
+        spread = self.prior @ self.root
+        spread[:, :SEASON] *= SEASON_SD[[season for _, season in self.cells]][:, None, None]
+        return np.asarray(spread @ spread.transpose(0, 2, 1))
 
     def point(self, at: int) -> _Point:
         """One of the points, by its place."""
@@ -263,11 +268,12 @@ class _Problem:
         seen = np.isfinite(response)
         whole = np.column_stack([columns[:past][:, active], np.where(seen, response, 0.0)])
         noise, steps = self.noise(lag, effect)[:past], 1 - (1 - HELD) * self.news[lag][:past]
-        known, (at_q, at_season) = self.given(active), np.array(cells).T.copy()
-        prior = self.prior[0][active], known.precision.copy(), noise_prior(int(seen.sum()))
-        found = over_grid(whole, seen, (noise, steps, Q), (at_q, TIGHT[at_season]), prior, STARTS)
-        logs = found[3] + 0.5 * (known.size + LOG_TIGHT[at_season])
-        return _Grid(cells, active, logs, found[0], found[1].transpose(0, 2, 1), found[2], *found[4:])
+        root, (at_q, at_season) = self.given(active).root, np.array(cells).T.copy()
+        prior = self.prior[0][active], root, noise_prior(int(seen.sum()))
+        b, roots, sigma2, logs, *filtered = over_grid(
+            whole, seen, (noise, steps, Q), (at_q, SEASON_SD[at_season]), prior, STARTS
+        )
+        return _Grid(cells, active, root, logs, b, roots, sigma2, *filtered)
 
     def components(self, lag: int, made: _Grid, weights: np.ndarray) -> Iterator[Component]:
         """The posterior at the points of the grid that have weight, with moments of the months ahead when asked for."""

@@ -2,6 +2,9 @@
 
 With the level's first value diffuse, filtering every column alike and scaling by the innovation variances turns the
 generalised least squares of a local level plus regression into an ordinary one (Harvey 1989, section 3.4.2).
+
+The regression is done in units of the prior, in which coefficients are standard normal before any month is seen: then
+the matrix to factorise is the identity plus what the months say, and no pivot of it can be below one.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.kernels.arrays import SEASON, Floats
-from forecast.kernels.jit import compiled
+from forecast.kernels.jit import compiled, part
+
+VISIBLE, LEAST_VARIANCE = 2.0**-52, 1e-300
+"""Share of a variance, by coefficient, that no rounding can tell from nothing, and the least variance of all."""
 
 
 @compiled
@@ -26,8 +32,7 @@ def whitened(
     """
     n, m = columns.shape
     level = np.zeros(m)
-    gram = np.zeros((m, m))
-    error = np.zeros(m)
+    errors = np.zeros((n, m))
     started, variance, logs = False, 0.0, 0.0
     for t in range(n):
         if started:
@@ -40,51 +45,147 @@ def whitened(
             variance, started = noise[t], True
             continue
         spread = variance + noise[t]
-        gain = variance / spread
+        gain, size = variance / spread, 1.0 / math.sqrt(spread)
         for j in range(m):
-            error[j] = columns[t, j] - level[j]
-            level[j] += gain * error[j]
-        for i in range(m):
-            scaled = error[i] / spread
-            if scaled != 0.0:
-                for j in range(i, m):
-                    gram[i, j] += scaled * error[j]
+            error = columns[t, j] - level[j]
+            level[j] += gain * error
+            errors[t, j] = size * error
         variance = gain * noise[t]
         logs += math.log(spread)
-    for i in range(m):
+    return errors.T @ errors, logs, level, variance
+
+
+@part
+def take_off(row: Floats, rows: Floats, at: int, weights: Floats, first: int, last: int) -> None:
+    """Subtract from ``row`` those of ``rows`` from ``first`` to ``last``, columns from ``at`` on, times ``weights``.
+
+    Four at a time, since reading and writing ``row`` takes longer than the sums.
+    """
+    j = first
+    while j + 3 < last:
+        a, b, c, d = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
+        one, two, three, four = rows[j, at:], rows[j + 1, at:], rows[j + 2, at:], rows[j + 3, at:]
+        for place in range(len(row)):
+            row[place] -= (a * one[place] + b * two[place]) + (c * three[place] + d * four[place])
+        j += 4
+    while j < last:
+        a, one = weights[j], rows[j, at:]
+        for place in range(len(row)):
+            row[place] -= a * one[place]
+        j += 1
+
+
+@part
+def factorise(matrix: Floats, least: Floats) -> float:
+    """Put the Cholesky factor of a ``matrix`` (k, k) on and above its diagonal; returns the log determinant.
+
+    Only what is there is read. A pivot that rounding has taken below ``least`` (k,) is that.
+    """
+    k = len(matrix)
+    size, weights = 0.0, np.zeros(k)
+    for i in range(k):
         for j in range(i):
-            gram[i, j] = gram[j, i]
-    return gram, logs, level, variance
+            weights[j] = matrix[j, i]
+        row = matrix[i, i:]
+        take_off(row, matrix, i, weights, 0, i)
+        pivot = max(row[0], least[i])
+        size += math.log(pivot)
+        root = math.sqrt(pivot)
+        for place in range(1, len(row)):
+            row[place] /= root
+        row[0] = root
+    return size
+
+
+@part
+def invert(factor: Floats, inverse: Floats) -> None:
+    """Put into ``inverse`` (k, k), zeros below its diagonal, the inverse of an upper triangular ``factor``."""
+    k = len(factor)
+    weights = np.zeros(k)
+    for i in range(k - 1, -1, -1):
+        scale = 1.0 / factor[i, i]
+        for j in range(i + 1, k):
+            weights[j] = scale * factor[i, j]
+        row = inverse[i, i:]
+        row[:] = 0.0
+        row[0] = scale
+        take_off(row, inverse, i, weights, i + 1, k)
+
+
+@compiled
+def square_root(covariance: Floats) -> Floats:
+    """Lower triangular root of a ``covariance`` (k, k): the root times its transpose is that.
+
+    One that is singular has a root too: what rounding leaves of a variance is nothing that could be seen.
+    """
+    k = len(covariance)
+    found, least = covariance.copy(), np.zeros(k)
+    for i in range(k):
+        least[i] = max(k * VISIBLE * covariance[i, i], LEAST_VARIANCE)
+        found[i, :i] = 0.0
+    factorise(found, least)
+    return np.ascontiguousarray(found.T)
+
+
+@compiled
+def in_units_of_prior(gram: Floats, mean: Floats, root: Floats) -> Floats:
+    """Gram matrix (k + 1, k + 1) of the columns times ``root`` (k, k), and the response less the columns at ``mean``.
+
+    Zeros of ``root`` are passed over: there are more of them than of others.
+    """
+    m = len(gram)
+    change = np.zeros((m, m))
+    change[: m - 1, : m - 1] = root
+    change[: m - 1, m - 1], change[m - 1, m - 1] = -mean, 1.0
+    found = gram
+    for _ in range(2):
+        half = np.zeros((m, m))
+        for i in range(m):
+            for j in range(m):
+                if change[i, j] != 0.0:
+                    for place in range(m):
+                        half[j, place] += change[i, j] * found[i, place]
+        found = np.ascontiguousarray(half.T)
+    return found
 
 
 @compiled
 def posterior(
-    gram: Floats, count: int, logs: float, mean: Floats, precision: Floats, start: float, weak: Floats, rounds: int
+    gram: Floats, count: int, logs: float, start: float, weak: Floats, rounds: int
 ) -> tuple[Floats, Floats, float, float]:
-    """Coefficients, covariance, sigma squared and log marginal likelihood of a whitened regression.
+    """Coefficients, root of their covariance, sigma squared and log marginal likelihood of a whitened regression.
 
-    ``gram`` (k + 1, k + 1) has the response last, ``mean`` (k,) and ``precision`` (k, k) are the prior's, ``weak``
-    degrees of freedom and variance of the prior of sigma squared. Sigma squared is MacKay's fixed point, from
-    ``start``; the likelihood leaves out what does not depend on the coefficients' prior and sigma.
+    ``gram`` (k + 1, k + 1) has the response last and is in units of the prior, which is standard normal; the root
+    (k, k) is upper triangular, and the root times its transpose the covariance. ``weak`` are degrees of freedom and
+    variance of the prior of sigma squared, which is MacKay's fixed point, from ``start``.
     """
-    k = len(mean)
-    cross = np.ascontiguousarray(gram[:k, k])
-    inner = np.ascontiguousarray(gram[:k, :k])
-    pull = precision @ mean
-    sigma2 = start
-    b, covariance, squares = mean, inner, 0.0
+    k = len(gram) - 1
+    sigma2, squares, size, length = start, 0.0, 0.0, 0.0
+    b, drawn, matrix, root, ones = np.zeros(k), np.zeros(k), np.zeros((k, k)), np.zeros((k, k)), np.ones(k)
     for _ in range(rounds):
-        covariance = np.linalg.inv(inner / sigma2 + precision)  # type: ignore[assignment]
-        b = covariance @ (cross / sigma2 + pull)
-        squares = max(gram[k, k] - 2.0 * (b @ cross) + b @ (inner @ b), 0.0)
-        used = (covariance * inner).sum() / sigma2
-        sigma2 = (weak[0] * weak[1] + squares) / (weak[0] + max(count - used, 0.5))
-    shift = b - mean
-    size = np.linalg.slogdet(covariance)[1]
-    penalty = shift @ (precision @ shift)
-    likelihood = -0.5 * ((count + weak[0]) * math.log(sigma2) + logs - size)
-    likelihood -= 0.5 * ((squares + weak[0] * weak[1]) / sigma2 + penalty)
-    return b, covariance, sigma2, likelihood
+        for i in range(k):
+            row, own = matrix[i, i:], gram[i, i:k]
+            for place in range(len(row)):
+                row[place] = own[place] / sigma2
+            row[0] += 1.0
+        size = factorise(matrix, ones)
+        invert(matrix, root)
+        drawn[:], left = 0.0, 0.0
+        for i in range(k):
+            weight = gram[k, i] / sigma2
+            for j in range(i, k):
+                drawn[j] += weight * root[i, j]
+                left += root[i, j] ** 2
+        b[:] = root @ drawn
+        length, cross = 0.0, 0.0
+        for i in range(k):
+            length += b[i] ** 2
+            cross += b[i] * gram[k, i]
+        squares = max(gram[k, k] - cross - sigma2 * length, 0.0)
+        sigma2 = (weak[0] * weak[1] + squares) / (weak[0] + max(count - (k - left), 0.5))
+    likelihood = -0.5 * ((count + weak[0]) * math.log(sigma2) + logs + size)
+    likelihood -= 0.5 * ((squares + weak[0] * weak[1]) / sigma2 + length)
+    return b, root, sigma2, likelihood
 
 
 @compiled
@@ -96,34 +197,33 @@ def over_grid(
     prior: tuple[Floats, Floats, Floats],
     starts: tuple[float, int, int],
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """The `posterior` at each cell of a grid: coefficients, covariance, sigma squared, likelihood; levels, variances.
+    """The `posterior` at each cell of a grid: coefficients, root, sigma squared, likelihood; levels, variances.
 
-    Covariances are transposed: as `posterior` lays them out, of which products by other libraries take their order.
     ``variances`` are those of the noise of each month, of the level's steps, and the factors by which the latter are
-    multiplied; ``cells`` the place of such a factor and the precision of the season of each cell, in the order in which
-    sigma squared starts from that of the cell before. ``prior`` is mean, precision and that of the noise; ``starts``
-    the first sigma squared, and the rounds of the first cell and of the others. Levels and variances are by factor.
+    multiplied; ``cells`` the place of such a factor and the standard deviation of the season of each cell, in the order
+    in which sigma squared starts from that of the cell before. ``prior`` is mean, `square_root` of the covariance, one
+    for the season, and that of the noise; ``starts`` the first sigma squared, and the rounds of the first cell and of
+    the others. Roots are in units of the prior, coefficients are not. Levels and variances are by factor.
     """
     noise, steps, factors = variances
-    place, tight = cells
-    mean, precision, weak = prior
+    place, sd = cells
+    mean, root, weak = prior
     sigma2, first, others = starts
     k, count = len(mean), observed.sum() - 1
     grams = np.zeros((len(factors), k + 1, k + 1))
     logs, levels, spreads = np.zeros(len(factors)), np.zeros((len(factors), k + 1)), np.zeros(len(factors))
-    done = np.zeros(len(factors), np.bool_)
-    b, covariances = np.zeros((len(place), k)), np.zeros((len(place), k, k))
+    done, scale = np.zeros(len(factors), np.bool_), np.ones(k + 1)
+    b, roots = np.zeros((len(place), k)), np.zeros((len(place), k, k))
     sigmas, likelihoods = np.zeros(len(place)), np.zeros(len(place))
     for at in range(len(place)):
         q = place[at]
         if not done[q]:
-            grams[q], logs[q], levels[q], spreads[q] = whitened(columns, observed, noise, factors[q] * steps)
-            done[q] = True
-        for month in range(SEASON):
-            precision[month, month] = tight[at]
+            gram, logs[q], levels[q], spreads[q] = whitened(columns, observed, noise, factors[q] * steps)
+            grams[q], done[q] = in_units_of_prior(gram, mean, root), True
+        scale[:SEASON] = sd[at]
         rounds = first if at == 0 else others
-        found = posterior(grams[q], count, logs[q], mean, precision, sigma2, weak, rounds)
-        b[at], covariance, sigma2, likelihoods[at] = found
-        covariances[at] = covariance.T
+        scaled = grams[q] * scale * scale.reshape(-1, 1)
+        found, roots[at], sigma2, likelihoods[at] = posterior(scaled, count, logs[q], sigma2, weak, rounds)
+        b[at] = mean + scale[:k] * (root @ found)
         sigmas[at] = sigma2
-    return b, covariances, sigmas, likelihoods, levels, spreads
+    return b, roots, sigmas, likelihoods, levels, spreads

@@ -11,7 +11,6 @@ from forecast.episodes.course import FORCE, Episode, exposure, left_to_strike, l
 from forecast.episodes.panel import floor_of, structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.episodes.structural import fit_structural
-from forecast.kernels.structural import posterior, whitened
 
 KEY = ("w", "USA")
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
@@ -37,26 +36,6 @@ def forecast(volume, episodes=(), ahead=1):
 
 def median(volume, episodes=(), ahead=1):
     return forecast(volume, episodes, ahead).volumes()["median"].to_numpy()
-
-
-def test_kernel_is_the_dense_gaussian_conditioning():
-    """Posterior of the coefficients as by the full covariance of the months, the first level nearly diffuse."""
-    rng = np.random.default_rng(3)
-    n, q, sigma2 = 40, 0.3, 0.04
-    X, y, seen = rng.normal(size=(n, 3)), rng.normal(size=n), np.ones(n, bool)
-    seen[[4, 17]] = False
-    noise, steps = 1 + rng.random(n), q * rng.random(n)
-    gram, logs, _, _ = whitened(np.column_stack([X, y]), seen, noise, steps)
-    prior, mean = np.diag([0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3])
-    tight = np.array([1e12, sigma2])
-    b, covariance, found, _ = posterior(gram, 37, logs, mean, np.linalg.inv(prior), sigma2, tight, 4)
-    walk = np.cumsum(np.append(0.0, steps[1:]))
-    dense = sigma2 * (np.minimum.outer(walk, walk) + np.diag(noise) + 1e7)
-    K = X @ prior @ X.T + dense
-    gain = prior @ X[seen].T @ np.linalg.inv(K[np.ix_(seen, seen)])
-    assert found == pytest.approx(sigma2, rel=1e-6)
-    assert b == pytest.approx(mean + gain @ (y - X @ mean)[seen], abs=1e-4)
-    assert np.diag(covariance) == pytest.approx(np.diag(prior - gain @ X[seen] @ prior), abs=1e-4)
 
 
 def test_goods_in_transit_are_recognised():
