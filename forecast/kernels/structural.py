@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.jit import compiled, part
 
-VISIBLE, LEAST_VARIANCE = 2.0**-52, 1e-300
+ROUNDED_OFF, LEAST_PIVOT = 2.0**-52, 1e-300
 """Share of a variance, by coefficient, that no rounding can tell from nothing, and the least variance of all."""
 
 
@@ -121,7 +121,7 @@ def square_root(covariance: Floats) -> Floats:
     k = len(covariance)
     found, least = covariance.copy(), np.zeros(k)
     for i in range(k):
-        least[i] = max(k * VISIBLE * covariance[i, i], LEAST_VARIANCE)
+        least[i] = max(k * ROUNDED_OFF * covariance[i, i], LEAST_PIVOT)
         found[i, :i] = 0.0
     factorise(found, least)
     return np.ascontiguousarray(found.T)
