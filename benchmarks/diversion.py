@@ -34,7 +34,7 @@ def forecasts(wide: pd.DataFrame, events: pd.DataFrame, product: str, target: pd
     more = {key: (*own[key], *diversions_of(acting, *key, {}, past)) for key in panel}
     rows = []
     for name, episodes in (("with", more), ("without", own)):
-        for (_, code), fit in structural_forecasts(panel, episodes, 1).items():
+        for (_, code), fit in structural_forecasts(panel, episodes, 1):
             found = fit.volumes().iloc[0]
             rows.append((code, target, name, found["median"], found["lower_80"], found["upper_80"]))
     return pd.DataFrame(rows, columns=["destination", "month", "diversion", "volume_t", "lower_80", "upper_80"])

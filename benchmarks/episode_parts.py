@@ -48,13 +48,13 @@ def columns_without(places: Any) -> Callable[..., np.ndarray]:
 MIXED, MEMBER = LagPaths.mixed, evidence._member
 
 
-def said_apart(*arguments: Any) -> evidence.Member:
+def marginals_only(*arguments: Any) -> evidence.SeriesEvidence:
     """What a series says of each path where it knows of the others no more than what is stated."""
     found = MEMBER(*arguments)
-    said = PathEvidence(
-        blocks([one.precision for one in found.apart]), np.concatenate([one.pull for one in found.apart])
+    joint = PathEvidence(
+        blocks([one.precision for one in found.marginals]), np.concatenate([one.pull for one in found.marginals])
     )
-    return replace(found, said=said)
+    return replace(found, joint=joint)
 
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -65,8 +65,8 @@ PARTS: dict[str, dict[str, Any]] = {
         "partial_pooling.IN_COMMON": KIND + 0.01,
     },
     "notice": {"alone.exposure": columns_without([0])},
-    "how unlike destinations are": {"path_priors.Likeness.factor": lambda *_: 1.0},
-    "paths said together": {"evidence._member": said_apart},
+    "how unlike destinations are": {"path_priors.Heterogeneity.factor": lambda *_: 1.0},
+    "evidence on all paths jointly": {"evidence._member": marginals_only},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
     "recovery": {"alone.exposure": columns_without(ENDED)},
     "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
@@ -107,7 +107,7 @@ def medians(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame, p
             series, on = as_known(volumes, acting, own, target)
             taught = experience_known(shipped_experience(), day) if part.get("experience") else None
             asked = list(zip(own["product"], own["destination"], strict=True))
-            fits = one_month_ahead.structural_forecasts(series, on, 1, taught, asked, part.get("learn", True))
+            fits = dict(one_month_ahead.structural_forecasts(series, on, 1, taught, asked, part.get("learn", True)))
             found |= {(*key, month): fits[key].volumes()["median"].iloc[0] for key in asked}
     return pd.Series(found).rename_axis(KEYS)
 

@@ -49,9 +49,9 @@ def forecasts(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame)
         target = pd.Period(month, "M")
         acting = acting_events(known_events(events, date(target.year, target.month, 20)))
         panel, episodes = as_known(volumes, acting, own, target)
-        knowing = structural_forecasts(panel, episodes, 1)
+        knowing = dict(structural_forecasts(panel, episodes, 1))
         asked = list(zip(own["product"], own["destination"], strict=True))
-        blind = structural_forecasts({key: panel[key] for key in asked}, {}, 1)
+        blind = dict(structural_forecasts({key: panel[key] for key in asked}, {}, 1))
         for key, cell in zip(asked, own.itertuples(index=False), strict=True):
             found, plain = knowing[key].volumes().iloc[0], blind[key].volumes().iloc[0]
             on = ";".join(episode.name for episode in episodes[key])

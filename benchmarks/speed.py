@@ -31,7 +31,7 @@ BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef main(name: str = 
 PARTS = {
     "imports": "_find_and_load",
     "evidence of every series by itself": "_alone",
-    "what each series says": "heard",
+    "what each series says": "evidence_by_series",
     "priors from the other series": "_taught",
     "structural model of the series asked for": "_fit",
     "snapshots of days": "as_of",

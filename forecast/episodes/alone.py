@@ -89,7 +89,7 @@ def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:
 # What is remembered --------------------------------------------------------------------------------------------------
 
 REMEMBERED, MOST_EPISODES = 4_096, 1_000
-"""Series seen by themselves that a process remembers, and episodes of one of which there is a word."""
+"""Series seen by themselves that a process remembers, and the most episodes that a kept one may have."""
 
 _REMEMBERED: dict[str, Alone] = {}
 """By `_key`, the latest used last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,19 +26,19 @@ strikes what is left or comes from elsewhere, and says nothing of its kind."""
 
 
 @dataclass(frozen=True)
-class Member:
+class SeriesEvidence:
     """A series with episodes: what is believed of the path of each, and what it says of all of them.
 
-    ``weights`` (0 to 1) says of each episode how much the series has to say of it, ``said`` is on all paths, stacked,
-    and ``apart`` on each of them where the others are not known.
+    ``weights`` (0 to 1) says of each episode how much the series has to say of it; ``joint`` is on all paths, stacked,
+    and ``marginals`` on each of them where of the others nothing is known but what is stated.
     """
 
     key: SeriesKey
     slots: tuple[Slot, ...]
     beliefs: tuple[PathPrior, ...]
     weights: tuple[float, ...]
-    said: PathEvidence
-    apart: tuple[PathEvidence, ...]
+    joint: PathEvidence
+    marginals: tuple[PathEvidence, ...]
 
     def taught(self) -> Iterator[tuple[Slot, float]]:
         """Each episode, and how much the series has to say of it."""
@@ -50,12 +50,12 @@ class Member:
         return any(self.weights)
 
 
-def heard(
+def evidence_by_series(
     logs: Mapping[SeriesKey, Logs],
     alone: Mapping[SeriesKey, Alone],
     episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
-) -> tuple[dict[SeriesKey, Member], dict[SeriesKey, np.ndarray | None]]:
+) -> tuple[dict[SeriesKey, SeriesEvidence], dict[SeriesKey, np.ndarray | None]]:
     """What every series says, at the lags that the others believe in as well; and those lags, by series.
 
     A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
@@ -76,7 +76,7 @@ def _member(
     beliefs: tuple[PathPrior, ...],
     found: Alone,
     support: np.ndarray | None,
-) -> Member:
+) -> SeriesEvidence:
     slots = tuple(
         (one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
     )
@@ -85,14 +85,14 @@ def _member(
     if not any(weights) or not len(seen):
         nothing = PathEvidence(np.zeros((size, size)), np.zeros(size))
         none = PathEvidence(np.zeros((len(KNOTS), len(KNOTS))), np.zeros(len(KNOTS)))
-        return Member(key, slots, beliefs, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
+        return SeriesEvidence(key, slots, beliefs, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
     after = found.paths.mixed(np.zeros(len(LAGS)) if support is None else support)
     before = side_by_side(beliefs).of(seen)
-    apart = []
+    marginals = []
     for place in range(len(episodes)):
         own = np.flatnonzero(seen // len(KNOTS) == place)
-        apart.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
-    return Member(key, slots, beliefs, weights, learned_from(before, after).among(seen, size), tuple(apart))
+        marginals.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
+    return SeriesEvidence(key, slots, beliefs, weights, learned_from(before, after).among(seen, size), tuple(marginals))
 
 
 def _weight(key: SeriesKey, episode: Episode, traded: float) -> float:
@@ -100,15 +100,15 @@ def _weight(key: SeriesKey, episode: Episode, traded: float) -> float:
     return traded if episode.share == 1.0 and key[1] != REST_OF_WORLD else 0.0
 
 
-def by_product(members: Mapping[SeriesKey, Member]) -> dict[str, dict[SeriesKey, Member]]:
+def by_product(members: Mapping[SeriesKey, SeriesEvidence]) -> dict[str, dict[SeriesKey, SeriesEvidence]]:
     """Series by their products."""
-    found: dict[str, dict[SeriesKey, Member]] = {}
+    found: dict[str, dict[SeriesKey, SeriesEvidence]] = {}
     for key, one in members.items():
         found.setdefault(key[0], {})[key] = one
     return found
 
 
-def _shared_out(members: dict[SeriesKey, Member]) -> dict[SeriesKey, Member]:
+def _shared_out(members: dict[SeriesKey, SeriesEvidence]) -> dict[SeriesKey, SeriesEvidence]:
     """A total and its parts say the same: each to a power, the shares of what they know of the same episodes."""
     totals = [one for key, one in members.items() if key[1] == WORLD and one.teaches]
     parts = {key: one for key, one in members.items() if key[1] != WORLD and one.teaches}
@@ -122,14 +122,14 @@ def _shared_out(members: dict[SeriesKey, Member]) -> dict[SeriesKey, Member]:
     return {key: _weighed(one, weighed.get(key, 1.0)) for key, one in members.items()}
 
 
-def _weighed(member: Member, weight: float) -> Member:
-    apart = tuple(one.weighed(weight) for one in member.apart)
-    return Member(member.key, member.slots, member.beliefs, member.weights, member.said.weighed(weight), apart)
+def _weighed(member: SeriesEvidence, weight: float) -> SeriesEvidence:
+    marginals = tuple(one.weighed(weight) for one in member.marginals)
+    return replace(member, joint=member.joint.weighed(weight), marginals=marginals)
 
 
-def _known(member: Member, names: set[tuple[str, str]]) -> float:
+def _known(member: SeriesEvidence, names: set[tuple[str, str]]) -> float:
     """How much a series knows of some episodes: the trace of its precision."""
-    pairs = zip(member.slots, member.weights, member.apart, strict=True)
+    pairs = zip(member.slots, member.weights, member.marginals, strict=True)
     return sum(weight * float(np.trace(one.precision)) for slot, weight, one in pairs if slot[:2] in names)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
 from forecast.episodes.course import DIVERSION, Episode, left_to_strike
-from forecast.episodes.evidence import Member, heard
+from forecast.episodes.evidence import SeriesEvidence, evidence_by_series
 from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_priors
 from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
@@ -95,24 +95,13 @@ def structural_forecasts(
     experience: Mapping[str, PathPrior] | None = None,
     wanted: Collection[SeriesKey] | None = None,
     learn: bool = True,
-) -> dict[SeriesKey, SeriesFit]:
+) -> Iterator[tuple[SeriesKey, SeriesFit]]:
     """The model on every series of ``panel``: tonnes by consecutive month up to a cutoff, gaps as NaN.
 
     Every series with episodes is seen by itself first; those ``wanted`` (None: all) are then fitted with the priors
-    that the others leave, or without ``learn`` with the stated ones. Series without an observed month are left out.
+    that the others leave, or without ``learn`` with the stated ones, one after the other: a fit is large. Series
+    without an observed month are left out.
     """
-    return dict(in_turn(panel, episodes_by_series, months_ahead, experience, wanted, learn))
-
-
-def in_turn(
-    panel: Mapping[SeriesKey, pd.Series],
-    episodes_by_series: Calendars,
-    months_ahead: int,
-    experience: Mapping[str, PathPrior] | None = None,
-    wanted: Collection[SeriesKey] | None = None,
-    learn: bool = True,
-) -> Iterator[tuple[SeriesKey, SeriesFit]]:
-    """The same, one series after the other: a fit is large, and of many series none need be kept."""
     known = experience or {}
     logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
@@ -120,7 +109,7 @@ def in_turn(
     supports: dict[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
         alone = _alone(logs, episodes_by_series, beliefs)
-        members, supports = heard(logs, alone, episodes_by_series, beliefs)
+        members, supports = evidence_by_series(logs, alone, episodes_by_series, beliefs)
         priors |= _taught(members, known, asked)
     for key in asked:
         y, floor = logs[key]
@@ -129,13 +118,13 @@ def in_turn(
 
 
 def _taught(
-    members: Mapping[SeriesKey, Member], experience: Mapping[str, PathPrior], asked: Sequence[SeriesKey]
+    members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior], asked: Sequence[SeriesKey]
 ) -> dict[SeriesKey, PathPrior]:
     """The priors of the paths of each series of the products asked for, stacked, by all others."""
     return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked))
 
 
-def _stated(members: Mapping[SeriesKey, Member], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
+def _stated(members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
     """The prior of each kind's path before any figure of the panel."""
     kinds = {slot[0] for one in members.values() for slot in one.slots}
     return {kind: experience.get(kind) or stated(kind) for kind in sorted(kinds)}
@@ -172,7 +161,7 @@ def path_evidence(
 ) -> list[KindEvidence]:
     """What each product of a panel says of the mean paths of its kinds."""
     logs, beliefs = _described(panel, episodes_by_series, {}, longest)
-    members, _ = heard(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
+    members, _ = evidence_by_series(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
     return kind_evidence(members, _stated(members, {}))
 
 

@@ -20,14 +20,14 @@ from functools import cached_property
 import numpy as np
 
 from forecast.episodes.course import KNOTS
-from forecast.episodes.evidence import Member, Slot, by_product
+from forecast.episodes.evidence import SeriesEvidence, Slot, by_product
 from forecast.episodes.path_priors import (
     DESTINATION,
     EPISODE,
     KIND,
     PRODUCT,
+    Heterogeneity,
     KindEvidence,
-    Likeness,
     PathEvidence,
     PathPrior,
     blocks,
@@ -53,7 +53,7 @@ def knots_of(places: Iterable[int]) -> np.ndarray:
 class ProductPool:
     """The series of one product that have episodes, and the prior of each kind's path on any product."""
 
-    members: Mapping[SeriesKey, Member]
+    members: Mapping[SeriesKey, SeriesEvidence]
     stated: Mapping[str, PathPrior]
 
     @cached_property
@@ -76,64 +76,64 @@ class ProductPool:
         names: list[str | Slot] = [*self.kinds, *self.shared]
         return {name: place for place, name in enumerate(names)}
 
-    def parents(self, slot: Slot) -> int | None:
+    def parent(self, slot: Slot) -> int | None:
         """The place of the path about which that of a destination lies; None for one that nothing else tells of."""
         if slot in self.shared:
             return self._places[slot]
         return None if slot[2] else self._places[slot[0]]
 
     @cached_property
-    def _likeness(self) -> dict[Slot, tuple[Likeness, dict[SeriesKey, int]]]:
+    def _heterogeneity(self) -> dict[Slot, tuple[Heterogeneity, dict[SeriesKey, int]]]:
         """How unlike the destinations of each shared episode are, and the places of those that say so."""
         found = {}
         for slot, belief in self.shared.items():
-            said = {
-                one.key: one.apart[at].weighed(one.weights[at])
+            taught = {
+                one.key: one.marginals[at].weighed(weight)
                 for one in self.members.values()
-                for at in [one.slots.index(slot) if slot in one.slots else -1]
-                if at >= 0 and one.weights[at]
+                for at, (own, weight) in enumerate(one.taught())
+                if own == slot and weight
             }
             episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
-            likeness = Likeness(episode, list(said.values()), DESTINATION * belief.covariance)
-            found[slot] = likeness, {key: place for place, key in enumerate(said)}
+            heterogeneity = Heterogeneity(episode, list(taught.values()), DESTINATION * belief.covariance)
+            found[slot] = heterogeneity, {key: place for place, key in enumerate(taught)}
         return found
 
     @cached_property
-    def likeness(self) -> dict[Slot, float]:
+    def heterogeneity(self) -> dict[Slot, float]:
         """How unlike the destinations of each shared episode are, as a factor on their variance."""
-        return {slot: likeness.factor() for slot, (likeness, _) in self._likeness.items()}
+        return {slot: heterogeneity.factor() for slot, (heterogeneity, _) in self._heterogeneity.items()}
 
-    def _likeness_but(self, member: Member) -> dict[Slot, float]:
+    def _heterogeneity_but(self, member: SeriesEvidence) -> dict[Slot, float]:
         """The same by all destinations but one."""
-        shared = {slot: self._likeness[slot] for slot in member.slots if slot in self.shared}
-        return {slot: likeness.factor(places.get(member.key)) for slot, (likeness, places) in shared.items()}
+        shared = {slot: self._heterogeneity[slot] for slot in member.slots if slot in self.shared}
+        return {slot: heterogeneity.factor(places.get(member.key)) for slot, (heterogeneity, places) in shared.items()}
 
-    def spreads(self, member: Member, likeness: Mapping[Slot, float]) -> list[np.ndarray]:
+    def spreads(self, member: SeriesEvidence, heterogeneity: Mapping[Slot, float]) -> list[np.ndarray]:
         """Covariance of each path of a series about its parent."""
-        found = []
-        for slot, belief in zip(member.slots, member.beliefs, strict=True):
-            share = DESTINATION * likeness[slot] if slot in self.shared else 1.0 if slot[2] else EPISODE + DESTINATION
-            found.append(share * belief.covariance)
-        return found
+        single = {True: 1.0, False: EPISODE + DESTINATION}
+        return [
+            (DESTINATION * heterogeneity[slot] if slot in self.shared else single[slot[2]]) * belief.covariance
+            for slot, belief in zip(member.slots, member.beliefs, strict=True)
+        ]
 
     @cached_property
     def _evidence(self) -> dict[SeriesKey, tuple[np.ndarray, PathEvidence]]:
         """What each series says of the core: places of knots there, which may come twice, and evidence on them."""
         return {key: self._on_core(one) for key, one in self.members.items() if one.teaches}
 
-    def _on_core(self, member: Member) -> tuple[np.ndarray, PathEvidence]:
+    def _on_core(self, member: SeriesEvidence) -> tuple[np.ndarray, PathEvidence]:
         """A path of which the series says less has more of its own: so far as it says nothing it is anything."""
-        spreads = self.spreads(member, self.likeness)
+        spreads = self.spreads(member, self.heterogeneity)
         kept, given = [], []
-        for place, (slot, weight) in enumerate(zip(member.slots, member.weights, strict=True)):
-            if self.parents(slot) is None or not weight:
+        for place, (slot, weight) in enumerate(member.taught()):
+            if self.parent(slot) is None or not weight:
                 given.append(place)
             else:
                 kept.append(place)
                 more = min(1.0 / weight - 1.0, MOST_SPREAD)
                 spreads[place] = spreads[place] + more * member.beliefs[place].covariance
-        said = member.said.without(knots_of(given), side_by_side([member.beliefs[place] for place in given]))
-        core = knots_of(parent for place in kept if (parent := self.parents(member.slots[place])) is not None)
+        said = member.joint.without(knots_of(given), side_by_side([member.beliefs[place] for place in given]))
+        core = knots_of(parent for place in kept if (parent := self.parent(member.slots[place])) is not None)
         return core, said.widened(blocks([spreads[place] for place in kept]))
 
     @cached_property
@@ -174,15 +174,14 @@ class ProductPool:
         pull = self._core.pull.copy()
         whole[kinds, kinds] += precision
         pull[kinds] += precision @ means.mean
-        covariance = np.linalg.inv(whole)
-        core = PathPrior(covariance @ pull, (covariance + covariance.T) / 2)
+        core = PathEvidence(whole, pull).normal()
         return {key: self._prior(one, core) for key, one in self.members.items()}
 
-    def _prior(self, member: Member, core: PathPrior) -> PathPrior:
+    def _prior(self, member: SeriesEvidence, core: PathPrior) -> PathPrior:
         """The prior of one series: what is common as known without it, and the spread of its own paths about that."""
-        parents = [self.parents(slot) for slot in member.slots]
+        parents = [self.parent(slot) for slot in member.slots]
         common = sorted({parent for parent in parents if parent is not None})
-        spread, mean = blocks(self.spreads(member, self._likeness_but(member))), side_by_side(member.beliefs).mean
+        spread, mean = blocks(self.spreads(member, self._heterogeneity_but(member))), side_by_side(member.beliefs).mean
         if not common:
             return PathPrior(mean, spread)
         known = self._without(member, core, common)
@@ -192,7 +191,7 @@ class ProductPool:
         spread[np.ix_(rows, rows)] += known.covariance[np.ix_(columns, columns)]
         return PathPrior(mean, spread)
 
-    def _without(self, member: Member, core: PathPrior, common: list[int]) -> PathPrior:
+    def _without(self, member: SeriesEvidence, core: PathPrior, common: list[int]) -> PathPrior:
         """What is known of some of the core without one series, and with what that series believes of its own."""
         places = knots_of(common)
         known = core.of(places)
@@ -210,15 +209,14 @@ class ProductPool:
                     tight = np.linalg.inv(IN_COMMON * one.covariance)
                     precision[np.ix_(at, at)] += sign * tight
                     pull[at] += sign * (tight @ one.mean)
-        covariance = np.linalg.inv(precision)
-        return PathPrior(covariance @ pull, (covariance + covariance.T) / 2)
+        return PathEvidence(precision, pull).normal()
 
 
 # All products --------------------------------------------------------------------------------------------------------
 
 
 def pooled_priors(
-    members: Mapping[SeriesKey, Member], stated: Mapping[str, PathPrior], wanted: Iterable[str]
+    members: Mapping[SeriesKey, SeriesEvidence], stated: Mapping[str, PathPrior], wanted: Iterable[str]
 ) -> dict[SeriesKey, PathPrior]:
     """The prior of the paths of each series of the products ``wanted``, stacked, by all other series.
 
@@ -234,7 +232,7 @@ def pooled_priors(
     return found
 
 
-def kind_evidence(members: Mapping[SeriesKey, Member], stated: Mapping[str, PathPrior]) -> list[KindEvidence]:
+def kind_evidence(members: Mapping[SeriesKey, SeriesEvidence], stated: Mapping[str, PathPrior]) -> list[KindEvidence]:
     """What each product says of the mean paths of its kinds."""
     return [ProductPool(own, stated).of_kinds() for own in by_product(members).values()]
 
@@ -255,8 +253,7 @@ def kind_means(
         at = knots_of(every.index(kind) for kind in one.kinds)
         precision[np.ix_(at, at)] += one.said.precision
         pull[at] += one.said.pull
-    covariance = np.linalg.inv(precision)
-    return PathPrior(covariance @ pull, (covariance + covariance.T) / 2).of(knots_of(range(len(kinds))))
+    return PathEvidence(precision, pull).normal().of(knots_of(range(len(kinds))))
 
 
 def on_another_product(stated: Mapping[str, PathPrior], products: Sequence[KindEvidence]) -> dict[str, PathPrior]:

@@ -135,6 +135,11 @@ class PathEvidence:
         pull[places] += tight @ prior.mean
         return PathEvidence(precision, pull).summed_out(places)
 
+    def normal(self) -> PathPrior:
+        """The normal distribution that it is where nothing else is known; its precision has an inverse."""
+        covariance = np.linalg.inv(self.precision)
+        return PathPrior(covariance @ self.pull, _symmetric(covariance))
+
     def summed_out(self, places: np.ndarray) -> PathEvidence:
         """The evidence on the other knots, those at ``places`` integrated out."""
         rest = np.setdiff1d(np.arange(len(self.pull)), places)
@@ -176,7 +181,7 @@ def _symmetric(matrix: np.ndarray) -> np.ndarray:
     return half
 
 
-class Likeness:
+class Heterogeneity:
     """How unlike the destinations of one episode are: the mean factor on their ``spread`` about its path, given them.
 
     Destinations that one measure struck alike say that the next is struck so too. Without any, or with one that says
@@ -186,7 +191,7 @@ class Likeness:
     --------
     >>> prior = stated("licensing")
     >>> alike = [PathEvidence(400 * np.eye(len(KNOTS)), 400 * prior.mean)] * 20
-    >>> [round(Likeness(prior, own, prior.covariance).factor(), 2) for own in ([], alike)]
+    >>> [round(Heterogeneity(prior, own, prior.covariance).factor(), 2) for own in ([], alike)]
     [1.0, 0.05]
     """
 

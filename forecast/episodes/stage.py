@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.episodes.course import Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.episodes.diversion import diversions_of
-from forecast.episodes.panel import SeriesFit, in_turn
+from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
 from forecast.realtime.events import Members, acts_on
 from forecast.realtime.period_totals import with_totals
@@ -99,7 +99,7 @@ def structural_stage(
     years = {product: Years(wide) for product, wide in snapshot.volumes.items()}
     episodes = {key: _episodes(snapshot, key, groups, years[key[0]]) if snapshot.acting else () for key in panel}
     wanted = [key for key in panel if products is None or key[0] in products]
-    fits = in_turn(panel, episodes, ahead, experience, wanted, learn)
+    fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
     kin = _kin(episodes)
     return {
         key: _result(

@@ -68,6 +68,11 @@ def _days(first: int, count: int) -> Days:
 def lunar_new_year(year: int) -> date:
     """Lunar New Year's Day of a year, from the `holidays` package.
 
+    Raises
+    ------
+    ValueError
+        Outside the years 1950 to 2100.
+
     Examples
     --------
     >>> lunar_new_year(2025)
@@ -77,6 +82,8 @@ def lunar_new_year(year: int) -> date:
 
     official = holidays.country_holidays("CN", years=year, language="en_US", observed=False)
     named = official.get_named("Chinese New Year (Spring Festival)", lookup="exact")
+    if not named:
+        raise ValueError(f"expected a year from 1950 to 2100, found {year}, of which no Lunar New Year is known.")
     return min(day for day in named if day.year == year)
 
 

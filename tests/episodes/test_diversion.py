@@ -78,8 +78,8 @@ def test_a_planted_diversion_is_recovered_and_foreseen():
     grown = 1 + 2 * exposure(one, MONTHS)[:, FORCE.stop - 1]
     truth = {("p", f"X{n}"): pd.Series(10 * grown * np.exp(rng.normal(0, 0.08, 72)), MONTHS) for n in range(5)}
     past = {key: volume.iloc[:66] for key, volume in truth.items()}
-    fits = structural_forecasts(past, dict.fromkeys(past, (one,)), 1)
-    blind = structural_forecasts(past, {}, 1)
+    fits = dict(structural_forecasts(past, dict.fromkeys(past, (one,)), 1))
+    blind = dict(structural_forecasts(past, {}, 1))
     for fit in fits.values():
         path = fit.fit.path(0)
         apart = path.mean[FORCE.stop - 1] - np.log(3.0)
@@ -98,9 +98,9 @@ def test_siblings_teach_and_other_products_do_not():
     grown = own * (1 + 4 * exposure(one, MONTHS[:66])[:, FORCE.stop - 1])
     keys = {"sibling": ("p", "Y"), "stranger": ("q", "Y")}
     mine = ("p", "X")
-    alone = structural_forecasts({mine: own}, {mine: (one,)}, 1)[mine].volumes()
+    alone = dict(structural_forecasts({mine: own}, {mine: (one,)}, 1))[mine].volumes()
     beside = {
-        name: structural_forecasts({mine: own, key: grown}, {mine: (one,), key: (one,)}, 1, wanted=[mine])
+        name: dict(structural_forecasts({mine: own, key: grown}, {mine: (one,), key: (one,)}, 1, wanted=[mine]))
         for name, key in keys.items()
     }
     medians = {name: fit[mine].volumes()["median"].iloc[0] for name, fit in beside.items()}

@@ -11,7 +11,7 @@ from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import (
     STATED,
     UNLIKE,
-    Likeness,
+    Heterogeneity,
     PathEvidence,
     PathPrior,
     _Spread,
@@ -83,8 +83,8 @@ def test_destinations_struck_alike_narrow_what_the_next_expects_and_unlike_ones_
     rng = np.random.default_rng(2)
     alike = [said(prior.mean + rng.normal(0, 0.1, len(KNOTS))) for _ in range(12)]
     unlike = [said(path) for path in rng.multivariate_normal(prior.mean, 2 * 0.35 * prior.covariance, 12)]
-    assert Likeness(prior, alike, 0.35 * prior.covariance).factor() < 0.2
-    assert Likeness(prior, unlike, 0.35 * prior.covariance).factor() > 1
+    assert Heterogeneity(prior, alike, 0.35 * prior.covariance).factor() < 0.2
+    assert Heterogeneity(prior, unlike, 0.35 * prior.covariance).factor() > 1
 
 
 def test_the_lag_that_others_believe_in_decides_what_a_path_was():
@@ -106,7 +106,7 @@ def test_sixty_destinations_of_one_licence_know_what_the_next_month_is():
         ("w", f"D{place}"): pd.Series(100 * np.exp(effect + rng.normal(0, 0.15, len(months))), months)
         for place in range(24)
     }
-    fits = structural_forecasts(panel, dict.fromkeys(panel, (licence,)), 1)
+    fits = dict(structural_forecasts(panel, dict.fromkeys(panel, (licence,)), 1))
     found = pd.concat([fit.volumes() for fit in fits.values()])
     assert found["median"].mean() == pytest.approx(50, rel=0.2)
     assert np.log(found["upper_80"] / found["lower_80"]).median() < 1.0

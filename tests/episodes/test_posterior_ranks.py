@@ -136,7 +136,7 @@ def test_ranks_within_a_panel_are_uniform():
         lag, paths = rng.choice(len(LAGS), p=LAG_PRIOR), family(rng, stated(kind), 3)
         logs = [drawn(rng, [(episode(kind), path)], lag, 0.1)[0] for path in paths]
         panel = {key: np.exp(y.iloc[:-1]) * month_lengths(MONTHS[:-1]) for key, y in zip(keys, logs, strict=True)}
-        fit = structural_forecasts(panel, calendars, 1, wanted=[keys[0]])[keys[0]].fit
+        fit = dict(structural_forecasts(panel, calendars, 1, wanted=[keys[0]]))[keys[0]].fit
         ranks.append(ranks_of(fit, paths[:1], logs[0], lag, rng))
     assert_uniform(pd.DataFrame(ranks))
 
@@ -157,7 +157,7 @@ def test_ranks_of_measures_that_meet_are_uniform():
         drawn_paths = [family(rng, stated(one.kind), len(keys))[:-1] for one in both]
         logs = [drawn(rng, [*zip(both, own, strict=True)], lag, 0.1)[0] for own in zip(*drawn_paths, strict=True)]
         panel = {key: np.exp(y.iloc[:-1]) * month_lengths(MONTHS[:-1]) for key, y in zip(keys, logs, strict=True)}
-        fit = structural_forecasts(panel, dict.fromkeys(keys, both), 1, wanted=keys[:1])[keys[0]].fit
+        fit = dict(structural_forecasts(panel, dict.fromkeys(keys, both), 1, wanted=keys[:1]))[keys[0]].fit
         ranks.append(ranks_of(fit, [own[0] for own in drawn_paths], logs[0], lag, rng))
     found = pd.DataFrame(ranks)
     assert_uniform(found)

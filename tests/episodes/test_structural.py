@@ -31,7 +31,7 @@ def under(volume, episode, path, lag):
 
 
 def forecast(volume, episodes=(), ahead=1):
-    return structural_forecasts({KEY: volume}, {KEY: tuple(episodes)}, ahead)[KEY]
+    return dict(structural_forecasts({KEY: volume}, {KEY: tuple(episodes)}, ahead))[KEY]
 
 
 def median(volume, episodes=(), ahead=1):
@@ -57,7 +57,7 @@ def test_a_measure_to_come_leaves_the_months_before_it(past):
     to_come = ban(date(2025, 3, 1), None, "c", "licensing", date(2025, 2, 20))
     sibling = {("w", "DEU"): noisy(seed=1)}, {("w", "DEU"): (ban(date(2024, 3, 1), None, "d", "licensing"),)}
     with_it, without = (
-        structural_forecasts({KEY: volume, **sibling[0]}, {KEY: own, **sibling[1]}, 3)[KEY].volumes()
+        dict(structural_forecasts({KEY: volume, **sibling[0]}, {KEY: own, **sibling[1]}, 3))[KEY].volumes()
         for own in ((*past, to_come), past)
     )
     assert with_it["median"].iloc[2] < without["median"].iloc[2]
@@ -119,8 +119,10 @@ def test_a_series_without_trade_before_a_measure_teaches_nothing():
     measure = (ban(date(2024, 6, 1)),)
     volume, other = noisy(66), ("w", "DEU")
     silent = pd.Series(0.0, volume.index)
-    alone = structural_forecasts({KEY: volume}, {KEY: measure}, 1, wanted=[KEY])[KEY]
-    beside = structural_forecasts({KEY: volume, other: silent}, {KEY: measure, other: measure}, 1, wanted=[KEY])[KEY]
+    alone = dict(structural_forecasts({KEY: volume}, {KEY: measure}, 1, wanted=[KEY]))[KEY]
+    beside = dict(structural_forecasts({KEY: volume, other: silent}, {KEY: measure, other: measure}, 1, wanted=[KEY]))[
+        KEY
+    ]
     assert beside.volumes().to_numpy() == pytest.approx(alone.volumes().to_numpy(), rel=1e-9)
 
 
@@ -133,7 +135,7 @@ def test_four_siblings_that_stopped_make_the_fifth_stop():
         for code in ("USA", "DEU", "JPN", "KOR"):
             panel["w", code].loc["2024-07":] = left
         episodes = dict.fromkeys(panel, (episode,)) | {("w", "VNM"): (coming,)}
-        found = structural_forecasts(panel, episodes, 2)["w", "VNM"].volumes()["median"].iloc[1]
+        found = dict(structural_forecasts(panel, episodes, 2))["w", "VNM"].volumes()["median"].iloc[1]
         assert found < 12
 
 
@@ -163,7 +165,7 @@ def test_a_series_of_zeros_scales_with_its_product():
     """Where every figure is zero the bounds are those of the product's scale."""
     zero = pd.Series(0.0, MONTHS[:72])
     bounds = [
-        structural_forecasts({KEY: zero, ("w", "DEU"): scale * noisy()}, {}, 1)[KEY].volumes()["upper_95"].iloc[0]
+        dict(structural_forecasts({KEY: zero, ("w", "DEU"): scale * noisy()}, {}, 1))[KEY].volumes()["upper_95"].iloc[0]
         for scale in (1, 1000)
     ]
     assert bounds[1] == pytest.approx(1000 * bounds[0], rel=1e-6)
@@ -240,7 +242,7 @@ def test_a_prior_of_another_kind_is_used_as_given():
     """Experience replaces the stated prior of its kind."""
     experience = {"ban": PathPrior(np.zeros(11), 1e-6 * np.eye(11))}
     episode = ban(date(2025, 1, 1))
-    found = structural_forecasts({KEY: noisy()}, {KEY: (episode,)}, 1, experience)[KEY]
+    found = dict(structural_forecasts({KEY: noisy()}, {KEY: (episode,)}, 1, experience))[KEY]
     assert found.volumes()["median"].iloc[0] == pytest.approx(median(noisy())[0], rel=0.02)
 
 

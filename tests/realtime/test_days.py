@@ -28,6 +28,13 @@ def test_lunar_new_year_is_the_day_that_almanacs_give(year, day):
     assert lunar_new_year(year) == date(year, *day)
 
 
+@pytest.mark.parametrize("year", [1900, 2101])
+def test_a_year_without_lunar_new_year_is_refused(year):
+    """Beyond the almanac the year is named."""
+    with pytest.raises(ValueError, match=rf"^expected a year from 1950 to 2100, found {year},"):
+        lunar_new_year(year)
+
+
 def test_shares_around_lunar_new_year_equal_days_counted_by_hand():
     """New Year on 29 January 2025: 20 days before, from the 9th; 7 during, to 4 February; 14 after, to the 18th."""
     shares = lunar_new_year_shares(pd.period_range("2024-12", "2025-03", freq="M"))

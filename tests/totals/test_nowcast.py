@@ -177,14 +177,14 @@ def test_the_shipped_headline_nowcasts_may_2025() -> None:
     row = found.forecasts.query("model == 'combination'").iloc[0]
     without = found.nowcasts.iloc[0]
     assert row["month"] == pd.Period("2025-05")
-    assert abs(row["volume_t"] - 1238.47) < abs(without["without_t"] - 1238.47)
+    assert abs(row["volume_t"] - 1238.47) < 0.75 * abs(without["without_t"] - 1238.47)
     assert row["lower_95"] <= 1238.47 <= row["upper_95"]
     assert row["upper_80"] < 2117
     assert row["upper_80"] - row["lower_80"] < 0.5 * (without["without_upper_80"] - without["without_lower_80"])
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the lower bound is 1,251 t since severity is a factor on the whole path")
+@pytest.mark.xfail(strict=True, reason="the lower bound is 1,249 t since severity is a factor on the whole path")
 def test_may_2025_lies_inside_its_80_interval() -> None:
     row = may_2025().forecasts.query("model == 'combination'").iloc[0]
     assert row["lower_80"] <= 1238.47 <= row["upper_80"]
