@@ -132,10 +132,8 @@ def test_a_truce_that_begins_as_a_licence_ends_is_not_given_the_recovery():
 def test_twelve_bans_one_on_top_of_the_other_are_forecast():
     """Beliefs of what the last may still strike are a millionth of those of the first: no matrix is without inverse."""
     rng = np.random.default_rng(8)
-    starts = [date(2019 + place // 2, 1 + 6 * (place % 2), 5) for place in range(12)]
-    bans = tuple(
-        Episode(f"b{place:02}", "ban", day, day, None, 1.0, (f"b{place:02}",)) for place, day in enumerate(starts)
-    )
+    days = {f"b{place:02}": date(2019 + place // 2, 1 + 6 * (place % 2), 5) for place in range(12)}
+    bans = tuple(Episode(name, "ban", day, day, None, 1.0, (name,)) for name, day in days.items())
     volume = np.r_[np.full(6, 100.0), np.full(78, 5.0)]
     panel = {("w", code): pd.Series(volume * np.exp(rng.normal(0, 0.2, 84)), MONTHS) for code in "ABC"}
     fits = dict(structural_forecasts(panel, dict.fromkeys(panel, bans), 1))

@@ -120,9 +120,8 @@ def test_a_series_without_trade_before_a_measure_teaches_nothing():
     volume, other = noisy(66), ("w", "DEU")
     silent = pd.Series(0.0, volume.index)
     alone = dict(structural_forecasts({KEY: volume}, {KEY: measure}, 1, wanted=[KEY]))[KEY]
-    beside = dict(structural_forecasts({KEY: volume, other: silent}, {KEY: measure, other: measure}, 1, wanted=[KEY]))[
-        KEY
-    ]
+    both, measures = {KEY: volume, other: silent}, {KEY: measure, other: measure}
+    beside = dict(structural_forecasts(both, measures, 1, wanted=[KEY]))[KEY]
     assert beside.volumes().to_numpy() == pytest.approx(alone.volumes().to_numpy(), rel=1e-9)
 
 
