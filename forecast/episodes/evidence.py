@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,17 @@ OTHER_LAGS = 0.5
 FAR_LAGS, LEAST_LAG = 0.25, -20.0
 """Weight of what another product says of the lag, and the least log likelihood that any series gives one."""
 
-Slot = tuple[str, str, bool]
-"""Kind and name of an episode, and whether it stands by itself: one on top of others of its kind, and a diversion,
-strikes what is left or comes from elsewhere, and says nothing of its kind."""
+
+class Slot(NamedTuple):
+    """Kind and name of an episode, and whether it is ``single``, of no kind's mean.
+
+    One on top of others of its kind, and a diversion, strikes what is left or comes from elsewhere, and says nothing of
+    its kind.
+    """
+
+    kind: str
+    name: str
+    single: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ def _member(
     support: np.ndarray | None,
 ) -> SeriesEvidence:
     slots = tuple(
-        (one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
+        Slot(one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
     )
     weights = tuple(_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
     size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)
@@ -115,7 +124,7 @@ def _shared_out(members: dict[SeriesKey, SeriesEvidence]) -> dict[SeriesKey, Ser
     if not totals or not parts:
         return members
     (total,) = totals
-    names = {slot[:2] for slot, weight in zip(total.slots, total.weights, strict=True) if weight}
+    names = {(slot.kind, slot.name) for slot, weight in zip(total.slots, total.weights, strict=True) if weight}
     known = sum(_known(one, names) for one in parts.values())
     share = _known(total, names) / max(_known(total, names) + known, 1e-300)
     weighed = {total.key: share, **dict.fromkeys(parts, 1.0 - share)}
@@ -130,7 +139,9 @@ def _weighed(member: SeriesEvidence, weight: float) -> SeriesEvidence:
 def _known(member: SeriesEvidence, names: set[tuple[str, str]]) -> float:
     """How much a series knows of some episodes: the trace of its precision."""
     pairs = zip(member.slots, member.weights, member.marginals, strict=True)
-    return sum(weight * float(np.trace(one.precision)) for slot, weight, one in pairs if slot[:2] in names)
+    return sum(
+        weight * float(np.trace(one.precision)) for slot, weight, one in pairs if (slot.kind, slot.name) in names
+    )
 
 
 # Days in transit -----------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def _taught(
 
 def _stated(members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
     """The prior of each kind's path before any figure of the panel."""
-    kinds = {slot[0] for one in members.values() for slot in one.slots}
+    kinds = {slot.kind for one in members.values() for slot in one.slots}
     return {kind: experience.get(kind) or stated(kind) for kind in sorted(kinds)}
 
 

@@ -59,7 +59,7 @@ class ProductPool:
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the episodes that do not stand by themselves."""
-        return tuple(sorted({slot[0] for one in self.members.values() for slot in one.slots if not slot[2]}))
+        return tuple(sorted({slot.kind for one in self.members.values() for slot in one.slots if not slot.single}))
 
     @cached_property
     def shared(self) -> dict[Slot, PathPrior]:
@@ -80,7 +80,7 @@ class ProductPool:
         """The place of the path about which that of a destination lies; None for one that nothing else tells of."""
         if slot in self.shared:
             return self._places[slot]
-        return None if slot[2] else self._places[slot[0]]
+        return None if slot.single else self._places[slot.kind]
 
     @cached_property
     def _heterogeneity(self) -> dict[Slot, tuple[Heterogeneity, dict[SeriesKey, int]]]:
@@ -112,7 +112,7 @@ class ProductPool:
         """Covariance of each path of a series about its parent."""
         single = {True: 1.0, False: EPISODE + DESTINATION}
         return [
-            (DESTINATION * heterogeneity[slot] if slot in self.shared else single[slot[2]]) * belief.covariance
+            (DESTINATION * heterogeneity[slot] if slot in self.shared else single[slot.single]) * belief.covariance
             for slot, belief in zip(member.slots, member.beliefs, strict=True)
         ]
 
@@ -143,12 +143,12 @@ class ProductPool:
         precision, pull = np.zeros((size, size)), np.zeros(size)
         for slot, belief in self.shared.items():
             own = knots_of([self._places[slot]])
-            if slot[2]:
+            if slot.single:
                 tight = np.linalg.inv(IN_COMMON * belief.covariance)
                 precision[np.ix_(own, own)] += tight
                 pull[own] += tight @ belief.mean
                 continue
-            kind, tight = knots_of([self._places[slot[0]]]), np.linalg.inv(EPISODE * belief.covariance)
+            kind, tight = knots_of([self._places[slot.kind]]), np.linalg.inv(EPISODE * belief.covariance)
             for rows, columns, sign in ((own, own, 1), (kind, kind, 1), (own, kind, -1), (kind, own, -1)):
                 precision[np.ix_(rows, columns)] += sign * tight
         for core, said in self._evidence.values():
@@ -160,7 +160,12 @@ class ProductPool:
         """What this product says of the mean paths of its kinds on all products."""
         episodes = np.arange(len(KNOTS) * len(self.kinds), len(self._core.pull))
         spread = blocks([PRODUCT * self.stated[kind].covariance for kind in self.kinds])
-        taught = {slot[:2] for one in self.members.values() for slot, weight in one.taught() if weight and not slot[2]}
+        taught = {
+            (slot.kind, slot.name)
+            for one in self.members.values()
+            for slot, weight in one.taught()
+            if weight and not slot.single
+        }
         return KindEvidence(self.kinds, self._core.summed_out(episodes).widened(spread), tuple(sorted(taught)))
 
     def priors(self, means: PathPrior) -> dict[SeriesKey, PathPrior]:
@@ -203,7 +208,7 @@ class ProductPool:
             np.subtract.at(precision, (at[:, None], at), said.precision)
             np.subtract.at(pull, at, said.pull)
         for slot, belief in zip(member.slots, member.beliefs, strict=True):
-            if slot[2] and slot in self.shared:
+            if slot.single and slot in self.shared:
                 at = knots_of([common.index(self._places[slot])])
                 for one, sign in ((belief, 1), (self.shared[slot], -1)):
                     tight = np.linalg.inv(IN_COMMON * one.covariance)

@@ -13,8 +13,8 @@ from forecast.episodes.partial_pooling import IN_COMMON, pooled_priors
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, PathEvidence, PathPrior, stated
 
 SIZE = len(KNOTS)
-LICENCE, TRUCE = ("licensing", "l", False), ("truce", "t", False)
-ON_TOP: Slot = ("licensing", "m", True)
+LICENCE, TRUCE = Slot("licensing", "l", False), Slot("truce", "t", False)
+ON_TOP = Slot("licensing", "m", True)
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
 
 
@@ -23,7 +23,7 @@ def member(rng, key, slots, weights=None):
     size = SIZE * len(slots)
     root = rng.normal(size=(size, size // 2)) * 3
     precision = root @ root.T
-    beliefs = tuple(half(stated(slot[0])) if slot[2] else stated(slot[0]) for slot in slots)
+    beliefs = tuple(half(stated(slot.kind)) if slot.single else stated(slot.kind) for slot in slots)
     said = PathEvidence(precision, precision @ rng.normal(0, 0.3, size))
     nothing = PathEvidence(np.zeros((SIZE, SIZE)), np.zeros(SIZE))
     weights = (1.0,) * len(slots) if weights is None else weights
@@ -41,7 +41,7 @@ def joint_prior(members):
     covariance = np.zeros((len(mean), len(mean)))
     for i, (key, slot, belief) in enumerate(every):
         for j, (other, own, _) in enumerate(every):
-            same_kind = slot[0] == own[0] and not slot[2] and not own[2]
+            same_kind = slot.kind == own.kind and not slot.single and not own.single
             share = (KIND + PRODUCT * (key[0] == other[0])) * same_kind
             if slot == own and key[0] == other[0]:
                 share = IN_COMMON
@@ -58,8 +58,8 @@ def test_pooled_priors_are_the_conditional_of_one_joint_normal():
     members = [
         member(rng, ("p", "USA"), (LICENCE, TRUCE)),
         member(rng, ("p", "DEU"), (LICENCE, ON_TOP)),
-        member(rng, ("p", "JPN"), (LICENCE, ON_TOP, ("licensing", "n", False))),
-        member(rng, ("q", "USA"), (("licensing", "k", False), ("truce", "s", False))),
+        member(rng, ("p", "JPN"), (LICENCE, ON_TOP, Slot("licensing", "n", False))),
+        member(rng, ("q", "USA"), (Slot("licensing", "k", False), Slot("truce", "s", False))),
     ]
     mean, covariance = joint_prior(members)
     priors = pooled_priors(
@@ -86,7 +86,7 @@ def test_pooled_priors_are_the_conditional_of_one_joint_normal():
 def test_a_series_by_itself_keeps_what_is_stated():
     """Two episodes of a kind on one series have in common what is of the kind and the product, and nothing is moved."""
     rng = np.random.default_rng(5)
-    one = member(rng, ("p", "USA"), (LICENCE, ("licensing", "n", False)))
+    one = member(rng, ("p", "USA"), (LICENCE, Slot("licensing", "n", False)))
     (found,) = pooled_priors({one.key: one}, {"licensing": stated("licensing")}, ["p"]).values()
     whole = stated("licensing")
     assert found.mean == pytest.approx(np.tile(whole.mean, 2))
