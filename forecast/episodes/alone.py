@@ -17,9 +17,10 @@ import pandas as pd
 
 from forecast.episodes.course import KNOTS, Episode, acting_share, exposure
 from forecast.episodes.path_priors import PathPrior
-from forecast.episodes.posterior import LAGS, SEASON, LagPaths, PathTerm
+from forecast.episodes.posterior import LAG_PRIOR, LAGS, SEASON, LagPaths, PathTerm
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import months_of
+from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR = 0.01
 """Share of a usual month that is added before the log."""
@@ -74,7 +75,7 @@ def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> Pat
     """
     shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
     weight = min(float(np.sqrt(prior.covariance[2, 2])), 1.0)
-    news = weight * np.array([acting_share(episode, months, lag) for lag in LAGS])
+    news = weight * LAG_PRIOR @ np.array([acting_share(episode, months, lag) for lag in LAGS])
     return PathTerm(episode.name, shares, news, prior)
 
 
@@ -84,6 +85,11 @@ def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:
     before = y.to_numpy()[max(onset - 12, 0) : max(onset, 0)]
     largest = np.exp(before[np.isfinite(before)]).max(initial=floor) - floor
     return float(min(FLOOR * largest / (0.1 * floor), 1.0))
+
+
+def teaching_weight(key: SeriesKey, episode: Episode, traded: float) -> float:
+    """What a series says where a measure is on all of it; the rest of the world, a difference of two, says nothing."""
+    return traded if episode.share == 1.0 and key[1] != REST_OF_WORLD else 0.0
 
 
 # What is remembered --------------------------------------------------------------------------------------------------

@@ -7,19 +7,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs
+from forecast.episodes.alone import Alone, Logs, teaching_weight
 from forecast.episodes.course import DIVERSION, KNOTS, Episode, measures_below
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, side_by_side
 from forecast.episodes.posterior import LAGS
-from forecast.tables.schema import REST_OF_WORLD, WORLD, SeriesKey
-
-OTHER_LAGS = 0.5
-"""How much the lag of another episode of the kind on the product counts."""
-
-FAR_LAGS, LEAST_LAG = 0.25, -20.0
-"""Weight of what another product says of the lag, and the least log likelihood that any series gives one."""
+from forecast.episodes.transit import lag_supports
+from forecast.tables.schema import WORLD, SeriesKey
 
 
 class Slot(NamedTuple):
@@ -70,12 +64,11 @@ def evidence_by_series(
     A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
     lag together is not to be left to each of them.
     """
-    lags, members, supports = _lags(alone, episodes_by_series), {}, {}
-    for key, found in alone.items():
-        episodes = tuple(episodes_by_series[key])
-        support = _lag_support(key, _latest(episodes, logs[key][0].index[-1]), lags)
-        members[key] = _member(key, episodes, tuple(beliefs[key]), found, support)
-        supports[key] = support
+    supports = lag_supports(logs, alone, episodes_by_series, beliefs)
+    members = {
+        key: _member(key, tuple(episodes_by_series[key]), tuple(beliefs[key]), found, supports[key])
+        for key, found in alone.items()
+    }
     return {key: one for own in by_product(members).values() for key, one in _shared_out(own).items()}, supports
 
 
@@ -89,7 +82,7 @@ def _member(
     slots = tuple(
         Slot(one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
     )
-    weights = tuple(_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
+    weights = tuple(teaching_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
     size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)
     if not any(weights) or not len(seen):
         nothing = PathEvidence(np.zeros((size, size)), np.zeros(size))
@@ -102,11 +95,6 @@ def _member(
         own = np.flatnonzero(seen // len(KNOTS) == place)
         marginals.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
     return SeriesEvidence(key, slots, beliefs, weights, learned_from(before, after).among(seen, size), tuple(marginals))
-
-
-def _weight(key: SeriesKey, episode: Episode, traded: float) -> float:
-    """What a series says where a measure is on all of it; the rest of the world, a difference of two, says nothing."""
-    return traded if episode.share == 1.0 and key[1] != REST_OF_WORLD else 0.0
 
 
 def by_product(members: Mapping[SeriesKey, SeriesEvidence]) -> dict[str, dict[SeriesKey, SeriesEvidence]]:
@@ -142,48 +130,3 @@ def _known(member: SeriesEvidence, names: set[tuple[str, str]]) -> float:
     return sum(
         weight * float(np.trace(one.precision)) for slot, weight, one in pairs if (slot.kind, slot.name) in names
     )
-
-
-# Days in transit -----------------------------------------------------------------------------------------------------
-
-LagEvidence = dict[SeriesKey, np.ndarray]
-"""Log likelihoods of the lags, the best at 0, by series."""
-
-
-def _latest(episodes: Sequence[Episode], cutoff: pd.Period) -> Episode:
-    """The latest episode in effect by ``cutoff``, or the latest of all: what is to come says nothing of the past."""
-    measures = [one for one in episodes if one.kind != DIVERSION] or episodes
-    begun = [one for one in measures if one.effective <= cutoff.end_time.date()]
-    return max(begun or measures, key=lambda one: one.effective)
-
-
-def _lag_support(key: SeriesKey, latest: Episode, lags: dict[tuple[str, str, str], LagEvidence]) -> np.ndarray | None:
-    """Log likelihoods of the lags from siblings of a series' latest episode, and less of others of its kind.
-
-    Goods of another product travel otherwise, but figures of one reporter are counted at one border.
-    """
-    found: dict[SeriesKey, np.ndarray] = {}
-    for (product, kind, name), each in lags.items():
-        if kind != latest.kind:
-            continue
-        weight = 1.0 if name == latest.name else OTHER_LAGS if product == key[0] else FAR_LAGS
-        for other, one in each.items():
-            if other != key and (other not in found or weight == 1.0):
-                found[other] = weight * np.maximum(one, LEAST_LAG)
-    return np.sum(list(found.values()), axis=0) if found else None
-
-
-def _lags(
-    alone: Mapping[SeriesKey, Alone], episodes_by_series: Mapping[SeriesKey, Sequence[Episode]]
-) -> dict[tuple[str, str, str], LagEvidence]:
-    """What each series says of the lags, by product, kind and episode; a total says nothing beside its parts."""
-    lags: dict[tuple[str, str, str], LagEvidence] = {}
-    for key, found in alone.items():
-        for place, episode in enumerate(episodes_by_series[key]):
-            support = lags.setdefault((key[0], episode.kind, episode.name), {})
-            if weight := _weight(key, episode, found.weights[place]):
-                support[key] = weight * (found.lag_likelihood - found.lag_likelihood.max())
-    for support in lags.values():
-        if len(support) > 1:
-            support.pop((next(iter(support))[0], WORLD), None)
-    return lags

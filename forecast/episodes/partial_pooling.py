@@ -24,6 +24,7 @@ from forecast.episodes.evidence import SeriesEvidence, Slot, by_product
 from forecast.episodes.path_priors import (
     DESTINATION,
     EPISODE,
+    IN_COMMON,
     KIND,
     PRODUCT,
     Heterogeneity,
@@ -34,9 +35,6 @@ from forecast.episodes.path_priors import (
     side_by_side,
 )
 from forecast.tables.schema import SeriesKey
-
-IN_COMMON = KIND + PRODUCT + EPISODE
-"""Share of the variance of a path that the destinations of an episode have in common."""
 
 MOST_SPREAD = 1e3
 """Variance, in those of the prior, beyond which a path of its own says nothing of what is common."""

@@ -53,6 +53,9 @@ PAYBACK = -0.3
 KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
 """How the variance divides: the kind's own mean, the product, its episode, and the destination of an episode."""
 
+IN_COMMON = KIND + PRODUCT + EPISODE
+"""Share of the variance of a path that the destinations of an episode have in common."""
+
 UNLIKE, UNLIKELY = np.array([0.05, 0.15, 0.4, 1.0, 1.6]), np.array([0.1, 0.1, 0.1, 0.3, 0.4])
 """How unlike the destinations of one episode may be, as factors on their variance, and how likely: one in the mean."""
 
@@ -181,6 +184,45 @@ def _symmetric(matrix: np.ndarray) -> np.ndarray:
     return half
 
 
+def log_mean(precision: np.ndarray, pull: np.ndarray, prior: PathPrior) -> np.ndarray:
+    """Log of the mean of ``exp(pull x - x precision x / 2)`` over a normal ``prior`` of x, for one or a stack of them.
+
+    Examples
+    --------
+    >>> one = np.eye(1)
+    >>> float(np.exp(log_mean(3 * one, np.zeros(1), PathPrior(np.zeros(1), one))))
+    0.5
+    """
+    towards = pull - precision @ prior.mean
+    left = np.linalg.inv(np.eye(len(prior.mean)) + precision @ prior.covariance)
+    found = pull @ prior.mean - 0.5 * (precision @ prior.mean) @ prior.mean
+    found += 0.5 * np.linalg.slogdet(left)[1]
+    found += 0.5 * np.einsum("...i,...i->...", towards @ prior.covariance, (left @ towards[..., None])[..., 0])
+    return np.asarray(found)
+
+
+def in_common(episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> PathPrior:
+    """An episode's path given what its destinations say of theirs, which lie about it with covariance ``spread``."""
+    about = [one.widened(spread) for one in destinations]
+    tight = np.linalg.inv(episode.covariance)
+    precision = tight + np.sum([one.precision for one in about], axis=0)
+    return PathEvidence(precision, tight @ episode.mean + np.sum([one.pull for one in about], axis=0)).normal()
+
+
+def log_evidence(episode: PathPrior, destinations: Sequence[PathEvidence], about: PathPrior) -> np.ndarray:
+    """Log likelihoods (destinations + 1) of all but each, and of all, whose paths lie ``about`` that of the episode."""
+    if not destinations:
+        return np.zeros(1)
+    precision = np.array([one.precision for one in destinations])
+    pull = np.array([one.pull for one in destinations])
+    own = log_mean(precision, pull, about)
+    kept = np.linalg.inv(np.eye(len(episode.mean)) + precision @ about.covariance)
+    said, drawn = kept @ precision, (kept @ pull[..., None])[..., 0]
+    left = (np.concatenate([one.sum(axis=0) - one, one.sum(axis=0)[None]]) for one in (own, said, drawn))
+    constant, precision, pull = left
+    return np.asarray(constant + log_mean(precision, pull, episode))
+
+
 class Heterogeneity:
     """How unlike the destinations of one episode are: the mean factor on their ``spread`` about its path, given them.
 
@@ -196,46 +238,15 @@ class Heterogeneity:
     """
 
     def __init__(self, episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> None:
-        self._episode = episode
-        self._said = [_Spread.of(destinations, factor * spread) for factor in UNLIKE] if destinations else []
+        logs = [log_evidence(episode, destinations, PathPrior(0 * episode.mean, size * spread)) for size in UNLIKE]
+        self._logs = np.log(UNLIKELY)[:, None] + logs
 
     def factor(self, but: int | None = None) -> float:
         """By all destinations, or all but one of them."""
-        if not self._said:
-            return 1.0
-        logs = np.array([one.log_evidence(self._episode, but) for one in self._said])
-        weights = UNLIKELY * np.exp(logs - logs.max())
+        logs = self._logs[:, -1 if but is None else but]
+        weights = np.exp(logs - logs.max())
         return float(UNLIKE @ weights / weights.sum())
 
-
-@dataclass(frozen=True)
-class _Spread:
-    """What destinations say of an episode's path about which they lie with one spread, and how likely that makes them.
-
-    ``own`` (destinations,) are logs that do not depend on the path; ``precision`` and ``pull`` are on the path.
-    """
-
-    own: np.ndarray
-    precision: np.ndarray
-    pull: np.ndarray
-    total: PathEvidence
-
-    @classmethod
-    def of(cls, destinations: Sequence[PathEvidence], spread: np.ndarray) -> _Spread:
-        precision = np.array([one.precision for one in destinations])
-        pull = np.array([one.pull for one in destinations])
-        kept = np.linalg.inv(np.eye(len(spread)) + precision @ spread)
-        said, drawn = kept @ precision, np.einsum("sij,sj->si", kept, pull)
-        own = 0.5 * np.linalg.slogdet(kept)[1] + 0.5 * np.einsum("si,ij,sj->s", pull, spread, drawn)
-        return cls(own, said, drawn, PathEvidence(said.sum(axis=0), drawn.sum(axis=0)))
-
-    def log_evidence(self, episode: PathPrior, but: int | None) -> float:
-        """Log likelihood of all destinations, or of all but one, up to a constant."""
-        own, precision, pull = self.own.sum(), self.total.precision, self.total.pull
-        if but is not None:
-            own, precision, pull = own - self.own[but], precision - self.precision[but], pull - self.pull[but]
-        towards = pull - precision @ episode.mean
-        left = np.linalg.inv(np.eye(len(pull)) + precision @ episode.covariance)
-        found = own + pull @ episode.mean - 0.5 * episode.mean @ precision @ episode.mean
-        found += 0.5 * np.linalg.slogdet(left)[1] + 0.5 * towards @ episode.covariance @ left @ towards
-        return float(found)
+    def log_evidence(self) -> np.ndarray:
+        """Log likelihoods (destinations + 1) of all destinations but each, and of all, up to one constant."""
+        return np.asarray(np.logaddexp.reduce(self._logs, axis=0))

@@ -17,8 +17,8 @@ from forecast.kernels.structural import square_root
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
-LAGS = (0, 15, 30, 45)
-"""Days in transit among which a fit averages."""
+LAGS, LAG_PRIOR = (0, 15, 30, 45), np.array([0.25, 0.25, 0.3, 0.2])
+"""Days in transit among which a fit averages, and their prior probabilities."""
 
 BISECTIONS = 50
 
@@ -32,7 +32,8 @@ class PathTerm:
     shares
         Share of the volume of each month in each phase: (lags, months, knots), training months and those ahead.
     news
-        How much of each month it is news: (lags, months), 0 to 1.
+        How much of each month it is news: (months,), 0 to 1, in the mean over the lags, so that of these only what the
+        months were speaks, and not how noisy news is taken to be.
     prior
         Of its path.
     """

@@ -24,7 +24,16 @@ import pandas as pd
 
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import blocks
-from forecast.episodes.posterior import LAGS, SEASON, ActivePrior, Component, PathTerm, StructuralFit, knots_at
+from forecast.episodes.posterior import (
+    LAG_PRIOR,
+    LAGS,
+    SEASON,
+    ActivePrior,
+    Component,
+    PathTerm,
+    StructuralFit,
+    knots_at,
+)
 from forecast.kernels.structural import over_grid
 from forecast.models.protocol import FitError
 from forecast.realtime.days import lunar_new_year_shares, months_of
@@ -55,7 +64,6 @@ def noise_prior(observed: int) -> np.ndarray:
     return np.asarray(WEAK + max(0.0, 1.0 - observed / LONG_ENOUGH) * SHORT)
 
 
-LAG_PRIOR = np.array([0.25, 0.25, 0.3, 0.2])
 LINEARISED = 4
 LEAST_WEIGHT = 0.02
 """Weight that is taken off the lags and, within each, off the points of the grid, as a share of the largest."""
@@ -214,10 +222,9 @@ class _Problem:
         return mean, covariance
 
     @cached_property
-    def news(self) -> tuple[np.ndarray, ...]:
-        """How much of each month is news, by lag."""
-        none = np.zeros(len(self.base))
-        return tuple(np.max([none, *(term.news[lag] for term in self.terms)], axis=0) for lag in range(len(LAGS)))
+    def news(self) -> np.ndarray:
+        """How much of each month is news."""
+        return np.asarray(np.max([np.zeros(len(self.base)), *(term.news for term in self.terms)], axis=0))
 
     def columns(self, lag: int, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Every column on all months, linearised at ``coefficients``, what that leaves over, and the log effect."""
@@ -255,10 +262,10 @@ class _Problem:
         cells = ALL_CELLS if self.seen_coefficients(lag) <= MANY_COEFFICIENTS else COARSE
         return self.points(lag, coefficients, active, cells)
 
-    def noise(self, lag: int, effect: np.ndarray) -> np.ndarray:
+    def noise(self, effect: np.ndarray) -> np.ndarray:
         """Variance of the noise of every month against that of a calm one, where episodes do ``effect`` in logs."""
         lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
-        return np.asarray(1.0 + (NOISIER - 1.0) * self.news[lag] + LUMPY * lots)
+        return np.asarray(1.0 + (NOISIER - 1.0) * self.news + LUMPY * lots)
 
     def points(self, lag: int, coefficients: np.ndarray, active: np.ndarray, cells: list[_Cell]) -> _Grid:
         """The posterior at some points of the grid, linearised at ``coefficients``."""
@@ -267,7 +274,7 @@ class _Problem:
         response = self.values - offset[:past]
         seen = np.isfinite(response)
         whole = np.column_stack([columns[:past][:, active], np.where(seen, response, 0.0)])
-        noise, steps = self.noise(lag, effect)[:past], 1 - (1 - HELD) * self.news[lag][:past]
+        noise, steps = self.noise(effect)[:past], 1 - (1 - HELD) * self.news[:past]
         root, (at_q, at_season) = self.given(active).root, np.array(cells).T.copy()
         prior = self.prior[0][active], root, noise_prior(int(seen.sum()))
         b, roots, sigma2, logs, *filtered = over_grid(
@@ -315,9 +322,9 @@ class _Problem:
         parts = np.column_stack([np.full(ahead, level), season, new_year])
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
         gradient = columns[past:][:, active] - point.level[:-1]
-        news = self.news[lag][past:]
+        news = self.news[past:]
         steps = np.cumsum(q * (1 - (1 - HELD) * news))
-        noise = self.noise(lag, effect)[past:]
+        noise = self.noise(effect)[past:]
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
         return np.column_stack([parts, *effects]), errors

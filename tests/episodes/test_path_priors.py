@@ -14,7 +14,7 @@ from forecast.episodes.path_priors import (
     Heterogeneity,
     PathEvidence,
     PathPrior,
-    _Spread,
+    log_evidence,
     stated,
 )
 from forecast.episodes.posterior import LagPaths
@@ -68,14 +68,12 @@ def test_likeness_is_weighed_by_the_joint_normal_of_all_siblings():
         apart = seen - np.tile(episode.mean, 4)
         return -0.5 * np.linalg.slogdet(whole)[1] - 0.5 * apart @ np.linalg.solve(whole, apart)
 
-    said_of = [_Spread.of(siblings, factor * spread) for factor in UNLIKE]
-    ours = [one.log_evidence(episode, None) for one in said_of]
-    assert np.diff(ours) == pytest.approx(np.diff([joint(factor) for factor in UNLIKE]))
-    but = [one.log_evidence(episode, 1) for one in said_of]
-    of_three = [
-        _Spread.of([siblings[0], *siblings[2:]], factor * spread).log_evidence(episode, None) for factor in UNLIKE
-    ]
-    assert but == pytest.approx(of_three)
+    about = [PathPrior(np.zeros(len(KNOTS)), factor * spread) for factor in UNLIKE]
+    ours = np.array([log_evidence(episode, siblings, one) for one in about])
+    assert np.diff(ours[:, -1]) == pytest.approx(np.diff([joint(factor) for factor in UNLIKE]))
+    three = [siblings[0], *siblings[2:]]
+    of_three = [log_evidence(episode, three, one)[-1] for one in about]
+    assert ours[:, 1] == pytest.approx(of_three)
 
 
 def test_destinations_struck_alike_narrow_what_the_next_expects_and_unlike_ones_widen_it():

@@ -1,0 +1,217 @@
+"""How many days goods are in transit: what other destinations of an episode, and other episodes, say of it together.
+
+A month of half the volume is a measure that halves and acts at once, or one that stops everything and acts after two
+weeks. Which it is each destination says a little; but a measure is as severe on all of them, and sixty that can hardly
+tell must not be taken for sixty that can. So the likelihood of a number of days is that of all destinations together,
+their paths integrated out about the path that they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from forecast.episodes.alone import Alone, Logs, teaching_weight
+from forecast.episodes.course import DIVERSION, KNOTS, Episode, exposure, log_effect
+from forecast.episodes.path_priors import (
+    DESTINATION,
+    IN_COMMON,
+    Heterogeneity,
+    PathEvidence,
+    PathPrior,
+    in_common,
+    learned_from,
+    log_mean,
+)
+from forecast.episodes.posterior import LAGS
+from forecast.realtime.days import months_of
+from forecast.tables.schema import WORLD, SeriesKey
+
+ANOTHER_EPISODE, ANOTHER_PRODUCT = 0.5, 0.25
+"""Weight of what another episode of the kind on the product says of the days, and of what another product says."""
+
+LEAST_SUPPORT = -20.0
+"""The least log likelihood that the destinations of an episode give a number of days."""
+
+
+ROUNDS_ABOUT = 4
+"""How often the paths at one lag are linearised at what the destinations have in common."""
+
+
+@dataclass(frozen=True)
+class EffectEvidence:
+    """Evidence on a path by the log effects that it has on months with a figure, in which it is normal.
+
+    ``said`` is that on the knots where the effects of ``shares`` (months, knots) are linearised at the path ``at``:
+    beyond a month that is stopped on half of its days no path lowers it, whatever the slope says.
+    """
+
+    said: PathEvidence
+    at: np.ndarray
+    shares: np.ndarray
+
+    @cached_property
+    def _linearised(self) -> tuple[np.ndarray, np.ndarray]:
+        """Effects of the path, and knots by effects: the inverse of their slopes."""
+        effect, slope = log_effect(self.at, self.shares)
+        return effect, np.linalg.pinv(slope)
+
+    def about(self, path: np.ndarray) -> tuple[PathEvidence, float]:
+        """The evidence linearised at another path, and the log of what it says of that one more than is in it."""
+        before, back = self._linearised
+        effect, slope = log_effect(path, self.shares)
+        turned = back @ slope
+        offset = self.at + back @ (effect - before) - turned @ path
+        precision, pull = self.said.precision, self.said.pull
+        constant = pull @ offset - 0.5 * offset @ precision @ offset
+        return PathEvidence(turned.T @ precision @ turned, turned.T @ (pull - precision @ offset)), float(constant)
+
+
+@dataclass(frozen=True)
+class LagEvidence:
+    """What one series says of one episode and of the days in transit.
+
+    ``logs`` (lags,) are log likelihoods without a path, and ``paths`` the evidence on the path at the lags that its
+    posterior keeps; ``belief`` is the prior of the path.
+    """
+
+    belief: PathPrior
+    logs: np.ndarray
+    paths: Mapping[int, EffectEvidence]
+
+    @classmethod
+    def of(cls, found: Alone, place: int, belief: PathPrior, shares: np.ndarray, weight: float) -> LagEvidence:
+        """What a series says of its episode at ``place``, to the power of its weight.
+
+        ``shares`` (lags, months, knots) are those of its months with a figure.
+        """
+        at = np.flatnonzero(np.array(found.seen, dtype=int) // len(KNOTS) == place)
+        knots = np.array(found.seen, dtype=int)[at] % len(KNOTS)
+        kept = list(found.paths.paths)
+        logs = weight * (found.lag_likelihood - found.lag_likelihood.max())
+        paths = {}
+        for lag in range(len(LAGS)) if len(kept) == 1 and not logs.any() else kept:
+            path = found.paths.paths[lag if lag in found.paths.paths else kept[0]].of(at)
+            said = learned_from(belief.of(knots), path).weighed(weight).among(knots, len(KNOTS))
+            mean = belief.mean.copy()
+            mean[knots] = path.mean
+            paths[lag] = EffectEvidence(said, mean, shares[lag])
+            logs[lag] -= log_mean(said.precision, said.pull, belief)
+        return cls(belief, logs, paths)
+
+
+@dataclass(frozen=True)
+class EpisodeLags:
+    """The series of one episode that say something of it."""
+
+    said: Mapping[SeriesKey, LagEvidence]
+
+    @cached_property
+    def _logs(self) -> np.ndarray:
+        """Log likelihoods (series + 1, lags): of all series but each, then of all."""
+        own = np.array([one.logs for one in self.said.values()])
+        found = np.vstack([own.sum(axis=0) - own, own.sum(axis=0)])
+        for lag in range(len(LAGS)):
+            found[:, lag] += self._paths(lag)
+        best = found.max(axis=1, keepdims=True)
+        return np.asarray(np.maximum(found - best, LEAST_SUPPORT))
+
+    def _paths(self, lag: int) -> np.ndarray:
+        """Log likelihoods (series + 1) of what they say of the path at one lag, about what they have in common."""
+        belief = next(iter(self.said.values())).belief
+        episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
+        taught = {place: one.paths[lag] for place, one in enumerate(self.said.values()) if lag in one.paths}
+        path = belief.mean
+        for _ in range(ROUNDS_ABOUT if taught else 0):
+            about = [one.about(path) for one in taught.values()]
+            path = in_common(episode, [said for said, _ in about], DESTINATION * belief.covariance).mean
+        about = [one.about(path) for one in taught.values()]
+        heterogeneity = Heterogeneity(episode, [said for said, _ in about], DESTINATION * belief.covariance)
+        logs, constants = heterogeneity.log_evidence(), np.array([constant for _, constant in about])
+        found = np.full(len(self.said) + 1, logs[-1] + constants.sum())
+        found[list(taught)] = logs[:-1] + constants.sum() - constants
+        return found
+
+    def of_others(self, key: SeriesKey) -> np.ndarray:
+        """Log likelihoods of the lags by all series but one, the best at 0."""
+        places = {own: place for place, own in enumerate(self.said)}
+        return np.asarray(self._logs[places.get(key, -1)])
+
+
+def lag_supports(
+    logs: Mapping[SeriesKey, Logs],
+    alone: Mapping[SeriesKey, Alone],
+    episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
+    beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
+) -> dict[SeriesKey, np.ndarray | None]:
+    """Log likelihoods of the lags by all other series, for each one seen ``alone``; None where no other says anything.
+
+    They are those of the siblings of a series' latest episode, and less of other episodes of its kind: goods of another
+    product travel otherwise, but figures of one reporter are counted at one border.
+    """
+    panel = _Panel(logs, alone, episodes_by_series, beliefs)
+    latest = {key: panel.latest(key, episodes_by_series[key]) for key in alone}
+    made: dict[tuple[str, str, str], tuple[EpisodeLags, np.ndarray | None]] = {}
+    found: dict[SeriesKey, np.ndarray | None] = {}
+    for key, episode in latest.items():
+        target = key[0], episode.kind, episode.name
+        if target not in made:
+            made[target] = panel.about(*target)
+        siblings, others = made[target]
+        supports = [siblings.of_others(key)] if set(siblings.said) - {key} else []
+        supports += [] if others is None else [others]
+        found[key] = np.sum(supports, axis=0) if supports else None
+    return found
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Series with episodes: their logs, what each says alone, its episodes, and what is believed of each of these."""
+
+    logs: Mapping[SeriesKey, Logs]
+    alone: Mapping[SeriesKey, Alone]
+    episodes: Mapping[SeriesKey, Sequence[Episode]]
+    beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
+
+    def latest(self, key: SeriesKey, episodes: Sequence[Episode]) -> Episode:
+        """The latest of some in effect by the last month of a series, or of all: what is to come says nothing."""
+        cutoff = self.logs[key][0].index[-1].end_time.date()
+        measures = [one for one in episodes if one.kind != DIVERSION] or episodes
+        begun = [one for one in measures if one.effective <= cutoff]
+        return max(begun or measures, key=lambda one: one.effective)
+
+    def about(self, product: str, kind: str, name: str) -> tuple[EpisodeLags, np.ndarray | None]:
+        """What the series of an episode say of the lags, and the log likelihoods of all other episodes of its kind."""
+        groups: dict[tuple[str, str], dict[SeriesKey, LagEvidence]] = {(product, name): {}}
+        for key, own in self._speakers(kind).items():
+            named = [one for one in own if key[0] == product and one.name == name]
+            episode = named[0] if named else self.latest(key, own)
+            groups.setdefault((key[0], episode.name), {})[key] = self._said(key, episode)
+        siblings = EpisodeLags(groups.pop((product, name)))
+        others = [
+            (ANOTHER_EPISODE if other == product else ANOTHER_PRODUCT) * EpisodeLags(said).of_others(("", ""))
+            for (other, _), said in groups.items()
+        ]
+        return siblings, np.sum(others, axis=0) if others else None
+
+    def _speakers(self, kind: str) -> dict[SeriesKey, list[Episode]]:
+        """Series that say something of episodes of a kind, and these; a total says nothing beside its parts."""
+        own = {
+            key: [one for at, one in enumerate(self.episodes[key]) if one.kind == kind and self._weight(key, at)]
+            for key in self.alone
+        }
+        parts = {product for (product, code), episodes in own.items() if episodes and code != WORLD}
+        return {key: episodes for key, episodes in own.items() if episodes and (key[1] != WORLD or key[0] not in parts)}
+
+    def _weight(self, key: SeriesKey, place: int) -> float:
+        return teaching_weight(key, self.episodes[key][place], self.alone[key].weights[place])
+
+    def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
+        y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
+        months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)))
+        seen = np.isfinite(y.to_numpy())
+        shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
+        return LagEvidence.of(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))
