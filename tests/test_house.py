@@ -43,7 +43,7 @@ TEXT = {".py", ".md", ".toml", ".csv", ".ipynb", ".json", ".lock", ".yml", ".yam
 SOURCES = Sources(PACKAGE)
 
 MORE_MODULES = {
-    "backtest": 11,  # plan, origin and run, and what each stage of a long run needs
+    "backtest": 12,  # plan, origin and run, and what each stage of a long run needs
     "cli": 26,  # one file a command, beside what they share
     "episodes": 14,  # one file a stage of the structural model, from phases to effects
     "kernels": 12,  # one file a likelihood

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from forecast.episodes.panel import month_lengths
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult
-from forecast.tables.frames import records
+from forecast.tables.frames import packed, records, unpacked
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.schema import RUN_TABLES, SeriesKey
 
@@ -29,9 +31,45 @@ BASIC_KINDS = dict(zip(BASIC_PARTS, ("level", "season", "calendar"), strict=True
 _Part = tuple[str, str, float, float, float, str]
 """Name, kind, log with its 80 % interval (of episodes), and the episodes that it rests on."""
 
+MEDIANS_AT_A_TIME = 2**14
+"""Medians whose parts are rows in memory before they become a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Additive parts of the structural log median of one series, in the months that are reported.
+
+    Attributes
+    ----------
+    first
+        Ordinal of the first month.
+    logs, halves
+        Parts (months x `BASIC_PARTS` and episodes), and half the 80 % intervals of those of episodes.
+    floor
+        Tonnes added before the log.
+    episodes
+        Name of each episode, and the names of all of its kind that its path is learned from.
+    """
+
+    first: int
+    logs: np.ndarray
+    halves: np.ndarray
+    floor: float
+    episodes: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, stage: StageResult, months: int, resting: MutableMapping[str, str]) -> Division:
+        """The division of the first so many months; texts by kind in ``resting`` are made once and shared."""
+        for kind in {episode.kind for episode in stage.episodes} - resting.keys():
+            resting[kind] = ";".join(stage.kin[kind])
+        logs = stage.parts.to_numpy(dtype=float)[:months].copy()
+        halves = HALF_WIDTH[80] * stage.part_sd.to_numpy(dtype=float)[:months]
+        episodes = tuple((episode.name, resting[episode.kind]) for episode in stage.episodes)
+        return cls(int(stage.parts.index[0].ordinal), logs, halves, stage.design.floor, episodes)
+
 
 def combination_parts(
-    stages: Mapping[date, Mapping[SeriesKey, StageResult]],
+    divisions: Mapping[date, Mapping[SeriesKey, Division]],
     combined: pd.DataFrame,
     calibration: pd.DataFrame,
     nowcasts: pd.DataFrame,
@@ -49,28 +87,34 @@ def combination_parts(
                 strict=True)  # fmt: skip
     shifts = dict(zip(cells, calibration["shift"], strict=True))
     before = {(row.product, row.destination, row.issued, row.month): row.without_t for row in records(nowcasts)}
-    rows = []
-    for row in records(combined):
-        cell = (row.product, row.destination, row.issued, row.month)
-        stage = stages.get(row.issued, {}).get((row.product, row.destination))
-        if stage is not None:
-            combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
-            headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
-            rows += [(*cell, *part) for part in _parts(stage, row.month, combined_t, float(shifts.get(cell, 0.0)))]
-            rows += [(*cell, *_sure("headline", "headline", headline))] if cell in before else []
-    return RUN_TABLES["parts"].from_rows(rows)
+    own = RUN_TABLES["parts"]
+    found = [own.empty()]
+    for start in range(0, len(combined), MEDIANS_AT_A_TIME):
+        rows: list[tuple[object, ...]] = []
+        for row in records(combined.iloc[start : start + MEDIANS_AT_A_TIME]):
+            cell = (row.product, row.destination, row.issued, row.month)
+            division = divisions.get(row.issued, {}).get((row.product, row.destination))
+            if division is not None:
+                combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
+                rows += [(*cell, *part) for part in _parts(division, row.month, combined_t, shifts.get(cell, 0.0))]
+            if division is not None and cell in before:
+                headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
+                rows.append((*cell, *_sure("headline", "headline", headline)))
+        found.append(packed(own.from_rows(rows), own))
+    return unpacked(found)
 
 
-def _parts(stage: StageResult, month: pd.Period, volume_t: float, shift: float) -> Iterator[_Part]:
+def _parts(division: Division, month: pd.Period, volume_t: float, shift: float) -> Iterator[_Part]:
     """Parts of one median; a part that is nothing in the month is left out, but for level and season."""
-    logs = stage.parts.to_numpy(dtype=float)[stage.parts.index.get_loc(month)]
-    for name, log in zip(stage.parts.columns[: len(BASIC_PARTS)], logs, strict=False):
+    at = month.ordinal - division.first
+    logs = division.logs[at]
+    for name, log in zip(BASIC_PARTS, logs, strict=False):
         if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
             yield _sure(name, BASIC_KINDS[name], float(log))
-    yield from _episode_parts(stage, month)
+    yield from _episode_parts(division, at)
     days = math.log(month_lengths(pd.PeriodIndex([month]))[0])
     median = math.fsum(logs)
-    floor = stage.design.floor
+    floor = division.floor
     structural = math.log(max(math.exp(median) - floor, LEAST_SHARE * floor, LEAST_T))
     yield _sure("days of the month", "calendar", days)
     yield _sure("floor", "floor", structural - median)
@@ -84,11 +128,9 @@ def _sure(name: str, kind: str, log: float) -> _Part:
     return name, kind, log, math.nan, math.nan, ""
 
 
-def _episode_parts(stage: StageResult, month: pd.Period) -> Iterator[_Part]:
+def _episode_parts(division: Division, at: int) -> Iterator[_Part]:
     """Parts of episodes, with 80 % intervals and the names of the episodes that their paths are learned from."""
-    at = stage.parts.index.get_loc(month)
-    logs = stage.parts.to_numpy(dtype=float)[at, len(BASIC_PARTS) :]
-    halves = HALF_WIDTH[80] * stage.part_sd.to_numpy(dtype=float)[at]
-    for episode, log, half in zip(stage.episodes, logs.tolist(), halves.tolist(), strict=True):
+    logs, halves = division.logs[at, len(BASIC_PARTS) :].tolist(), division.halves[at].tolist()
+    for (name, resting), log, half in zip(division.episodes, logs, halves, strict=True):
         if abs(log) > NOTHING:
-            yield episode.name, "episode", log, log - half, log + half, ";".join(stage.kin[episode.kind])
+            yield name, "episode", log, log - half, log + half, resting

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from forecast.backtest.parts import PartError, as_part, from_part
 from forecast.safety.atomic import is_stray, read_regular, remove, sync_folder, write_whole
 from forecast.safety.inert import visible
 from forecast.tables.frames import as_text
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, joined
 from forecast.tables.run_folder import PACKAGE
 
 PLAN = "plan.json"
@@ -35,6 +35,9 @@ LARGEST_PLAN, LARGEST_PART = 2**26, 2**31
 _PART = re.compile(r"\d{5,}\.part", re.ASCII)
 
 Plan = dict[str, dict[str, Any]]
+
+Progress = Callable[[int, int], None]
+"""Called with how many pieces of work are done, and how many there are."""
 
 
 class CheckpointError(ValueError):
@@ -173,6 +176,34 @@ class Checkpoint:
             raise CheckpointError(
                 f"{self.folder}: the run begun there cannot be resumed: {', '.join(changed)}. Run without --resume."
             )
+
+
+@dataclass
+class TasksDone:
+    """The packed results of tasks by their places, what is known of them on disk first, and tables of each spell."""
+
+    count: int
+    progress: Progress | None = None
+    checkpoint: Checkpoint | None = None
+    results: dict[int, Forecasts] = field(default_factory=dict)
+    estimates: list[Forecasts] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is not None:
+            kept = {place: self.checkpoint.read(place) for place in range(self.count)}
+            self.results = {place: result for place, result in kept.items() if result is not None}
+
+    def add(self, place: int, result: Forecasts) -> None:
+        """Take in the result of a task."""
+        self.results[place] = result
+        if self.checkpoint is not None:
+            self.checkpoint.write(place, result)
+        if self.progress is not None:
+            self.progress(len(self.results), self.count)
+
+    def joined(self) -> Forecasts:
+        """All rows, in the order of the tasks."""
+        return joined([*(self.results[place] for place in range(self.count)), *self.estimates])
 
 
 def _plan_at(path: Path) -> Plan | None:

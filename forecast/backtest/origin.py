@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.plan import Settings
+from forecast.backtest.attribution import Division
+from forecast.backtest.plan import Settings, Task, is_panel
 from forecast.episodes.design import Design
 from forecast.episodes.experience import known_from_elsewhere
 from forecast.episodes.stage import StageResult, structural_stage
@@ -42,13 +44,16 @@ class RunContext:
     estimated
         By product and issue day, the earlier day whose parameters are held on it; without one, the same day.
     stages
-        What the structural model says of each series on a day.
+        What the structural model says of each series on a day, while models are fitted to it.
+    divisions
+        What is kept of that for the tables (`forecast.backtest.remains`).
     """
 
     data: Data
     settings: Settings
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     stages: Mapping[date, Mapping[SeriesKey, StageResult]] = field(default_factory=dict)
+    divisions: Mapping[date, Mapping[SeriesKey, Division]] = field(default_factory=dict)
 
     def as_of(self, issued: date) -> Snapshot:
         """Snapshot as of a day, as far back as the window reaches."""
@@ -74,6 +79,32 @@ class StageDay:
 
     issued: date
     products: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaskWithStages:
+    """A task with what the structural model says of its series, and of no others: what travels to a process."""
+
+    task: Task
+    stages: Mapping[date, Mapping[SeriesKey, StageResult]]
+
+    @classmethod
+    def of(cls, context: RunContext, task: Task) -> TaskWithStages:
+        """The piece of a task: its days and those whose parameters hold on them, a panel model's series all."""
+        products = {product for product, _ in task.series}
+        held = {context.estimated.get((product, day), day) for product in products for day in task.origins}
+        stages = {day: context.stages[day] for day in sorted({*task.origins, *held}) if day in context.stages}
+        if any(map(is_panel, task.models)):
+            return cls(task, stages)
+        return cls(task, {day: {key: own[key] for key in task.series if key in own} for day, own in stages.items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As bytes, so that no backend looks for arrays among them and ships each by itself."""
+        return _opened, (self.task, pickle.dumps(self.stages, pickle.HIGHEST_PROTOCOL))
+
+
+def _opened(task: Task, stages: bytes) -> TaskWithStages:
+    return TaskWithStages(task, pickle.loads(stages))
 
 
 def forecast_origins(

@@ -242,15 +242,6 @@ def _processor() -> list[str]:
 # A run ---------------------------------------------------------------------------------------------------------------
 
 
-def by_day(days: Mapping[str, Sequence[date]]) -> dict[date, set[str]]:
-    """Products by issue day, in order, of issue days by product."""
-    found: dict[date, set[str]] = {}
-    for product, of_product in days.items():
-        for day in of_product:
-            found.setdefault(day, set()).add(product)
-    return {day: found[day] for day in sorted(found)}
-
-
 def kept_days(
     entries: OriginCache, names: Mapping[date, str], days: Mapping[date, Collection[str]], models: Sequence[str]
 ) -> dict[date, Forecasts]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,9 @@ EXPERIENCE = "shipped"
 
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
+
+CELLS_AT_A_TIME = 2_400
+"""Series times days for which what the structural model says waits in memory at once; one day, where it has more."""
 
 IssueDays = Mapping[str, Sequence[date]]
 """Issue days by product."""
@@ -252,6 +256,45 @@ def plan(
     for day in sorted({day for of_product in days.values() for day in of_product}):
         tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
     return [task for task in tasks if task.origins and task.models]
+
+
+def spells_of(days: IssueDays, series: Sequence[SeriesKey]) -> list[tuple[date, ...]]:
+    """All issue days in order, cut into spells of at most `CELLS_AT_A_TIME`, the same for any number of processes.
+
+    Examples
+    --------
+    >>> days = {"magnets": [date(2025, 4, 20), date(2025, 5, 20), date(2025, 6, 20)]}
+    >>> [len(spell) for spell in spells_of(days, [("magnets", str(place)) for place in range(1000)])]
+    [2, 1]
+    """
+    counts = Counter(product for product, _ in series)
+    spells: list[tuple[date, ...]] = []
+    cells = 0
+    for day, products in by_day(days).items():
+        own = sum(counts[product] for product in products)
+        cells += own
+        if not spells or cells > CELLS_AT_A_TIME:
+            spells, cells = [*spells, (day,)], own
+        else:
+            spells[-1] = (*spells[-1], day)
+    return spells
+
+
+def divided(tasks: Sequence[Task], spells: Sequence[Sequence[date]]) -> list[Task]:
+    """Each task as one for every spell in which it has days: their rows, one below the other, are those of the task."""
+    found = [
+        replace(task, origins=tuple(day for day in task.origins if day in spell)) for task in tasks for spell in spells
+    ]
+    return [task for task in found if task.origins]
+
+
+def by_day(days: IssueDays) -> dict[date, set[str]]:
+    """Products by issue day, in order, of issue days by product."""
+    found: dict[date, set[str]] = {}
+    for product, of_product in days.items():
+        for day in of_product:
+            found.setdefault(day, set()).add(product)
+    return {day: found[day] for day in sorted(found)}
 
 
 def is_panel(name: str) -> bool:

@@ -6,7 +6,7 @@ adds the actuals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.attribution import combination_parts
-from forecast.backtest.checkpoint import Checkpoint, table_digest
-from forecast.backtest.origin import RunContext, StageDay, forecast_origins, stage_on
+from forecast.backtest.attribution import Division, combination_parts
+from forecast.backtest.checkpoint import Checkpoint, TasksDone, table_digest
+from forecast.backtest.checkpoint import Progress as Progress
+from forecast.backtest.origin import RunContext, StageDay, TaskWithStages, forecast_origins, stage_on
 from forecast.backtest.origin_cache import (
     OriginCache,
-    by_day,
     fingerprints,
     is_cacheable,
     kept_days,
     rows_by_day,
     with_kept,
 )
-from forecast.backtest.parallel import parallel_map
+from forecast.backtest.parallel import parallel_map, processes
 from forecast.backtest.plan import (
     EXPERIENCE,
     IssueDays,
@@ -34,28 +34,32 @@ from forecast.backtest.plan import (
     Settings,
     Task,
     backtest_origins,
+    by_day,
+    divided,
     estimation_days,
     fitted_models,
     issue_days,
     plan,
     selected_series,
+    spells_of,
 )
+from forecast.backtest.remains import divisions_of, estimates_of
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
-from forecast.episodes.stage import StageResult
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
+from forecast.realtime.releases import all_series
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
-from forecast.tables.run import Forecasts, joined
-from forecast.tables.schema import RUN_TABLES, WORLD
-from forecast.totals.estimates import Course, estimates
-from forecast.totals.hierarchy import apart_from_rest, reconciled_forecasts
+from forecast.tables.run import Forecasts
+from forecast.tables.schema import RUN_TABLES, SeriesKey
+from forecast.totals.hierarchy import reconciled_forecasts
 from forecast.totals.nowcast import nowcast
 from forecast.vocabulary.products import headlines_with, shipped_headlines
 
-Progress = Callable[[int, int], None]
+DAYS_A_PROCESS = 2
+"""Days that each process has before all wait for the slowest."""
 
 
 def forecast_all(
@@ -217,9 +221,7 @@ def _run(
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(data, settings, request))
     fitted = _fitted(data, settings, request)
-    context = run_context(data, settings, fitted.days, jobs)
-    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
-    return gather(context, joined(run_tasks(context, tasks, jobs, progress, checkpoint)), request)
+    return gather(*fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint), request)
 
 
 def _fitted(data: Data, settings: Settings, request: Request) -> Request:
@@ -253,47 +255,81 @@ def _run_with_cache(
     kept = kept_days(cache, names, earlier, fitted_models(settings.models))
     left = {product: [day for day in own if day not in kept] for product, own in fitted.days.items()}
     with cache.remembering():
-        context = run_context(data, settings, left, jobs)
-    made = run_tasks(context, plan(left, fitted.series, settings.models, settings.engine), jobs, progress)
-    run = joined(made)
+        context, run = fitted_rows(data, settings, Request(left, fitted.series), request, jobs, progress)
     new = rows_by_day(run, [day for day in days if day not in kept])
     cache.write({names[day]: rows for day, rows in new.items()})
     return gather(context, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
 
 
-def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
-    """What all origins on ``days`` share: parameters held since earlier days, and the structural model of each day."""
+def fitted_rows(
+    data: Data,
+    settings: Settings,
+    fitted: Request,
+    shown: Request,
+    jobs: int,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[RunContext, Forecasts]:
+    """The rows of all models on the days of ``fitted``, and what the tables of ``shown`` need of the structural model.
+
+    Days are done spell by spell, so that no more of that model than a spell's waits in memory; the rows come in the
+    order of `plan`, whatever the spells.
+    """
+    spells = spells_of(fitted.days, all_series(data.vintages, fitted.days))
+    tasks = divided(plan(fitted.days, fitted.series, settings.models, settings.engine), spells)
+    done = TasksDone(len(tasks), progress, checkpoint)
+    divisions: dict[date, dict[SeriesKey, Division]] = {}
+    for days in _together(spells, jobs):
+        context = run_context(data, settings, fitted.days, jobs, days)
+        left = {
+            place: task for place, task in enumerate(tasks) if task.origins[0] in days and place not in done.results
+        }
+        run_tasks(context, left, jobs, done.add)
+        divisions |= divisions_of(context, shown, days)
+        done.estimates.append(Forecasts(estimates=estimates_of(context, shown, days)).packed())
+    return RunContext(data, settings, divisions=divisions), done.joined()
+
+
+def _together(spells: Sequence[tuple[date, ...]], jobs: int) -> Iterator[tuple[date, ...]]:
+    """Days of as many spells as keep all processes busy, which share the days among them."""
+    days: tuple[date, ...] = ()
+    for spell in spells:
+        days += spell
+        if jobs == 1 or len(days) >= DAYS_A_PROCESS * processes(jobs) or spell == spells[-1]:
+            yield days
+            days = ()
+
+
+def run_context(
+    data: Data, settings: Settings, days: IssueDays, jobs: int = 1, only: Sequence[date] | None = None
+) -> RunContext:
+    """What origins on ``days`` share: parameters held since earlier days, and the structural model of each day.
+
+    With ``only`` it is the model of those days, and of the earlier ones whose parameters hold on them.
+    """
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
     products = by_day(days)
-    for (product, _), day in context.estimated.items():
+    needed = {*(products if only is None else only)}
+    for (product, issued), day in context.estimated.items():
         products.setdefault(day, set()).add(product)
-    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]
+        needed |= {day} if only is None or issued in only else set()
+    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(needed)]
     found = dict(parallel_map(stage_on, context, looked_at, jobs))
     return replace(context, stages={day.issued: found[place] for place, day in enumerate(looked_at)})
 
 
 def run_tasks(
-    context: RunContext,
-    tasks: Sequence[Task],
-    jobs: int,
-    progress: Progress | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> list[Forecasts]:
-    """The results of all tasks, packed, in the order of ``tasks``; the numbers do not depend on ``jobs``."""
-    done = {} if checkpoint is None else _kept(checkpoint, len(tasks))
-    left = [place for place in range(len(tasks)) if place not in done]
-    for turn, result in parallel_map(run_task, context, [tasks[place] for place in left], jobs):
-        done[left[turn]] = result
-        if checkpoint is not None:
-            checkpoint.write(left[turn], result)
-        if progress is not None:
-            progress(len(done), len(tasks))
-    return [done[place] for place in range(len(tasks))]
+    context: RunContext, tasks: Mapping[int, Task], jobs: int, done: Callable[[int, Forecasts], None]
+) -> None:
+    """Hand each task's place and result to ``done``, packed; the numbers do not depend on ``jobs``."""
+    places, pieces = [*tasks], [TaskWithStages.of(context, task) for task in tasks.values()]
+    for turn, result in parallel_map(run_piece, replace(context, stages={}), pieces, jobs):
+        done(places[turn], result)
 
 
-def _kept(checkpoint: Checkpoint, count: int) -> dict[int, Forecasts]:
-    kept = {place: checkpoint.read(place) for place in range(count)}
-    return {place: result for place, result in kept.items() if result is not None}
+def run_piece(context: RunContext, piece: TaskWithStages) -> Forecasts:
+    """The forecasts of a task where it has travelled to."""
+    return run_task(replace(context, stages=piece.stages), piece.task)
 
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
@@ -331,30 +367,10 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
         combined, tables["nowcasts"] = nowcast(asked, run.forecasts, pairs, data)
         tables["forecasts"] = stacked([tables["forecasts"], combined])
         tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
-        tables["parts"] = combination_parts(context.stages, combined, tables["calibration"], tables["nowcasts"])
+        tables["parts"] = combination_parts(context.divisions, combined, tables["calibration"], tables["nowcasts"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], pairs])
-    tables["estimates"] = _estimates(context, request)
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})
-
-
-def _estimates(context: RunContext, request: Request) -> pd.DataFrame:
-    """Months known only inside a sum, of the series that were requested, on each issue day."""
-    found = [RUN_TABLES["estimates"].empty()]
-    for day in sorted({day for days in request.days.values() for day in days}):
-        stages = context.stages.get(day, {})
-        keys = [key for key in request.series if key in stages and day in request.days[key[0]]]
-        apart = {product: apart_from_rest(context.data, product, day) for product in {product for product, _ in keys}}
-        beside = {(product, code) for product, codes in apart.items() for code in (WORLD, *codes)}
-        courses = {key: _course(stages[key]) for key in {*keys, *beside} & stages.keys()}
-        found.append(estimates(context.as_of(day), keys, courses, apart))
-    return stacked(found)
-
-
-def _course(stage: StageResult) -> Course:
-    season = stage.parts["season"]
-    doubt = float(np.sqrt(stage.design.effects.covariance[0, 0]))
-    return Course(season.groupby(pd.PeriodIndex(season.index).month).mean(), stage.past, doubt)
 
 
 def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:

@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from forecast.backtest.origin import RunContext
-from forecast.backtest.plan import EXPERIENCE, Request, Settings, issue_days, plan, selected_series
-from forecast.backtest.run import Progress, gather, run_context, run_tasks
+from forecast.backtest.plan import EXPERIENCE, Request, Settings, issue_days, selected_series
+from forecast.backtest.run import Progress, fitted_rows, gather
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot
@@ -33,7 +33,7 @@ from forecast.scenario.events import (
 )
 from forecast.tables.frames import records, stacked
 from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.run import Forecasts, joined
+from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES
 
 LONGEST_HORIZON = 12
@@ -292,9 +292,8 @@ def _branch_runs(
 
 def _rows(data: Data, settings: Settings, fitted: Request, jobs: int, progress: Progress | None = None) -> Forecasts:
     """The rows of all fitted models on the days of ``fitted``."""
-    context = run_context(data, settings, fitted.days, jobs)
-    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
-    return joined(run_tasks(context, tasks, jobs, progress))
+    _, rows = fitted_rows(data, settings, fitted, Request({}, ()), jobs, progress)
+    return rows
 
 
 def _after(base: Forecasts, branch: Forecasts, since: date) -> Forecasts:

@@ -151,6 +151,17 @@ def test_one_process_and_two_give_identical_tables():
         pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
 
 
+@pytest.mark.parametrize(("refit", "jobs"), [(1, 2), (3, 1)])
+def test_spells_of_days_change_no_number(refit, jobs, monkeypatch):
+    """A run that goes day by day has the tables of one that does all days at once, parameters held or not."""
+    options = {"products": ["magnets"], "models": ["theta", "pooled", "combination"], "refit": refit, "last": 4}
+    at_once = replay(world(), **options)
+    monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
+    monkeypatch.setattr("forecast.backtest.run.DAYS_A_PROCESS", 1)
+    for (name, table), (_, other) in zip(at_once, replay(world(), jobs=jobs, **options), strict=True):
+        pd.testing.assert_frame_equal(table, other, check_exact=True, obj=name)
+
+
 def test_a_thousand_times_the_volume_gives_a_thousand_times_the_forecast():
     """Grams or tonnes: the unit decides nothing, zeros included."""
     table = world()

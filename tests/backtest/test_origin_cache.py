@@ -21,14 +21,13 @@ from forecast.backtest.origin_cache import (
     OFF,
     OriginCache,
     _checksum,
-    by_day,
     default_folder,
     fingerprints,
     is_cacheable,
     is_switched_off,
 )
 from forecast.backtest.parts import as_part
-from forecast.backtest.plan import Settings
+from forecast.backtest.plan import Settings, by_day
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LagPaths

@@ -1,0 +1,56 @@
+"""What is kept of the structural model once a spell of days is done: a thousandth of it, for tables made at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from forecast.backtest.attribution import Division
+from forecast.backtest.origin import RunContext
+from forecast.backtest.plan import Request
+from forecast.episodes.stage import StageResult
+from forecast.realtime.releases import months_ahead
+from forecast.tables.frames import stacked
+from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
+from forecast.totals.estimates import Course, estimates
+from forecast.totals.hierarchy import apart_from_rest
+
+
+def divisions_of(context: RunContext, request: Request, days: Sequence[date]) -> dict[date, dict[SeriesKey, Division]]:
+    """The parts of the structural median of each series that was requested on each of ``days``."""
+    found: dict[date, dict[SeriesKey, Division]] = {}
+    for day in days:
+        known, own = context.as_of(day), _requested(context, request, day)
+        reported = {
+            product: len(months_ahead(context.data.vintages[product], known.cutoff(product), context.settings.horizon))
+            for product in {product for product, _ in own}
+        }
+        resting: dict[str, str] = {}
+        found[day] = {key: Division.of(stage, reported[key[0]], resting) for key, stage in own.items()}
+    return found
+
+
+def estimates_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:
+    """Months known only inside a sum, of the series that were requested on each of ``days``."""
+    found = [RUN_TABLES["estimates"].empty()]
+    for day in days:
+        stages, keys = context.stages[day], [*_requested(context, request, day)]
+        apart = {product: apart_from_rest(context.data, product, day) for product in {product for product, _ in keys}}
+        beside = {(product, code) for product, codes in apart.items() for code in (WORLD, *codes)}
+        courses = {key: _course(stages[key]) for key in {*keys, *beside} & stages.keys()}
+        found.append(estimates(context.as_of(day), keys, courses, apart))
+    return stacked(found)
+
+
+def _requested(context: RunContext, request: Request, day: date) -> Mapping[SeriesKey, StageResult]:
+    stages = context.stages[day]
+    return {key: stages[key] for key in request.series if key in stages and day in request.days[key[0]]}
+
+
+def _course(stage: StageResult) -> Course:
+    season = stage.parts["season"]
+    doubt = float(np.sqrt(stage.design.effects.covariance[0, 0]))
+    return Course(season.groupby(pd.PeriodIndex(season.index).month).mean(), stage.past, doubt)
