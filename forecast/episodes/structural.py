@@ -226,12 +226,13 @@ class _Problem:
         """How much of each month is news."""
         return np.asarray(np.max([np.zeros(len(self.base)), *(term.news for term in self.terms)], axis=0))
 
-    def columns(self, lag: int, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Every column on all months, linearised at ``coefficients``, what that leaves over, and the log effect."""
-        blocks, offset, whole = [self.base], np.zeros(len(self.base)), np.zeros(len(self.base))
+    def columns(self, lag: int, coefficients: np.ndarray, since: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Every column from month ``since`` on, linearised at ``coefficients``, what that leaves over, log effects."""
+        base = self.base[since:]
+        blocks, offset, whole = [base], np.zeros(len(base)), np.zeros(len(base))
         for place, term in enumerate(self.terms):
             own = coefficients[knots_at(place, term)]
-            effect, slope = log_effect(own, term.shares[lag])
+            effect, slope = log_effect(own, term.shares[lag][since:])
             blocks.append(slope)
             offset += effect - slope @ own
             whole += effect
@@ -263,9 +264,9 @@ class _Problem:
         return self.points(lag, coefficients, active, cells)
 
     def noise(self, effect: np.ndarray) -> np.ndarray:
-        """Variance of the noise of every month against that of a calm one, where episodes do ``effect`` in logs."""
+        """Variance of the noise of the last months against that of a calm one, where episodes do ``effect`` in logs."""
         lots = np.expm1(-np.clip(effect, LOWEST, 0.0))
-        return np.asarray(1.0 + (NOISIER - 1.0) * self.news + LUMPY * lots)
+        return np.asarray(1.0 + (NOISIER - 1.0) * self.news[-len(effect) :] + LUMPY * lots)
 
     def points(self, lag: int, coefficients: np.ndarray, active: np.ndarray, cells: list[_Cell]) -> _Grid:
         """The posterior at some points of the grid, linearised at ``coefficients``."""
@@ -315,16 +316,16 @@ class _Problem:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Parts of the log mean of the months ahead, and the covariance of its errors, at one point of the grid."""
         past, ahead = len(self.values), len(self.ahead)
-        columns, _, effect = self.columns(lag, coefficients)
+        columns, _, effect = self.columns(lag, coefficients, past)
         level = point.level[-1] - point.level[:-1] @ point.b
         season = self.base[past:, :SEASON] @ coefficients[:SEASON]
         new_year = self.base[past:, SEASON:] @ coefficients[SEASON : SEASON + 3]
         parts = np.column_stack([np.full(ahead, level), season, new_year])
         effects = [log_effect(coefficients[knots_at(i, t)], t.shares[lag][past:])[0] for i, t in enumerate(self.terms)]
-        gradient = columns[past:][:, active] - point.level[:-1]
+        gradient = columns[:, active] - point.level[:-1]
         news = self.news[past:]
         steps = np.cumsum(q * (1 - (1 - HELD) * news))
-        noise = self.noise(effect)[past:]
+        noise = self.noise(effect)
         walk = point.variance + np.minimum.outer(steps, steps)
         errors = point.sigma2 * (walk + np.diag(noise)) + gradient @ point.covariance @ gradient.T
         return np.column_stack([parts, *effects]), errors

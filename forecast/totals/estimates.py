@@ -158,7 +158,7 @@ def estimates(
     for product, code in series:
         months = pd.PeriodIndex(_recent(snapshot, product).index)
         found = _drawn(snapshot, (product, code), courses)
-        if found is None:
+        if found is None or not len(found.places):
             continue
         if code == REST_OF_WORLD:
             found = _what_is_left(snapshot, product, found, courses, apart.get(product, ()))
@@ -207,9 +207,11 @@ def _drawn(snapshot: Snapshot, key: SeriesKey, courses: Mapping[SeriesKey, Cours
     known = np.isfinite(values)
     if known.sum() < LEAST_KNOWN:
         return None
+    first, last = int(np.argmax(known)), int(np.flatnonzero(known)[-1])
+    if known[first:].all():
+        return GapDraws(np.zeros(0, int), np.zeros((1, 0)), {})
     own = totals[(totals["product"] == product) & (totals["destination"] == code) & (totals["end"] <= months[-1])]
     course, world = courses[key], None
-    first, last = int(np.argmax(known)), int(np.flatnonzero(known)[-1])
     if WORLD in wide and code != WORLD:
         beyond = _beyond(course, courses.get((product, WORLD)), months)
         world = World(wide[WORLD].to_numpy(dtype=float)[first:], beyond[first:])
