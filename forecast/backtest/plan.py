@@ -24,7 +24,7 @@ EXPERIENCE = "shipped"
 ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
 
-CELLS_AT_A_TIME = 2_400
+CELLS_AT_A_TIME = 1_200
 """Series times days for which what the structural model says waits in memory at once; one day, where it has more."""
 
 IssueDays = Mapping[str, Sequence[date]]
@@ -264,7 +264,7 @@ def spells_of(days: IssueDays, series: Sequence[SeriesKey]) -> list[tuple[date, 
     Examples
     --------
     >>> days = {"magnets": [date(2025, 4, 20), date(2025, 5, 20), date(2025, 6, 20)]}
-    >>> [len(spell) for spell in spells_of(days, [("magnets", str(place)) for place in range(1000)])]
+    >>> [len(spell) for spell in spells_of(days, [("magnets", str(place)) for place in range(500)])]
     [2, 1]
     """
     counts = Counter(product for product, _ in series)

@@ -287,6 +287,7 @@ def fitted_rows(
         run_tasks(context, left, jobs, done.add)
         divisions |= divisions_of(context, shown, days)
         done.estimates.append(Forecasts(estimates=estimates_of(context, shown, days)).packed())
+        del context  # or it would wait for that of the next days
     return RunContext(data, settings, divisions=divisions), done.joined()
 
 
