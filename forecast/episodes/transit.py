@@ -9,7 +9,7 @@ their paths integrated out about the path that they have in common.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -74,11 +74,12 @@ class EffectEvidence:
 class LagEvidence:
     """What one series says of one episode and of the days in transit.
 
-    ``logs`` (lags,) are log likelihoods without a path, and ``paths`` the evidence on the path at the lags that its
-    posterior keeps; ``belief`` is the prior of the path.
+    ``belief`` is the prior of the path; ``alone`` (lags,) are log likelihoods by itself, ``logs`` the same without a
+    path, and ``paths`` the evidence on the path at the lags that its posterior keeps.
     """
 
     belief: PathPrior
+    alone: np.ndarray
     logs: np.ndarray
     paths: Mapping[int, EffectEvidence]
 
@@ -91,16 +92,16 @@ class LagEvidence:
         at = np.flatnonzero(np.array(found.seen, dtype=int) // len(KNOTS) == place)
         knots = np.array(found.seen, dtype=int)[at] % len(KNOTS)
         kept = list(found.paths.paths)
-        logs = weight * (found.lag_likelihood - found.lag_likelihood.max())
-        paths = {}
-        for lag in range(len(LAGS)) if len(kept) == 1 and not logs.any() else kept:
+        alone = weight * (found.lag_likelihood - found.lag_likelihood.max())
+        logs, paths = alone.copy(), {}
+        for lag in range(len(LAGS)) if len(kept) == 1 and not alone.any() else kept:
             path = found.paths.paths[lag if lag in found.paths.paths else kept[0]].of(at)
             said = learned_from(belief.of(knots), path).weighed(weight).among(knots, len(KNOTS))
             mean = belief.mean.copy()
             mean[knots] = path.mean
             paths[lag] = EffectEvidence(said, mean, shares[lag])
             logs[lag] -= log_mean(said.precision, said.pull, belief)
-        return cls(belief, logs, paths)
+        return cls(belief, alone, logs, paths)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ class EpisodeLags:
     @cached_property
     def _logs(self) -> np.ndarray:
         """Log likelihoods (series + 1, lags): of all series but each, then of all."""
+        if len(self.said) == 1:
+            (single,) = self.said.values()
+            return np.maximum([np.zeros(len(LAGS)), single.alone], LEAST_SUPPORT)
         own = np.array([one.logs for one in self.said.values()])
         found = np.vstack([own.sum(axis=0) - own, own.sum(axis=0)])
         for lag in range(len(LAGS)):
@@ -175,6 +179,7 @@ class _Panel:
     alone: Mapping[SeriesKey, Alone]
     episodes: Mapping[SeriesKey, Sequence[Episode]]
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
+    made: dict[tuple[tuple[SeriesKey, str], ...], EpisodeLags] = field(default_factory=dict)
 
     def latest(self, key: SeriesKey, episodes: Sequence[Episode]) -> Episode:
         """The latest of some in effect by the last month of a series, or of all: what is to come says nothing."""
@@ -185,17 +190,24 @@ class _Panel:
 
     def about(self, product: str, kind: str, name: str) -> tuple[EpisodeLags, np.ndarray | None]:
         """What the series of an episode say of the lags, and the log likelihoods of all other episodes of its kind."""
-        groups: dict[tuple[str, str], dict[SeriesKey, LagEvidence]] = {(product, name): {}}
+        groups: dict[tuple[str, str], dict[SeriesKey, Episode]] = {(product, name): {}}
         for key, own in self._speakers(kind).items():
             named = [one for one in own if key[0] == product and one.name == name]
             episode = named[0] if named else self.latest(key, own)
-            groups.setdefault((key[0], episode.name), {})[key] = self._said(key, episode)
-        siblings = EpisodeLags(groups.pop((product, name)))
+            groups.setdefault((key[0], episode.name), {})[key] = episode
+        siblings = self._together(groups.pop((product, name)))
         others = [
-            (ANOTHER_EPISODE if other == product else ANOTHER_PRODUCT) * EpisodeLags(said).of_others(("", ""))
-            for (other, _), said in groups.items()
+            (ANOTHER_EPISODE if other == product else ANOTHER_PRODUCT) * self._together(own).of_others(("", ""))
+            for (other, _), own in groups.items()
         ]
         return siblings, np.sum(others, axis=0) if others else None
+
+    def _together(self, own: Mapping[SeriesKey, Episode]) -> EpisodeLags:
+        """The series of one episode, worked out once for all that ask."""
+        names = tuple((key, episode.name) for key, episode in own.items())
+        if names not in self.made:
+            self.made[names] = EpisodeLags({key: self._said(key, episode) for key, episode in own.items()})
+        return self.made[names]
 
     def _speakers(self, kind: str) -> dict[SeriesKey, list[Episode]]:
         """Series that say something of episodes of a kind, and these; a total says nothing beside its parts."""
@@ -214,4 +226,5 @@ class _Panel:
         months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)))
         seen = np.isfinite(y.to_numpy())
         shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
+        shares = shares[:, shares.any(axis=(0, 2))]
         return LagEvidence.of(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))

@@ -83,7 +83,7 @@ def test_destinations_weigh_the_days_together(centre):
         for lag in range(2):
             paths[lag], left = linearised(one, sd, SHARES[lag])
             logs[lag] = left
-        said["p", str(place)] = LagEvidence(prior, logs - np.array([0.0, 0.0, 1e3, 1e3]), paths)
+        said["p", str(place)] = LagEvidence(prior, np.zeros(4), logs - np.array([0.0, 0.0, 1e3, 1e3]), paths)
     ours = EpisodeLags(said).of_others(("p", "none"))
     truth = exact(seen, sd, 0.5) - exact(seen, sd, 1.0)
     assert ours[1] - ours[0] == pytest.approx(np.clip(truth, -20, 20), abs=1.0, rel=1 / 6)
