@@ -92,7 +92,7 @@ class LagEvidence:
         at = np.flatnonzero(np.array(found.seen, dtype=int) // len(KNOTS) == place)
         knots = np.array(found.seen, dtype=int)[at] % len(KNOTS)
         kept = list(found.paths.paths)
-        alone = weight * (found.lag_likelihood - found.lag_likelihood.max())
+        alone = _by_itself(found, weight)
         logs, paths = alone.copy(), {}
         for lag in range(len(LAGS)) if len(kept) == 1 and not alone.any() else kept:
             path = found.paths.paths[lag if lag in found.paths.paths else kept[0]].of(at)
@@ -102,6 +102,11 @@ class LagEvidence:
             paths[lag] = EffectEvidence(said, mean, shares[lag])
             logs[lag] -= log_mean(said.precision, said.pull, belief)
         return cls(belief, alone, logs, paths)
+
+
+def _by_itself(found: Alone, weight: float) -> np.ndarray:
+    """Log likelihoods of the lags by one series, the best at 0, to the power of its weight."""
+    return np.asarray(weight * (found.lag_likelihood - found.lag_likelihood.max()))
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,8 @@ class _Panel:
         """The series of one episode, worked out once for all that ask."""
         names = tuple((key, episode.name) for key, episode in own.items())
         if names not in self.made:
-            self.made[names] = EpisodeLags({key: self._said(key, episode) for key, episode in own.items()})
+            says = self._said if len(own) > 1 else self._alone
+            self.made[names] = EpisodeLags({key: says(key, episode) for key, episode in own.items()})
         return self.made[names]
 
     def _speakers(self, kind: str) -> dict[SeriesKey, list[Episode]]:
@@ -220,6 +226,12 @@ class _Panel:
 
     def _weight(self, key: SeriesKey, place: int) -> float:
         return teaching_weight(key, self.episodes[key][place], self.alone[key].weights[place])
+
+    def _alone(self, key: SeriesKey, episode: Episode) -> LagEvidence:
+        """What a series says where no other speaks of the episode: its path is asked by nobody."""
+        place = [*self.episodes[key]].index(episode)
+        logs = _by_itself(self.alone[key], self._weight(key, place))
+        return LagEvidence(self.beliefs[key][place], logs, logs, {})
 
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
         y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
