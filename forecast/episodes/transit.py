@@ -36,7 +36,6 @@ ANOTHER_EPISODE, ANOTHER_PRODUCT = 0.5, 0.25
 LEAST_SUPPORT = -20.0
 """The least log likelihood that the destinations of an episode give a number of days."""
 
-
 ROUNDS_ABOUT = 4
 """How often the paths at one lag are linearised at what the destinations have in common."""
 
@@ -60,7 +59,7 @@ class EffectEvidence:
         return effect, np.linalg.pinv(slope)
 
     def about(self, path: np.ndarray) -> tuple[PathEvidence, float]:
-        """The evidence linearised at another path, and the log of what it says of that one more than is in it."""
+        """The evidence linearised at another path, and the constant that this leaves out of its log likelihood."""
         before, back = self._linearised
         effect, slope = log_effect(path, self.shares)
         turned = back @ slope
@@ -187,7 +186,7 @@ class _Panel:
     made: dict[tuple[tuple[SeriesKey, str], ...], EpisodeLags] = field(default_factory=dict)
 
     def latest(self, key: SeriesKey, episodes: Sequence[Episode]) -> Episode:
-        """The latest of some in effect by the last month of a series, or of all: what is to come says nothing."""
+        """The latest of some in effect by the last month of a series, or of all: what is to come is silent."""
         cutoff = self.logs[key][0].index[-1].end_time.date()
         measures = [one for one in episodes if one.kind != DIVERSION] or episodes
         begun = [one for one in measures if one.effective <= cutoff]
