@@ -71,41 +71,45 @@ class EffectEvidence:
 
 @dataclass(frozen=True)
 class LagEvidence:
-    """What one series says of one episode and of the days in transit.
+    """What one series says of its episode at ``place`` and of the days in transit, to the power of its ``weight``.
 
-    ``belief`` is the prior of the path; ``alone`` (lags,) are log likelihoods by itself, ``logs`` the same without a
-    path, and ``paths`` the evidence on the path at the lags that its posterior keeps.
+    ``found`` is the series by itself, ``belief`` the prior of the path; ``shares`` (lags, months, knots) are those of
+    months with a figure.
     """
 
+    found: Alone
+    place: int
     belief: PathPrior
-    alone: np.ndarray
-    logs: np.ndarray
-    paths: Mapping[int, EffectEvidence]
+    shares: np.ndarray
+    weight: float
 
-    @classmethod
-    def of(cls, found: Alone, place: int, belief: PathPrior, shares: np.ndarray, weight: float) -> LagEvidence:
-        """What a series says of its episode at ``place``, to the power of its weight.
+    @cached_property
+    def logs(self) -> np.ndarray:
+        """Log likelihoods of the lags (lags,) by this series alone, the best at 0."""
+        return np.asarray(self.weight * (self.found.lag_likelihood - self.found.lag_likelihood.max()))
 
-        ``shares`` (lags, months, knots) are those of its months with a figure.
-        """
-        at = np.flatnonzero(np.array(found.seen, dtype=int) // len(KNOTS) == place)
-        knots = np.array(found.seen, dtype=int)[at] % len(KNOTS)
-        kept = list(found.paths.paths)
-        alone = _by_itself(found, weight)
-        logs, paths = alone.copy(), {}
-        for lag in range(len(LAGS)) if len(kept) == 1 and not alone.any() else kept:
-            path = found.paths.paths[lag if lag in found.paths.paths else kept[0]].of(at)
-            said = learned_from(belief.of(knots), path).weighed(weight).among(knots, len(KNOTS))
-            mean = belief.mean.copy()
+    @cached_property
+    def paths(self) -> dict[int, EffectEvidence]:
+        """The evidence on the path at the lags that its posterior keeps; at all, where they are the same to it."""
+        at = np.flatnonzero(np.array(self.found.seen, dtype=int) // len(KNOTS) == self.place)
+        knots = np.array(self.found.seen, dtype=int)[at] % len(KNOTS)
+        kept = self.found.paths.paths
+        paths = {}
+        for lag in range(len(LAGS)) if len(kept) == 1 and not self.logs.any() else kept:
+            path = kept[lag if lag in kept else next(iter(kept))].of(at)
+            said = learned_from(self.belief.of(knots), path).weighed(self.weight).among(knots, len(KNOTS))
+            mean = self.belief.mean.copy()
             mean[knots] = path.mean
-            paths[lag] = EffectEvidence(said, mean, shares[lag])
-            logs[lag] -= log_mean(said.precision, said.pull, belief)
-        return cls(belief, alone, logs, paths)
+            paths[lag] = EffectEvidence(said, mean, self.shares[lag])
+        return paths
 
-
-def _by_itself(found: Alone, weight: float) -> np.ndarray:
-    """Log likelihoods of the lags by one series, the best at 0, to the power of its weight."""
-    return np.asarray(weight * (found.lag_likelihood - found.lag_likelihood.max()))
+    @cached_property
+    def without_paths(self) -> np.ndarray:
+        """`logs` less what the paths add to them under their prior, at the lags that have one."""
+        logs = self.logs.copy()
+        for lag, one in self.paths.items():
+            logs[lag] -= log_mean(one.said.precision, one.said.pull, self.belief)
+        return logs
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,8 @@ class EpisodeLags:
         """Log likelihoods (series + 1, lags): of all series but each, then of all."""
         if len(self.said) == 1:
             (single,) = self.said.values()
-            return np.maximum([np.zeros(len(LAGS)), single.alone], LEAST_SUPPORT)
-        own = np.array([one.logs for one in self.said.values()])
+            return np.maximum([np.zeros(len(LAGS)), single.logs], LEAST_SUPPORT)
+        own = np.array([one.without_paths for one in self.said.values()])
         found = np.vstack([own.sum(axis=0) - own, own.sum(axis=0)])
         for lag in range(len(LAGS)):
             found[:, lag] += self._paths(lag)
@@ -210,8 +214,7 @@ class _Panel:
         """The series of one episode, worked out once for all that ask."""
         names = tuple((key, episode.name) for key, episode in own.items())
         if names not in self.made:
-            says = self._said if len(own) > 1 else self._alone
-            self.made[names] = EpisodeLags({key: says(key, episode) for key, episode in own.items()})
+            self.made[names] = EpisodeLags({key: self._said(key, episode) for key, episode in own.items()})
         return self.made[names]
 
     def _speakers(self, kind: str) -> dict[SeriesKey, list[Episode]]:
@@ -226,16 +229,10 @@ class _Panel:
     def _weight(self, key: SeriesKey, place: int) -> float:
         return teaching_weight(key, self.episodes[key][place], self.alone[key].weights[place])
 
-    def _alone(self, key: SeriesKey, episode: Episode) -> LagEvidence:
-        """What a series says where no other speaks of the episode: its path is asked by nobody."""
-        place = [*self.episodes[key]].index(episode)
-        logs = _by_itself(self.alone[key], self._weight(key, place))
-        return LagEvidence(self.beliefs[key][place], logs, logs, {})
-
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
         y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
         months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)))
         seen = np.isfinite(y.to_numpy())
         shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
         shares = shares[:, shares.any(axis=(0, 2))]
-        return LagEvidence.of(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))
+        return LagEvidence(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))

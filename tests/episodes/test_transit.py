@@ -6,6 +6,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from forecast.episodes.alone import Alone
 from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import (
@@ -14,10 +15,10 @@ from forecast.episodes.path_priors import (
     UNLIKE,
     UNLIKELY,
     PathEvidence,
-    PathPrior,
     log_mean,
     stated,
 )
+from forecast.episodes.posterior import LagPaths
 from forecast.episodes.transit import EffectEvidence, EpisodeLags, LagEvidence
 
 SHARES = np.zeros((2, 1, len(KNOTS)))
@@ -71,34 +72,41 @@ def test_evidence_follows_the_effect_and_not_its_slope():
         assert found + left == pytest.approx(-0.5 * (-0.6 - effect) ** 2 / 0.1**2)
 
 
+def by_itself(seen, sd):
+    """A series that saw the first month of a licence, fitted by itself at two numbers of days; two more are out."""
+    prior = stated("licensing")
+    logs, paths = np.full(4, -1e3), {}
+    for lag in range(2):
+        evidence, left = linearised(seen, sd, SHARES[lag])
+        logs[lag] = left + log_mean(evidence.said.precision, evidence.said.pull, prior)
+        tight = np.linalg.inv(prior.covariance)
+        after = PathEvidence(tight + evidence.said.precision, tight @ prior.mean + evidence.said.pull).normal()
+        paths[lag] = after.of(np.array([1]))
+    alone = Alone((1,), LagPaths(np.array([0.5, 0.5, 0.0, 0.0]), paths), logs, (1.0,))
+    return LagEvidence(alone, 0, prior, SHARES[[0, 1, 1, 1]], 1.0)
+
+
 @pytest.mark.parametrize("centre", [-0.15, -0.35, -0.6, -1.2])
 def test_destinations_weigh_the_days_together(centre):
     """Thirty destinations: what they say of two numbers of days is within a nat or a sixth of the exact integral."""
     rng = np.random.default_rng(4)
     sd, seen = 0.2, centre + rng.normal(0, 0.25, 30)
-    prior = stated("licensing")
-    said = {}
-    for place, one in enumerate(seen):
-        logs, paths = np.zeros(4), {}
-        for lag in range(2):
-            paths[lag], left = linearised(one, sd, SHARES[lag])
-            logs[lag] = left
-        said["p", str(place)] = LagEvidence(prior, np.zeros(4), logs - np.array([0.0, 0.0, 1e3, 1e3]), paths)
+    said = {("p", str(place)): by_itself(one, sd) for place, one in enumerate(seen)}
     ours = EpisodeLags(said).of_others(("p", "none"))
     truth = exact(seen, sd, 0.5) - exact(seen, sd, 1.0)
     assert ours[1] - ours[0] == pytest.approx(np.clip(truth, -20, 20), abs=1.0, rel=1 / 6)
 
 
-def test_what_one_series_says_is_its_own_likelihood():
-    """With one destination the joint likelihood is that of the series alone: nothing is counted twice."""
-    prior = stated("licensing")
-    evidence, left = linearised(-0.5, 0.2, SHARES[1])
-    alone = left + log_mean(evidence.said.precision, evidence.said.pull, prior)
-    episode = PathPrior(prior.mean, (IN_COMMON + DESTINATION) * prior.covariance)
-    assert episode.covariance == pytest.approx(prior.covariance)
-    again, constant = evidence.about(evidence.at)
-    assert constant == pytest.approx(0.0, abs=1e-9)
-    assert left + constant + log_mean(again.precision, again.pull, episode) == pytest.approx(alone)
+def test_a_destination_is_not_told_what_it_said_itself():
+    """Of two series that saw much the same each hears the other; a single one hears nothing, and tells its own."""
+    said = {("p", str(place)): by_itself(one, 0.2) for place, one in enumerate((-0.35, -0.6))}
+    both = EpisodeLags(said)
+    for own, other in (("0", "1"), ("1", "0")):
+        logs = said["p", other].logs
+        assert both.of_others(("p", own))[:2] == pytest.approx(logs[:2] - logs[:2].max(), abs=0.15)
+    single = EpisodeLags({("p", "0"): said["p", "0"]})
+    assert single.of_others(("p", "0")) == pytest.approx(np.zeros(4))
+    assert single.of_others(("p", "1"))[:2] == pytest.approx(said["p", "0"].logs[:2])
 
 
 def test_noise_of_news_is_no_evidence_of_days_in_transit():
