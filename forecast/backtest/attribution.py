@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
-from datetime import date
+from collections import defaultdict
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,9 @@ import pandas as pd
 from forecast.episodes.panel import month_lengths
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult
-from forecast.tables.frames import packed, records, unpacked
+from forecast.tables.frames import records, stacked
 from forecast.tables.quantiles import HALF_WIDTH
-from forecast.tables.schema import RUN_TABLES, SeriesKey
+from forecast.tables.schema import RUN_TABLES
 
 LEAST_T = 1e-9
 """Tonnes that are read for none, so that a forecast of zero has a log."""
@@ -31,106 +31,78 @@ BASIC_KINDS = dict(zip(BASIC_PARTS, ("level", "season", "calendar"), strict=True
 _Part = tuple[str, str, float, float, float, str]
 """Name, kind, log with its 80 % interval (of episodes), and the episodes that it rests on."""
 
-MEDIANS_AT_A_TIME = 2**14
-"""Medians whose parts are rows in memory before they become a table."""
+_CELL = ["product", "destination", "issued", "month"]
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
-    """Additive parts of the structural log median of one series, in the months that are reported.
+def structural_parts(
+    stage: StageResult, months: int, resting: MutableMapping[str, str]
+) -> Iterator[tuple[int, str, str, float, float, float, str]]:
+    """Parts in logs of the structural median of one series in the first so many months, with the month's ordinal.
 
-    Attributes
-    ----------
-    first
-        Ordinal of the first month.
-    logs, halves
-        Parts (months x `BASIC_PARTS` and episodes), and half the 80 % intervals of those of episodes.
-    floor
-        Tonnes added before the log.
-    episodes
-        Name of each episode, and the names of all of its kind that its path is learned from.
+    Level, season, Lunar New Year and episodes; the days of the month; and the floor, which its log has and tonnes have
+    not. The level is a log of tonnes per mean month, the others are differences; all of a month add up to the log of
+    the median in tonnes. A part that is nothing in a month is left out, but for level and season. An episode's part has
+    its 80 % interval, and the names of the episodes of its kind, on whatever series, that its path is learned from:
+    texts by kind in ``resting`` are made once and shared.
     """
-
-    first: int
-    logs: np.ndarray
-    halves: np.ndarray
-    floor: float
-    episodes: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, stage: StageResult, months: int, resting: MutableMapping[str, str]) -> Division:
-        """The division of the first so many months; texts by kind in ``resting`` are made once and shared."""
-        for kind in {episode.kind for episode in stage.episodes} - resting.keys():
-            resting[kind] = ";".join(stage.kin[kind])
-        logs = stage.parts.to_numpy(dtype=float)[:months].copy()
-        halves = HALF_WIDTH[80] * stage.part_sd.to_numpy(dtype=float)[:months]
-        episodes = tuple((episode.name, resting[episode.kind]) for episode in stage.episodes)
-        return cls(int(stage.parts.index[0].ordinal), logs, halves, stage.design.floor, episodes)
+    for kind in {episode.kind for episode in stage.episodes} - resting.keys():
+        resting[kind] = ";".join(stage.kin[kind])
+    logs = stage.parts.to_numpy(dtype=float)[:months]
+    halves = HALF_WIDTH[80] * stage.part_sd.to_numpy(dtype=float)[:months]
+    lengths = np.log(month_lengths(pd.PeriodIndex(stage.parts.index[:months]))).tolist()
+    first, basic = int(stage.parts.index[0].ordinal), len(BASIC_PARTS)
+    for at, (own, days) in enumerate(zip(logs.tolist(), lengths, strict=True)):
+        for name, log in zip(BASIC_PARTS, own[:basic], strict=True):
+            if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
+                yield first + at, *_sure(name, BASIC_KINDS[name], log)
+        for episode, log, half in zip(stage.episodes, own[basic:], halves[at].tolist(), strict=True):
+            if abs(log) > NOTHING:
+                yield first + at, episode.name, "episode", log, log - half, log + half, resting[episode.kind]
+        yield first + at, *_sure("days of the month", "calendar", days)
+        yield first + at, *_sure("floor", "floor", _without_floor(math.fsum(own), stage.design.floor))
 
 
 def combination_parts(
-    divisions: Mapping[date, Mapping[SeriesKey, Division]],
-    combined: pd.DataFrame,
-    calibration: pd.DataFrame,
-    nowcasts: pd.DataFrame,
+    structural: pd.DataFrame, combined: pd.DataFrame, calibration: pd.DataFrame, nowcasts: pd.DataFrame
 ) -> pd.DataFrame:
     """Parts in logs of each median of ``combined``: the table ``parts`` of a run.
 
-    The structural model's level, season, Lunar New Year and episodes; the days of the month; the floor, which its log
-    has and tonnes have not; the other members, which lie above or below it; and the error carried over by the
-    calibration.
-    The level is a log of tonnes per mean month, the others are differences. All of a month add up to the log of the
-    median; one of 0 t counts as `LEAST_T`. An episode's part has its 80 % interval, and in ``rests_on`` the names of
-    the episodes of its kind, on whatever series, that its path is learned from.
+    To the `structural_parts` of a median come the other members, which lie above or below it, the error carried over by
+    the calibration, and what a headline moved. All of a month add up to the log of the median; one of 0 t counts as
+    `LEAST_T`.
     """
-    cells = zip(calibration["product"], calibration["destination"], calibration["issued"], calibration["month"],
-                strict=True)  # fmt: skip
-    shifts = dict(zip(cells, calibration["shift"], strict=True))
-    before = {(row.product, row.destination, row.issued, row.month): row.without_t for row in records(nowcasts)}
-    own = RUN_TABLES["parts"]
-    found = [own.empty()]
-    for start in range(0, len(combined), MEDIANS_AT_A_TIME):
-        rows: list[tuple[object, ...]] = []
-        for row in records(combined.iloc[start : start + MEDIANS_AT_A_TIME]):
-            cell = (row.product, row.destination, row.issued, row.month)
-            division = divisions.get(row.issued, {}).get((row.product, row.destination))
-            if division is not None:
-                combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
-                rows += [(*cell, *part) for part in _parts(division, row.month, combined_t, shifts.get(cell, 0.0))]
-            if division is not None and cell in before:
-                headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
-                rows.append((*cell, *_sure("headline", "headline", headline)))
-        found.append(packed(own.from_rows(rows), own))
-    return unpacked(found)
+    shifts = dict(zip(_cells(calibration), calibration["shift"], strict=True))
+    before = dict(zip(_cells(nowcasts), nowcasts["without_t"], strict=True))
+    logs: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for cell, log in zip(_cells(structural), structural["log"].tolist(), strict=True):
+        logs[cell].append(log)
+    rows: list[tuple[object, ...]] = []
+    for row in records(combined):
+        cell = (row.product, row.destination, row.issued, row.month)
+        if cell in logs:
+            combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
+            shift = shifts.get(cell, 0.0)
+            others = math.log(combined_t) - shift - math.fsum(logs[cell])
+            rows.append((*cell, *_sure("other members", "combination", others)))
+            if shift:
+                rows.append((*cell, *_sure("carried-over error", "calibration", shift)))
+        if cell in logs and cell in before:
+            headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
+            rows.append((*cell, *_sure("headline", "headline", headline)))
+    asked = set(_cells(combined))
+    kept = structural[np.array([cell in asked for cell in _cells(structural)], dtype=bool)]
+    return stacked([kept, RUN_TABLES["parts"].from_rows(rows)])
 
 
-def _parts(division: Division, month: pd.Period, volume_t: float, shift: float) -> Iterator[_Part]:
-    """Parts of one median; a part that is nothing in the month is left out, but for level and season."""
-    at = month.ordinal - division.first
-    logs = division.logs[at]
-    for name, log in zip(BASIC_PARTS, logs, strict=False):
-        if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
-            yield _sure(name, BASIC_KINDS[name], float(log))
-    yield from _episode_parts(division, at)
-    days = math.log(month_lengths(pd.PeriodIndex([month]))[0])
-    median = math.fsum(logs)
-    floor = division.floor
-    structural = math.log(max(math.exp(median) - floor, LEAST_SHARE * floor, LEAST_T))
-    yield _sure("days of the month", "calendar", days)
-    yield _sure("floor", "floor", structural - median)
-    yield _sure("other members", "combination", math.log(volume_t) - shift - structural - days)
-    if shift:
-        yield _sure("carried-over error", "calibration", shift)
+def _cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    return [*zip(*(table[name] for name in _CELL), strict=True)]
+
+
+def _without_floor(log: float, floor: float) -> float:
+    """What the log of a median falls by when the floor is taken off it."""
+    return math.log(max(math.exp(log) - floor, LEAST_SHARE * floor, LEAST_T)) - log
 
 
 def _sure(name: str, kind: str, log: float) -> _Part:
     """A part without an interval of its own."""
     return name, kind, log, math.nan, math.nan, ""
-
-
-def _episode_parts(division: Division, at: int) -> Iterator[_Part]:
-    """Parts of episodes, with 80 % intervals and the names of the episodes that their paths are learned from."""
-    logs, halves = division.logs[at, len(BASIC_PARTS) :].tolist(), division.halves[at].tolist()
-    for (name, resting), log, half in zip(division.episodes, logs, halves, strict=True):
-        if abs(log) > NOTHING:
-            yield name, "episode", log, log - half, log + half, resting

@@ -186,7 +186,7 @@ class TasksDone:
     progress: Progress | None = None
     checkpoint: Checkpoint | None = None
     results: dict[int, Forecasts] = field(default_factory=dict)
-    estimates: list[Forecasts] = field(default_factory=list)
+    remains: list[Forecasts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.checkpoint is not None:
@@ -203,7 +203,7 @@ class TasksDone:
 
     def joined(self) -> Forecasts:
         """All rows, in the order of the tasks."""
-        return joined([*(self.results[place] for place in range(self.count)), *self.estimates])
+        return joined([*(self.results[place] for place in range(self.count)), *self.remains])
 
 
 def _plan_at(path: Path) -> Plan | None:

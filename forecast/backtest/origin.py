@@ -13,7 +13,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.attribution import Division
 from forecast.backtest.plan import Settings, Task, is_panel
 from forecast.episodes.design import Design
 from forecast.episodes.experience import known_from_elsewhere
@@ -45,15 +44,12 @@ class RunContext:
         By product and issue day, the earlier day whose parameters are held on it; without one, the same day.
     stages
         What the structural model says of each series on a day, while models are fitted to it.
-    divisions
-        What is kept of that for the tables (`forecast.backtest.remains`).
     """
 
     data: Data
     settings: Settings
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     stages: Mapping[date, Mapping[SeriesKey, StageResult]] = field(default_factory=dict)
-    divisions: Mapping[date, Mapping[SeriesKey, Division]] = field(default_factory=dict)
 
     def as_of(self, issued: date) -> Snapshot:
         """Snapshot as of a day, as far back as the window reaches."""

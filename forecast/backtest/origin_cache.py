@@ -31,8 +31,9 @@ import pandas as pd
 from forecast.backtest.origin import RunContext
 from forecast.backtest.parallel import library_versions
 from forecast.backtest.parts import PartError, as_part, from_part
-from forecast.backtest.plan import Settings, Task, fitted_models, is_panel
+from forecast.backtest.plan import Request, Settings, Task, fitted_models, is_panel
 from forecast.episodes.alone import as_numbers, from_numbers, remember, remembered
+from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import BUILT_IN
 from forecast.safety.atomic import is_left_over, read_regular, remove, write_whole
@@ -260,6 +261,29 @@ def _is_of(rows: pd.DataFrame, day: date, products: Collection[str], models: Seq
         and set(rows["product"].unique()) <= set(products)
         and set(rows["model"].unique()) <= set(models)
     )
+
+
+def answer_name(names: Mapping[date, str], request: Request, data: Data) -> str:
+    """The name of the entry of a whole answer: the days that it rests on, what was requested, and the headlines.
+
+    Of the days asked for, figures from before the window count as well: errors are learned from them.
+    """
+    whole = [_volumes(data.as_of(day)) for day in sorted({day for own in request.days.values() for day in own})]
+    headlines = [asdict(one) for one in data.headlines]
+    return _digest(["answer", sorted(names.values()), request.written_down(), whole, headlines])
+
+
+def known_answer(entries: OriginCache, name: str, request: Request) -> Forecasts | None:
+    """All tables of an answer as they were made; None where tables with rows of other days or series are kept."""
+    found = entries.read(name)
+    asked = {(*key, day) for key in request.series for day in request.days[key[0]]}
+    if found is None or not all(_rows_of(table) <= asked for _, table in found):
+        return None
+    return joined([found])
+
+
+def _rows_of(table: pd.DataFrame) -> set[tuple[str, str, date]]:
+    return {*zip(table["product"], table["destination"], table["issued"], strict=True)}
 
 
 def rows_by_day(run: Forecasts, days: Collection[date]) -> dict[date, Forecasts]:

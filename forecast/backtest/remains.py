@@ -8,29 +8,35 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.attribution import Division
+from forecast.backtest.attribution import structural_parts
 from forecast.backtest.origin import RunContext
 from forecast.backtest.plan import Request
 from forecast.episodes.stage import StageResult
 from forecast.realtime.releases import months_ahead
-from forecast.tables.frames import stacked
+from forecast.tables.frames import packed, stacked, unpacked
 from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
 from forecast.totals.estimates import Course, estimates
 from forecast.totals.hierarchy import apart_from_rest
 
 
-def divisions_of(context: RunContext, request: Request, days: Sequence[date]) -> dict[date, dict[SeriesKey, Division]]:
-    """The parts of the structural median of each series that was requested on each of ``days``."""
-    found: dict[date, dict[SeriesKey, Division]] = {}
+def structural_parts_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:
+    """The `structural_parts` of each series that was requested on each of ``days``, in the months that are reported."""
+    own = RUN_TABLES["parts"]
+    found = [own.empty()]
     for day in days:
-        known, own = context.as_of(day), _requested(context, request, day)
+        known, stages = context.as_of(day), _requested(context, request, day)
         reported = {
             product: len(months_ahead(context.data.vintages[product], known.cutoff(product), context.settings.horizon))
-            for product in {product for product, _ in own}
+            for product in {product for product, _ in stages}
         }
         resting: dict[str, str] = {}
-        found[day] = {key: Division.of(stage, reported[key[0]], resting) for key, stage in own.items()}
-    return found
+        rows = (
+            (*key, day, *part)
+            for key, stage in stages.items()
+            for part in structural_parts(stage, reported[key[0]], resting)
+        )
+        found.append(packed(own.from_rows(rows), own))
+    return unpacked(found)
 
 
 def estimates_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:

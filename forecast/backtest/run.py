@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.attribution import Division, combination_parts
+from forecast.backtest.attribution import combination_parts
 from forecast.backtest.checkpoint import Checkpoint, TasksDone, table_digest
 from forecast.backtest.checkpoint import Progress as Progress
 from forecast.backtest.origin import RunContext, StageDay, TaskWithStages, forecast_origins, stage_on
 from forecast.backtest.origin_cache import (
     OriginCache,
+    answer_name,
     fingerprints,
     is_cacheable,
     kept_days,
+    known_answer,
     rows_by_day,
     with_kept,
 )
@@ -43,7 +45,7 @@ from forecast.backtest.plan import (
     selected_series,
     spells_of,
 )
-from forecast.backtest.remains import divisions_of, estimates_of
+from forecast.backtest.remains import estimates_of, structural_parts_of
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
 from forecast.realtime.data import Data
@@ -53,7 +55,7 @@ from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import RUN_TABLES, SeriesKey
+from forecast.tables.schema import RUN_TABLES
 from forecast.totals.hierarchy import reconciled_forecasts
 from forecast.totals.nowcast import nowcast
 from forecast.vocabulary.products import headlines_with, shipped_headlines
@@ -221,7 +223,8 @@ def _run(
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(data, settings, request))
     fitted = _fitted(data, settings, request)
-    return gather(*fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint), request)
+    run = fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint)
+    return gather(data, settings, run, request)
 
 
 def _fitted(data: Data, settings: Settings, request: Request) -> Request:
@@ -245,20 +248,25 @@ def _run_with_cache(
     jobs: int,
     progress: Progress | None,
 ) -> Forecasts:
-    """The same as `_run`, with the rows of earlier origins taken from a cache where it has them, and left there."""
+    """The same as `_run`, with what was kept of its days taken from a cache, and what is new left there."""
     fitted = _fitted(data, settings, request)
     tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
     days = by_day(fitted.days)
     names = fingerprints(RunContext(data, settings), days)
+    answer = answer_name(names, request, data)
+    found = known_answer(cache, answer, request)
+    if found is not None:
+        return found
     asked = by_day(request.days)
     earlier = {day: products for day, products in days.items() if day not in asked}
     kept = kept_days(cache, names, earlier, fitted_models(settings.models))
     left = {product: [day for day in own if day not in kept] for product, own in fitted.days.items()}
     with cache.remembering():
-        context, run = fitted_rows(data, settings, Request(left, fitted.series), request, jobs, progress)
+        run = fitted_rows(data, settings, Request(left, fitted.series), request, jobs, progress)
     new = rows_by_day(run, [day for day in days if day not in kept])
-    cache.write({names[day]: rows for day, rows in new.items()})
-    return gather(context, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
+    found = gather(data, settings, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
+    cache.write({names[day]: rows for day, rows in new.items()} | {answer: found.packed()})
+    return found
 
 
 def fitted_rows(
@@ -269,7 +277,7 @@ def fitted_rows(
     jobs: int,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
-) -> tuple[RunContext, Forecasts]:
+) -> Forecasts:
     """The rows of all models on the days of ``fitted``, and what the tables of ``shown`` need of the structural model.
 
     Days are done spell by spell, so that no more of that model than a spell's waits in memory; the rows come in the
@@ -278,17 +286,16 @@ def fitted_rows(
     spells = spells_of(fitted.days, all_series(data.vintages, fitted.days))
     tasks = divided(plan(fitted.days, fitted.series, settings.models, settings.engine), spells)
     done = TasksDone(len(tasks), progress, checkpoint)
-    divisions: dict[date, dict[SeriesKey, Division]] = {}
     for days in _together(spells, jobs):
         context = run_context(data, settings, fitted.days, jobs, days)
         left = {
             place: task for place, task in enumerate(tasks) if task.origins[0] in days and place not in done.results
         }
         run_tasks(context, left, jobs, done.add)
-        divisions |= divisions_of(context, shown, days)
-        done.estimates.append(Forecasts(estimates=estimates_of(context, shown, days)).packed())
+        remains = {"estimates": estimates_of(context, shown, days), "parts": structural_parts_of(context, shown, days)}
+        done.remains.append(Forecasts(**remains).packed())
         del context  # or it would wait for that of the next days
-    return RunContext(data, settings, divisions=divisions), done.joined()
+    return done.joined()
 
 
 def _together(spells: Sequence[tuple[date, ...]], jobs: int) -> Iterator[tuple[date, ...]]:
@@ -353,9 +360,9 @@ def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict
 # Tables --------------------------------------------------------------------------------------------------------------
 
 
-def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
+def gather(data: Data, settings: Settings, run: Forecasts, request: Request) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was requested."""
-    data, settings, models = context.data, context.settings, context.settings.models
+    models = settings.models
     combined, calibration = run.forecasts.iloc[:0], run.calibration
     if settings.learns_from_errors:
         combined, calibration = calibrated(run.forecasts, data.vintages, data.events, data.groups, request.days)
@@ -368,7 +375,7 @@ def gather(context: RunContext, run: Forecasts, request: Request) -> Forecasts:
         combined, tables["nowcasts"] = nowcast(asked, run.forecasts, pairs, data)
         tables["forecasts"] = stacked([tables["forecasts"], combined])
         tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
-        tables["parts"] = combination_parts(context.divisions, combined, tables["calibration"], tables["nowcasts"])
+        tables["parts"] = combination_parts(tables["parts"], combined, tables["calibration"], tables["nowcasts"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], pairs])
     return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from forecast.backtest.origin import RunContext
 from forecast.backtest.plan import EXPERIENCE, Request, Settings, issue_days, selected_series
 from forecast.backtest.run import Progress, fitted_rows, gather
 from forecast.realtime.data import Data
@@ -286,14 +285,13 @@ def _branch_runs(
         days = {product: [day for day in of_product if day >= since] for product, of_product in fitted.days.items()}
         own = replace(data, events=calendar)
         rows = base if not happens else _after(base, _rows(own, settings, replace(fitted, days=days), jobs), since)
-        runs.append(gather(RunContext(own, settings), rows, request))
+        runs.append(gather(own, settings, rows, request))
     return runs
 
 
 def _rows(data: Data, settings: Settings, fitted: Request, jobs: int, progress: Progress | None = None) -> Forecasts:
     """The rows of all fitted models on the days of ``fitted``."""
-    _, rows = fitted_rows(data, settings, fitted, Request({}, ()), jobs, progress)
-    return rows
+    return fitted_rows(data, settings, fitted, Request({}, ()), jobs, progress)
 
 
 def _after(base: Forecasts, branch: Forecasts, since: date) -> Forecasts:

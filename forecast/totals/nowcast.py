@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot
@@ -118,10 +117,11 @@ def conditioned_world(quantiles: np.ndarray, headline: float, rest: Rest) -> Wor
     """
     tonnes = volumes(SCORES_WEIGHED, quantiles)
     left = np.maximum(headline - tonnes, LEAST_REST * headline)
-    belief = student.pdf(np.log(left), rest.degrees, rest.mean, rest.scale) / left
-    weight = norm.pdf(SCORES_WEIGHED) * np.where(tonnes < headline, belief, 0.0)
+    distance = (np.log(left) - rest.mean) / rest.scale
+    belief = (1 + distance**2 / rest.degrees) ** (-(rest.degrees + 1) / 2) / left
+    weight = np.exp(-(SCORES_WEIGHED**2) / 2) * np.where(tonnes < headline, belief, 0.0)
     if not weight.sum() > 0:
-        alone = np.exp(student.ppf(1 - PROBABILITIES, rest.degrees, rest.mean, rest.scale))
+        alone = np.exp(rest.mean + rest.scale * stdtrit(rest.degrees, 1 - PROBABILITIES))
         return WorldScore(np.maximum(headline - alone, 0.0), float(SCORES_WEIGHED[0]), 0.0)
     weight = weight / weight.sum()
     mean = float(weight @ SCORES_WEIGHED)

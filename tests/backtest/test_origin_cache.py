@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,19 +22,21 @@ from forecast.backtest.origin_cache import (
     OFF,
     OriginCache,
     _checksum,
+    answer_name,
     default_folder,
     fingerprints,
     is_cacheable,
     is_switched_off,
 )
 from forecast.backtest.parts import as_part
-from forecast.backtest.plan import Settings, by_day
+from forecast.backtest.plan import Request, Settings, by_day
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LagPaths
 from forecast.realtime.data import Data
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts
+from forecast.vocabulary.products import Headline
 
 MODELS = ["seasonal_naive", "theta", "pooled", "naive", "combination"]
 EVENT = {"kind": "licensing", "announced": date(2023, 9, 10)}
@@ -80,6 +83,12 @@ def folder(filled: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def answer_of(folder: Path) -> Path:
+    """The entry of the whole answer: it alone has more than forecasts."""
+    [path] = [path for path in folder.glob("*.part") if len(OriginCache(folder).read(path.stem).parts)]
+    return path
+
+
 class Fitted:
     """Counts the days on which the structural model is fitted."""
 
@@ -111,9 +120,42 @@ def names_of(table: pd.DataFrame, events: pd.DataFrame = EVENTS, settings: Setti
 def test_a_run_with_every_entry_is_that_without_a_cache_to_the_last_digit(
     folder: Path, without: dict[str, bytes], fitted: Fitted
 ) -> None:
-    """All tables are the same bytes, and only the day asked for is fitted."""
+    """All tables are the same bytes and of the same types, and nothing is fitted."""
+    found = run(OriginCache(folder))
+    assert as_bytes(found) == without
+    assert not fitted.days
+    types = {name: table.dtypes.to_dict() for name, table in found if len(table)}
+    assert types == {name: table.dtypes.to_dict() for name, table in run() if len(table)}
+
+
+def test_without_the_answer_the_day_asked_for_alone_is_fitted(
+    folder: Path, without: dict[str, bytes], fitted: Fitted
+) -> None:
+    """What earlier origins taught is kept day by day, the whole answer as one entry more."""
+    entries = [*folder.glob("*.part")]
+    answer_of(folder).unlink()
     assert as_bytes(run(OriginCache(folder))) == without
     assert fitted.days == [LAST]
+    assert {*folder.glob("*.part")} == {*entries}
+
+
+def test_an_answer_depends_on_all_its_days_and_on_what_was_requested() -> None:
+    """Another figure on an earlier day, another series, another day or headline is another answer."""
+    data, request = Data(world(), EVENTS, GROUPS), Request({"magnets": [LAST]}, [("magnets", "USA")])
+    days = {BEFORE: "a", LAST: "b"}
+    known = answer_name(days, request, data)
+    assert known == answer_name(dict(reversed(days.items())), request, data)
+    headline = Headline("magnets", "earths")
+    others = [
+        answer_name({**days, BEFORE: "c"}, request, data),
+        answer_name(days, replace(request, series=[("magnets", "JPN")]), data),
+        answer_name(days, replace(request, days={"magnets": [BEFORE]}), data),
+        answer_name(days, request, replace(data, headlines=(headline,))),
+    ]
+    revised = world()
+    revised.loc[0, "volume_t"] += 1.0
+    others.append(answer_name(days, request, replace(data, exports=revised)))
+    assert len({known, *others}) == 6
 
 
 @pytest.mark.slow
@@ -121,10 +163,11 @@ def test_a_run_with_every_entry_is_that_without_a_cache_to_the_last_digit(
 def test_entries_removed_at_random_change_no_number(
     folder: Path, without: dict[str, bytes], fitted: Fitted, seed: int
 ) -> None:
-    """Whichever entries are left, the tables are the same bytes; those removed are fitted again and kept again."""
-    entries = sorted(folder.glob("*.part"))
-    gone = np.random.default_rng(seed).random(len(entries)) < 0.5
-    for path in np.array(entries)[gone]:
+    """Whichever days are left, the tables are the same bytes; those removed are fitted again and kept again."""
+    entries, answer = sorted(folder.glob("*.part")), answer_of(folder)
+    days = [path for path in entries if path != answer]
+    gone = np.random.default_rng(seed).random(len(days)) < 0.5
+    for path in (answer, *np.array(days)[gone]):
         path.unlink()
     [alone] = folder.glob("*.alone")
     if seed:
@@ -238,6 +281,7 @@ def test_what_series_say_by_themselves_is_kept_and_not_fitted_again(
 ) -> None:
     """A later process fits no series by itself again, and its tables are the same bytes."""
     forget()
+    answer_of(folder).unlink()
     monkeypatch.setattr("forecast.episodes.alone.fit_structural", None)
     assert as_bytes(run(OriginCache(folder))) == without
 
@@ -320,7 +364,7 @@ def test_damaged_and_poisoned_entries_are_not_there(
 ) -> None:
     """Nothing in an entry is run, and one that is not whole is made again: the tables are the same bytes."""
     monkeypatch.chdir(folder)
-    for path in [*sorted(folder.glob("*.part"))[::8], *folder.glob("*.alone")]:
+    for path in [*sorted(folder.glob("*.part"))[::8], answer_of(folder), *folder.glob("*.alone")]:
         path.write_bytes(spoilt(path.read_bytes(), path.stem, kind))
     forget()
     assert as_bytes(run(OriginCache(folder))) == without
@@ -331,10 +375,11 @@ def test_damaged_and_poisoned_entries_are_not_there(
 def test_an_entry_of_other_rows_is_not_there(folder: Path, without: dict[str, bytes]) -> None:
     """A whole entry, rightly signed, whose rows are of another day, product or model says nothing of this day."""
     cache = OriginCache(folder)
-    names = [path.stem for path in sorted(folder.glob("*.part"))]
+    answer = answer_of(folder).stem
+    names = [path.stem for path in sorted(folder.glob("*.part")) if path.stem != answer]
     first = cache.read(names[0])
     assert first is not None
-    for name in names[1:]:
+    for name in (*names[1:], answer):
         (folder / f"{name}.part").write_bytes(_checksum(name, as_part(first)) + as_part(first))
     assert as_bytes(run(cache)) == without
 
