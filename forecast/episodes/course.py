@@ -74,6 +74,24 @@ class Episode:
     events: tuple[str, ...]
     barred: float = 0.0
 
+    def unsettled(self, months: np.ndarray) -> np.ndarray:
+        """Whether each month, by ordinal, is one that the episode may have moved in ways of its own.
+
+        So are those from its announcement until its last phase in force has begun, and from the month before its end
+        until goods are believed to be back.
+        """
+        announced, begun = _ordinal(self.announced), _ordinal(self.effective) + IN_FORCE[-1]
+        found = (months >= announced) & (months <= begun)
+        if self.ends is not None:
+            end = _ordinal(self.ends)
+            found |= (months >= end - 1) & (months < end + AFTER[-1])
+        return np.asarray(found)
+
+
+def _ordinal(day: date) -> int:
+    """Ordinal of the month of a day."""
+    return (day.year - 1970) * 12 + day.month - 1
+
 
 def episodes_of(
     acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None = None
@@ -178,7 +196,7 @@ class Years:
         ``asked`` says what that is, for whoever looks at many days and series: a year that is over is seldom revised.
         """
         day = min(event.announced, event.effective)
-        year, digest = self._year((day.year - 1970) * 12 + day.month - 1)
+        year, digest = self._year(_ordinal(day))
         if (asked, digest) not in _OF_YEARS:
             if len(_OF_YEARS) >= _MOST_YEARS:
                 del _OF_YEARS[next(iter(_OF_YEARS))]

@@ -44,10 +44,10 @@ class Design:
     Attributes
     ----------
     y
-        Log of tonnes in a month of mean length plus ``floor``, less the believed effect of episodes, by consecutive
-        month up to the cutoff; gaps as NaN.
+        Log of tonnes in a month of mean length plus ``floor``, without outliers (`forecast.kernels.outliers`) and less
+        the believed effect of episodes, by consecutive month up to the cutoff; gaps as NaN.
     raw
-        The same with the effect of episodes in it: for benchmarks, which know no events.
+        The same with outliers and the effect of episodes in it: for benchmarks, which know neither.
     floor
         Tonnes added before the log; it grows with the series.
     X, X_future
@@ -64,14 +64,14 @@ class Design:
     effects: EpisodeEffects
 
     @classmethod
-    def of(cls, raw: pd.Series, floor: float, effect: np.ndarray, ahead: EpisodeEffects) -> Design:
-        """The design of logs ``raw`` on whose months episodes did ``effect``, and in those ahead do ``ahead``.
+    def of(cls, raw: pd.Series, clean: pd.Series, floor: float, effect: np.ndarray, ahead: EpisodeEffects) -> Design:
+        """The design of logs, ``clean`` of outliers, on whose months episodes did ``effect``, and ahead do ``ahead``.
 
         Logs are rounded to `DIGITS`, so that the last digits of the effects, in which linear algebra differs from one
         process to the next, decide nothing in a model's optimiser.
         """
         X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
-        return cls((raw - effect).round(DIGITS), raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+        return cls((clean - effect).round(DIGITS), raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
 
     @property
     def prior(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_pr
 from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
+from forecast.kernels.outliers import winsorised
 from forecast.realtime.days import months_of
 from forecast.realtime.events import DAYS_A_MONTH
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
@@ -32,10 +33,14 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 
 @dataclass(frozen=True)
 class SeriesFit:
-    """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month."""
+    """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
+
+    ``raw`` are the logs as they are known, ``y`` those without outliers, which models are fitted to.
+    """
 
     fit: StructuralFit
     floor: float
+    raw: pd.Series
     y: pd.Series
 
     @property
@@ -103,7 +108,7 @@ def structural_forecasts(
     without an observed month are left out.
     """
     known = experience or {}
-    logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
+    raw, logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
     priors = {key: side_by_side(beliefs[key]) for key in asked}
     supports: dict[SeriesKey, np.ndarray | None] = {}
@@ -114,7 +119,7 @@ def structural_forecasts(
     for key in asked:
         y, floor = logs[key]
         fit = _fit(y, episodes_by_series.get(key, ()), priors[key], months_ahead, supports.get(key))
-        yield key, SeriesFit(fit, floor, y)
+        yield key, SeriesFit(fit, floor, raw[key], y)
 
 
 def _taught(
@@ -135,12 +140,14 @@ def _described(
     episodes_by_series: Calendars,
     experience: Mapping[str, PathPrior],
     longest: int,
-) -> tuple[dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
-    """Logs with floors, and the priors of the episodes, of every series."""
+) -> tuple[dict[SeriesKey, pd.Series], dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
+    """Logs as they are, those without outliers with floors, and the priors of the episodes, of every series."""
     otherwise = _fallbacks(panel)
     made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
-    logs = {key: found for key, found in made.items() if found is not None}
-    return logs, {key: _priors(episodes_by_series.get(key, ()), experience) for key in logs}
+    found = {key: own for key, own in made.items() if own is not None}
+    logs = {key: (_without_outliers(y, episodes_by_series.get(key, ())), floor) for key, (y, floor) in found.items()}
+    priors = {key: _priors(episodes_by_series.get(key, ()), experience) for key in found}
+    return {key: y for key, (y, _) in found.items()}, logs, priors
 
 
 def _alone(
@@ -160,7 +167,7 @@ def path_evidence(
     longest: int = LONGEST_HISTORY,
 ) -> list[KindEvidence]:
     """What each product of a panel says of the mean paths of its kinds."""
-    logs, beliefs = _described(panel, episodes_by_series, {}, longest)
+    _, logs, beliefs = _described(panel, episodes_by_series, {}, longest)
     members, _ = evidence_by_series(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
     return kind_evidence(members, _stated(members, {}))
 
@@ -187,6 +194,15 @@ def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
         return None
     floor = floor_of(daily, otherwise)
     return pd.Series(np.log(daily + floor), months[first:], name=volume.name), floor
+
+
+def _without_outliers(y: pd.Series, episodes: Sequence[Episode]) -> pd.Series:
+    """Logs without outliers: months that an episode may have moved are none (`Episode.unsettled`)."""
+    months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
+    free = np.ones(len(y), dtype=bool)
+    for episode in episodes:
+        free &= ~episode.unsettled(months)
+    return pd.Series(winsorised(y.to_numpy(), free), y.index, name=y.name)
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:

@@ -145,8 +145,8 @@ def _result(
     effects = EpisodeEffects(mean.to_numpy(), covariance)
     observed = volume.reindex(fit.y.index).notna().to_numpy()
     first = int(np.argmax(observed))
-    monthly = fit.y.where(observed).iloc[first:]
-    design = Design.of(monthly, fit.floor, past.to_numpy()[first:], effects)
+    raw, y = (logs.where(observed).iloc[first:] for logs in (fit.raw, fit.y))
+    design = Design.of(raw, y, fit.floor, past.to_numpy()[first:], effects)
     paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
     quantiles = fit.fit.predict().to_numpy()
     divided = fit.fit.parts(), fit.fit.part_sd(), kin

@@ -23,7 +23,7 @@ def test_what_rounding_leaves_of_the_floor_is_nothing(scale: float) -> None:
     raw = pd.Series(np.zeros(24), MONTHS[:24])
     effects = EpisodeEffects(np.zeros(1), np.zeros((1, 1)))
     for floor in floors:
-        design = Design.of(raw, float(floor), np.zeros(24), effects)
+        design = Design.of(raw, raw, float(floor), np.zeros(24), effects)
         logs = np.round(np.log([[floor, floor * 1.001]]), 10)
         none, little = design.to_volume(logs)[0]
         assert none == 0.0
