@@ -27,11 +27,11 @@ from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
 from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
-from forecast.tables.quantiles import LEVELS, MEDIAN, VOLUME_QUANTILES
+from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
-SHRUNK = ("after",)
-"""Phases whose factors are shrunk by months: those of few months. In event months shrinkage cost interval score."""
+SHRUNK = ("event", "after")
+"""Phases whose factors are shrunk by months: those of few months."""
 
 UNLEARNED = np.array([REGISTRY[name].unlearned for name in MEMBERS])
 """Weights of the members in calm months of which too little was learned."""
@@ -141,9 +141,9 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     volumes = volumes * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)
     keys = here.cells.keys[today].reset_index(drop=True)
-    rows = as_rows(keys, rescale_intervals(volumes[today], *factors[today].T))
+    rows = as_rows(keys, rescale_intervals(volumes[today], factors[today]))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
-    learned |= {f"factor_{level}": factors[today, at] for at, level in enumerate(LEVELS)}
+    learned |= {f"factor_{name}": factors[today, at] for at, name in enumerate(QUANTILES) if at != MEDIAN}
     notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
     return rows, notes[RUN_TABLES["calibration"].columns]
 
@@ -200,12 +200,12 @@ def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.n
 def _factors(
     here: _Replay, volumes: np.ndarray, actual: np.ndarray, today: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The factor of the bounds' distance at each level for every cell, and from how many earlier cells it comes.
+    """The factors of the bounds' distance for every cell (cells, quantiles), and from how many earlier cells they come.
 
     Each phase is apart, since the months after an event err in other ways than the month of the event itself; with
     fewer than `ENOUGH` of its cells factors are one and the count is zero.
     """
-    factors, cells = np.ones((len(today), len(LEVELS))), np.zeros(len(today), dtype=int)
+    factors, cells = np.ones((len(today), len(QUANTILES))), np.zeros(len(today), dtype=int)
     for name in PHASES:
         kind = here.phase == name
         seen = kind & np.isfinite(actual)
@@ -213,5 +213,5 @@ def _factors(
         if found is not None:
             found = found.shrunk(here.cells.keys["month"][seen].nunique()) if name in SHRUNK else found
             cells[kind] = seen.sum()
-            factors[kind] = np.column_stack([found.of(level, here.series[kind]) for level in LEVELS])
+            factors[kind] = found.of(here.series[kind])
     return factors, cells

@@ -15,8 +15,9 @@ from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
 ENOUGH = 40
 """Earlier cells that a factor needs; with fewer the models' own interval stands."""
 
-SERIES_WEIGHT = 12.0
-"""Cells of the other series that count as much as the series' own when its scale is estimated."""
+SERIES_WEIGHT = 96.0
+"""Cells of the other series that count as much as the series' own when its scale is estimated: most of what a series
+seems to need beyond the others in two years is chance, and in logs a chance of twice is a square in tonnes."""
 
 LARGEST = 4.0
 """No factor beyond this, nor below its inverse: more says that the forecasts, not the intervals, are wrong."""
@@ -93,60 +94,69 @@ def bias_persistence(errors: np.ndarray, before: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Factors:
-    """How many times further from the median, in logs, the bounds lie: by level for all series, and a scale of each."""
+    """How many times further from the median, in logs, the bounds lie: of all series, and a scale of each.
 
-    by_level: dict[int, float]
-    scale: dict[int, np.ndarray]
+    ``common`` is by quantile (one at the median), ``scale`` (series, quantiles).
+    """
 
-    def of(self, level: int, series: np.ndarray) -> np.ndarray:
-        """The factor of each of ``series`` (places), held within `LARGEST`."""
-        factor = self.by_level[level] * self.scale[level][series]
-        return np.asarray(np.clip(factor, 1 / LARGEST, LARGEST))
+    common: np.ndarray
+    scale: np.ndarray
+
+    def of(self, series: np.ndarray) -> np.ndarray:
+        """The factors of each of ``series`` (places), (series, quantiles), held within `LARGEST`."""
+        return np.asarray(np.clip(self.common * self.scale[series], 1 / LARGEST, LARGEST))
 
     def shrunk(self, months: int) -> Factors:
         """The logs of the common factors times K / (K + `MONTHS_WEIGHT`), where cells come from K ``months``.
 
         Examples
         --------
-        >>> one = np.ones(1)
-        >>> Factors({80: 4.0, 95: 1.0}, {80: one, 95: one}).shrunk(6).by_level
-        {80: 2.0, 95: 1.0}
+        >>> wide = Factors(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), np.ones((1, 5)))
+        >>> wide.shrunk(6).common.tolist()
+        [1.0, 0.5, 1.0, 2.0, 1.0]
         """
-        share = months / (months + MONTHS_WEIGHT)
-        return Factors({level: factor**share for level, factor in self.by_level.items()}, self.scale)
+        return Factors(self.common ** (months / (months + MONTHS_WEIGHT)), self.scale)
 
 
 def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarray, count: int) -> Factors | None:
     """The factors by which earlier intervals would have held at their level; None with fewer than `ENOUGH` cells.
 
     ``actual`` tonnes, ``volumes`` of shape (cells, quantiles), ``series`` the place of each cell's series among
-    ``count``. Cells are pooled over series, each series having a scale of its own, shrunk to one; a cell is scored
-    against the scale of its series without it (jackknife), as a new one is.
+    ``count``. Each side is calibrated apart, at half of what a level leaves out: months without exports lie far below
+    in logs, and say nothing of how far above a month may come. Cells are pooled over series, each series having a scale
+    of its own, shrunk to one; a cell is scored against the scale of its series without it (jackknife), as a new one is.
 
     References
     ----------
     Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, https://doi.org/10.1007/b106715
     Barber, Candes, Ramdas & Tibshirani (2021), https://doi.org/10.1214/20-AOS1965
+    Romano, Patterson & Candes (2019), Conformalized quantile regression, https://arxiv.org/abs/1905.03222, section 4:
+    the two sides apart
 
     Examples
     --------
-    Forecasts of 100 (80 to 125) of which half of the actuals fell on 156.25 ask for bounds twice as far away, in logs,
-    and a little more, each of them being scored without itself:
+    Forecasts of 100 (80 to 125) of which half of the actuals fell on 156.25 ask for an upper bound twice as far away,
+    in logs, and a little more, each of them being scored without itself; none fell below, so that the lower one comes
+    as near as any may:
 
     >>> cell = np.array([64.0, 80.0, 100.0, 125.0, 156.25])
     >>> found = conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1)), np.zeros(60, dtype=int), 1)
-    >>> round(found.by_level[80], 3), round(found.by_level[95], 3)
-    (2.029, 1.014)
+    >>> found.common.round(3).tolist()
+    [0.25, 0.25, 1.0, 2.011, 1.005]
     """
     known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
     if known.sum() < ENOUGH:
         return None
-    by_level, scale = {}, {}
+    common, scale = np.ones(volumes.shape[1]), np.ones((count, volumes.shape[1]))
+    above = log_errors(actual[known], volumes[known, MEDIAN]) > 0
     for level in LEVELS:
         distance = distances(actual[known], volumes[known], level)
-        scale[level], others = _scales(distance, series[known], count)
-        by_level[level] = conformal_quantile(distance / others, level / 100)
-    return Factors(by_level, scale)
+        own, others = _scales(distance, series[known], count)
+        for place, beyond in ((LOWER[level], ~above), (UPPER[level], above)):
+            scores = np.where(beyond, distance, -distance) / others
+            common[place] = max(conformal_quantile(scores, (1 + level / 100) / 2), 1 / LARGEST)
+            scale[:, place] = own
+    return Factors(common, scale)
 
 
 def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:
@@ -191,20 +201,18 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[min(place, len(scores) - 1)])
 
 
-def rescale_intervals(volumes: np.ndarray, factor_80: np.ndarray, factor_95: np.ndarray) -> np.ndarray:
-    """``volumes`` (cells, quantiles) with the bounds so many times further from the median in logs; levels stay nested.
+def rescale_intervals(volumes: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """``volumes`` (cells, quantiles) so many times further from the median in logs (same shape); levels stay nested.
 
     Examples
     --------
     >>> cell = np.array([[40.0, 50.0, 100.0, 200.0, 300.0]])
-    >>> rescale_intervals(cell, np.array([2.0]), np.array([1.0])).round(6).tolist()
+    >>> rescale_intervals(cell, np.array([[1.0, 2.0, 1.0, 2.0, 1.0]])).round(6).tolist()
     [[25.0, 25.0, 100.0, 400.0, 400.0]]
     """
-    found, median = volumes.copy(), volumes[:, MEDIAN]
-    for level, factor in zip(LEVELS, (factor_80, factor_95), strict=True):
-        for place in (LOWER[level], UPPER[level]):
-            ratio = np.divide(volumes[:, place], median, out=np.ones(len(median)), where=median > 0)
-            found[:, place] = np.where(median > 0, median * ratio**factor, volumes[:, place])
+    median = volumes[:, [MEDIAN]]
+    ratio = np.divide(volumes, median, out=np.ones_like(volumes), where=median > 0)
+    found = np.where(median > 0, median * ratio**factors, volumes)
     found[:, LOWER[95]] = np.minimum(found[:, LOWER[95]], found[:, LOWER[80]])
     found[:, UPPER[95]] = np.maximum(found[:, UPPER[95]], found[:, UPPER[80]])
-    return found
+    return np.asarray(found)

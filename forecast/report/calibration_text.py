@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.ensemble.conformal import ENOUGH
 from forecast.registry import MEMBERS
 from forecast.report.text import change, percent
+from forecast.tables.quantiles import LEVELS
 
 _KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
@@ -29,7 +30,7 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     Examples
     --------
     >>> row = {"destination": "USA", "phase": "calm", "cells": 0, "shift": 0.0} | {f"weight_{m}": 0.25 for m in MEMBERS}
-    >>> learned(pd.DataFrame([row | {"factor_80": 1.0, "factor_95": 1.0}]), {})
+    >>> learned(pd.DataFrame([row]), {})
     ('calm months: the models equally, with their own intervals; fewer than 40 earlier forecasts are known.',)
     """
     phase = calibration["phase"]
@@ -41,8 +42,14 @@ def _of_kind(rows: pd.DataFrame, kind: str) -> str:
     cells, models = int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
     if not cells:
         return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH} earlier forecasts are known."
-    widths = " and ".join(f"{rows[f'factor_{level}'].median():.2g} at {level} %" for level in (80, 95))
-    return f"{kind}, from {cells} earlier forecasts: {models}; intervals times {widths} (median, in logs)."
+    widths = " and ".join(_times(rows, level) for level in LEVELS)
+    return f"{kind}, from {cells} earlier forecasts: {models}; bounds times {widths} (median, in logs)."
+
+
+def _times(rows: pd.DataFrame, level: int) -> str:
+    """How many times further below and above the median the bounds of a level lie."""
+    below, above = (f"{rows[f'factor_{side}_{level}'].median():.2g}" for side in ("lower", "upper"))
+    return f"{below} below and {above} above at {level} %"
 
 
 def _weighted(row: pd.Series) -> str:

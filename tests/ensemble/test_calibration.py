@@ -76,7 +76,7 @@ def test_the_table_says_how_each_row_came_about(run):
         median = members.loc[code, "volume_t"] * np.exp(note["shift"])
         assert combined.loc[code, "volume_t"] == pytest.approx(median)
         for bound in BOUNDS:
-            away = np.log(members.loc[code, bound] / members.loc[code, "volume_t"]) * note[f"factor_{bound[-2:]}"]
+            away = np.log(members.loc[code, bound] / members.loc[code, "volume_t"]) * note[f"factor_{bound}"]
             assert combined.loc[code, bound] == pytest.approx(median * np.exp(away))
     assert (notes["cells"] == 5 * (EARLIER - 4)).all()  # the month of effect and the three after it are apart
 
@@ -101,7 +101,7 @@ def test_with_few_earlier_forecasts_the_models_own_stand():
     unlearned = [1e-6 if name == "structural" else 1.0 for name in MEMBERS]
     expected = np.tile(np.array(unlearned) / sum(unlearned), (2, 1))
     np.testing.assert_allclose(notes[[f"weight_{name}" for name in MEMBERS]], expected)
-    assert (notes[["factor_80", "factor_95"]] == 1).all(axis=None)
+    assert (notes[[f"factor_{bound}" for bound in BOUNDS]] == 1).all(axis=None)
     own = young.forecasts[young.forecasts["model"] == "theta"][BOUNDS].to_numpy()
     np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][BOUNDS], own)
 
@@ -122,7 +122,7 @@ def test_event_months_are_apart_from_calm_ones():
     day = date(2023, 3, 20)
     found = forecast_all(table, calendar(EPISODE), GROUPS, models=MODELS, issued=day)
     assert found.calibration["phase"].unique().tolist() == ["event"]
-    assert (found.calibration[["factor_80", "factor_95"]] == 1).all(axis=None)
+    assert (found.calibration[[f"factor_{bound}" for bound in BOUNDS]] == 1).all(axis=None)
     calm = forecast_all(table, calendar(), GROUPS, models=MODELS, issued=day)
     assert (calm.calibration["cells"] > 0).all()
 

@@ -20,6 +20,9 @@ from forecast.ensemble.conformal import (
     persistent_error,
     rescale_intervals,
 )
+from forecast.tables.quantiles import LOWER, UPPER
+
+SIDES = [LOWER[95], LOWER[80], UPPER[80], UPPER[95]]
 
 
 def cells(count, stated_sd, sd, seed=0, series=1):
@@ -35,10 +38,28 @@ def cells(count, stated_sd, sd, seed=0, series=1):
 
 @pytest.mark.parametrize("stated_sd", [0.1, 0.3, 0.6])
 def test_bounds_that_are_too_wide_or_narrow_are_brought_to_the_truth(stated_sd):
-    """With many earlier cells the factor is true over stated standard deviation, at both levels."""
+    """With many earlier cells the factor of every bound is true over stated standard deviation."""
     factors = conformal_factors(*cells(20_000, stated_sd, 0.3), count=1)
-    for level in (80, 95):
-        assert factors.of(level, np.array([0])) == pytest.approx(0.3 / stated_sd, rel=0.03)
+    assert factors.of(np.array([0]))[0, SIDES] == pytest.approx(0.3 / stated_sd, rel=0.04)
+
+
+def test_months_without_exports_widen_no_upper_bound():
+    """One month in six of nothing takes the lower bounds down; the upper ones stay where actuals are."""
+    actual, volumes, series = cells(600, 0.3, 0.3)
+    plain = conformal_factors(actual, volumes, series, 1).common
+    actual[::6] = 0.0
+    found = conformal_factors(actual, volumes, series, 1).common
+    assert (found[[LOWER[80], LOWER[95]]] > 3 * plain[[LOWER[80], LOWER[95]]]).all()
+    assert (found[[UPPER[80], UPPER[95]]] <= plain[[UPPER[80], UPPER[95]]]).all()
+
+
+def test_skewed_errors_are_met_on_either_side():
+    """Errors twice as far above as below, with bounds stated alike: each side comes to its own distance."""
+    actual, volumes, series = cells(20_000, 0.3, 0.3)
+    off = np.log(actual / 100)
+    skewed = 100 * np.exp(np.where(off > 0, 2 * off, off))
+    found = conformal_factors(skewed, volumes, series, 1).common
+    assert found[SIDES] == pytest.approx([1, 1, 2, 2], rel=0.05)
 
 
 def test_new_actuals_fall_inside_at_the_level_that_was_asked():
@@ -47,9 +68,7 @@ def test_new_actuals_fall_inside_at_the_level_that_was_asked():
     for world in range(len(held)):
         actual, volumes, series = cells(61, 0.5, 0.2, seed=world)
         factors = conformal_factors(actual[:-1], volumes[:-1], series[:-1], 1)
-        lower_95, lower_80, _, upper_80, upper_95 = rescale_intervals(
-            volumes[-1:], factors.of(80, series[-1:]), factors.of(95, series[-1:])
-        )[0]
+        lower_95, lower_80, _, upper_80, upper_95 = rescale_intervals(volumes[-1:], factors.of(series[-1:]))[0]
         held[world] = lower_80 <= actual[-1] <= upper_80, lower_95 <= actual[-1] <= upper_95
     error = 3 * np.sqrt(np.array([0.8 * 0.2, 0.95 * 0.05]) / len(held))
     assert (np.abs(held.mean(axis=0) - [0.8, 0.95]) < error + 0.005).all()
@@ -57,10 +76,10 @@ def test_new_actuals_fall_inside_at_the_level_that_was_asked():
 
 def test_a_series_of_its_own_spread_gets_a_scale_of_its_own():
     """Twice the spread of the others gives nearly twice the factor with many months, and the common one with none."""
-    actual, volumes, series = cells(6000, 0.3, 0.3, series=3)
+    actual, volumes, series = cells(60_000, 0.3, 0.3, series=3)
     actual = np.where(series == 2, 100 * (actual / 100) ** 2, actual)
     factors = conformal_factors(actual, volumes, series, 4)
-    quiet, other, loud, unseen = factors.of(80, np.arange(4))
+    quiet, other, loud, unseen = factors.of(np.arange(4))[:, UPPER[80]]
     assert quiet == pytest.approx(other, rel=0.1)
     assert loud / quiet == pytest.approx(2, rel=0.1)
     assert quiet < unseen < loud
@@ -75,17 +94,18 @@ def test_a_cell_is_scored_without_itself():
     for cell in range(90):
         others = (series == series[cell]) & (np.arange(90) != cell)
         scale = (distance[others].sum() + SERIES_WEIGHT * everybody) / (others.sum() + SERIES_WEIGHT) / everybody
-        scores.append(distances(actual, volumes, 80)[cell] / scale)
+        scores.append(np.sign(actual[cell] - 100) * distances(actual, volumes, 80)[cell] / scale)
     found = conformal_factors(actual, volumes, series, 3)
-    assert found.by_level[80] == pytest.approx(conformal_quantile(np.array(scores), 0.8))
+    assert found.common[UPPER[80]] == pytest.approx(conformal_quantile(np.array(scores), 0.9))
+    assert found.common[LOWER[80]] == pytest.approx(conformal_quantile(-np.array(scores), 0.9))
 
 
 def test_factors_of_few_months_are_shrunk_to_one():
     """No month leaves one, many leave what was found; on the way the log moves with the months."""
     found = conformal_factors(*cells(200, 0.1, 0.3), count=1)
-    assert found.shrunk(0).by_level == {80: 1.0, 95: 1.0}
-    assert found.shrunk(10_000).by_level[80] == pytest.approx(found.by_level[80], rel=1e-2)
-    assert np.log(found.shrunk(6).by_level[95]) == pytest.approx(np.log(found.by_level[95]) / 2)
+    assert found.shrunk(0).common.tolist() == [1.0] * 5
+    assert found.shrunk(10_000).common == pytest.approx(found.common, rel=1e-2)
+    assert np.log(found.shrunk(6).common) == pytest.approx(np.log(found.common) / 2)
 
 
 def test_few_earlier_cells_say_nothing():
@@ -99,7 +119,7 @@ def test_few_earlier_cells_say_nothing():
 def test_factors_and_errors_are_held():
     """A month without exports is no infinite error, and no factor is beyond the largest."""
     actual, volumes, series = cells(100, 0.01, 1.0)
-    assert conformal_factors(actual, volumes, series, 1).of(80, series[:1]) == LARGEST
+    assert (conformal_factors(actual, volumes, series, 1).of(series[:1])[:, SIDES] == LARGEST).all()
     assert log_errors(np.zeros(1), np.array([5.0])) == -CAP
 
 
@@ -107,13 +127,13 @@ def test_the_unit_does_not_matter():
     """A thousand times all volumes gives the same factors."""
     actual, volumes, series = cells(100, 0.3, 0.2)
     small, large = (conformal_factors(k * actual, k * volumes, series, 1) for k in (1, 1000))
-    assert small.by_level == pytest.approx(large.by_level)
+    assert small.common == pytest.approx(large.common)
 
 
 def test_stretched_bounds_nest_and_are_never_negative():
     """A large factor at 80 carries the bounds at 95 along; a bound at zero stays there, and a median at zero too."""
     volumes = np.array([[0.0, 0.0, 100.0, 150.0, 160.0], [0.0, 0.0, 0.0, 3.0, 4.0]])
-    found = rescale_intervals(volumes, np.array([3.0, 2.0]), np.array([0.5, 2.0]))
+    found = rescale_intervals(volumes, np.array([[0.5, 3.0, 1.0, 3.0, 0.5], [2.0, 2.0, 1.0, 2.0, 2.0]]))
     assert (found >= 0).all()
     assert (np.diff(found, axis=1) >= 0).all()
     assert found[1].tolist() == volumes[1].tolist()

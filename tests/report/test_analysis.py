@@ -292,16 +292,19 @@ def test_what_the_combination_learned_is_counted_by_phase(replay: Replay):
     """Two calm months and one of an event: means of weights, medians of factors, and nothing where nothing is kept."""
     weights = {f"weight_{name}": 0.0 for name in MEMBERS} | {"weight_theta": 0.4, "weight_arima": 0.6}
     rows = pd.DataFrame([
-        {"product": "magnets", "phase": phase, "cells": cells, "shift": shift, "factor_80": factor, "factor_95": 1.0}
+        {"product": "magnets", "phase": phase, "cells": cells, "shift": shift, "factor_lower_80": factor}
+        | dict.fromkeys(["factor_upper_80", "factor_lower_95", "factor_upper_95"], 1.0)
         | weights
         for phase, cells, shift, factor in [("calm", 50, 0.0, 0.8), ("calm", 60, 0.1, 1.0), ("event", 0, 0.0, 1.0)]
     ])  # fmt: skip
     found = findings.learned_by_phase(replace(replay, calibration=rows), "magnets").set_index("phase")
     assert found.index.tolist() == ["event", "calm"]
     assert found.loc["calm", ["n", "learned", "moved", "cells"]].tolist() == [2, 2, 1, 60]
-    assert found.loc["calm", ["weight_arima", "factor_80"]].tolist() == [0.6, 0.9]
+    assert found.loc["calm", ["weight_arima", "factor_lower_80"]].tolist() == [0.6, 0.9]
     assert found.loc["event", ["n", "learned"]].tolist() == [1, 0]
     shown = sections.calibration(replace(replay, calibration=rows))
-    assert "What the combination learned" in "".join(getattr(piece, "text", "") for piece in shown)
+    text = "".join(getattr(piece, "text", "") for piece in shown)
+    assert "What the combination learned" in text
+    assert "0.90 and 1.00" in text
     assert replay.calibration.empty
     assert findings.learned_by_phase(replay, "magnets").empty

@@ -319,7 +319,7 @@ def learned_by_phase(replay: Replay, product: str) -> pd.DataFrame:
         moved=("shift", lambda shifts: int((shifts != 0).sum())),
         cells=("cells", "max"),
         **{f"weight_{name}": (f"weight_{name}", "mean") for name in MEMBERS},
-        **{f"factor_{level}": (f"factor_{level}", "median") for level in LEVELS},
+        **{name: (name, "median") for name in map(str, rows) if name.startswith("factor_")},
     )
     return counted.reindex([phase for phase in PHASES if phase in counted.index]).reset_index()
 

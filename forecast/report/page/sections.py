@@ -41,6 +41,7 @@ from forecast.report.scoreboard import OF_PAGE, measures_in_words, unlike_cells
 from forecast.report.text import UNKNOWN, digits, logs, percent, ratio, spoken, times, tonnes
 from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
+from forecast.tables.quantiles import LEVELS
 
 SEEN_DESTINATIONS = 2
 """How many destinations, the largest, have a table of what was seen when."""
@@ -361,14 +362,18 @@ def _learned(replay: Replay, product: str) -> list[Piece]:
         "from at most": rows["cells"],
         "median moved": rows["moved"],
         **{name: [percent(share) for share in rows[f"weight_{name}"]] for name in MEMBERS},
-        "80 % times": [f"{factor:.2f}" for factor in rows["factor_80"]],
-        "95 % times": [f"{factor:.2f}" for factor in rows["factor_95"]],
+        **{f"{level} % times": _times(rows, level) for level in LEVELS},
     }
     note = (
-        "Weights of the models (means) and how many times further from the median, in logs, the bounds were put"
-        " (medians), by the forecasts of earlier days whose actuals were out; calibration.csv has every row."
+        "Weights of the models (means) and how many times further below and above the median, in logs, the bounds were"
+        " put (medians), by the forecasts of earlier days whose actuals were out; calibration.csv has every row."
     )
     return [heading("What the combination learned"), table(columns, words=["months"]), paragraph(note)]
+
+
+def _times(rows: pd.DataFrame, level: int) -> list[str]:
+    pairs = zip(rows[f"factor_lower_{level}"], rows[f"factor_upper_{level}"], strict=True)
+    return [f"{below:.2f} and {above:.2f}" for below, above in pairs]
 
 
 def significance(replay: Replay) -> list[Piece]:
