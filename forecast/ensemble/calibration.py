@@ -19,6 +19,7 @@ from forecast.ensemble.conformal import (
     bias_persistence,
     conformal_factors,
     log_errors,
+    mean_widths,
     persistent_error,
     rescale_intervals,
 )
@@ -165,10 +166,12 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
 
     These are equal where measures act, and in calm cells those of the registry.
 
-    A model without any forecast has none; cells that a model lacks teach nothing.
+    A model without any forecast has none; cells that a model lacks teach nothing. Errors count in units of the models'
+    own intervals (weighted least squares), so that a few series of many empty months do not decide for all.
     """
     members = len(MEMBERS)
     errors = log_errors(actual[:, None], here.cells.volumes[:, :members, MEDIAN])
+    errors /= mean_widths(here.cells.volumes[:, :members])[:, None]
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])

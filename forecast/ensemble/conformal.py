@@ -27,6 +27,9 @@ FURTHEST = float(np.log(100))
 """An error counts at most the first where means are taken, and the second as a distance (logs): a month without
 exports has no logarithm."""
 
+LEAST_WIDTH = 1e-3
+"""Width in logs below which an interval counts as so wide when errors are weighed by it."""
+
 REPEATS = 2
 """Forecasts in a row that must have erred to the same side before the next one is moved."""
 
@@ -172,6 +175,23 @@ def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray
     off = log_errors(actual, volumes[:, MEDIAN], FURTHEST)
     bound = np.where(off < 0, volumes[:, LOWER[level]], volumes[:, UPPER[level]])
     return np.asarray(np.abs(off) / np.maximum(np.abs(log_errors(bound, volumes[:, MEDIAN], FURTHEST)), 1e-6))
+
+
+def mean_widths(volumes: np.ndarray) -> np.ndarray:
+    """Mean over models of how wide their 80 % intervals are in logs, of tonnes (cells, models, quantiles): (cells,).
+
+    Models without a forecast have no say; without any it is the least that there is.
+
+    Examples
+    --------
+    >>> one, other = [50.0, 80.0, 100.0, 125.0, 200.0], [np.nan] * 5
+    >>> mean_widths(np.array([[one, other], [other, other]])).round(3).tolist()
+    [0.446, 0.001]
+    """
+    widths = np.abs(log_errors(volumes[..., UPPER[80]], volumes[..., LOWER[80]], FURTHEST))
+    known = np.isfinite(widths)
+    mean = np.where(known, widths, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.asarray(np.maximum(mean, LEAST_WIDTH))
 
 
 def _scales(distance: np.ndarray, series: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

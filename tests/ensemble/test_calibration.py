@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,11 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, UNLEARNED, earlier_days
-from forecast.ensemble.combination import combination, interquartile_mean
+from forecast.ensemble.calibration import EARLIER, UNLEARNED, _weights, earlier_days
+from forecast.ensemble.combination import Cells, combination, interquartile_mean
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
-from forecast.tables.quantiles import VOLUME_QUANTILES
+from forecast.tables.quantiles import NORMAL_SCORES, VOLUME_QUANTILES
 
 VOLUMES = [*VOLUME_QUANTILES]
 BOUNDS = [name for name in VOLUMES if name != "volume_t"]
@@ -156,6 +157,19 @@ def test_weights_are_learned_among_the_models_at_hand():
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
     assert (weights["weight_seasonal_naive"] > 0).all()
     assert not np.isclose(weights["weight_seasonal_naive"], 0.5, atol=0.01).any()
+
+
+def test_a_few_empty_series_do_not_decide_the_weights():
+    """Two models, the first twice as good on quiet series, the second on a few wild ones: quiet ones have their say."""
+    random = np.random.default_rng(3)
+    wild = np.arange(600) % 20 == 0
+    sd = np.where(wild[:, None], [4.0, 0.4], [0.1, 0.2])
+    volumes = np.full((600, len(MEMBERS) + 1, len(VOLUMES)), np.nan)
+    stated = np.where(wild, 2.0, 0.15)[:, None, None] * NORMAL_SCORES
+    volumes[:, :2] = 100 * np.exp(sd[..., None] * random.normal(size=(600, 2, 1)) + stated)
+    here = SimpleNamespace(cells=Cells(pd.DataFrame(index=range(600)), volumes), calm=np.ones(600, dtype=bool))
+    first, second = _weights(here, np.full(600, 100.0))[0, :2]
+    assert first > 2 * second
 
 
 def test_earlier_days_are_the_last_origins_before():
