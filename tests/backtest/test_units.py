@@ -24,8 +24,8 @@ def test_what_rounding_leaves_of_the_floor_is_nothing(scale: float) -> None:
     effects = EpisodeEffects(np.zeros(1), np.zeros((1, 1)))
     for floor in floors:
         design = Design.of(raw, raw, float(floor), np.zeros(24), effects)
-        logs = np.round(np.log([[floor, floor * 1.001]]), 10)
-        none, little = design.to_volume(logs)[0]
+        logs = np.round(np.log([[floor, floor, floor * 1.001, floor * 1.001, floor * 1.001]]), 10)
+        _, none, little, *_ = design.to_volume(logs)[0]
         assert none == 0.0
         assert little == pytest.approx(0.001 * floor * 31 / (365.2425 / 12), rel=1e-3)
 

@@ -1,0 +1,61 @@
+"""Laws of the way back from logs to tonnes: upper bounds stay near what was ever shipped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import simulated
+from hypothesis import given
+from hypothesis import strategies as st
+
+import forecast as fc
+from forecast.episodes.alone import FLOOR
+from forecast.episodes.design import BEYOND_RECORD, Design, EpisodeEffects
+from forecast.episodes.panel import month_lengths
+from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, UPPER
+
+LENGTH = float(month_lengths(pd.PeriodIndex(["2025-01"], freq="M"))[0])
+
+
+def design(tonnes: np.ndarray, floor: float = 1.0) -> Design:
+    """A series up to December 2024, tonnes per mean month, with a month ahead."""
+    months = pd.period_range(end="2024-12", periods=len(tonnes), freq="M")
+    raw = pd.Series(np.log(tonnes + floor), months)
+    return Design.of(raw, raw, floor, np.zeros(len(raw)), EpisodeEffects(np.zeros(1), np.zeros((1, 1))))
+
+
+@given(st.floats(0.01, 4.0), st.floats(-3.0, 3.0))
+def test_upper_bounds_lie_near_the_record_and_never_below_the_median(sd, above):
+    """However wide a normal is in logs, and wherever its median; lower bounds and the median are as they were."""
+    series = design(np.append(np.full(59, 50.0), 200.0))
+    logs = np.log(200.0) + above + sd * NORMAL_SCORES[None]
+    found = series.to_volume(logs)[0]
+    plain = np.maximum(np.exp(logs[0]) - 1.0, 0.0) * LENGTH
+    np.testing.assert_allclose(found[: MEDIAN + 1], plain[: MEDIAN + 1], rtol=1e-9, atol=1e-6)
+    assert (np.diff(found) >= 0).all()
+    for level, multiple in BEYOND_RECORD.items():
+        bound = multiple * max(200.0 * LENGTH, found[MEDIAN])
+        assert found[UPPER[level]] == pytest.approx(min(plain[UPPER[level]], bound))
+
+
+def test_a_short_series_has_no_record():
+    """The largest of six months says little: its multiple is raised to the fourth power, that of two years stands."""
+    wide = np.log(100.0) + 5 * NORMAL_SCORES[None]
+    young, old = (design(np.full(count, 100.0)).to_volume(wide)[0, UPPER[80]] for count in (6, 24))
+    assert (young, old) == pytest.approx((1.5**4 * 100 * LENGTH, 1.5 * 100 * LENGTH))
+
+
+def test_a_series_without_trade_may_begin():
+    """Its bounds are those of its floor, a hundredth of a usual month."""
+    found = design(np.zeros(60), floor=0.01).to_volume(np.log(0.01) + 9 * NORMAL_SCORES[None])[0]
+    assert found[UPPER[80]] == pytest.approx(1.5 * 0.01 / FLOOR * LENGTH)
+
+
+@pytest.mark.slow
+def test_empty_months_carry_no_bound_to_what_nobody_ships():
+    """Every third month is empty: the 95 % bound of every model is within two and a half of the largest month."""
+    volumes = 100 * np.exp(np.random.default_rng(1).normal(0, 0.3, 60))
+    volumes[::3] = 0.0
+    run = fc.forecast_all(simulated.exports({"USA": volumes}), simulated.calendar(), {}, calibrate=False)
+    assert (run.forecasts["upper_95"] <= 2.5 * max(volumes.max(), run.forecasts["volume_t"].max()) * 31 / 28).all()
