@@ -3,7 +3,7 @@
 For each cell of `benchmarks/episode_cells.py` that lies outside every window: the calibrated combination one month
 ahead on the 20th of the month, from the panel's series that any cell asks for, under the calendar as known on the day.
 MASE over the cells that every peer has; the difference to a peer is paired by cell, with its standard error in
-brackets.
+brackets. The weighted interval score is that of the combination, in units of the same scale.
 
     python benchmarks/calm.py PANEL.csv EVENTS.csv peers.csv --beside 12
 """
@@ -22,6 +22,8 @@ from episode_cells import Choice, cells
 from episodes import calendar, scales
 
 import forecast as fc
+from forecast.scoring.scores import interval_scores
+from forecast.tables.quantiles import VOLUME_QUANTILES
 
 KEYS = ["product", "destination", "month"]
 MODELS = ("theta", "arima", "ets", "ces", "structural", "pooled", "seasonal_naive", "naive", "combination")
@@ -66,7 +68,7 @@ def forecasts(raw: pd.DataFrame, events: str, wanted: pd.DataFrame) -> pd.DataFr
                 destinations=sorted(of_product["destination"]), models=MODELS,
             )  # fmt: skip
             rows = run.forecasts[run.forecasts["month"] == target].assign(month=month)
-            found.append(rows[[*KEYS, "model", "volume_t", "lower_80", "upper_80"]])
+            found.append(rows[[*KEYS, "model", *VOLUME_QUANTILES]])
     return pd.concat(found, ignore_index=True)
 
 
@@ -79,8 +81,10 @@ def summary(table: pd.DataFrame, raw: pd.DataFrame, peers: pd.DataFrame, scale: 
     errors = both.sub(actual, axis=0).abs().div(size, axis=0)[np.isfinite(size)]
     mean, best = errors.mean(), errors[list(peers.columns)].mean().idxmin()
     own = table[table["model"] == "combination"].set_index(KEYS).reindex(errors.index)
-    held = actual.reindex(errors.index).between(own["lower_80"], own["upper_80"]).mean()
-    lines = [f"n = {len(errors)} cells; 80 % held {held:.1%}; strongest peer {best}"]
+    own["actual_t"] = actual.reindex(errors.index)
+    held = own["actual_t"].between(own["lower_80"], own["upper_80"]).mean()
+    score = (interval_scores(own) / size[np.isfinite(size)]).mean()
+    lines = [f"n = {len(errors)} cells; 80 % held {held:.1%}; interval score {score:.4f}; strongest peer {best}"]
     for name in [*peers.columns, *ours.columns]:
         less = errors["combination"] - errors[name]
         ratio = mean["combination"] / mean[name]
