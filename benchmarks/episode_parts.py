@@ -68,6 +68,10 @@ PARTS: dict[str, dict[str, Any]] = {
     "how unlike destinations are": {"path_priors.Heterogeneity.factor": lambda *_: 1.0},
     "evidence on all paths jointly": {"evidence._member": marginals_only},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
+    "days in transit by all destinations together": {
+        "transit.LagEvidence.without_paths": property(lambda own: own.logs),
+        "transit.EpisodeLags._paths": lambda own, _: np.zeros(len(own.said) + 1),
+    },
     "recovery": {"alone.exposure": columns_without(ENDED)},
     "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
     "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
@@ -75,6 +79,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "noise of few lots": {"structural.LUMPY": 0.0},
     "levels held while it is news": {"structural.HELD": 1.0},
     "diversion": {"episodes.diversions_of": lambda *_: ()},
+    "outliers drawn in": {"panel.winsorised": lambda y, _: y},
     "(shipped experience added)": {"experience": True},
 }  # fmt: skip
 """What is taken out, by the constants and functions that are replaced."""
