@@ -13,6 +13,7 @@ from forecast.backtest.origin import RunContext
 from forecast.backtest.plan import Request
 from forecast.episodes.stage import StageResult
 from forecast.realtime.releases import months_ahead
+from forecast.registry import COMBINATION
 from forecast.tables.frames import packed, stacked, unpacked
 from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
 from forecast.totals.estimates import Course, estimates
@@ -20,10 +21,13 @@ from forecast.totals.hierarchy import apart_from_rest
 
 
 def structural_parts_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:
-    """The `structural_parts` of each series that was requested on each of ``days``, in the months that are reported."""
+    """The `structural_parts` of each series that was requested on each of ``days``, in the months that are reported.
+
+    They are those of a combination: without it there are none.
+    """
     own = RUN_TABLES["parts"]
     found = [own.empty()]
-    for day in days:
+    for day in days if COMBINATION in context.settings.models else ():
         known, stages = context.as_of(day), _requested(context, request, day)
         reported = {
             product: len(months_ahead(context.data.vintages[product], known.cutoff(product), context.settings.horizon))

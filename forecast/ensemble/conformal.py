@@ -145,7 +145,7 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarra
     >>> cell = np.array([64.0, 80.0, 100.0, 125.0, 156.25])
     >>> found = conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1)), np.zeros(60, dtype=int), 1)
     >>> found.common.round(3).tolist()
-    [0.25, 0.25, 1.0, 2.011, 1.005]
+    [0.25, 0.25, 1.0, 2.013, 1.006]
     """
     known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
     if known.sum() < ENOUGH:

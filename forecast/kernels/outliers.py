@@ -20,7 +20,7 @@ from forecast.kernels.arrays import SEASON, Floats
 BESIDE = 3
 """Months before and after, whose medians a month is held against."""
 
-FAR, LEAST_SD = 5.0, 0.05
+FAR, LEAST_NOISE = 5.0, 0.05
 """How far a month may lie from the nearer median, in standard deviations of a month's noise, and the least of these."""
 
 USUAL = 0.95
@@ -40,7 +40,7 @@ def winsorised(y: Floats, free: np.ndarray) -> Floats:
     >>> y = np.tile([0.1, -0.1, 0.2, 0.0], 12)
     >>> y[20] = -4.6
     >>> winsorised(y, np.ones(48, bool)).round(1)[18:23].tolist(), winsorised(y[:21], np.ones(21, bool))[20]
-    ([0.2, 0.0, -1.1, -0.1, 0.2], np.float64(-4.6))
+    ([0.2, 0.0, -1.6, -0.1, 0.2], np.float64(-4.6))
     """
     known = np.isfinite(y)
     steps = np.diff(y[known])
@@ -48,7 +48,7 @@ def winsorised(y: Floats, free: np.ndarray) -> Floats:
         return y
     out = _beyond_the_season(_beyond_both_sides(y))
     noise = _MAD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
-    limit = max(FAR * max(noise, LEAST_SD), float(np.quantile(np.abs(out[known]), USUAL)))
+    limit = max(FAR * max(noise, LEAST_NOISE), float(np.quantile(np.abs(out[known]), USUAL)))
     beyond = np.sign(out) * np.maximum(np.abs(out) - limit, 0.0)
     return np.asarray(np.where(free & known, y - beyond, y))
 

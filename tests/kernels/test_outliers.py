@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import forecast as fc
 from forecast.episodes.course import Episode
-from forecast.kernels.outliers import FAR, LEAST_SD, winsorised
+from forecast.kernels.outliers import FAR, LEAST_NOISE, winsorised
 
 NOISE = 0.2
 SERIES = st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed).normal(0, NOISE, 60))
@@ -97,7 +97,7 @@ def test_a_constant_with_one_other_month_keeps_some_of_it():
     """Where all other months are equal noise is not nothing, so that the month is not erased."""
     y = np.zeros(60)
     y[30] = -1.0
-    assert winsorised(y, ALL)[30] == pytest.approx(-FAR * LEAST_SD)
+    assert winsorised(y, ALL)[30] == pytest.approx(-FAR * LEAST_NOISE)
 
 
 def test_months_that_an_episode_may_have_moved():

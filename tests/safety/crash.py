@@ -326,7 +326,7 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
         (backtest, "run_context"): lambda data, settings, days, *_: (settings, days, len(data.exports)),
         (backtest, "run_task"): lambda context, task: (context.settings, task),
         (scoreboard, "scored_and_tested"): lambda made, *tables: made,
-        (backtest, "gather"): lambda context, run, request: (context.settings, request),
+        (backtest, "gather"): lambda data, settings, run, request: (settings, request),
         (selection, "read"): lambda given: given,
         (briefing, "read"): lambda given: given,
         (next_command, "_outlooks"): lambda known, tables, choice, *_: choice,
