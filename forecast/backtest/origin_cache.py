@@ -263,14 +263,14 @@ def _is_of(rows: pd.DataFrame, day: date, products: Collection[str], models: Seq
     )
 
 
-def answer_name(names: Mapping[date, str], request: Request, data: Data) -> str:
-    """The name of the entry of a whole answer: the days that it rests on, what was requested, and the headlines.
+def answer_name(names: Mapping[date, str], request: Request, models: Sequence[str], data: Data) -> str:
+    """The name of the entry of a whole answer: its days, series and models in order, what they rest on, and headlines.
 
     Of the days asked for, figures from before the window count as well: errors are learned from them.
     """
     whole = [_volumes(data.as_of(day)) for day in sorted({day for own in request.days.values() for day in own})]
     headlines = [asdict(one) for one in data.headlines]
-    return _digest(["answer", sorted(names.values()), request.written_down(), whole, headlines])
+    return _digest(["answer", sorted(names.values()), request.written_down(), [*models], whole, headlines])
 
 
 def known_answer(entries: OriginCache, name: str, request: Request) -> Forecasts | None:

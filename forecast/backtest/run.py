@@ -253,7 +253,7 @@ def _run_with_cache(
     tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
     days = by_day(fitted.days)
     names = fingerprints(RunContext(data, settings), days)
-    answer = answer_name(names, request, data)
+    answer = answer_name(names, request, settings.models, data)
     found = known_answer(cache, answer, request)
     if found is not None:
         return found

@@ -29,7 +29,7 @@ from forecast.backtest.origin_cache import (
     is_switched_off,
 )
 from forecast.backtest.parts import as_part
-from forecast.backtest.plan import Request, Settings, by_day
+from forecast.backtest.plan import Request, Settings, by_day, fitted_models
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LagPaths
@@ -143,19 +143,20 @@ def test_an_answer_depends_on_all_its_days_and_on_what_was_requested() -> None:
     """Another figure on an earlier day, another series, another day or headline is another answer."""
     data, request = Data(world(), EVENTS, GROUPS), Request({"magnets": [LAST]}, [("magnets", "USA")])
     days = {BEFORE: "a", LAST: "b"}
-    known = answer_name(days, request, data)
-    assert known == answer_name(dict(reversed(days.items())), request, data)
+    known = answer_name(days, request, MODELS, data)
+    assert known == answer_name(dict(reversed(days.items())), request, MODELS, data)
     headline = Headline("magnets", "earths")
     others = [
-        answer_name({**days, BEFORE: "c"}, request, data),
-        answer_name(days, replace(request, series=[("magnets", "JPN")]), data),
-        answer_name(days, replace(request, days={"magnets": [BEFORE]}), data),
-        answer_name(days, request, replace(data, headlines=(headline,))),
+        answer_name({**days, BEFORE: "c"}, request, MODELS, data),
+        answer_name(days, replace(request, series=[("magnets", "JPN")]), MODELS, data),
+        answer_name(days, replace(request, days={"magnets": [BEFORE]}), MODELS, data),
+        answer_name(days, request, ["combination"], data),
+        answer_name(days, request, MODELS, replace(data, headlines=(headline,))),
     ]
     revised = world()
     revised.loc[0, "volume_t"] += 1.0
-    others.append(answer_name(days, request, replace(data, exports=revised)))
-    assert len({known, *others}) == 6
+    others.append(answer_name(days, request, MODELS, replace(data, exports=revised)))
+    assert len({known, *others}) == 7
 
 
 @pytest.mark.slow
@@ -189,6 +190,19 @@ def test_next_month_one_origin_is_fitted(tmp_path: Path, fitted: Fitted) -> None
     found = as_bytes(run(OriginCache(tmp_path)))
     assert fitted.days == [LAST]
     assert found == as_bytes(run())
+
+
+@pytest.mark.slow
+def test_the_combination_alone_and_beside_its_members_are_two_answers(tmp_path: Path, fitted: Fitted) -> None:
+    """Both rest on the same forecasts of the same days; each shows the models that were asked for."""
+    beside = [*fitted_models(["combination"]), "combination"]
+    alone = run(OriginCache(tmp_path), models=["combination"])
+    fitted.days.clear()
+    both = run(OriginCache(tmp_path), models=beside)
+    assert fitted.days == [LAST]
+    assert {*alone.forecasts["model"]} == {"combination"}
+    assert {*both.forecasts["model"]} > {"combination"}
+    assert as_bytes(run(OriginCache(tmp_path), models=["combination"])) == as_bytes(alone)
 
 
 @pytest.mark.slow
