@@ -79,7 +79,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "noise of few lots": {"structural.LUMPY": 0.0},
     "levels held while it is news": {"structural.HELD": 1.0},
     "diversion": {"episodes.diversions_of": lambda *_: ()},
-    "outliers drawn in": {"panel.winsorised": lambda y, _: y},
+    "outliers drawn in": {"panel.winsorised": lambda y, *_: y},
     "(shipped experience added)": {"experience": True},
 }  # fmt: skip
 """What is taken out, by the constants and functions that are replaced."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.panel import month_lengths
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult
+from forecast.realtime.days import month_lengths
 from forecast.tables.frames import records, stacked
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.schema import RUN_TABLES

@@ -1,6 +1,7 @@
 """A cache of origins: the forecasts of one issue day as a file, found again while nothing that they depend on changed.
 
-What a combination learns from its 24 earlier origins is the same next month but for one of them. An entry is named by
+What a combination learns from its 24 earlier origins is the same next month but for one of them; the answer as a whole
+is one entry more, so that the same run again fits nothing. An entry is named by
 the fingerprint of all that its rows depend on: figures and calendar as of the day, settings, this package's sources,
 versions of libraries, and the processor. It is data as a checkpoint's part is (`forecast.backtest.parts`); one that is
 damaged, foreign or a link is not there. Beside them lies a file of what single series say by themselves
@@ -274,16 +275,12 @@ def answer_name(names: Mapping[date, str], request: Request, models: Sequence[st
 
 
 def known_answer(entries: OriginCache, name: str, request: Request) -> Forecasts | None:
-    """All tables of an answer as they were made; None where tables with rows of other days or series are kept."""
+    """All tables of an answer as they were made; None where tables with rows of other days or products are kept."""
     found = entries.read(name)
-    asked = {(*key, day) for key in request.series for day in request.days[key[0]]}
-    if found is None or not all(_rows_of(table) <= asked for _, table in found):
+    asked = {(product, day) for product, _ in request.series for day in request.days[product]}
+    if found is None or not all({*zip(own["product"], own["issued"], strict=True)} <= asked for _, own in found):
         return None
     return joined([found])
-
-
-def _rows_of(table: pd.DataFrame) -> set[tuple[str, str, date]]:
-    return {*zip(table["product"], table["destination"], table["issued"], strict=True)}
 
 
 def rows_by_day(run: Forecasts, days: Collection[date]) -> dict[date, Forecasts]:

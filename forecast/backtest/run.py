@@ -103,8 +103,8 @@ def forecast_all(
     ``window`` and ``refit`` are those of `backtest_all`. With ``engine="compiled"`` arima and prophet are fitted by
     `forecast.kernels`; where these cannot, the reference takes over, with a row in ``reference_fits``; with
     ``engine="reference"`` by statsmodels and Prophet. ``progress`` is called with the number of pieces of work done
-    and their total. ``cache`` keeps the forecasts of each day for later calls (`forecast.backtest.origin_cache`): the
-    numbers are the same with and without it.
+    and their total. ``cache`` keeps the forecasts of each day, and the whole answer, for later calls
+    (`forecast.backtest.origin_cache`): the numbers are the same with and without it.
 
     Returns
     -------

@@ -78,7 +78,7 @@ def plain_refusals() -> Iterator[ExitStack]:
 
         try:
             ignore_current_folder()
-            with ExitStack() as held:
+            with ExitStack() as held, plain_interrupts():
                 yield held
                 sys.stdout.flush()
         except (
@@ -89,6 +89,17 @@ def plain_refusals() -> Iterator[ExitStack]:
     except KeyboardInterrupt:
         say("Stopped: nothing was left half-written.", err=True)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def plain_interrupts() -> Iterator[None]:
+    """Ctrl-C while compiled code runs, which comes out of it as an error of the system, as what it is."""
+    try:
+        yield
+    except SystemError as error:
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt from None
 
 
 class Commands(TyperGroup):

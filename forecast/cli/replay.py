@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from forecast.cli.console import progress_bar, say
+from forecast.cli.console import plain_interrupts, progress_bar, say
 from forecast.cli.inputs import Given, Tables
 from forecast.cli.selection import Choice
 
@@ -136,7 +136,7 @@ def resumable(folder: Path, partial: Path) -> Iterator[None]:
     from forecast.tables.run_folder import claimed
 
     try:
-        with claimed(folder):
+        with claimed(folder), plain_interrupts():
             yield
     except KeyboardInterrupt:
         say(f"Stopped. What is done is in {partial}: the same command with --resume goes on.", err=True)

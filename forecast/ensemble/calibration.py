@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast.ensemble.combination import CELL, Cells, as_rows, interquartile_mean, laid_out, precision_weights
 from forecast.ensemble.conformal import (
+    CAP,
     ENOUGH,
     bias_persistence,
     conformal_factors,
@@ -22,13 +23,15 @@ from forecast.ensemble.conformal import (
     mean_widths,
     persistent_error,
     rescale_intervals,
+    shrunk,
 )
+from forecast.realtime.days import month_lengths
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
 from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
-from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES
+from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES, within_record
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
 SHRUNK = ("event", "after")
@@ -142,7 +145,8 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     volumes = volumes * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)
     keys = here.cells.keys[today].reset_index(drop=True)
-    rows = as_rows(keys, rescale_intervals(volumes[today], factors[today]))
+    scaled = rescale_intervals(volumes[today], factors[today])
+    rows = as_rows(keys, within_record(scaled, *_records(keys, replay.releases, issued)))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
     learned |= {f"factor_{name}": factors[today, at] for at, name in enumerate(QUANTILES) if at != MEDIAN}
     notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
@@ -161,6 +165,21 @@ def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray
     return np.asarray(np.where(inside, values[np.where(inside, row, 0), np.where(inside, column, 0)], np.nan))
 
 
+def _records(keys: pd.DataFrame, releases: Vintages, issued: date) -> tuple[np.ndarray, np.ndarray]:
+    """The largest month of the series of each cell as of a day, at the length of its month, and how many are known.
+
+    Without any trade there is no record that a bound could be held to: it is infinite.
+    """
+    known = releases.as_of(issued)
+    if known is None:
+        return np.full(len(keys), np.inf), np.ones(len(keys))
+    months = pd.PeriodIndex(known.index)
+    daily = known.reindex(columns=pd.Index(keys["destination"])).to_numpy() / month_lengths(months)[:, None]
+    seen = np.isfinite(daily)
+    largest = np.where(seen, daily, 0.0).max(axis=0) * month_lengths(pd.PeriodIndex(keys["month"]))
+    return np.where(largest > 0, largest, np.inf), np.maximum(seen.sum(axis=0), 1)
+
+
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     """Weights of the models for every cell: one set for calm cells, one for others; with few of them unlearned.
 
@@ -171,7 +190,7 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     """
     members = len(MEMBERS)
     errors = log_errors(actual[:, None], here.cells.volumes[:, :members, MEDIAN])
-    errors /= mean_widths(here.cells.volumes[:, :members])[:, None]
+    errors = np.clip(errors / mean_widths(here.cells.volumes[:, :members])[:, None], -CAP, CAP)
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
@@ -212,9 +231,9 @@ def _factors(
     for name in PHASES:
         kind = here.phase == name
         seen = kind & np.isfinite(actual)
-        found = conformal_factors(actual[seen], volumes[seen], here.series[seen], int(here.series.max()) + 1)
+        found = conformal_factors(actual[seen], volumes[seen])
         if found is not None:
-            found = found.shrunk(here.cells.keys["month"][seen].nunique()) if name in SHRUNK else found
+            months = here.cells.keys["month"][seen].nunique()
+            factors[kind] = shrunk(found, months) if name in SHRUNK else found
             cells[kind] = seen.sum()
-            factors[kind] = found.of(here.series[kind])
     return factors, cells

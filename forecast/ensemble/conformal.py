@@ -6,18 +6,12 @@ out on the day at hand is NaN. Errors are logs of actual over forecast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
 
 ENOUGH = 40
 """Earlier cells that a factor needs; with fewer the models' own interval stands."""
-
-SERIES_WEIGHT = 96.0
-"""Cells of the other series that count as much as the series' own when its scale is estimated: most of what a series
-seems to need beyond the others in two years is chance, and in logs a chance of twice is a square in tonnes."""
 
 LARGEST = 4.0
 """No factor beyond this, nor below its inverse: more says that the forecasts, not the intervals, are wrong."""
@@ -95,71 +89,49 @@ def bias_persistence(errors: np.ndarray, before: np.ndarray) -> float:
 # Intervals ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Factors:
-    """How many times further from the median, in logs, the bounds lie: of all series, and a scale of each.
+def conformal_factors(actual: np.ndarray, volumes: np.ndarray) -> np.ndarray | None:
+    """How many times further from the median, in logs, earlier bounds would have held at their level: (quantiles,).
 
-    ``common`` is by quantile (one at the median), ``scale`` (series, quantiles).
-    """
-
-    common: np.ndarray
-    scale: np.ndarray
-
-    def of(self, series: np.ndarray) -> np.ndarray:
-        """The factors of each of ``series`` (places), (series, quantiles), held within `LARGEST`."""
-        return np.asarray(np.clip(self.common * self.scale[series], 1 / LARGEST, LARGEST))
-
-    def shrunk(self, months: int) -> Factors:
-        """The logs of the common factors times K / (K + `MONTHS_WEIGHT`), where cells come from K ``months``.
-
-        Examples
-        --------
-        >>> wide = Factors(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), np.ones((1, 5)))
-        >>> wide.shrunk(6).common.tolist()
-        [1.0, 0.5, 1.0, 2.0, 1.0]
-        """
-        return Factors(self.common ** (months / (months + MONTHS_WEIGHT)), self.scale)
-
-
-def conformal_factors(actual: np.ndarray, volumes: np.ndarray, series: np.ndarray, count: int) -> Factors | None:
-    """The factors by which earlier intervals would have held at their level; None with fewer than `ENOUGH` cells.
-
-    ``actual`` tonnes, ``volumes`` of shape (cells, quantiles), ``series`` the place of each cell's series among
-    ``count``. Each side is calibrated apart, at half of what a level leaves out: months without exports lie far below
-    in logs, and say nothing of how far above a month may come. Cells are pooled over series, each series having a scale
-    of its own, shrunk to one; a cell is scored against the scale of its series without it (jackknife), as a new one is.
+    ``actual`` tonnes, ``volumes`` (cells, quantiles); None with fewer than `ENOUGH` cells. Factors are one at the
+    median, and held within `LARGEST`. Each side is calibrated apart, at half of what a level leaves out: months without
+    exports lie far below in logs, and say nothing of how far above a month may come.
 
     References
     ----------
     Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, https://doi.org/10.1007/b106715
-    Barber, Candes, Ramdas & Tibshirani (2021), https://doi.org/10.1214/20-AOS1965
     Romano, Patterson & Candes (2019), Conformalized quantile regression, https://arxiv.org/abs/1905.03222, section 4:
     the two sides apart
 
     Examples
     --------
     Forecasts of 100 (80 to 125) of which half of the actuals fell on 156.25 ask for an upper bound twice as far away,
-    in logs, and a little more, each of them being scored without itself; none fell below, so that the lower one comes
-    as near as any may:
+    in logs; none fell below, so that the lower one comes as near as any may:
 
     >>> cell = np.array([64.0, 80.0, 100.0, 125.0, 156.25])
-    >>> found = conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1)), np.zeros(60, dtype=int), 1)
-    >>> found.common.round(3).tolist()
-    [0.25, 0.25, 1.0, 2.013, 1.006]
+    >>> conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1))).round(3).tolist()
+    [0.25, 0.25, 1.0, 2.0, 1.0]
     """
     known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
     if known.sum() < ENOUGH:
         return None
-    common, scale = np.ones(volumes.shape[1]), np.ones((count, volumes.shape[1]))
+    factors = np.ones(volumes.shape[1])
     above = log_errors(actual[known], volumes[known, MEDIAN]) > 0
     for level in LEVELS:
         distance = distances(actual[known], volumes[known], level)
-        own, others = _scales(distance, series[known], count)
         for place, beyond in ((LOWER[level], ~above), (UPPER[level], above)):
-            scores = np.where(beyond, distance, -distance) / others
-            common[place] = max(conformal_quantile(scores, (1 + level / 100) / 2), 1 / LARGEST)
-            scale[:, place] = own
-    return Factors(common, scale)
+            factors[place] = conformal_quantile(np.where(beyond, distance, -distance), (1 + level / 100) / 2)
+    return np.clip(factors, 1 / LARGEST, LARGEST)
+
+
+def shrunk(factors: np.ndarray, months: int) -> np.ndarray:
+    """The logs of ``factors`` times K / (K + `MONTHS_WEIGHT`), where their cells come from K ``months``.
+
+    Examples
+    --------
+    >>> shrunk(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), 6).tolist()
+    [1.0, 0.5, 1.0, 2.0, 1.0]
+    """
+    return np.asarray(factors ** (months / (months + MONTHS_WEIGHT)))
 
 
 def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:
@@ -192,19 +164,6 @@ def mean_widths(volumes: np.ndarray) -> np.ndarray:
     known = np.isfinite(widths)
     mean = np.where(known, widths, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.asarray(np.maximum(mean, LEAST_WIDTH))
-
-
-def _scales(distance: np.ndarray, series: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean distance of each series against everybody's, shrunk to one as if it had `SERIES_WEIGHT` more cells.
-
-    The second array has the scale of each cell's series without that cell.
-    """
-    distance = np.minimum(distance, LARGEST)
-    everybody = max(float(distance.mean()), 1e-6)
-    total, cells = np.bincount(series, distance, count), np.bincount(series, minlength=count)
-    scale = (total + SERIES_WEIGHT * everybody) / (cells + SERIES_WEIGHT) / everybody
-    others = (total[series] - distance + SERIES_WEIGHT * everybody) / (cells[series] - 1 + SERIES_WEIGHT) / everybody
-    return scale, others
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:

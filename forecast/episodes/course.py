@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import days_of, months_of
-from forecast.realtime.events import DAYS_A_MONTH, Members, acts_on, covers_whole, parts_of
+from forecast.realtime.days import DAYS_A_MONTH, days_of, months_of
+from forecast.realtime.events import Members, acts_on, covers_whole, parts_of
 
 DIVERSION = "diversion"
 """Kind of an episode that is not in the calendar: what a measure on other destinations sends to this one."""
@@ -80,8 +80,8 @@ class Episode:
         So are those from its announcement until its last phase in force has begun, and from the month before its end
         until goods are believed to be back.
         """
-        announced, begun = _ordinal(self.announced), _ordinal(self.effective) + IN_FORCE[-1]
-        found = (months >= announced) & (months <= begun)
+        first = min(_ordinal(self.announced), _ordinal(self.effective))
+        found = (months >= first) & (months <= _ordinal(self.effective) + IN_FORCE[-1])
         if self.ends is not None:
             end = _ordinal(self.ends)
             found |= (months >= end - 1) & (months < end + AFTER[-1])

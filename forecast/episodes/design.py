@@ -15,23 +15,15 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.alone import FLOOR
-from forecast.episodes.panel import month_lengths
 from forecast.models.protocol import MEAN_AND_SD
-from forecast.realtime.days import lunar_new_year_shares, months_of
-from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, UPPER
+from forecast.realtime.days import lunar_new_year_shares, month_lengths, months_of
+from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, within_record
 
 DIGITS = 10
 """Decimals of the logs that models see."""
 
 ROUNDING = 1e-8
 """Share of the floor under which a volume is what rounding leaves of it."""
-
-BEYOND_RECORD = {80: 1.5, 95: 2.5}
-"""How many times the largest month on record, or the median where that is more, an upper bound may be, by its level: in
-logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes that nobody ships."""
-
-RECORD_MONTHS = 24
-"""Observed months from which a record is one; with fewer the log of the multiple grows as they shrink."""
 
 HOLIDAY_SD = 0.3
 """Prior standard deviation of the effects of Lunar New Year (logs)."""
@@ -118,17 +110,12 @@ class Design:
         """Tonnes from logs (months after the cutoff x quantile); never negative, infinite where no float holds them.
 
         What is left of the floor by rounding is nothing, so that none is none in whatever unit. Upper bounds lie within
-        `BEYOND_RECORD`.
+        the record (`forecast.tables.quantiles.within_record`); of a series without any trade it is a usual month.
         """
         lengths = month_lengths(pd.PeriodIndex(self.X_future.index[: len(logs)]))
-        found = self._above_floor(logs)
         seen = self.raw.to_numpy()[np.isfinite(self.raw.to_numpy())]
-        usual = self.floor / FLOOR  # what a series without any trade has beside
-        largest = np.maximum(max(float(self._above_floor(seen.max())), usual), found[:, MEDIAN])
-        for level, multiple in BEYOND_RECORD.items():
-            bound = multiple ** max(1.0, RECORD_MONTHS / len(seen)) * largest
-            found[:, UPPER[level]] = np.minimum(found[:, UPPER[level]], bound)
-        return np.asarray(found * lengths[:, None])
+        record = max(float(self._above_floor(seen.max())), self.floor / FLOOR)
+        return np.asarray(within_record(self._above_floor(logs), record, len(seen)) * lengths[:, None])
 
     def _above_floor(self, logs: np.ndarray) -> np.ndarray:
         """Tonnes per mean month from logs, none where rounding leaves less of the floor."""

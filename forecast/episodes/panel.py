@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,7 @@ from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side,
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.outliers import winsorised
-from forecast.realtime.days import months_of
-from forecast.realtime.events import DAYS_A_MONTH
+from forecast.realtime.days import month_lengths, months_of
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR_MONTHS = 24
@@ -62,18 +60,6 @@ class SeriesFit:
         """
         past, ahead, covariance = self.fit.believed()
         return self.y - past, ahead, covariance
-
-
-def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
-    """Days of each month over those of a mean month."""
-    return _lengths(months.asi8.tobytes())
-
-
-@lru_cache(maxsize=1024)
-def _lengths(ordinals: bytes) -> np.ndarray:
-    lengths = np.asarray(months_of(np.frombuffer(ordinals, np.int64)).days_in_month / DAYS_A_MONTH)
-    lengths.flags.writeable = False  # everybody who asks is given the same
-    return lengths
 
 
 def floor_of(volume: np.ndarray, otherwise: float = 0.0) -> float:
@@ -145,7 +131,7 @@ def _described(
     otherwise = _fallbacks(panel)
     made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
     found = {key: own for key, own in made.items() if own is not None}
-    logs = {key: (_without_outliers(y, episodes_by_series.get(key, ())), floor) for key, (y, floor) in found.items()}
+    logs = {key: _without_outliers(own, episodes_by_series.get(key, ())) for key, own in found.items()}
     priors = {key: _priors(episodes_by_series.get(key, ()), experience) for key in found}
     return {key: y for key, (y, _) in found.items()}, logs, priors
 
@@ -196,13 +182,14 @@ def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
     return pd.Series(np.log(daily + floor), months[first:], name=volume.name), floor
 
 
-def _without_outliers(y: pd.Series, episodes: Sequence[Episode]) -> pd.Series:
+def _without_outliers(logs: Logs, episodes: Sequence[Episode]) -> Logs:
     """Logs without outliers: months that an episode may have moved are none (`Episode.unsettled`)."""
+    y, floor = logs
     months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
     free = np.ones(len(y), dtype=bool)
     for episode in episodes:
         free &= ~episode.unsettled(months)
-    return pd.Series(winsorised(y.to_numpy(), free), y.index, name=y.name)
+    return pd.Series(winsorised(y.to_numpy(), free, float(np.log(floor))), y.index, name=y.name), floor
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:

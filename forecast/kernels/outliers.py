@@ -23,34 +23,45 @@ BESIDE = 3
 FAR, LEAST_NOISE = 5.0, 0.05
 """How far a month may lie from the nearer median, in standard deviations of a month's noise, and the least of these."""
 
-USUAL = 0.95
-"""Share of the months that lie no further out than is allowed in any case: what happens every year is no accident."""
+OFTEN = 0.1
+"""Share of months so far out, on one side, from which none is an outlier any more: what is common is no accident."""
 
 _MAD = 1.4826  # of a normal distribution: standard deviation by median absolute deviation
 
 
-def winsorised(y: Floats, free: np.ndarray) -> Floats:
+def winsorised(y: Floats, free: np.ndarray, nothing: float) -> Floats:
     """Logs by consecutive month, gaps as NaN, where ``free`` months lie no further out than noise could have put them.
 
     A month counts as far out by the nearer of the medians before and after it, and by less in so far as its calendar
-    month lies out in other years. The last one has none after it: whether it begins a lower level is not known.
+    month lies out in other years. The more months are far out on its side, the less it is drawn in; each side is by
+    itself, so that a low month changes nothing for high ones. A high month among months without trade, whose log is
+    ``nothing``, is a shipment and stays. So do the last month, of which it is not known whether it begins a lower
+    level, the first, and one beside a long gap.
 
     Examples
     --------
     >>> y = np.tile([0.1, -0.1, 0.2, 0.0], 12)
     >>> y[20] = -4.6
-    >>> winsorised(y, np.ones(48, bool)).round(1)[18:23].tolist(), winsorised(y[:21], np.ones(21, bool))[20]
-    ([0.2, 0.0, -1.6, -0.1, 0.2], np.float64(-4.6))
+    >>> winsorised(y, np.ones(48, bool), -9.0).round(1)[18:23].tolist()
+    [0.2, 0.0, -1.7, -0.1, 0.2]
+    >>> float(winsorised(y[:21], np.ones(21, bool), -9.0)[20])
+    -4.6
     """
     known = np.isfinite(y)
     steps = np.diff(y[known])
     if not len(steps):
         return y
-    out = _beyond_the_season(_beyond_both_sides(y))
     noise = _MAD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
-    limit = max(FAR * max(noise, LEAST_NOISE), float(np.quantile(np.abs(out[known]), USUAL)))
-    beyond = np.sign(out) * np.maximum(np.abs(out) - limit, 0.0)
-    return np.asarray(np.where(free & known, y - beyond, y))
+    limit = FAR * max(noise, LEAST_NOISE)
+    apart = _beyond_both_sides(y)
+    out = np.where(known, _beyond_the_season(apart), 0.0)
+    trade = np.where(known, np.clip(y - apart - nothing, 0.0, 1.0), 0.0)
+    found = y.copy()
+    for sign, weight in ((-1.0, free), (1.0, free * trade)):
+        beyond = np.maximum(sign * out - limit, 0.0)
+        often = float(np.minimum(beyond / limit, 1.0).sum()) / float(known.sum())
+        found -= sign * weight * max(1.0 - (often / OFTEN) ** 2, 0.0) * beyond
+    return found
 
 
 def _beyond_both_sides(y: Floats) -> Floats:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 RELEASE_DAY = 20
+DAYS_A_MONTH = 365.25 / 12
 NEW_YEAR_WINDOWS = {"before": (-20, 0), "during": (0, 7), "after": (7, 21)}
 """Days from Lunar New Year's Day, first included, last not: the rush, the week off, the weeks until work is whole."""
 
@@ -50,6 +51,18 @@ def months_of(ordinals: np.ndarray) -> pd.PeriodIndex:
     """
     months: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq="M")  # type: ignore[attr-defined]
     return months
+
+
+def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
+    """Days of each month over those of a mean month."""
+    return _lengths(months.asi8.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _lengths(ordinals: bytes) -> np.ndarray:
+    lengths = np.asarray(months_of(np.frombuffer(ordinals, np.int64)).days_in_month / DAYS_A_MONTH)
+    lengths.flags.writeable = False  # everybody who asks is given the same
+    return lengths
 
 
 def days_of(months: pd.PeriodIndex) -> Days:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import Days, days_of, months_of
+from forecast.realtime.days import DAYS_A_MONTH, Days, days_of, months_of
 from forecast.tables.frames import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
@@ -31,8 +31,6 @@ SHAPES = ("step", "temporary", "anticipation")
 
 DECAY = 0.7
 """Share of a temporary change that is left after a month: the convention of X-13ARIMA-SEATS and TRAMO."""
-
-DAYS_A_MONTH = 365.25 / 12
 
 Members = Mapping[str, tuple[str, ...]]
 """Group code to the codes of its members."""

@@ -33,6 +33,13 @@ HALF_WIDTH = {level: float(ndtri(0.5 + level / 200)) for level in LEVELS}
 NORMAL_SCORES = np.array([-HALF_WIDTH[95], -HALF_WIDTH[80], 0.0, HALF_WIDTH[80], HALF_WIDTH[95]])
 """Quantiles of a standard normal distribution, exactly symmetric."""
 
+BEYOND_RECORD = {80: 1.5, 95: 2.5}
+"""How many times the largest month on record, or the median where that is more, an upper bound may be, by its level: in
+logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes that nobody ships."""
+
+RECORD_MONTHS = 24
+"""Observed months from which a record is one; with fewer the log of the multiple grows as they shrink."""
+
 
 @cache
 def sobol_scores(dimensions: int, doublings: int) -> np.ndarray:
@@ -74,3 +81,20 @@ def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     logs = np.log(np.where(positive, high, 1) / np.where(positive, low, 1))
     drawn: np.ndarray = np.where(positive, low * np.exp(way * logs), np.maximum(way * high, 0.0))
     return drawn
+
+
+def within_record(volumes: np.ndarray, record: float | np.ndarray, known: int | np.ndarray) -> np.ndarray:
+    """``volumes`` (cells, quantiles) with upper bounds within `BEYOND_RECORD` of the larger of median and ``record``.
+
+    ``record`` is the largest of ``known`` months, each one for all cells or (cells,), in the unit of the volumes.
+
+    Examples
+    --------
+    >>> within_record(np.array([[10.0, 40.0, 100.0, 900.0, 9000.0]]), 200.0, 60).tolist()
+    [[10.0, 40.0, 100.0, 300.0, 500.0]]
+    """
+    found, largest = volumes.copy(), np.maximum(record, volumes[:, MEDIAN])
+    for level, multiple in BEYOND_RECORD.items():
+        bound = multiple ** np.maximum(1.0, RECORD_MONTHS / known) * largest
+        found[:, UPPER[level]] = np.minimum(found[:, UPPER[level]], bound)
+    return found

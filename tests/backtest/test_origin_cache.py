@@ -206,6 +206,16 @@ def test_the_combination_alone_and_beside_its_members_are_two_answers(tmp_path: 
 
 
 @pytest.mark.slow
+def test_an_answer_without_a_total_is_served_too(tmp_path: Path, fitted: Fitted) -> None:
+    """Parts whose sum is reconciled though nobody asked for a total."""
+    parts = world()[world()["destination"] != "WLD"]
+    first = as_bytes(run(OriginCache(tmp_path), exports=parts))
+    fitted.days.clear()
+    assert as_bytes(run(OriginCache(tmp_path), exports=parts)) == first
+    assert not fitted.days
+
+
+@pytest.mark.slow
 def test_a_series_less_is_served_by_the_same_entries(folder: Path, fitted: Fitted) -> None:
     """Entries hold every series of a product, whatever was asked for."""
     found = run(OriginCache(folder), destinations=["USA"])
@@ -378,7 +388,7 @@ def test_damaged_and_poisoned_entries_are_not_there(
 ) -> None:
     """Nothing in an entry is run, and one that is not whole is made again: the tables are the same bytes."""
     monkeypatch.chdir(folder)
-    for path in [*sorted(folder.glob("*.part"))[::8], answer_of(folder), *folder.glob("*.alone")]:
+    for path in {*sorted(folder.glob("*.part"))[::8], answer_of(folder), *folder.glob("*.alone")}:
         path.write_bytes(spoilt(path.read_bytes(), path.stem, kind))
     forget()
     assert as_bytes(run(OriginCache(folder))) == without

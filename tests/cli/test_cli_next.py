@@ -362,11 +362,17 @@ def test_an_earlier_run_is_replaced(place: Path) -> None:
     assert [path.name for path in (place / "output").iterdir()] == ["next-2023-01-20"]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("where", ["forecast.backtest.run.run_tasks", "forecast.tables.run_folder.write_run"])
-def test_ctrl_c(place: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """Ctrl-C at work or while writing ends with one line and exit 130, and leaves nothing behind."""
+def test_ctrl_c(place: Path, monkeypatch: pytest.MonkeyPatch, where: str, compiled: bool) -> None:
+    """Ctrl-C at work or while writing ends with one line and exit 130, and leaves nothing behind.
+
+    Out of compiled code it comes as an error of the system, with the interrupt as its cause.
+    """
 
     def interrupt(*_: object, **__: object) -> None:
+        if compiled:
+            raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(where, interrupt)

@@ -11,54 +11,49 @@ from forecast.ensemble.conformal import (
     ENOUGH,
     LARGEST,
     MOST_CARRIED,
-    SERIES_WEIGHT,
     bias_persistence,
     conformal_factors,
     conformal_quantile,
-    distances,
     log_errors,
     persistent_error,
     rescale_intervals,
+    shrunk,
 )
 from forecast.tables.quantiles import LOWER, UPPER
 
 SIDES = [LOWER[95], LOWER[80], UPPER[80], UPPER[95]]
 
 
-def cells(count, stated_sd, sd, seed=0, series=1):
+def cells(count, stated_sd, sd, seed=0):
     """Actuals that are log-normal about 100 with ``sd``, and volumes whose bounds are those of ``stated_sd``."""
     random = np.random.default_rng(seed)
     half = ndtri([0.025, 0.1, 0.5, 0.9, 0.975]) * stated_sd
-    return (
-        100 * np.exp(sd * random.normal(size=count)),
-        np.tile(100 * np.exp(half), (count, 1)),
-        np.arange(count) % series,
-    )
+    return 100 * np.exp(sd * random.normal(size=count)), np.tile(100 * np.exp(half), (count, 1))
 
 
 @pytest.mark.parametrize("stated_sd", [0.1, 0.3, 0.6])
 def test_bounds_that_are_too_wide_or_narrow_are_brought_to_the_truth(stated_sd):
     """With many earlier cells the factor of every bound is true over stated standard deviation."""
-    factors = conformal_factors(*cells(20_000, stated_sd, 0.3), count=1)
-    assert factors.of(np.array([0]))[0, SIDES] == pytest.approx(0.3 / stated_sd, rel=0.04)
+    factors = conformal_factors(*cells(20_000, stated_sd, 0.3))
+    assert factors[SIDES] == pytest.approx(0.3 / stated_sd, rel=0.04)
 
 
 def test_months_without_exports_widen_no_upper_bound():
     """One month in six of nothing takes the lower bounds down; the upper ones stay where actuals are."""
-    actual, volumes, series = cells(600, 0.3, 0.3)
-    plain = conformal_factors(actual, volumes, series, 1).common
+    actual, volumes = cells(600, 0.3, 0.3)
+    plain = conformal_factors(actual, volumes)
     actual[::6] = 0.0
-    found = conformal_factors(actual, volumes, series, 1).common
+    found = conformal_factors(actual, volumes)
     assert (found[[LOWER[80], LOWER[95]]] > 3 * plain[[LOWER[80], LOWER[95]]]).all()
     assert (found[[UPPER[80], UPPER[95]]] <= plain[[UPPER[80], UPPER[95]]]).all()
 
 
 def test_skewed_errors_are_met_on_either_side():
     """Errors twice as far above as below, with bounds stated alike: each side comes to its own distance."""
-    actual, volumes, series = cells(20_000, 0.3, 0.3)
+    actual, volumes = cells(20_000, 0.3, 0.3)
     off = np.log(actual / 100)
     skewed = 100 * np.exp(np.where(off > 0, 2 * off, off))
-    found = conformal_factors(skewed, volumes, series, 1).common
+    found = conformal_factors(skewed, volumes)
     assert found[SIDES] == pytest.approx([1, 1, 2, 2], rel=0.05)
 
 
@@ -66,68 +61,42 @@ def test_new_actuals_fall_inside_at_the_level_that_was_asked():
     """Over many worlds of 60 earlier cells, the next actual is held 80 and 95 times of 100, whatever models said."""
     held = np.zeros((2000, 2))
     for world in range(len(held)):
-        actual, volumes, series = cells(61, 0.5, 0.2, seed=world)
-        factors = conformal_factors(actual[:-1], volumes[:-1], series[:-1], 1)
-        lower_95, lower_80, _, upper_80, upper_95 = rescale_intervals(volumes[-1:], factors.of(series[-1:]))[0]
+        actual, volumes = cells(61, 0.5, 0.2, seed=world)
+        factors = conformal_factors(actual[:-1], volumes[:-1])
+        lower_95, lower_80, _, upper_80, upper_95 = rescale_intervals(volumes[-1:], factors)[0]
         held[world] = lower_80 <= actual[-1] <= upper_80, lower_95 <= actual[-1] <= upper_95
     error = 3 * np.sqrt(np.array([0.8 * 0.2, 0.95 * 0.05]) / len(held))
     assert (np.abs(held.mean(axis=0) - [0.8, 0.95]) < error + 0.005).all()
 
 
-def test_a_series_of_its_own_spread_gets_a_scale_of_its_own():
-    """Twice the spread of the others gives nearly twice the factor with many months, and the common one with none."""
-    actual, volumes, series = cells(60_000, 0.3, 0.3, series=3)
-    actual = np.where(series == 2, 100 * (actual / 100) ** 2, actual)
-    factors = conformal_factors(actual, volumes, series, 4)
-    quiet, other, loud, unseen = factors.of(np.arange(4))[:, UPPER[80]]
-    assert quiet == pytest.approx(other, rel=0.1)
-    assert loud / quiet == pytest.approx(2, rel=0.1)
-    assert quiet < unseen < loud
-
-
-def test_a_cell_is_scored_without_itself():
-    """The jackknife by a plain loop: the factor is the quantile of distances over scales that leave their cell out."""
-    actual, volumes, series = cells(90, 0.3, 0.4, series=3)
-    distance = np.minimum(distances(actual, volumes, 80), LARGEST)
-    everybody = distance.mean()
-    scores = []
-    for cell in range(90):
-        others = (series == series[cell]) & (np.arange(90) != cell)
-        scale = (distance[others].sum() + SERIES_WEIGHT * everybody) / (others.sum() + SERIES_WEIGHT) / everybody
-        scores.append(np.sign(actual[cell] - 100) * distances(actual, volumes, 80)[cell] / scale)
-    found = conformal_factors(actual, volumes, series, 3)
-    assert found.common[UPPER[80]] == pytest.approx(conformal_quantile(np.array(scores), 0.9))
-    assert found.common[LOWER[80]] == pytest.approx(conformal_quantile(-np.array(scores), 0.9))
-
-
 def test_factors_of_few_months_are_shrunk_to_one():
     """No month leaves one, many leave what was found; on the way the log moves with the months."""
-    found = conformal_factors(*cells(200, 0.1, 0.3), count=1)
-    assert found.shrunk(0).common.tolist() == [1.0] * 5
-    assert found.shrunk(10_000).common == pytest.approx(found.common, rel=1e-2)
-    assert np.log(found.shrunk(6).common) == pytest.approx(np.log(found.common) / 2)
+    found = conformal_factors(*cells(200, 0.1, 0.3))
+    assert shrunk(found, 0).tolist() == [1.0] * 5
+    assert shrunk(found, 10_000) == pytest.approx(found, rel=1e-2)
+    assert np.log(shrunk(found, 6)) == pytest.approx(np.log(found) / 2)
 
 
 def test_few_earlier_cells_say_nothing():
     """One cell short of enough there is no factor, and cells without an actual do not count."""
-    actual, volumes, series = cells(ENOUGH, 0.3, 0.3)
-    assert conformal_factors(actual, volumes, series, 1) is not None
+    actual, volumes = cells(ENOUGH, 0.3, 0.3)
+    assert conformal_factors(actual, volumes) is not None
     actual[0] = np.nan
-    assert conformal_factors(actual, volumes, series, 1) is None
+    assert conformal_factors(actual, volumes) is None
 
 
 def test_factors_and_errors_are_held():
     """A month without exports is no infinite error, and no factor is beyond the largest."""
-    actual, volumes, series = cells(100, 0.01, 1.0)
-    assert (conformal_factors(actual, volumes, series, 1).of(series[:1])[:, SIDES] == LARGEST).all()
+    actual, volumes = cells(100, 0.01, 1.0)
+    assert (conformal_factors(actual, volumes)[SIDES] == LARGEST).all()
     assert log_errors(np.zeros(1), np.array([5.0])) == -CAP
 
 
 def test_the_unit_does_not_matter():
     """A thousand times all volumes gives the same factors."""
-    actual, volumes, series = cells(100, 0.3, 0.2)
-    small, large = (conformal_factors(k * actual, k * volumes, series, 1) for k in (1, 1000))
-    assert small.common == pytest.approx(large.common)
+    actual, volumes = cells(100, 0.3, 0.2)
+    small, large = (conformal_factors(k * actual, k * volumes) for k in (1, 1000))
+    assert small == pytest.approx(large)
 
 
 def test_stretched_bounds_nest_and_are_never_negative():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import forecast as fc
 from forecast.episodes.alone import FLOOR
-from forecast.episodes.design import BEYOND_RECORD, Design, EpisodeEffects
-from forecast.episodes.panel import month_lengths
-from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, UPPER
+from forecast.episodes.design import Design, EpisodeEffects
+from forecast.realtime.days import month_lengths
+from forecast.tables.quantiles import BEYOND_RECORD, MEDIAN, NORMAL_SCORES, UPPER
 
 LENGTH = float(month_lengths(pd.PeriodIndex(["2025-01"], freq="M"))[0])
 
@@ -53,9 +53,15 @@ def test_a_series_without_trade_may_begin():
 
 
 @pytest.mark.slow
-def test_empty_months_carry_no_bound_to_what_nobody_ships():
-    """Every third month is empty: the 95 % bound of every model is within two and a half of the largest month."""
-    volumes = 100 * np.exp(np.random.default_rng(1).normal(0, 0.3, 60))
-    volumes[::3] = 0.0
-    run = fc.forecast_all(simulated.exports({"USA": volumes}), simulated.calendar(), {}, calibrate=False)
-    assert (run.forecasts["upper_95"] <= 2.5 * max(volumes.max(), run.forecasts["volume_t"].max()) * 31 / 28).all()
+@pytest.mark.parametrize("calibrate", [False, True])
+def test_empty_months_carry_no_bound_to_what_nobody_ships(calibrate):
+    """A series half empty beside others with spikes: every model, and what earlier forecasts taught, keeps to it."""
+    random = np.random.default_rng(1)
+    panel = {code: 100 * np.exp(random.normal(0, 0.15, 60)) for code in ("USA", "DEU", "JPN")}
+    for at, volumes in enumerate(panel.values()):
+        volumes[[40 + at, 47 + at, 55 + at]] *= 2.5
+    panel["FRA"] = 10 * np.exp(random.normal(0, 0.3, 60)) * (random.random(60) > 0.45)
+    options = {"models": ["theta", "ets", "combination"], "calibrate": calibrate}
+    rows = fc.forecast_all(simulated.exports(panel), simulated.calendar(), {}, **options).forecasts
+    record = rows["destination"].map({code: volumes.max() for code, volumes in panel.items()})
+    assert (rows["upper_95"] <= 2.5 * np.maximum(record, rows["volume_t"]) * 31 / 28).all()

@@ -14,7 +14,7 @@ from scipy.stats import kstest
 
 from forecast.episodes.alone import path_term
 from forecast.episodes.course import KNOTS, Episode, acting_share, exposure, log_effect
-from forecast.episodes.panel import month_lengths, structural_forecasts
+from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, stated
 from forecast.episodes.posterior import LAGS, SEASON
 from forecast.episodes.structural import (
@@ -29,7 +29,7 @@ from forecast.episodes.structural import (
     Q,
     fit_structural,
 )
-from forecast.realtime.days import lunar_new_year_shares
+from forecast.realtime.days import lunar_new_year_shares, month_lengths
 
 PANELS = 200
 PAST = 72
