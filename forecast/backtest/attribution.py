@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, MutableMapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,7 @@ import pandas as pd
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult
 from forecast.realtime.days import month_lengths
-from forecast.tables.frames import records, stacked
+from forecast.tables.frames import stacked
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.schema import RUN_TABLES
 
@@ -71,31 +69,33 @@ def combination_parts(
     the calibration, and what a headline moved. All of a month add up to the log of the median; one of 0 t counts as
     `LEAST_T`.
     """
-    shifts = dict(zip(_cells(calibration), calibration["shift"], strict=True))
-    before = dict(zip(_cells(nowcasts), nowcasts["without_t"], strict=True))
-    logs: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
-    for cell, log in zip(_cells(structural), structural["log"].tolist(), strict=True):
-        logs[cell].append(log)
-    rows: list[tuple[object, ...]] = []
-    for row in records(combined):
-        cell = (row.product, row.destination, row.issued, row.month)
-        if cell in logs:
-            combined_t = max(float(before.get(cell, row.volume_t)), LEAST_T)
-            shift = shifts.get(cell, 0.0)
-            others = math.log(combined_t) - shift - math.fsum(logs[cell])
-            rows.append((*cell, *_sure("other members", "combination", others)))
-            if shift:
-                rows.append((*cell, *_sure("carried-over error", "calibration", shift)))
-        if cell in logs and cell in before:
-            headline = math.log(max(row.volume_t, LEAST_T) / combined_t)
-            rows.append((*cell, *_sure("headline", "headline", headline)))
-    asked = set(_cells(combined))
-    kept = structural[np.array([cell in asked for cell in _cells(structural)], dtype=bool)]
-    return stacked([kept, RUN_TABLES["parts"].from_rows(rows)])
+    asked = pd.MultiIndex.from_frame(combined[_CELL])
+    place = asked.get_indexer(pd.MultiIndex.from_frame(structural[_CELL]))
+    own, divided = structural[place >= 0], np.bincount(place[place >= 0], minlength=len(asked)) > 0
+    logs = np.bincount(place[place >= 0], own["log"].to_numpy(dtype=float), minlength=len(asked))
+    shift = _by_cell(calibration, "shift").reindex(asked).fillna(0.0).to_numpy()
+    final = np.maximum(combined["volume_t"].to_numpy(dtype=float), LEAST_T)
+    before = np.maximum(_by_cell(nowcasts, "without_t").reindex(asked).to_numpy(dtype=float), LEAST_T)
+    moved = np.isfinite(before)
+    before = np.log(np.where(moved, before, final))
+    parts = (
+        ("other members", "combination", before - shift - logs, divided),
+        ("carried-over error", "calibration", shift, divided & (shift != 0)),
+        ("headline", "headline", np.log(final) - before, divided & moved),
+    )
+    columns = RUN_TABLES["parts"].columns
+    found = [
+        combined.loc[chosen, _CELL].assign(
+            name=name, kind=kind, log=log[chosen], lower_80=np.nan, upper_80=np.nan, rests_on=""
+        )[columns]
+        for name, kind, log, chosen in parts
+    ]
+    return stacked([own, *found])
 
 
-def _cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return [*zip(*(table[name] for name in _CELL), strict=True)]
+def _by_cell(table: pd.DataFrame, column: str) -> pd.Series:
+    """A column by cell."""
+    return pd.Series(table[column].to_numpy(dtype=float), pd.MultiIndex.from_frame(table[_CELL]))
 
 
 def _without_floor(log: float, floor: float) -> float:
