@@ -53,6 +53,8 @@ def winsorised(y: Floats, free: np.ndarray, nothing: float) -> Floats:
         return y
     noise = _MAD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
     limit = FAR * max(noise, LEAST_NOISE)
+    if not any((np.abs(y[lag:] - y[:-lag]) > limit).any() for lag in range(1, BESIDE + 1)):
+        return y  # no month is so far from any that its medians rest on
     apart = _beyond_both_sides(y)
     out = np.where(known, _beyond_the_season(apart), 0.0)
     trade = np.where(known, np.clip(y - apart - nothing, 0.0, 1.0), 0.0)
