@@ -140,13 +140,13 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
         return _nothing(replay.cells.keys)
     actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
     weights = _weights(here, actual)
-    volumes = interquartile_mean(here.cells.volumes, weights)
-    shift = _shifts(here, volumes, actual, origin, len(days) - 1)
-    volumes = volumes * np.exp(shift)[:, None]
+    plain = interquartile_mean(here.cells.volumes, weights)
+    shift = _shifts(here, plain, actual, origin, len(days) - 1)
+    volumes = plain * np.exp(shift)[:, None]
     factors, cells = _factors(here, volumes, actual, today)
     keys = here.cells.keys[today].reset_index(drop=True)
     scaled = rescale_intervals(volumes[today], factors[today])
-    rows = as_rows(keys, within_record(scaled, *_records(keys, replay.releases, issued)))
+    rows = as_rows(keys, _held(scaled, plain[today], keys, replay.releases.as_of(issued)))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
     learned |= {f"factor_{name}": factors[today, at] for at, name in enumerate(QUANTILES) if at != MEDIAN}
     notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
@@ -165,19 +165,22 @@ def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray
     return np.asarray(np.where(inside, values[np.where(inside, row, 0), np.where(inside, column, 0)], np.nan))
 
 
-def _records(keys: pd.DataFrame, releases: Vintages, issued: date) -> tuple[np.ndarray, np.ndarray]:
-    """The largest month of the series of each cell as of a day, at the length of its month, and how many are known.
+def _held(volumes: np.ndarray, plain: np.ndarray, keys: pd.DataFrame, known: pd.DataFrame | None) -> np.ndarray:
+    """Calibrated ``volumes`` (cells, quantiles) whose upper bounds lie within the record of ``known`` figures.
 
-    Without any trade there is no record that a bound could be held to: it is infinite.
+    The models' own bounds, which are ``plain``, stand where they lie beyond it: they know how far a measure that comes
+    or goes may carry a month. Without any trade there is no record to hold a bound to.
     """
-    known = releases.as_of(issued)
     if known is None:
-        return np.full(len(keys), np.inf), np.ones(len(keys))
+        return volumes
     months = pd.PeriodIndex(known.index)
     daily = known.reindex(columns=pd.Index(keys["destination"])).to_numpy() / month_lengths(months)[:, None]
     seen = np.isfinite(daily)
     largest = np.where(seen, daily, 0.0).max(axis=0) * month_lengths(pd.PeriodIndex(keys["month"]))
-    return np.where(largest > 0, largest, np.inf), np.maximum(seen.sum(axis=0), 1)
+    ahead = keys["month"].array.asi8 - keys["last_known"].array.asi8
+    record = np.where(largest > 0, largest, np.inf)
+    held = within_record(volumes, record, np.maximum(seen.sum(axis=0), 1), ahead)
+    return np.asarray(np.minimum(volumes, np.maximum(held, plain)))
 
 
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:

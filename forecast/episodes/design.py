@@ -110,12 +110,16 @@ class Design:
         """Tonnes from logs (months after the cutoff x quantile); never negative, infinite where no float holds them.
 
         What is left of the floor by rounding is nothing, so that none is none in whatever unit. Upper bounds lie within
-        the record (`forecast.tables.quantiles.within_record`); of a series without any trade it is a usual month.
+        the record (`forecast.tables.quantiles.within_record`), but for what is not known of the effects of episodes; of
+        a series without any trade the record is a usual month.
         """
-        lengths = month_lengths(pd.PeriodIndex(self.X_future.index[: len(logs)]))
+        months = pd.PeriodIndex(self.X_future.index[: len(logs)])
         seen = self.raw.to_numpy()[np.isfinite(self.raw.to_numpy())]
         record = max(float(self._above_floor(seen.max())), self.floor / FLOOR)
-        return np.asarray(within_record(self._above_floor(logs), record, len(seen)) * lengths[:, None])
+        ahead = months.asi8 - self.last_known.ordinal
+        doubt = np.sqrt(np.diag(self.effects.covariance))[: len(logs)]
+        held = within_record(self._above_floor(logs), record, len(seen), ahead, doubt)
+        return np.asarray(held * month_lengths(months)[:, None])
 
     def _above_floor(self, logs: np.ndarray) -> np.ndarray:
         """Tonnes per mean month from logs, none where rounding leaves less of the floor."""

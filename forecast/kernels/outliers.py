@@ -2,7 +2,8 @@
 
 In logs a month without a shipment lies several logs below the others, and one such month in five years would widen
 every interval since. It is drawn in to where noise could still have put it, as a Hampel filter does, by medians of what
-lies before and after; it stays the lowest month that there was, so that forecasts are monotone in it.
+lies before and after. A lower figure is drawn in to a lower one. What other months are held against may rise by it all the
+same, through the estimate of noise and the season, but little (`tests/kernels/test_outliers.py` has the bound).
 
 References
 ----------

@@ -34,8 +34,9 @@ NORMAL_SCORES = np.array([-HALF_WIDTH[95], -HALF_WIDTH[80], 0.0, HALF_WIDTH[80],
 """Quantiles of a standard normal distribution, exactly symmetric."""
 
 BEYOND_RECORD = {80: 1.5, 95: 2.5}
-"""How many times the largest month on record, or the median where that is more, an upper bound may be, by its level: in
-logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes that nobody ships."""
+"""How many times the largest month on record, or the median where that is more, an upper bound of the next month may be,
+by its level: in logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes that
+nobody ships."""
 
 RECORD_MONTHS = 24
 """Observed months from which a record is one; with fewer the log of the multiple grows as they shrink."""
@@ -83,18 +84,33 @@ def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return drawn
 
 
-def within_record(volumes: np.ndarray, record: float | np.ndarray, known: int | np.ndarray) -> np.ndarray:
+def within_record(
+    volumes: np.ndarray,
+    record: float | np.ndarray,
+    known: int | np.ndarray,
+    ahead: int | np.ndarray = 1,
+    doubt: float | np.ndarray = 0.0,
+) -> np.ndarray:
     """``volumes`` (cells, quantiles) with upper bounds within `BEYOND_RECORD` of the larger of median and ``record``.
 
-    ``record`` is the largest of ``known`` months, each one for all cells or (cells,), in the unit of the volumes.
+    ``record`` is the largest of ``known`` months, in the unit of the volumes; the cell is ``ahead`` months after the
+    last of them, and the log of the multiple grows with the root of these, as the spread of a random walk does.
+    ``doubt`` is the standard deviation (logs) of what no record tells, the effect of measures in the cell: its bound is
+    added in squares. Each is one for all cells or (cells,).
 
     Examples
     --------
-    >>> within_record(np.array([[10.0, 40.0, 100.0, 900.0, 9000.0]]), 200.0, 60).tolist()
+    >>> cell = np.array([[10.0, 40.0, 100.0, 900.0, 9000.0]])
+    >>> within_record(cell, 200.0, 60).tolist()
     [[10.0, 40.0, 100.0, 300.0, 500.0]]
+    >>> within_record(cell, 200.0, 60, ahead=4).round(6).tolist()
+    [[10.0, 40.0, 100.0, 450.0, 1250.0]]
+    >>> within_record(cell, 200.0, 60, doubt=0.9).round().tolist()
+    [[10.0, 40.0, 100.0, 675.0, 1429.0]]
     """
     found, largest = volumes.copy(), np.maximum(record, volumes[:, MEDIAN])
     for level, multiple in BEYOND_RECORD.items():
-        bound = multiple ** np.maximum(1.0, RECORD_MONTHS / known) * largest
+        beyond = np.log(multiple) * np.maximum(1.0, RECORD_MONTHS / np.asarray(known)) * np.sqrt(ahead)
+        bound = largest * np.exp(np.hypot(beyond, HALF_WIDTH[level] * np.asarray(doubt)))
         found[:, UPPER[level]] = np.minimum(found[:, UPPER[level]], bound)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,11 +20,12 @@ from forecast.tables.quantiles import BEYOND_RECORD, MEDIAN, NORMAL_SCORES, UPPE
 LENGTH = float(month_lengths(pd.PeriodIndex(["2025-01"], freq="M"))[0])
 
 
-def design(tonnes: np.ndarray, floor: float = 1.0) -> Design:
-    """A series up to December 2024, tonnes per mean month, with a month ahead."""
+def design(tonnes: np.ndarray, floor: float = 1.0, ahead: int = 1, doubt: float = 0.0) -> Design:
+    """A series up to December 2024, tonnes per mean month, with months ahead whose effects have a sd of ``doubt``."""
     months = pd.period_range(end="2024-12", periods=len(tonnes), freq="M")
     raw = pd.Series(np.log(tonnes + floor), months)
-    return Design.of(raw, raw, floor, np.zeros(len(raw)), EpisodeEffects(np.zeros(1), np.zeros((1, 1))))
+    effects = EpisodeEffects(np.zeros(ahead), np.eye(ahead) * doubt**2)
+    return Design.of(raw, raw, floor, np.zeros(len(raw)), effects)
 
 
 @given(st.floats(0.01, 4.0), st.floats(-3.0, 3.0))
@@ -50,6 +53,31 @@ def test_a_series_without_trade_may_begin():
     """Its bounds are those of its floor, a hundredth of a usual month."""
     found = design(np.zeros(60), floor=0.01).to_volume(np.log(0.01) + 9 * NORMAL_SCORES[None])[0]
     assert found[UPPER[80]] == pytest.approx(1.5 * 0.01 / FLOOR * LENGTH)
+
+
+@given(st.floats(0.0, 2.0), st.integers(1, 24))
+def test_what_is_not_known_of_a_measure_and_further_months_lie_beyond_the_record(doubt, ahead):
+    """A bound may be as far as the record and the effect are in doubt together; further months as far as a walk goes."""
+    wide = np.log(100.0) + 20 * NORMAL_SCORES[None]
+    found = design(np.full(60, 100.0), ahead=ahead, doubt=doubt).to_volume(np.repeat(wide, ahead, axis=0))
+    tonnes = found / month_lengths(pd.period_range("2025-01", periods=ahead, freq="M"))[:, None]
+    for level, multiple in BEYOND_RECORD.items():
+        far = np.log(multiple) ** 2 * np.arange(1, ahead + 1) + (NORMAL_SCORES[UPPER[level]] * doubt) ** 2
+        np.testing.assert_allclose(np.log(tonnes[:, UPPER[level]] / tonnes[:, MEDIAN]), np.sqrt(far))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["fast", "reference"])
+@pytest.mark.parametrize("calibrate", [False, True])
+def test_a_ban_in_force_from_the_start_has_the_spread_of_its_prior_when_it_ends(engine, calibrate):
+    """No figure tells what it holds back, so that no record can hold a bound: at least three times either way."""
+    ban = {"kind": "ban", "announced": date(2018, 12, 1), "effective": date(2019, 1, 1)}
+    end = {"ends": date(2025, 1, 1), "ends_announced": date(2024, 12, 10)}
+    table = simulated.exports({code: simulated.steady(60, 400.0, 0.15, at) for at, code in enumerate(("USA", "DEU"))})
+    options = {"models": ["theta", "arima", "combination"], "engine": engine, "calibrate": calibrate}
+    rows = fc.forecast_all(table, simulated.calendar(ban | end), {}, **options).forecasts
+    assert (rows["upper_80"] > 3.0 * rows["volume_t"]).all()
+    assert (rows["lower_80"] < rows["volume_t"] / 3.0).all()
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import forecast as fc
 from forecast.episodes.course import Episode
 from forecast.kernels.outliers import FAR, LEAST_NOISE, OFTEN
 from forecast.kernels.outliers import winsorised as drawn_in
+from forecast.verify.look_ahead import look_ahead_audit
 
 NOISE = 0.2
 SERIES = st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed).normal(0, NOISE, 60))
@@ -172,3 +173,17 @@ def test_one_missed_shipment_widens_no_interval_for_years(seed):
         return np.log(rows["upper_80"] / rows["lower_80"])
 
     assert (width(missed) < 1.5 * width(plain)).all()
+
+
+@pytest.mark.slow
+def test_the_months_after_a_day_move_no_outlier_before_it():
+    """With spikes and empty months before the day, after it, and on its eve the audit moves nothing."""
+    rng = np.random.default_rng(3)
+    panel = {code: 100 * np.exp(rng.normal(0, 0.2, 60)) for code in ("USA", "DEU", "JPN")}
+    for at, volumes in enumerate(panel.values()):
+        volumes[[20 + at, 51, 52 + at]] *= [0.0, 8.0, 0.01]  # April 2024 is the last month known on the day
+        volumes[[35 + at, 54]] *= [12.0, 0.0]
+    licence = {"kind": "licensing", "announced": date(2023, 9, 10), "effective": date(2023, 10, 1)}
+    days = {"magnets": [date(2024, 5, 20)]}
+    models = ["theta", "structural", "combination"]
+    assert look_ahead_audit(simulated.exports(panel), simulated.calendar(licence), {}, days, models=models).empty
