@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.days import DAYS_A_MONTH, days_of, months_of
-from forecast.realtime.events import Members, acts_on, covers_whole, parts_of
+from forecast.realtime.events import Members, acts_on, chains, covers_whole, parts_of
 
 DIVERSION = "diversion"
 """Kind of an episode that is not in the calendar: what a measure on other destinations sends to this one."""
@@ -120,35 +120,6 @@ def episodes_of(
         if share > 0:
             found.append(_episode(chain, share))
     return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
-
-
-def chains(events: Sequence[Any]) -> list[list[Any]]:
-    """Events grouped into measures: each with what continues it, in order of effect."""
-    ordered = sorted(events, key=lambda event: (event.effective, event.announced, event.event))
-    place: dict[str, int] = {}
-    found: list[list[Any]] = []
-    for event in ordered:
-        at = place.get(getattr(event, "continues", "") or "", _abutting(event, found))
-        if at is None:
-            found.append([])
-            at = len(found) - 1
-        found[at].append(event)
-        place[event.event] = at
-    return found
-
-
-def _abutting(event: Any, found: list[list[Any]]) -> int | None:
-    """Place of the measure that ends, or is to end, when ``event`` takes effect and is of its kind and scope."""
-    for at, chain in enumerate(found):
-        last = chain[-1]
-        same = (last.kind, set(last.products), set(last.destinations)) == (
-            event.kind,
-            set(event.products),
-            set(event.destinations),
-        )
-        if same and event.effective in (last.ends, getattr(last, "scheduled", None)):
-            return at
-    return None
 
 
 def _episode(chain: list[Any], share: float) -> Episode:

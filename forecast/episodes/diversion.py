@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, Episode, Years, chains
-from forecast.realtime.events import Members, acts_on, covers_product, covers_whole
+from forecast.episodes.course import DIVERSION, Episode, Years
+from forecast.realtime.events import Members, acts_on, chains, covers_product, covers_whole
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERTING = ("ban", "licensing", "quota", "tariff")

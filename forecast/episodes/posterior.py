@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from forecast.episodes.course import log_effect
 from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
-from forecast.kernels.structural import square_root
+from forecast.kernels.structural import level_weights, square_root
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
@@ -52,12 +52,14 @@ BASIC_PARTS = ("level", "season", "Lunar New Year")
 class Component:
     """The posterior at one point of the grid: ``weight``, place of the lag, and moments of the months ahead in logs.
 
-    ``coefficients`` and their ``covariance`` are those of season (12), New Year (3) and the knots of all paths;
-    ``ahead`` works out ``parts`` and ``errors`` once one of them is asked for.
+    ``q`` is the variance of a step of the level relative to the noise's; ``coefficients`` and their ``covariance`` are
+    those of season (12), New Year (3) and the knots of all paths. ``ahead`` works out ``parts`` and ``errors`` once one
+    of them is asked for.
     """
 
     weight: float
     lag: int
+    q: float
     coefficients: np.ndarray
     covariance: np.ndarray
     ahead: Callable[[], tuple[np.ndarray, np.ndarray]]
@@ -103,13 +105,17 @@ class LagPaths:
 
 @dataclass(frozen=True)
 class StructuralFit:
-    """Posterior of one series: a mixture over the grid. ``months`` are those ahead, ``terms`` the episodes."""
+    """Posterior of one series: a mixture over the grid. ``months`` are those ahead, ``terms`` the episodes.
+
+    ``observed`` says which of the ``training`` months have a figure.
+    """
 
     months: pd.PeriodIndex
     terms: tuple[PathTerm, ...]
     components: tuple[Component, ...]
     lag_likelihood: np.ndarray
     training: pd.PeriodIndex
+    observed: np.ndarray
 
     @cached_property
     def _weights(self) -> np.ndarray:
@@ -201,21 +207,31 @@ class StructuralFit:
         return {term.name: self.path(place) for place, term in enumerate(self.terms)}
 
     def believed(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
-        """Mean log effect of all episodes on the training months and on those ahead, and its covariance ahead."""
+        """Mean log effect of all episodes on the training months and on those ahead, and the covariance of what is new.
+
+        That is what a model is in doubt of which follows the level of the logs less the mean effect: how far the effect
+        ahead lies from what it was in the months that the level is made of. Of an effect that goes on only the sum with
+        the level is seen, and nothing of it is new; at its end all of it is.
+        """
         count, ahead = len(self.training), len(self.months)
         means = np.zeros((len(self.components), count + ahead))
+        new = np.zeros((len(self.components), ahead))
         inside = np.zeros((len(self.components), ahead, ahead))
+        plain, grid = np.ones(count), {one.q for one in self.components}
+        followed = {q: level_weights(self.observed, plain, q * plain) for q in grid}
         for place, one in enumerate(self.components):
             jacobian = np.zeros((ahead, len(one.coefficients)))
             for at, term in enumerate(self.terms):
                 own = knots_at(at, term)
                 effect, slope = log_effect(one.coefficients[own], term.shares[one.lag])
                 means[place] += effect
-                jacobian[:, own] = slope[count:]
+                jacobian[:, own] = slope[count:] - followed[one.q] @ slope[:count]
             inside[place] = jacobian @ one.covariance @ jacobian.T
         mean = self._weights @ means
-        apart = (means - mean)[:, count:]
-        spread = np.einsum("c,cij->ij", self._weights, inside) + np.einsum("c,ci,cj->ij", self._weights, apart, apart)
+        for place, one in enumerate(self.components):
+            apart = means[place] - mean
+            new[place] = apart[count:] - followed[one.q] @ apart[:count]
+        spread = np.einsum("c,cij->ij", self._weights, inside) + np.einsum("c,ci,cj->ij", self._weights, new, new)
         return pd.Series(mean[:count], self.training), pd.Series(mean[count:], self.months), spread
 
 

@@ -125,7 +125,8 @@ def fit_structural(
     components = [
         problem.components(lag, grid, weights[at]) for at, (lag, grid) in enumerate(zip(lags, found, strict=True))
     ]
-    return StructuralFit(problem.ahead, tuple(terms), tuple(chain(*components)), likelihood, problem.training)
+    observed = np.isfinite(values)
+    return StructuralFit(problem.ahead, tuple(terms), tuple(chain(*components)), likelihood, problem.training, observed)
 
 
 _Cell = tuple[int, int]
@@ -295,7 +296,7 @@ class _Problem:
             moments |= zip(own.tolist(), zip(coefficients, spread, strict=True), strict=True)
         for at, cell in enumerate(kept.cells):
             ahead = partial(self.months_ahead, lag, kept.point(at), made.active, Q[cell[0]], moments[at][0])
-            yield Component(float(weights[cell]), lag, *moments[at], ahead)
+            yield Component(float(weights[cell]), lag, float(Q[cell[0]]), *moments[at], ahead)
 
     def given(self, active: np.ndarray, at_season: int | None = None) -> ActivePrior:
         """The prior as the ``active`` coefficients see it, at one spread of the season (None: at one)."""

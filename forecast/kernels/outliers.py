@@ -2,8 +2,8 @@
 
 In logs a month without a shipment lies several logs below the others, and one such month in five years would widen
 every interval since. It is drawn in to where noise could still have put it, as a Hampel filter does, by medians of what
-lies before and after. A lower figure is drawn in to a lower one. What other months are held against may rise by it all the
-same, through the estimate of noise and the season, but little (`tests/kernels/test_outliers.py` has the bound).
+lies before and after. A lower figure is drawn in to a lower one; by what it does to the estimates of noise and season
+other months may be drawn in to a little less (`tests/kernels/test_outliers.py` has the bound).
 
 References
 ----------

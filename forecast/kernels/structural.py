@@ -55,6 +55,24 @@ def whitened(
     return errors.T @ errors, logs, level, variance
 
 
+@compiled
+def level_weights(observed: NDArray[np.bool_], noise: Floats, steps: Floats) -> Floats:
+    """What each month counts for in the level that `whitened` leaves after the last month: (n,), adds to one."""
+    weights = np.zeros(len(observed))
+    started, variance = False, 0.0
+    for t in range(len(observed)):
+        if started:
+            variance += steps[t]
+        if not observed[t]:
+            continue
+        gain = variance / (variance + noise[t]) if started else 1.0
+        weights[:t] *= 1.0 - gain
+        weights[t] = gain
+        variance = gain * noise[t] if started else noise[t]
+        started = True
+    return weights
+
+
 @part
 def take_off(row: Floats, rows: Floats, at: int, weights: Floats, first: int, last: int) -> None:
     """Subtract from ``row`` those of ``rows`` from ``first`` to ``last``, columns from ``at`` on, times ``weights``.

@@ -120,6 +120,35 @@ def acting_events(events: pd.DataFrame) -> list[Any]:
     return records(events[events["kind"].isin(ACTING_KINDS)])
 
 
+def chains(events: Sequence[Any]) -> list[list[Any]]:
+    """Events grouped into measures: each with what continues it, in order of effect."""
+    ordered = sorted(events, key=lambda event: (event.effective, event.announced, event.event))
+    place: dict[str, int] = {}
+    found: list[list[Any]] = []
+    for event in ordered:
+        at = place.get(getattr(event, "continues", "") or "", _abutting(event, found))
+        if at is None:
+            found.append([])
+            at = len(found) - 1
+        found[at].append(event)
+        place[event.event] = at
+    return found
+
+
+def _abutting(event: Any, found: list[list[Any]]) -> int | None:
+    """Place of the measure that ends, or is to end, when ``event`` takes effect and is of its kind and scope."""
+    for at, chain in enumerate(found):
+        last = chain[-1]
+        same = (last.kind, set(last.products), set(last.destinations)) == (
+            event.kind,
+            set(event.products),
+            set(event.destinations),
+        )
+        if same and event.effective in (last.ends, getattr(last, "scheduled", None)):
+            return at
+    return None
+
+
 def events_by_kind(acting: Iterable[Any], scope: Scope) -> dict[str, list[Any]]:
     """Of `acting_events` those that touch a series, by kind."""
     by_kind: dict[str, list[Any]] = {kind: [] for kind in ACTING_KINDS}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on, end_known
+from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, chains, known_events
 
 PHASES = ["event", "after", "calm"]
 MONTHS_AFTER = 3
@@ -16,10 +18,12 @@ MONTHS_AFTER = 3
 def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd.Series:
     """The phase of every row, on its index: ``event``, ``after`` or ``calm``, by the calendar as known on ``issued``.
 
-    ``event`` is the month in which an event with a regressor, tightening or easing, takes effect on the series and,
-    with notice, the months from its announcement on. ``after`` is the next three months, ``calm`` the rest. An event
-    announced after the issue day is not seen: the month of a surprise counts as ``calm`` where it surprised. An event
-    known to have ended on or before its day of effect never acted. ``groups`` gives the members of a group's code.
+    By episodes (`forecast.realtime.events.chains`): ``event`` is the month in which a measure, tightening or easing,
+    takes effect on the series and the one in which it ends, with notice also the months from its announcement on.
+    ``after`` is the next three months of either, ``calm`` the rest; what continues a measure changes none. An event or
+    an end announced after the issue day is not seen: the month of a surprise counts as ``calm`` where it surprised. An
+    end that is only scheduled is none, and a measure known to have ended on or before its day of effect never acted.
+    ``groups`` gives the members of a group's code.
 
     Examples
     --------
@@ -35,32 +39,36 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
     acting = events[events["kind"].isin(ACTING_KINDS)].reset_index(drop=True)
     day, days = pd.factorize(forecasts["issued"])
     series, keys = pd.factorize(pd.MultiIndex.from_frame(forecasts[["product", "destination"]]))
-    known = _known(acting, list(days))
+    scope, scopes = _scopes(acting, list(keys), groups)
     month = forecasts["month"].array.asi8
     during, after = np.zeros((2, len(forecasts)), dtype=bool)
-    for position, (_, event) in enumerate(acting.iterrows()):
-        touched = np.array([acts_on(event, product, code, groups) for product, code in keys], dtype=bool)
-        here = known[position, day] & touched[series]
-        effect = _ordinal(event["effective"])
-        during |= here & (month >= min(_ordinal(event["announced"]), effect)) & (month <= effect)
-        after |= here & (month > effect) & (month <= effect + MONTHS_AFTER)
+    for place, issued in enumerate(days):
+        known = {row.event: row for row in acting_events(known_events(acting, issued))}
+        for at, touching in enumerate(scopes):
+            here = np.flatnonzero((day == place) & (scope[series] == at))
+            for first, last in _turns([known[name] for name in touching if name in known] if len(here) else []):
+                during[here] |= (month[here] >= first) & (month[here] <= last)
+                after[here] |= (month[here] > last) & (month[here] <= last + MONTHS_AFTER)
     names = np.select([during, after], PHASES[:2], default=PHASES[2])
     return pd.Series(pd.Categorical(names, categories=PHASES, ordered=True), index=forecasts.index, name="phase")
 
 
-def _known(acting: pd.DataFrame, days: list[date]) -> np.ndarray:
-    """Whether an event (row) stood in the calendar of a day (column) as one that acts or will act."""
-    known = np.zeros((len(acting), len(days)), dtype=bool)
-    columns = [acting[name] for name in ("event", "effective", "ends", "ends_announced", "ends_status")]
-    rows = [*zip(*columns, acting.get("known_from", acting["announced"]), strict=True)]
-    for column, issued in enumerate(days):
-        there = set()
-        for event, effective, ends, announced, status, known_from in rows:
-            end = None if status == "scheduled" else end_known(ends, announced, issued)
-            if known_from <= issued and (end is None or end > effective):
-                there.add(event)
-        known[:, column] = [event in there for event, *_ in rows]
-    return known
+def _scopes(acting: pd.DataFrame, keys: list[tuple[str, str]], groups: Members) -> tuple[np.ndarray, list[list[str]]]:
+    """The names of events that touch a series, for all series alike in this, and which of these each series is."""
+    rows = acting_events(acting)
+    touched = np.array([[acts_on(row, *key, groups) for row in rows] for key in keys], dtype=bool)
+    unlike, scope = np.unique(touched.reshape(len(keys), len(rows)), axis=0, return_inverse=True)
+    return scope.reshape(-1), [[row.event for row, there in zip(rows, own, strict=True) if there] for own in unlike]
+
+
+def _turns(touching: list[Any]) -> Iterator[tuple[int, int]]:
+    """First and last month, by ordinal, of what is news of each measure: its notice and effect, and its end."""
+    for chain in chains(touching):
+        effective, ends = chain[0].effective, chain[-1].ends
+        if ends is None or ends > effective:
+            yield _ordinal(min(effective, *(event.announced for event in chain))), _ordinal(effective)
+            if ends is not None:
+                yield _ordinal(ends), _ordinal(ends)
 
 
 def _ordinal(day: date) -> int:

@@ -34,9 +34,9 @@ NORMAL_SCORES = np.array([-HALF_WIDTH[95], -HALF_WIDTH[80], 0.0, HALF_WIDTH[80],
 """Quantiles of a standard normal distribution, exactly symmetric."""
 
 BEYOND_RECORD = {80: 1.5, 95: 2.5}
-"""How many times the largest month on record, or the median where that is more, an upper bound of the next month may be,
-by its level: in logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes that
-nobody ships."""
+"""How many times the largest month on record, or the median where that is more, an upper bound of the next month may
+be, by its level: in logs a month without exports is as far as a hundredfold one, and carries upper bounds to volumes
+that nobody ships."""
 
 RECORD_MONTHS = 24
 """Observed months from which a record is one; with fewer the log of the multiple grows as they shrink."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.kernels.arrays import SEASON
-from forecast.kernels.structural import in_units_of_prior, over_grid, posterior, square_root, whitened
+from forecast.kernels.structural import in_units_of_prior, level_weights, over_grid, posterior, square_root, whitened
 
 FACTORS, SD = np.array([0.01, 0.3]), np.array([0.01, 0.15, 1.0])
 CELLS = np.array([(q, season) for q in range(len(FACTORS)) for season in range(len(SD))]).T.copy()
@@ -118,3 +118,12 @@ def test_the_root_of_a_covariance_is_its_root():
     half = np.random.default_rng(0).normal(size=(7, 7))
     assert np.tril(square_root(half @ half.T)) @ square_root(half @ half.T).T == pytest.approx(half @ half.T, rel=1e-12)
     assert square_root(np.diag([4.0, 0.0])) == pytest.approx(np.diag([2.0, 0.0]), abs=1e-100)
+
+
+def test_weights_of_a_level_are_those_of_its_filter():
+    """They add to one, and the level of every column is their sum over its months; none counts that was not seen."""
+    columns, seen, noise, steps = panel(15)
+    weights = level_weights(seen, noise, steps)
+    np.testing.assert_allclose(weights @ columns, whitened(columns, seen, noise, steps)[2], rtol=1e-12)
+    assert weights.sum() == pytest.approx(1.0)
+    assert not weights[~seen].any()

@@ -179,6 +179,26 @@ def test_an_event_that_ended_before_it_took_effect_never_acted_once_that_is_know
     assert phase_by_month(called_off, issued=date(2025, 4, 1)) == CALM
 
 
+def test_the_month_of_an_end_is_event_and_three_after_once_it_is_known():
+    """It ends on 10 August, said on 20 July: not seen before that day, nor as an end that is only scheduled."""
+    ending = {"ends": date(2025, 8, 10), "ends_announced": date(2025, 7, 20)}
+    expected = ["calm", "event", "event", "event", "after", "after", "event", "after", "after"]
+    assert phase_by_month(calendar(**ending), issued=date(2025, 7, 20)) == expected
+    assert phase_by_month(calendar(**ending), issued=date(2025, 7, 19)) == KNOWN
+    assert phase_by_month(calendar(**ending, ends_status="scheduled"), issued=date(2025, 7, 20)) == KNOWN
+
+
+@pytest.mark.parametrize("continues", ["licensing-2025", ""])
+def test_what_continues_a_measure_is_neither_event_nor_end(continues):
+    """A licence carried on from August, by name or as a row that abuts, is one measure; its own end counts."""
+    first = calendar(ends=date(2025, 8, 10), ends_announced=date(2025, 7, 20))
+    days = {"announced": date(2025, 7, 20), "effective": date(2025, 8, 10), "ends": date(2025, 10, 2)}
+    second = calendar(event="licensing-2", **days, ends_announced=date(2025, 7, 20))
+    both = pd.concat([first.assign(continues=""), second.assign(continues=continues)], ignore_index=True)
+    expected = ["calm", "event", "event", "event", "after", "after", "after", "calm", "event"]
+    assert phase_by_month(both, issued=date(2025, 7, 20)) == expected
+
+
 @pytest.mark.parametrize("kind", ACTING_KINDS + WITHOUT_REGRESSOR)
 def test_every_kind_with_a_regressor_is_an_event_easing_ones_too(kind):
     """What carries a regressor makes a phase, tightening or easing; a dialogue or a threat does not."""
