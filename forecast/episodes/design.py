@@ -31,7 +31,10 @@ HOLIDAY_SD = 0.3
 
 @dataclass(frozen=True)
 class EpisodeEffects:
-    """What the episodes of a series do to its log volume in the months ahead: mean (months,) and covariance."""
+    """What the episodes of a series do to its log volume in the months ahead: mean (months,) and covariance.
+
+    The covariance is of what is new of it to who follows the level (`forecast.episodes.posterior`: ``believed``).
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -88,7 +91,7 @@ class Design:
         """Quantiles in logs (months x quantile) of a forecast of ``y`` with the effects of episodes added.
 
         Medians move by the mean effect; each bound's squared distance from the median grows by that of a normal
-        distribution with the variance of the effect.
+        distribution with the variance of what is new of the effect.
         """
         count = len(quantiles)
         mean, variance = self.effects.mean[:count], np.diag(self.effects.covariance)[:count]

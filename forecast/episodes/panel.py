@@ -54,7 +54,7 @@ class SeriesFit:
         return pd.DataFrame(tonnes, logs.index, logs.columns)
 
     def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
-        """Logs less the believed effect of all episodes, the effect in the months ahead, and its covariance there.
+        """Logs less the believed effect of all episodes, the effect ahead, and the covariance of what is new of it.
 
         For models without regressors: fit the first, add the second to their forecast and the third to its variance.
         """

@@ -23,7 +23,7 @@ from forecast.verify.parity import FIT
 AGAINST = "naive"
 SHOWN_SLICES = {
     "all": "all months",
-    "phase=event": "an event takes effect",
+    "phase=event": "an event takes effect or ends",
     "phase=after": "the three months after",
     "phase=calm": "no event",
 }

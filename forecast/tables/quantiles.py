@@ -106,7 +106,7 @@ def within_record(
     >>> within_record(cell, 200.0, 60, ahead=4).round(6).tolist()
     [[10.0, 40.0, 100.0, 450.0, 1250.0]]
     >>> within_record(cell, 200.0, 60, doubt=0.9).round().tolist()
-    [[10.0, 40.0, 100.0, 675.0, 1429.0]]
+    [[10.0, 40.0, 100.0, 679.0, 1460.0]]
     """
     found, largest = volumes.copy(), np.maximum(record, volumes[:, MEDIAN])
     for level, multiple in BEYOND_RECORD.items():

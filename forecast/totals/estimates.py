@@ -48,7 +48,7 @@ median that is added before the log."""
 class Course(NamedTuple):
     """What is known of the months of a series in logs: the season by calendar month, and episodes by month.
 
-    ``doubt`` is the standard deviation of what episodes do in the first month ahead.
+    ``doubt`` is the standard deviation of what is new of the effect of episodes in the first month ahead.
     """
 
     season: pd.Series
