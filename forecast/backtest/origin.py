@@ -350,7 +350,8 @@ class OriginForecaster:
     def add_rows(self, name: str, key: SeriesKey, logs: np.ndarray) -> None:
         """Note a forecast, quantiles in logs (months x quantile) from the month after the cutoff on."""
         design, months, issued = self.origin.design(key), self.origin.months(key[0]), self.origin.issued
-        volumes = design.to_volume(logs[: len(months)])[:, _AS_IN_TABLE]
+        seen = design.without_effects() if REGISTRY[name].benchmark else design
+        volumes = seen.to_volume(logs[: len(months)])[:, _AS_IN_TABLE]
         finite = np.isfinite(volumes).all(axis=1)
         if len(volumes) < len(months) or not finite.all():
             missing = ", ".join(str(month) for month in months if month not in months[: len(volumes)][finite])

@@ -8,7 +8,7 @@ any other model sees them, and added back to its forecasts with their uncertaint
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +38,11 @@ class EpisodeEffects:
 
     mean: np.ndarray
     covariance: np.ndarray
+
+    @classmethod
+    def none(cls, ahead: int) -> EpisodeEffects:
+        """Nothing at all."""
+        return cls(np.zeros(ahead), np.zeros((ahead, ahead)))
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,10 @@ class Design:
         """
         X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
         return cls((clean - effect).round(DIGITS), raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+
+    def without_effects(self) -> Design:
+        """The same series where nothing is known of episodes ahead, as benchmarks see it."""
+        return replace(self, effects=EpisodeEffects.none(len(self.effects.mean)))
 
     @property
     def prior(self) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def test_what_rounding_leaves_of_the_floor_is_nothing(scale: float) -> None:
     """The log of a month without exports, rounded as models see it, comes back as no tonnes at all."""
     floors = scale * np.random.default_rng(1).uniform(0.5, 2.0, 200)
     raw = pd.Series(np.zeros(24), MONTHS[:24])
-    effects = EpisodeEffects(np.zeros(1), np.zeros((1, 1)))
+    effects = EpisodeEffects.none(1)
     for floor in floors:
         design = Design.of(raw, raw, float(floor), np.zeros(24), effects)
         logs = np.round(np.log([[floor, floor, floor * 1.001, floor * 1.001, floor * 1.001]]), 10)
