@@ -99,13 +99,15 @@ def test_a_ban_in_force_from_the_start_has_the_spread_of_its_prior_when_it_ends(
 
 
 def test_a_benchmark_knows_of_no_measure_by_its_bounds_either():
-    """Naive's interval of a wild series lies at the record, whatever is not known of a ban that ends."""
+    """Naive's interval lies at the record that a wild series has just set, whatever a ban that ends may do."""
     ban = {"kind": "ban", "announced": date(2018, 12, 1), "effective": date(2019, 1, 1)}
     end = {"ends": date(2025, 1, 1), "ends_announced": date(2024, 12, 10)}
-    table = simulated.exports({"USA": simulated.steady(60, 100.0, 1.5)})
+    volumes = simulated.steady(60, 100.0, 1.5)
+    volumes[-1] = 1.1 * volumes.max()
+    table = simulated.exports({"USA": volumes})
     calendars = (simulated.calendar(), simulated.calendar(ban | end))
     plain, told = (fc.forecast_all(table, known, {}, models=["naive"]).forecasts for known in calendars)
-    assert plain["upper_95"].item() > 2 * plain["volume_t"].item()
+    assert plain["upper_95"].item() == pytest.approx(BEYOND_RECORD[95] * plain["volume_t"].item())
     pd.testing.assert_frame_equal(plain, told)
 
 
