@@ -21,6 +21,8 @@ from episodes import calendar, scales
 
 import forecast as fc
 from forecast.registry import COMBINATION, MEMBERS
+from forecast.scoring.scores import interval_scores
+from forecast.tables.quantiles import LEVELS, VOLUME_QUANTILES
 
 KEYS = ["product", "destination", "month"]
 
@@ -43,7 +45,7 @@ def forecasts(exports: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame)
                 calibrate=False,
             ).forecasts
             rows.append(run[run["month"] == target].assign(calendar=name, month=month))
-    return pd.concat(rows)[[*KEYS, "model", "calendar", "volume_t", "lower_80", "upper_80"]].merge(wanted, on=KEYS)
+    return pd.concat(rows)[[*KEYS, "model", "calendar", *VOLUME_QUANTILES]].merge(wanted, on=KEYS)
 
 
 def mixed(table: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def mixed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Print a line for each member, the combination and the medians: MASE in windows, ratios, coverage."""
+    """Print a line for each member, the combination and the medians: MASE, ratios, interval score, coverage."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("exports")
     parser.add_argument("events")
@@ -87,25 +89,35 @@ def main() -> None:
     exports = fc.check_exports(kept.assign(month=kept["month"].astype(str)))
     table = forecasts(exports, fc.check_events(calendar(given.events)), wanted)
     volumes = raw.assign(month=pd.PeriodIndex(raw["month"], freq="M"))
-    truth = raw.set_index(KEYS)["volume_t"].rename("actual")
+    truth = raw.set_index(KEYS)["volume_t"].rename("actual_t")
     peers = pd.read_csv(given.peers).groupby(KEYS)["volume_t"].median().rename("peers")
     scale = scales(volumes, every).rename("scale").rename_axis(KEYS[:2])
-    whole = pd.concat([table, mixed(table)]).join(truth, on=KEYS).join(peers, on=KEYS).join(scale, on=KEYS[:2])
-    scored = with_errors(whole.dropna(subset=["actual", "peers", "scale"]))
+    whole = (
+        pd.concat([table, mixed(table)], ignore_index=True)
+        .join(truth, on=KEYS)
+        .join(peers, on=KEYS)
+        .join(scale, on=KEYS[:2])
+    )
+    scored = with_errors(whole.dropna(subset=["actual_t", "peers", "scale"]))
     summary(scored)
     combination = beside(scored[scored["model"] == COMBINATION])
     if given.spans:
         by_span(combination[~combination["destination"].isin(given.leave.split(","))], given.spans.split(","))
     if given.months:
-        shown = ["product", "destination", "month", "actual", "with", "lower_80", "upper_80", "without", "peers"]
+        shown = ["product", "destination", "month", "actual_t", "with", "lower_80", "upper_80", "without", "peers"]
         print(combination.sort_values(KEYS)[shown].round(1).to_string(index=False))
 
 
 def with_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Scaled errors of the forecast and of the peers, as columns error and beside."""
+    """Errors of the forecast and of the peers, and the forecast's interval score, in units of the series' scale.
+
+    Medians over members have no intervals.
+    """
+    whole = table[table["lower_80"].notna()]
     return table.assign(
-        error=(table["volume_t"] - table["actual"]).abs() / table["scale"],
-        beside=(table["peers"] - table["actual"]).abs() / table["scale"],
+        error=(table["volume_t"] - table["actual_t"]).abs() / table["scale"],
+        beside=(table["peers"] - table["actual_t"]).abs() / table["scale"],
+        wis=(interval_scores(whole) / whole["scale"]).reindex(table.index),
     )
 
 
@@ -132,18 +144,18 @@ def summary(table: pd.DataFrame) -> None:
     """A line a model over the cells that it has."""
     blind = table[table["calendar"] == "without"].set_index([*KEYS, "model"])["error"]
     combination = table[(table["calendar"] == "with") & (table["model"] == COMBINATION)].set_index(KEYS)["error"]
-    print("| forecast | n | MASE | / without the calendar | / peers | less the combination | 80 % holds |")
-    print("|---|---|---|---|---|---|---|")
+    print("| forecast | n | MASE | / without the calendar | / peers | less the combination | WIS | 80 % holds | 95 % |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, own in table[table["calendar"] == "with"].groupby("model", sort=False):
         error = own.set_index(KEYS)["error"]
         others = blind.xs(name, level="model") if name in blind.index.get_level_values("model") else None
         ratio = "" if others is None else f"{error.mean() / others.reindex(error.index).mean():.3f}"
         worse, low, high, _ = compared(combination.reindex(error.index), error)
-        held = own["actual"].between(own["lower_80"], own["upper_80"]).mean()
-        covered = f"{held:.0%}" if own["lower_80"].notna().all() else ""
+        held = [own["actual_t"].between(own[f"lower_{level}"], own[f"upper_{level}"]).mean() for level in LEVELS]
+        scored = f"{own['wis'].mean():.4f} | {' | '.join(f'{share:.0%}' for share in held)}"
         print(
             f"| {name} | {len(own)} | {error.mean():.3f} | {ratio} | {error.mean() / own['beside'].mean():.3f} "
-            f"| {worse:+.3f} ({low:+.3f} to {high:+.3f}) | {covered} |"
+            f"| {worse:+.3f} ({low:+.3f} to {high:+.3f}) | {scored if own['wis'].notna().all() else ' | | '} |"
         )
 
 
