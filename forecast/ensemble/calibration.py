@@ -34,8 +34,9 @@ from forecast.tables.frames import stacked
 from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES, within_record
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
-SHRUNK = ("event", "after")
-"""Phases whose factors are shrunk by months: those of few months."""
+BY_MONTHS = ("event", "after")
+"""Phases whose factors are shrunk by months and not by cells: all series of one month share its shocks, so that sixty
+of them are one month."""
 
 UNLEARNED = np.array([REGISTRY[name].unlearned for name in MEMBERS])
 """Weights of the members in calm months of which too little was learned."""
@@ -237,6 +238,6 @@ def _factors(
         found = conformal_factors(actual[seen], volumes[seen])
         if found is not None:
             months = here.cells.keys["month"][seen].nunique()
-            factors[kind] = shrunk(found, months) if name in SHRUNK else found
+            factors[kind] = shrunk(found, months if name in BY_MONTHS else seen.sum())
             cells[kind] = seen.sum()
     return factors, cells

@@ -10,7 +10,7 @@ import numpy as np
 
 from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
 
-ENOUGH = 40
+ENOUGH = 20
 """Earlier cells that a factor needs; with fewer the models' own interval stands."""
 
 LARGEST = 4.0
@@ -27,9 +27,9 @@ LEAST_WIDTH = 1e-3
 REPEATS = 2
 """Forecasts in a row that must have erred to the same side before the next one is moved."""
 
-MONTHS_WEIGHT = 6.0
-"""Months in which the models' own intervals hold, that count beside the months seen when a factor is shrunk to one:
-all series of one month share its shocks, so that sixty of them are one month and not sixty."""
+OWN_WEIGHT = 6.0
+"""Cells, or months, in which the models' own intervals hold, that count beside those seen when a factor is shrunk to
+one."""
 
 MOST_CARRIED = 0.5
 CARRY_WEIGHT = 40.0
@@ -123,15 +123,15 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray) -> np.ndarray | N
     return np.clip(factors, 1 / LARGEST, LARGEST)
 
 
-def shrunk(factors: np.ndarray, months: int) -> np.ndarray:
-    """The logs of ``factors`` times K / (K + `MONTHS_WEIGHT`), where their cells come from K ``months``.
+def shrunk(factors: np.ndarray, count: int) -> np.ndarray:
+    """The logs of ``factors`` times K / (K + `OWN_WEIGHT`), where a ``count`` of K cells or months taught them.
 
     Examples
     --------
     >>> shrunk(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), 6).tolist()
     [1.0, 0.5, 1.0, 2.0, 1.0]
     """
-    return np.asarray(factors ** (months / (months + MONTHS_WEIGHT)))
+    return np.asarray(factors ** (count / (count + OWN_WEIGHT)))
 
 
 def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:

@@ -31,7 +31,7 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     --------
     >>> row = {"destination": "USA", "phase": "calm", "cells": 0, "shift": 0.0} | {f"weight_{m}": 0.25 for m in MEMBERS}
     >>> learned(pd.DataFrame([row]), {})
-    ('calm months: the models equally, with their own intervals; fewer than 40 earlier forecasts are known.',)
+    ('calm months: the models equally, with their own intervals; fewer than 20 earlier forecasts are known.',)
     """
     phase = calibration["phase"]
     spoken = [_of_kind(calibration[phase == name], kind) for name, kind in _KINDS.items() if (phase == name).any()]
