@@ -198,9 +198,12 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
-    for kind, unlearned in ((here.calm, UNLEARNED), (~here.calm, np.ones(members))):
+    for kind, unlearned, least in (
+        (here.calm, UNLEARNED, ENOUGH["calm"]),
+        (~here.calm, np.ones(members), ENOUGH["event"]),
+    ):
         seen, weight = whole & kind, unlearned / unlearned.sum()
-        if len(there) and seen.sum() >= ENOUGH:
+        if len(there) and seen.sum() >= least:
             weight = np.zeros(members)
             weight[there] = precision_weights(errors[seen][:, there])
         weights[kind, :members] = weight
@@ -235,7 +238,7 @@ def _factors(
     for name in PHASES:
         kind = here.phase == name
         seen = kind & np.isfinite(actual)
-        found = conformal_factors(actual[seen], volumes[seen])
+        found = conformal_factors(actual[seen], volumes[seen], ENOUGH[name])
         if found is not None:
             months = here.cells.keys["month"][seen].nunique()
             factors[kind] = shrunk(found, months if name in BY_MONTHS else seen.sum())

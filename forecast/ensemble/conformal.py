@@ -10,8 +10,9 @@ import numpy as np
 
 from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
 
-ENOUGH = 20
-"""Earlier cells that a factor needs; with fewer the models' own interval stands."""
+ENOUGH = {"event": 40, "after": 40, "calm": 20}
+"""Earlier cells that a factor needs, by phase; with fewer the models' own interval stands. Cells of the first two are
+of few months, which share their shocks."""
 
 LARGEST = 4.0
 """No factor beyond this, nor below its inverse: more says that the forecasts, not the intervals, are wrong."""
@@ -89,10 +90,10 @@ def bias_persistence(errors: np.ndarray, before: np.ndarray) -> float:
 # Intervals ----------------------------------------------------------------------------------------------------------
 
 
-def conformal_factors(actual: np.ndarray, volumes: np.ndarray) -> np.ndarray | None:
+def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOUGH["calm"]) -> np.ndarray | None:
     """How many times further from the median, in logs, earlier bounds would have held at their level: (quantiles,).
 
-    ``actual`` tonnes, ``volumes`` (cells, quantiles); None with fewer than `ENOUGH` cells. Factors are one at the
+    ``actual`` tonnes, ``volumes`` (cells, quantiles); None with fewer than ``least`` cells. Factors are one at the
     median, and held within `LARGEST`. Each side is calibrated apart, at half of what a level leaves out: months without
     exports lie far below in logs, and say nothing of how far above a month may come.
 
@@ -112,7 +113,7 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray) -> np.ndarray | N
     [0.25, 0.25, 1.0, 2.0, 1.0]
     """
     known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
-    if known.sum() < ENOUGH:
+    if known.sum() < least:
         return None
     factors = np.ones(volumes.shape[1])
     above = log_errors(actual[known], volumes[known, MEDIAN]) > 0

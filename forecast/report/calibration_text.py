@@ -34,14 +34,14 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     ('calm months: the models equally, with their own intervals; fewer than 20 earlier forecasts are known.',)
     """
     phase = calibration["phase"]
-    spoken = [_of_kind(calibration[phase == name], kind) for name, kind in _KINDS.items() if (phase == name).any()]
+    spoken = [_of_kind(calibration[phase == name], name) for name in _KINDS if (phase == name).any()]
     return (*spoken, *_moved(calibration, names))
 
 
-def _of_kind(rows: pd.DataFrame, kind: str) -> str:
-    cells, models = int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
+def _of_kind(rows: pd.DataFrame, phase: str) -> str:
+    kind, cells, models = _KINDS[phase], int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
     if not cells:
-        return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH} earlier forecasts are known."
+        return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH[phase]} earlier forecasts are known."
     widths = " and ".join(_times(rows, level) for level in LEVELS)
     return f"{kind}, from {cells} earlier forecasts: {models}; bounds times {widths} (median, in logs)."
 

@@ -79,7 +79,7 @@ def test_factors_of_few_months_are_shrunk_to_one():
 
 def test_few_earlier_cells_say_nothing():
     """One cell short of enough there is no factor, and cells without an actual do not count."""
-    actual, volumes = cells(ENOUGH, 0.3, 0.3)
+    actual, volumes = cells(ENOUGH["calm"], 0.3, 0.3)
     assert conformal_factors(actual, volumes) is not None
     actual[0] = np.nan
     assert conformal_factors(actual, volumes) is None
