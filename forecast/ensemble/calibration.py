@@ -107,7 +107,7 @@ class _Replay:
 
     @property
     def calm(self) -> np.ndarray:
-        """Whether no event was known to act newly in the month of each cell."""
+        """Whether each cell is neither of an event, or of its end, nor of the three months after."""
         return np.asarray(self.phase == "calm")
 
     @classmethod

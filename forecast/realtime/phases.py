@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, chains, known_events
+from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, chains, known_events, merged
 
 PHASES = ["event", "after", "calm"]
 MONTHS_AFTER = 3
@@ -20,9 +20,10 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
 
     By episodes (`forecast.realtime.events.chains`): ``event`` is the month in which a measure, tightening or easing,
     takes effect on the series and the one in which it ends, with notice also the months from its announcement on.
-    ``after`` is the next three months of either, ``calm`` the rest; what continues a measure changes none. An event or
-    an end announced after the issue day is not seen: the month of a surprise counts as ``calm`` where it surprised. An
-    end that is only scheduled is none, and a measure known to have ended on or before its day of effect never acted.
+    ``after`` is the next three months of either, ``calm`` the rest; what continues a measure without a gap is neither.
+    An event or an end announced after the issue day is not seen: the month of a surprise counts as ``calm`` where it
+    surprised. An end that is only scheduled is none, and what is known to have ended on or before its day of effect
+    never acted.
     ``groups`` gives the members of a group's code.
 
     Examples
@@ -36,39 +37,41 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
     >>> phases(rows.assign(month=pd.Period("2025-04", "M")), fc.read_events(), fc.read_groups()).tolist()
     ['calm', 'event']
     """
-    acting = events[events["kind"].isin(ACTING_KINDS)].reset_index(drop=True)
+    acting = events[events["kind"].isin(ACTING_KINDS)]
+    acting = acting.assign(place=np.arange(len(acting)))
     day, days = pd.factorize(forecasts["issued"])
     series, keys = pd.factorize(pd.MultiIndex.from_frame(forecasts[["product", "destination"]]))
     scope, scopes = _scopes(acting, list(keys), groups)
     month = forecasts["month"].array.asi8
     during, after = np.zeros((2, len(forecasts)), dtype=bool)
     for place, issued in enumerate(days):
-        known = {row.event: row for row in acting_events(known_events(acting, issued))}
+        known = {row.place: row for row in acting_events(known_events(acting, issued))}
         for at, touching in enumerate(scopes):
             here = np.flatnonzero((day == place) & (scope[series] == at))
-            for first, last in _turns([known[name] for name in touching if name in known] if len(here) else []):
+            for first, last in _turns([known[row] for row in touching if row in known] if len(here) else []):
                 during[here] |= (month[here] >= first) & (month[here] <= last)
                 after[here] |= (month[here] > last) & (month[here] <= last + MONTHS_AFTER)
     names = np.select([during, after], PHASES[:2], default=PHASES[2])
     return pd.Series(pd.Categorical(names, categories=PHASES, ordered=True), index=forecasts.index, name="phase")
 
 
-def _scopes(acting: pd.DataFrame, keys: list[tuple[str, str]], groups: Members) -> tuple[np.ndarray, list[list[str]]]:
-    """The names of events that touch a series, for all series alike in this, and which of these each series is."""
+def _scopes(acting: pd.DataFrame, keys: list[tuple[str, str]], groups: Members) -> tuple[np.ndarray, list[list[int]]]:
+    """Which of all series alike in the events that touch them each series is, and the places of these events."""
     rows = acting_events(acting)
     touched = np.array([[acts_on(row, *key, groups) for row in rows] for key in keys], dtype=bool)
     unlike, scope = np.unique(touched.reshape(len(keys), len(rows)), axis=0, return_inverse=True)
-    return scope.reshape(-1), [[row.event for row, there in zip(rows, own, strict=True) if there] for own in unlike]
+    return scope.reshape(-1), [np.flatnonzero(own).tolist() for own in unlike]
 
 
 def _turns(touching: list[Any]) -> Iterator[tuple[int, int]]:
-    """First and last month, by ordinal, of what is news of each measure: its notice and effect, and its end."""
+    """First and last month, by ordinal, of what is news of each measure: notice and effect of its spells, and ends."""
     for chain in chains(touching):
-        effective, ends = chain[0].effective, chain[-1].ends
-        if ends is None or ends > effective:
-            yield _ordinal(min(effective, *(event.announced for event in chain))), _ordinal(effective)
-            if ends is not None:
-                yield _ordinal(ends), _ordinal(ends)
+        acted = [event for event in chain if event.ends is None or event.ends > event.effective]
+        for begin, end in merged((event.effective, event.ends or date.max) for event in acted):
+            told = min(event.announced for event in acted if begin <= event.effective < end)
+            yield _ordinal(min(begin, told)), _ordinal(begin)
+            if end < date.max:
+                yield _ordinal(end), _ordinal(end)
 
 
 def _ordinal(day: date) -> int:

@@ -94,7 +94,8 @@ def within_record(
     """``volumes`` (cells, quantiles) with upper bounds within `BEYOND_RECORD` of the larger of median and ``record``.
 
     ``record`` is the largest of ``known`` months, in the unit of the volumes; the cell is ``ahead`` months after the
-    last of them, and the log of the multiple grows with the root of these, as the spread of a random walk does.
+    last of them, and the log of the multiple grows with the root of these, as the spread of a random walk does, or as
+    there are fewer than `RECORD_MONTHS`, whichever is more.
     ``doubt`` is the standard deviation (logs) of what no record tells, the effect of measures in the cell: its bound is
     added in squares. Each is one for all cells or (cells,).
 
@@ -110,7 +111,7 @@ def within_record(
     """
     found, largest = volumes.copy(), np.maximum(record, volumes[:, MEDIAN])
     for level, multiple in BEYOND_RECORD.items():
-        beyond = np.log(multiple) * np.maximum(1.0, RECORD_MONTHS / np.asarray(known)) * np.sqrt(ahead)
+        beyond = np.log(multiple) * np.maximum(np.sqrt(ahead), RECORD_MONTHS / np.asarray(known))
         bound = largest * np.exp(np.hypot(beyond, HALF_WIDTH[level] * np.asarray(doubt)))
         found[:, UPPER[level]] = np.minimum(found[:, UPPER[level]], bound)
     return found

@@ -199,6 +199,41 @@ def test_what_continues_a_measure_is_neither_event_nor_end(continues):
     assert phase_by_month(both, issued=date(2025, 7, 20)) == expected
 
 
+CHAINS = {
+    "a continuation that is called off ends nothing": (
+        {"ends": None},
+        {"effective": date(2025, 9, 1), "ends": date(2025, 6, 1)},
+        KNOWN,
+    ),
+    "a measure put off takes effect when what continues it does": (
+        {"ends": date(2025, 5, 5)},
+        {"announced": date(2025, 8, 1), "effective": date(2025, 8, 1), "ends": None},
+        ["calm"] * 6 + ["event", "after", "after"],
+    ),
+    "one imposed again after a gap has an end and an effect": (
+        {"ends": date(2025, 6, 2)},
+        {"announced": date(2025, 9, 1), "effective": date(2025, 9, 1), "ends": None},
+        ["calm", "event", "event", "event", "event", "after", "after", "event", "after"],
+    ),
+    "the end is the latest, whichever row came last": (
+        {"ends": date(2025, 9, 5)},
+        {"effective": date(2025, 6, 1), "ends": date(2025, 7, 1)},
+        ["calm", "event", "event", "event", "after", "after", "after", "event", "after"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), CHAINS.values(), ids=CHAINS)
+def test_turns_of_a_measure_of_several_rows(first, second, expected):
+    """By spells: rows that never acted are none, and those that overlap or abut are one."""
+    told = date(2025, 5, 1)
+    rows = [
+        calendar(**({"ends_announced": told} | first)),
+        calendar(**({"event": "b", "continues": "licensing-2025", "ends_announced": told} | second)),
+    ]
+    assert phase_by_month(pd.concat(rows, ignore_index=True), issued=date(2025, 9, 20)) == expected
+
+
 @pytest.mark.parametrize("kind", ACTING_KINDS + WITHOUT_REGRESSOR)
 def test_every_kind_with_a_regressor_is_an_event_easing_ones_too(kind):
     """What carries a regressor makes a phase, tightening or easing; a dialogue or a threat does not."""
