@@ -171,13 +171,17 @@ def test_notebooks_run_from_the_committed_results(path: Path, tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=NAMES)
 def test_results_come_out_again_from_scratch(folder: Path, tmp_path: Path):
-    """Every table of both runs, to a millionth; texts to the letter."""
+    """Every table of both runs, to a millionth; texts to the letter.
+
+    A test statistic divides by the spread of losses that are nearly the same: it has two digits fewer.
+    """
     run.run_experiment(folder, tmp_path / "results", jobs=2)
     committed = sorted((folder / "results").rglob("*.csv"))
     assert committed == [folder / path.relative_to(tmp_path) for path in sorted((tmp_path / "results").rglob("*.csv"))]
     for path in committed:
         again = pd.read_csv(tmp_path / path.relative_to(folder))
-        pd.testing.assert_frame_equal(again, pd.read_csv(path), rtol=1e-6, atol=1e-9, obj=str(path.relative_to(HOME)))
+        rtol = 1e-4 if path.name == "significance.csv" else 1e-6
+        pd.testing.assert_frame_equal(again, pd.read_csv(path), rtol=rtol, atol=1e-9, obj=str(path.relative_to(HOME)))
 
 
 @pytest.mark.slow

@@ -68,8 +68,8 @@ def _turns(touching: list[Any]) -> Iterator[tuple[int, int]]:
     for chain in chains(touching):
         acted = [event for event in chain if event.ends is None or event.ends > event.effective]
         for begin, end in merged((event.effective, event.ends or date.max) for event in acted):
-            told = min(event.announced for event in acted if begin <= event.effective < end)
-            yield _ordinal(min(begin, told)), _ordinal(begin)
+            since = min(event.announced for event in acted if begin <= event.effective < end)
+            yield _ordinal(min(begin, since)), _ordinal(begin)
             if end < date.max:
                 yield _ordinal(end), _ordinal(end)
 

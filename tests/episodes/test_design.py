@@ -106,9 +106,9 @@ def test_a_benchmark_knows_of_no_measure_by_its_bounds_either():
     volumes[-1] = 1.1 * volumes.max()
     table = simulated.exports({"USA": volumes})
     calendars = (simulated.calendar(), simulated.calendar(ban | end))
-    plain, told = (fc.forecast_all(table, known, {}, models=["naive"]).forecasts for known in calendars)
+    plain, knowing = (fc.forecast_all(table, known, {}, models=["naive"]).forecasts for known in calendars)
     assert plain["upper_95"].item() == pytest.approx(BEYOND_RECORD[95] * plain["volume_t"].item())
-    pd.testing.assert_frame_equal(plain, told)
+    pd.testing.assert_frame_equal(plain, knowing)
 
 
 @pytest.mark.slow

@@ -226,10 +226,10 @@ CHAINS = {
 @pytest.mark.parametrize(("first", "second", "expected"), CHAINS.values(), ids=CHAINS)
 def test_turns_of_a_measure_of_several_rows(first, second, expected):
     """By spells: rows that never acted are none, and those that overlap or abut are one."""
-    told = date(2025, 5, 1)
+    said = date(2025, 5, 1)
     rows = [
-        calendar(**({"ends_announced": told} | first)),
-        calendar(**({"event": "b", "continues": "licensing-2025", "ends_announced": told} | second)),
+        calendar(**({"ends_announced": said} | first)),
+        calendar(**({"event": "b", "continues": "licensing-2025", "ends_announced": said} | second)),
     ]
     assert phase_by_month(pd.concat(rows, ignore_index=True), issued=date(2025, 9, 20)) == expected
 
