@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import DAYS_A_MONTH, days_of, months_of
-from forecast.realtime.events import Members, acts_on, chains, covers_whole, parts_of
+from forecast.realtime.days import DAYS_A_MONTH, days_of, month_ordinal, months_of
+from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_whole, measures, parts_of
 
 DIVERSION = "diversion"
 """Kind of an episode that is not in the calendar: what a measure on other destinations sends to this one."""
@@ -74,23 +74,24 @@ class Episode:
     events: tuple[str, ...]
     barred: float = 0.0
 
+    @classmethod
+    def of(cls, measure: PolicyMeasure, name: str, kind: str, share: float, barred: float = 0.0) -> Episode:
+        """That of a measure of the calendar."""
+        events = tuple(row.event for row in measure.rows)
+        return cls(name, kind, measure.announced, measure.effective, measure.ends, share, events, barred)
+
     def unsettled(self, months: np.ndarray) -> np.ndarray:
         """Whether each month, by ordinal, is one that the episode may have moved in ways of its own.
 
         So are those from its announcement until its last phase in force has begun, and from the month before its end
         until goods are believed to be back.
         """
-        first = min(_ordinal(self.announced), _ordinal(self.effective))
-        found = (months >= first) & (months <= _ordinal(self.effective) + IN_FORCE[-1])
+        first = min(month_ordinal(self.announced), month_ordinal(self.effective))
+        found = (months >= first) & (months <= month_ordinal(self.effective) + IN_FORCE[-1])
         if self.ends is not None:
-            end = _ordinal(self.ends)
+            end = month_ordinal(self.ends)
             found |= (months >= end - 1) & (months < end + AFTER[-1])
         return np.asarray(found)
-
-
-def _ordinal(day: date) -> int:
-    """Ordinal of the month of a day."""
-    return (day.year - 1970) * 12 + day.month - 1
 
 
 def episodes_of(
@@ -115,18 +116,11 @@ def episodes_of(
     touching = [event for event in acting if acts_on(event, product, destination, members)]
     years = None if volumes is None else Years.of(volumes)
     found = []
-    for chain in chains(touching):
-        share = _share(chain[0], destination, members, years)
+    for measure in measures(touching):
+        share = _share(measure.rows[0], destination, members, years)
         if share > 0:
-            found.append(_episode(chain, share))
+            found.append(Episode.of(measure, measure.rows[0].event, measure.rows[0].kind, share))
     return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
-
-
-def _episode(chain: list[Any], share: float) -> Episode:
-    first = chain[0]
-    announced = min(event.announced for event in chain)
-    names = tuple(event.event for event in chain)
-    return Episode(first.event, first.kind, announced, first.effective, chain[-1].ends, share, names)
 
 
 def _share(event: Any, destination: str, members: Members, volumes: Years | None) -> float:
@@ -167,7 +161,7 @@ class Years:
         ``asked`` says what that is, for whoever looks at many days and series: a year that is over is seldom revised.
         """
         day = min(event.announced, event.effective)
-        year, digest = self._year(_ordinal(day))
+        year, digest = self._year(month_ordinal(day))
         if (asked, digest) not in _OF_YEARS:
             if len(_OF_YEARS) >= _MOST_YEARS:
                 del _OF_YEARS[next(iter(_OF_YEARS))]

@@ -9,13 +9,14 @@ volume that is barred; siblings teach each other, other measures and products no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, Years
-from forecast.realtime.events import Members, acts_on, chains, covers_product, covers_whole
+from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_product, covers_whole, measures
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERTING = ("ban", "licensing", "quota", "tariff")
@@ -56,14 +57,15 @@ def diversions_of(
     ]
     years = Years.of(volumes)
     found: list[Episode] = []
-    in_force: list[tuple[Sequence[Any], frozenset[str]]] = []
-    for chain in chains(beside):
-        codes = _barred_codes(chain[0], members, years.codes)
-        new = codes.difference(*(known for other, known in in_force if _acts_at(other, chain[0].effective)))
-        in_force.append((chain, codes))
-        barred = years.before(chain[0], new, partial(_share, new))
+    in_force: list[tuple[PolicyMeasure, frozenset[str]]] = []
+    for measure in measures(beside):
+        first = measure.rows[0]
+        codes = _barred_codes(first, members, years.codes)
+        new = codes.difference(*(known for other, known in in_force if _acts_at(other, first.effective)))
+        in_force.append((measure, codes))
+        barred = years.before(first, new, partial(_share, new))
         if barred >= LEAST_BARRED:
-            found.append(_episode(chain, barred))
+            found.append(Episode.of(measure, f"diverted:{first.event}", DIVERSION, 1.0, barred))
     return tuple(found)
 
 
@@ -72,8 +74,8 @@ def _barred_codes(event: Any, members: Members, codes: Sequence[str]) -> frozens
     return frozenset(code for code in single if covers_whole(event.destinations, code, members))
 
 
-def _acts_at(chain: Sequence[Any], day: Any) -> bool:
-    return chain[-1].ends is None or bool(chain[-1].ends > day)
+def _acts_at(measure: PolicyMeasure, day: date) -> bool:
+    return measure.ends is None or measure.ends > day
 
 
 def _share(codes: frozenset[str], year: pd.DataFrame) -> float:
@@ -83,10 +85,3 @@ def _share(codes: frozenset[str], year: pd.DataFrame) -> float:
     total = total or float(year[parts].to_numpy(dtype=float, na_value=0.0).sum())
     barred = float(year[sorted(codes)].sum().sum())
     return min(barred / total, 1.0) if total > 0 else 0.0
-
-
-def _episode(chain: Sequence[Any], barred: float) -> Episode:
-    first = chain[0]
-    names = tuple(event.event for event in chain)
-    announced = min(event.announced for event in chain)
-    return Episode(f"diverted:{first.event}", DIVERSION, announced, first.effective, chain[-1].ends, 1.0, names, barred)

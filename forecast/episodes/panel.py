@@ -53,14 +53,6 @@ class SeriesFit:
         tonnes = np.maximum(np.exp(logs.to_numpy()) - self.floor, 0.0) * lengths[:, None]
         return pd.DataFrame(tonnes, logs.index, logs.columns)
 
-    def adjusted(self) -> tuple[pd.Series, pd.Series, np.ndarray]:
-        """Logs less the believed effect of all episodes, the effect ahead, and the covariance of what is new of it.
-
-        For models without regressors: fit the first, add the second to their forecast and the third to its variance.
-        """
-        past, ahead, covariance = self.fit.believed()
-        return self.y - past, ahead, covariance
-
 
 def floor_of(volume: np.ndarray, otherwise: float = 0.0) -> float:
     """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on, known_events
+from forecast.realtime.events import ACTING_KINDS, Members, acts_on, called_off, carries_on, known_events
 from forecast.tables.frames import records
-
-LONGEST_OVERLAP = timedelta(days=1)
-"""Overlap up to which a row of the same kind and scope counts as carrying on the one before it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Event:
     @property
     def withdrawn(self) -> bool:
         """Whether it is known to have ended on or before its day of effect, so that it never acts."""
-        return self.ends is not None and self.ends <= self.effective
+        return called_off(self)
 
     def acts_on(self, product: str, destination: str, members: Members) -> bool:
         """Whether it touches a series: by name, as ``ALL``, through a group of ``members``, or in a part of it."""
@@ -80,22 +77,6 @@ class Event:
         first, after = date(month.year, month.month, 1), date(following.year, following.month, 1)
         start, end = max(self.effective, first), min(self.ends or after, after)
         return start < end
-
-    def carried_on_by(self, later: Event) -> bool:
-        """Whether ``later``, which names nothing that it continues, carries this event on.
-
-        It does where kind, products and destinations are the same, and it takes effect on the day on which this one
-        ends, confirmed or scheduled, or overlaps it by one day at most.
-        """
-        end = self.last_day_known
-        if end is None or self.withdrawn or later.effective <= self.effective:
-            return False
-        same = self.kind == later.kind and _scope(self) == _scope(later)
-        return same and end - LONGEST_OVERLAP <= later.effective <= end
-
-
-def _scope(event: Event) -> tuple[frozenset[str], frozenset[str]]:
-    return frozenset(event.products), frozenset(event.destinations)
 
 
 _FIELDS = [field.name for field in fields(Event)]
@@ -143,8 +124,8 @@ class Calendar:
     def previous(self, event: Event) -> Event | None:
         """The event that ``event`` continues; None where it begins an episode.
 
-        That is the one it names; where it names none, the one it carries on (`Event.carried_on_by`), the latest to take
-        effect where there are several.
+        That is the one it names; where it names none, the one that it carries on
+        (`forecast.realtime.events.carries_on`), the latest to take effect where there are several.
         """
         return self._previous[event.event]
 
@@ -169,7 +150,7 @@ class Calendar:
         }
 
     def _carried_on(self, later: Event) -> Event | None:
-        return max((event for event in self.events if event.carried_on_by(later)), key=_by_effect, default=None)
+        return max((event for event in self.events if carries_on(event, later)), key=_by_effect, default=None)
 
     def _first(self, event: Event) -> Event:
         """Where the chain of what ``event`` continues begins."""

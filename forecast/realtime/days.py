@@ -41,6 +41,17 @@ class Days:
         return np.asarray(inside, dtype=float)
 
 
+def month_ordinal(day: date) -> int:
+    """The ordinal of the month of a day, counted from January 1970.
+
+    Examples
+    --------
+    >>> month_ordinal(date(1970, 2, 1))
+    1
+    """
+    return (day.year - 1970) * 12 + day.month - 1
+
+
 def months_of(ordinals: np.ndarray) -> pd.PeriodIndex:
     """Months from their ordinals, counted from January 1970.
 

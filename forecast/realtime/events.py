@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,9 @@ SHAPES = ("step", "temporary", "anticipation")
 DECAY = 0.7
 """Share of a temporary change that is left after a month: the convention of X-13ARIMA-SEATS and TRAMO."""
 
+LONGEST_OVERLAP = timedelta(days=1)
+"""How long an event may overlap what carries it on: some name the last day as the end, some the day after."""
+
 Members = Mapping[str, tuple[str, ...]]
 """Group code to the codes of its members."""
 
@@ -47,7 +51,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from datetime import date
+    >>> from datetime import date, timedelta
     >>> import forecast as fc
     >>> calendar = fc.read_events()
     >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
@@ -120,33 +124,93 @@ def acting_events(events: pd.DataFrame) -> list[Any]:
     return records(events[events["kind"].isin(ACTING_KINDS)])
 
 
-def chains(events: Sequence[Any]) -> list[list[Any]]:
-    """Events grouped into measures: each with what continues it, in order of effect."""
-    ordered = sorted(events, key=lambda event: (event.effective, event.announced, event.event))
+class PolicyMeasure(NamedTuple):
+    """An event and what continues it: its ``rows`` in order of effect, first day, and the day after the last if known.
+
+    One that was called off before its day of effect ends on or before it.
+    """
+
+    rows: tuple[Any, ...]
+    effective: date
+    ends: date | None
+
+    @classmethod
+    def of(cls, chain: Sequence[Any]) -> PolicyMeasure:
+        """That of the rows that belong together; those that were called off count only where no other acts.
+
+        An open row that another continues ends where that takes effect.
+        """
+        rows = tuple(row for row in chain if not called_off(row)) or tuple(chain[:1])
+        ends = [row.ends or later.effective for row, later in pairwise(rows)]
+        open_end = rows[-1].ends is None
+        return cls(rows, rows[0].effective, None if open_end else max([rows[-1].ends, *ends]))
+
+    @property
+    def announced(self) -> date:
+        """The day on which it was first announced."""
+        first: date = min(row.announced for row in self.rows)
+        return first
+
+    @property
+    def acted(self) -> bool:
+        """Whether it was, or is to be, in force for a day at least."""
+        return self.ends is None or self.ends > self.effective
+
+
+def measures(events: Iterable[Any]) -> list[PolicyMeasure]:
+    """Events grouped with what continues them, in order of effect of the first row.
+
+    What continues an event names it, across a gap and in other scope too, or names nothing and `carries_on`.
+
+    Examples
+    --------
+    A measure that was put off takes effect when the row that continues it does:
+
+    >>> import forecast as fc
+    >>> early = fc.read_events().query("event == 'truce-2025-05-usa'").assign(ends=date(2025, 5, 14))
+    >>> late = early.assign(event="later", effective=date(2025, 7, 1), ends=None, continues="truce-2025-05-usa")
+    >>> [one] = measures(acting_events(pd.concat([early, late]).astype(object)))
+    >>> one.effective, one.ends, len(one.rows)
+    (datetime.date(2025, 7, 1), None, 1)
+    """
+    return [PolicyMeasure.of(chain) for chain in _chains(events)]
+
+
+def _chains(events: Iterable[Any]) -> list[list[Any]]:
+    """Events grouped with what continues them, each in order of effect."""
     place: dict[str, int] = {}
     found: list[list[Any]] = []
-    for event in ordered:
-        at = place.get(getattr(event, "continues", "") or "", _abutting(event, found))
-        if at is None:
+    for event in sorted(events, key=lambda event: (event.effective, event.announced, event.event)):
+        named = getattr(event, "continues", "") or ""
+        carried = (at for at, chain in enumerate(found) if not named and carries_on(chain[-1], event))
+        at = place.get(named, next(carried, len(found)))
+        if at == len(found):
             found.append([])
-            at = len(found) - 1
         found[at].append(event)
         place[event.event] = at
     return found
 
 
-def _abutting(event: Any, found: list[list[Any]]) -> int | None:
-    """Place of the measure that ends, or is to end, when ``event`` takes effect and is of its kind and scope."""
-    for at, chain in enumerate(found):
-        last = chain[-1]
-        same = (last.kind, set(last.products), set(last.destinations)) == (
-            event.kind,
-            set(event.products),
-            set(event.destinations),
-        )
-        if same and event.effective in (last.ends, getattr(last, "scheduled", None)):
-            return at
-    return None
+def called_off(event: Any) -> bool:
+    """Whether an event is known to have ended on or before its day of effect, so that it never acts."""
+    return event.ends is not None and bool(event.ends <= event.effective)
+
+
+def carries_on(event: Any, later: Any) -> bool:
+    """Whether ``later``, which names nothing that it continues, carries an event on.
+
+    It does where kind, products and destinations are the same, and it takes effect on the day on which the event ends,
+    confirmed or scheduled, or overlaps it by `LONGEST_OVERLAP` at most.
+    """
+    end = event.ends or getattr(event, "scheduled", None)
+    if end is None or called_off(event) or later.effective <= event.effective:
+        return False
+    same = event.kind == later.kind and _scope(event) == _scope(later)
+    return same and bool(end - LONGEST_OVERLAP <= later.effective <= end)
+
+
+def _scope(event: Any) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset(event.products), frozenset(event.destinations)
 
 
 def events_by_kind(acting: Iterable[Any], scope: Scope) -> dict[str, list[Any]]:
@@ -244,7 +308,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
     Examples
     --------
-    >>> from datetime import date
+    >>> from datetime import date, timedelta
     >>> merged([(date(2025, 8, 12), date(2025, 11, 10)), (date(2025, 5, 14), date(2025, 8, 12))])
     [(datetime.date(2025, 5, 14), datetime.date(2025, 11, 10))]
     """

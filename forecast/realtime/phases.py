@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, chains, known_events, merged
+from forecast.realtime.days import month_ordinal
+from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, known_events, measures
 
 PHASES = ["event", "after", "calm"]
 MONTHS_AFTER = 3
@@ -18,9 +18,9 @@ MONTHS_AFTER = 3
 def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd.Series:
     """The phase of every row, on its index: ``event``, ``after`` or ``calm``, by the calendar as known on ``issued``.
 
-    By episodes (`forecast.realtime.events.chains`): ``event`` is the month in which a measure, tightening or easing,
+    By episodes (`forecast.realtime.events.measures`): ``event`` is the month in which a measure, tightening or easing,
     takes effect on the series and the one in which it ends, with notice also the months from its announcement on.
-    ``after`` is the next three months of either, ``calm`` the rest; what continues a measure without a gap is neither.
+    ``after`` is the next three months of either, ``calm`` the rest; what continues a measure is neither.
     An event or an end announced after the issue day is not seen: the month of a surprise counts as ``calm`` where it
     surprised. An end that is only scheduled is none, and what is known to have ended on or before its day of effect
     never acted.
@@ -64,15 +64,10 @@ def _scopes(acting: pd.DataFrame, keys: list[tuple[str, str]], groups: Members) 
 
 
 def _turns(touching: list[Any]) -> Iterator[tuple[int, int]]:
-    """First and last month, by ordinal, of what is news of each measure: notice and effect of its spells, and ends."""
-    for chain in chains(touching):
-        acted = [event for event in chain if event.ends is None or event.ends > event.effective]
-        for begin, end in merged((event.effective, event.ends or date.max) for event in acted):
-            since = min(event.announced for event in acted if begin <= event.effective < end)
-            yield _ordinal(min(begin, since)), _ordinal(begin)
-            if end < date.max:
-                yield _ordinal(end), _ordinal(end)
-
-
-def _ordinal(day: date) -> int:
-    return (day.year - 1970) * 12 + day.month - 1
+    """First and last month, by ordinal, of what is news of each measure: its notice and effect, and its end."""
+    for measure in measures(touching):
+        if measure.acted:
+            effect = month_ordinal(measure.effective)
+            yield min(effect, month_ordinal(measure.announced)), effect
+            if measure.ends is not None:
+                yield month_ordinal(measure.ends), month_ordinal(measure.ends)

@@ -75,3 +75,34 @@ def test_the_effect_on_a_month_is_the_mean_over_its_days_and_its_slope_the_deriv
     assert np.exp(effect) == pytest.approx([0.75])
     moved = log_effect(path + np.array([0.0, 1e-6]), shares)[0]
     assert slope[0, 1] == pytest.approx((moved - effect)[0] / 1e-6, rel=1e-4)
+
+
+PUT_OFF = {
+    "a continuation that is called off ends nothing": (
+        [row("a", date(2025, 4, 4)), row("b", date(2025, 9, 1), date(2025, 6, 1), continues="a")],
+        (("a",), date(2025, 4, 4), None),
+    ),
+    "a measure put off takes effect when what continues it does": (
+        [row("a", date(2025, 4, 4), date(2025, 4, 4)), row("b", date(2025, 9, 1), continues="a")],
+        (("b",), date(2025, 9, 1), None),
+    ),
+    "the end is the latest, whichever row came last": (
+        [row("a", date(2025, 4, 4), date(2025, 12, 1)), row("b", date(2025, 6, 1), date(2025, 7, 1), continues="a")],
+        (("a", "b"), date(2025, 4, 4), date(2025, 12, 1)),
+    ),
+    "an open row ends with what continues it": (
+        [row("a", date(2025, 4, 4)), row("b", date(2025, 6, 1), date(2025, 7, 1), continues="a")],
+        (("a", "b"), date(2025, 4, 4), date(2025, 7, 1)),
+    ),
+    "an end named by its last day abuts too": (
+        [row("a", date(2025, 4, 4), date(2025, 6, 2)), row("b", date(2025, 6, 1), date(2025, 7, 1))],
+        (("a", "b"), date(2025, 4, 4), date(2025, 7, 1)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "expected"), PUT_OFF.values(), ids=PUT_OFF)
+def test_an_episode_of_several_rows_acts_when_one_of_them_does(rows, expected):
+    """Called off, put off, nested and open rows: what is in force, and from when to when."""
+    [found] = episodes_of(rows, "w", "USA", {})
+    assert (found.events, found.effective, found.ends) == expected

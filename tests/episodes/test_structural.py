@@ -220,7 +220,8 @@ def test_adjusted_logs_are_the_series_without_the_measure():
     """Logs less the believed effect are near the level before; what is added back ahead is near the planted effect."""
     episode = ban(date(2024, 6, 1))
     found = forecast(under(noisy(sd=0.05), episode, STATED["ban"], 0), [episode])
-    adjusted, ahead, covariance = found.adjusted()
+    past, ahead, covariance = found.fit.believed()
+    adjusted = found.y - past
     assert adjusted.iloc[-5:].mean() == pytest.approx(np.log(100), abs=0.5)
     assert ahead.iloc[0] == pytest.approx(-3.0, abs=0.6)
     assert covariance[0, 0] > 0

@@ -210,10 +210,10 @@ CHAINS = {
         {"announced": date(2025, 8, 1), "effective": date(2025, 8, 1), "ends": None},
         ["calm"] * 6 + ["event", "after", "after"],
     ),
-    "one imposed again after a gap has an end and an effect": (
+    "what names it continues it across a gap": (
         {"ends": date(2025, 6, 2)},
         {"announced": date(2025, 9, 1), "effective": date(2025, 9, 1), "ends": None},
-        ["calm", "event", "event", "event", "event", "after", "after", "event", "after"],
+        KNOWN,
     ),
     "the end is the latest, whichever row came last": (
         {"ends": date(2025, 9, 5)},
@@ -225,7 +225,7 @@ CHAINS = {
 
 @pytest.mark.parametrize(("first", "second", "expected"), CHAINS.values(), ids=CHAINS)
 def test_turns_of_a_measure_of_several_rows(first, second, expected):
-    """By spells: rows that never acted are none, and those that overlap or abut are one."""
+    """Rows that never acted are none, those that belong together are one."""
     said = date(2025, 5, 1)
     rows = [
         calendar(**({"ends_announced": said} | first)),
