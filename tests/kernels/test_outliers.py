@@ -66,7 +66,7 @@ def test_a_lower_month_raises_no_other(y, low, high, by):
     lowered = y.copy()
     lowered[low] -= by
     noise = FAR * abs(scale(lowered) - scale(y))
-    assert winsorised(lowered, ALL)[high] <= winsorised(y, ALL)[high] + noise + 1.5 * NOISE
+    assert winsorised(lowered, ALL)[high] <= winsorised(y, ALL)[high] + noise + NOISE
 
 
 @given(SERIES, st.integers(1, 8))
