@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.kernels.structural import LEAST_LEFT
 from forecast.realtime.days import DAYS_A_MONTH, days_of, month_ordinal, months_of
 from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_whole, measures, parts_of
 
@@ -327,5 +328,5 @@ def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.nda
     [0.75]
     """
     factors = np.exp(path)
-    left = np.maximum(1.0 + shares @ (factors - 1.0), 1e-12)
+    left = np.maximum(1.0 + shares @ (factors - 1.0), LEAST_LEFT)
     return np.log(left), shares * factors / left[:, None]

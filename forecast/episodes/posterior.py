@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
-from forecast.episodes.course import log_effect
+from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
-from forecast.kernels.structural import level_weights, square_root
+from forecast.kernels.structural import (
+    HELD,
+    LEAST_LEFT,
+    LOWEST,
+    LUMPY,
+    NOISIER,
+    level_weights,
+    mixture_quantiles,
+    square_root,
+)
 from forecast.models.protocol import as_correlation
 from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
 LAGS, LAG_PRIOR = (0, 15, 30, 45), np.array([0.25, 0.25, 0.3, 0.2])
 """Days in transit among which a fit averages, and their prior probabilities."""
 
-BISECTIONS = 50
+NOT_PATHS = SEASON + 3
+"""Coefficients before those of paths: season and Lunar New Year."""
 
 
 @dataclass(frozen=True)
@@ -49,45 +57,6 @@ BASIC_PARTS = ("level", "season", "Lunar New Year")
 
 
 @dataclass(frozen=True)
-class Component:
-    """The posterior at one point of the grid: ``weight``, place of the lag, and moments of the months ahead in logs.
-
-    ``q`` is the variance of a step of the level relative to the noise's; ``coefficients`` and their ``covariance`` are
-    those of season (12), New Year (3) and the knots of all paths. ``ahead`` works out ``parts`` and ``errors`` once one
-    of them is asked for.
-    """
-
-    weight: float
-    lag: int
-    q: float
-    coefficients: np.ndarray
-    covariance: np.ndarray
-    ahead: Callable[[], tuple[np.ndarray, np.ndarray]]
-
-    @cached_property
-    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.ahead()
-
-    @property
-    def parts(self) -> np.ndarray:
-        """Level, season, New Year and each episode: (months, 3 + episodes), logs."""
-        return self._moments[0]
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Covariance of the errors (months, months), logs."""
-        return self._moments[1]
-
-
-def mixed_path(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> PathPrior:
-    """Mean and covariance of a mixture: ``weights`` (n,) that add to one, ``means`` (n, knots), ``covariances``."""
-    mean = weights @ means
-    apart = means - mean
-    inside = np.einsum("c,cij->ij", weights, covariances)
-    return PathPrior(mean, inside + np.einsum("c,ci,cj->ij", weights, apart, apart))
-
-
-@dataclass(frozen=True)
 class LagPaths:
     """Posterior of paths, stacked, by lag: ``weights`` (`LAGS`) of the lags, and the paths at each that has any."""
 
@@ -100,35 +69,218 @@ class LagPaths:
         logs = np.log(self.weights[lags]) + support[lags]
         weights = np.exp(logs - logs.max())
         means = np.array([self.paths[lag].mean for lag in lags])
-        return mixed_path(weights / weights.sum(), means, np.array([self.paths[lag].covariance for lag in lags]))
+        weights /= weights.sum()
+        covariances = np.array([self.paths[lag].covariance for lag in lags])
+        return PathPrior(weights @ means, _mixed_covariance(weights, means, covariances))
+
+
+@dataclass(frozen=True)
+class ActivePrior:
+    """The prior of all coefficients as the ``active`` ones see it, those that act in a month that is seen or ahead.
+
+    A coefficient is its ``mean`` plus its ``loading`` (all, active) times the active ones in units of the prior, where
+    these are standard normal before any month is seen, the season's at one; ``left`` is the covariance that is left.
+    """
+
+    mean: np.ndarray
+    active: np.ndarray
+    loading: np.ndarray
+    left: np.ndarray
+
+    @classmethod
+    def of(cls, mean: np.ndarray, covariance: np.ndarray, active: np.ndarray) -> ActivePrior:
+        """That of a prior of all coefficients."""
+        root = square_root(np.ascontiguousarray(covariance[np.ix_(active, active)]))
+        if len(active) == len(mean):
+            return cls(mean, active, root, np.zeros_like(root))
+        loading = np.linalg.solve(root, covariance[active]).T.copy()
+        loading[active] = root
+        left = covariance - loading @ loading.T
+        left[active], left[:, active] = 0.0, 0.0
+        return cls(mean, active, loading, left)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """The right-hand side of a series' equation: ``training`` months, and those ``ahead``.
+
+    ``base`` (months, 15) are season and New Year, ``shares`` (lags, months, paths) those of the phases of all
+    ``terms``, stacked, and ``news`` (months,) how much of each month is news.
+    """
+
+    training: pd.PeriodIndex
+    ahead: pd.PeriodIndex
+    base: np.ndarray
+    shares: np.ndarray
+    news: np.ndarray
+    terms: tuple[PathTerm, ...]
+
+    def paths(self, stacked: np.ndarray) -> np.ndarray:
+        """An array whose last axis is that of all paths, by episode and knot."""
+        found: np.ndarray = stacked.reshape(*stacked.shape[:-1], len(self.terms), len(KNOTS))
+        return found
+
+
+@dataclass(frozen=True)
+class LagPosterior:
+    """The posterior at one number of days in transit, by its place: a mixture over points of the grid.
+
+    Attributes
+    ----------
+    weights, q, sigma2
+        Of each point its posterior probability, the variance of a step of the level relative to the noise's, and the
+        noise's: (points,).
+    drawn, roots
+        Mean (points, active) and root of the covariance (points, active, active) of the active coefficients, in units
+        of their prior.
+    level, variance
+        The levels of all columns after the last month (points, active + 1), the response's last, and their variance
+        relative to the noise's (points,).
+    """
+
+    equation: Equation
+    given: ActivePrior
+    lag: int
+    weights: np.ndarray
+    q: np.ndarray
+    sigma2: np.ndarray
+    drawn: np.ndarray
+    roots: np.ndarray
+    level: np.ndarray
+    variance: np.ndarray
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Means of season (12), New Year (3) and the knots of all paths, at each point: (points, coefficients)."""
+        return np.asarray(self.given.mean + self.drawn @ self.given.loading.T)
+
+    @cached_property
+    def mixed(self) -> PathPrior:
+        """Mean and covariance of the active coefficients over the points, in units of their prior."""
+        shares = self.weights / self.weights.sum()
+        mean = shares @ self.drawn
+        apart = np.sqrt(shares)[:, None] * (self.drawn - mean)
+        inside = np.concatenate([*(np.sqrt(shares)[:, None, None] * self.roots), apart.T], axis=1)
+        return PathPrior(mean, inside @ inside.T)
+
+    def moments(self, places: np.ndarray) -> PathPrior:
+        """Mean and covariance over the points of the coefficients at ``places``."""
+        loading = self.given.loading[places]
+        covariance = self.given.left[np.ix_(places, places)] + loading @ self.mixed.covariance @ loading.T
+        return PathPrior(self.given.mean[places] + loading @ self.mixed.mean, covariance)
+
+    @cached_property
+    def _effects(self) -> tuple[np.ndarray, np.ndarray]:
+        """Log effects (points, episodes, months) of every month, and their slopes (points, months, paths)."""
+        shares = np.moveaxis(self.equation.paths(self.equation.shares[self.lag]), 1, 0)
+        paths = self.equation.paths(self.coefficients[:, NOT_PATHS:])
+        left = np.maximum(1.0 + (shares @ np.expm1(paths)[..., None])[..., 0], LEAST_LEFT)
+        slopes = shares * np.exp(paths)[:, :, None] / left[..., None]
+        return np.log(left), np.moveaxis(slopes, 1, 2).reshape(len(paths), *self.equation.shares.shape[1:])
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Log effect of each episode on every month, training months first: (points, episodes, months)."""
+        return self._effects[0]
+
+    @cached_property
+    def parts(self) -> np.ndarray:
+        """Level, season, New Year and each episode in the months ahead: (points, months, 3 + episodes), logs."""
+        past, own = len(self.equation.training), self.coefficients
+        base = self.equation.base[past:]
+        active = own[:, self.given.active]
+        level = self.level[:, -1] - np.einsum("pk,pk->p", self.level[:, :-1], active)
+        season, new_year = own[:, :SEASON] @ base[:, :SEASON].T, own[:, SEASON:NOT_PATHS] @ base[:, SEASON:].T
+        basic = [np.broadcast_to(level[:, None], season.shape), season, new_year]
+        return np.concatenate([np.stack(basic, axis=2), np.moveaxis(self.effects[:, :, past:], 1, 2)], axis=2)
+
+    def spread(self, jacobian: np.ndarray) -> np.ndarray:
+        """Roots (points, months, active) of the covariance of what has the ``jacobian`` (points, months, paths)."""
+        return np.asarray(jacobian @ self.given.loading[NOT_PATHS:] @ self.roots)
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Covariance of the errors of the months ahead at each point: (points, months, months), logs."""
+        past, active = len(self.equation.training), self.given.active
+        slopes = self._effects[1][:, past:]
+        base = np.broadcast_to(self.equation.base[past:], (len(slopes), *self.equation.base[past:].shape))
+        columns = np.concatenate([base, slopes], axis=2)[:, :, active]
+        gradient = (columns - self.level[:, None, :-1]) @ self.given.loading[active] @ self.roots
+        news = self.equation.news[past:]
+        noise = noise_of(self.effects[:, :, past:].sum(axis=1), news)
+        steps = np.cumsum(1 - (1 - HELD) * news)
+        walk = self.variance[:, None, None] + self.q[:, None, None] * np.minimum.outer(steps, steps)
+        own = self.sigma2[:, None, None] * (walk + noise[:, :, None] * np.eye(len(news)))
+        return np.asarray(own + gradient @ gradient.transpose(0, 2, 1))
+
+    def part_variances(self) -> np.ndarray:
+        """Variance of each episode's part of the months ahead at each point: (points, months, episodes)."""
+        slopes = self._effects[1][:, len(self.equation.training) :]
+        found = np.zeros((*slopes.shape[:2], len(self.equation.terms)))
+        for place, term in enumerate(self.equation.terms):
+            own = knots_at(place, term)
+            roots = slopes[:, :, own.start - NOT_PATHS : own.stop - NOT_PATHS] @ self.given.loading[own] @ self.roots
+            found[:, :, place] = np.square(roots).sum(axis=2)
+        return found
+
+    def news(self, weights: np.ndarray) -> np.ndarray:
+        """Roots (points, months, active) of the covariance of what is new of the effects, given the weights of levels.
+
+        ``weights`` (points, training months) are those of each month in the level that is followed.
+        """
+        slopes, past = self._effects[1], len(self.equation.training)
+        return self.spread(slopes[:, past:] - weights[:, None] @ slopes[:, :past])
+
+
+def noise_of(effect: np.ndarray, news: np.ndarray) -> np.ndarray:
+    """Variance of the noise of months against that of a calm one, where episodes do ``effect`` in logs."""
+    return np.asarray(1.0 + (NOISIER - 1.0) * news + LUMPY * np.expm1(-np.clip(effect, LOWEST, 0.0)))
 
 
 @dataclass(frozen=True)
 class StructuralFit:
-    """Posterior of one series: a mixture over the grid. ``months`` are those ahead, ``terms`` the episodes.
+    """Posterior of one series: a mixture over lags and, at each, over a grid.
 
-    ``observed`` says which of the ``training`` months have a figure.
+    ``lag_likelihood`` are log likelihoods of the lags (`LAGS`) by the series alone; ``observed`` says which of the
+    training months have a figure.
     """
 
-    months: pd.PeriodIndex
-    terms: tuple[PathTerm, ...]
-    components: tuple[Component, ...]
+    equation: Equation
+    by_lags: tuple[LagPosterior, ...]
     lag_likelihood: np.ndarray
-    training: pd.PeriodIndex
     observed: np.ndarray
 
+    @property
+    def months(self) -> pd.PeriodIndex:
+        """The months ahead."""
+        return self.equation.ahead
+
+    @property
+    def terms(self) -> tuple[PathTerm, ...]:
+        """The episodes."""
+        return self.equation.terms
+
     @cached_property
-    def _weights(self) -> np.ndarray:
-        return np.array([one.weight for one in self.components])
+    def weights(self) -> np.ndarray:
+        """Posterior probabilities of all points, lag after lag."""
+        return np.concatenate([one.weights for one in self.by_lags])
+
+    @cached_property
+    def _parts(self) -> np.ndarray:
+        return np.concatenate([one.parts for one in self.by_lags])
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        return np.concatenate([one.errors for one in self.by_lags])
 
     @cached_property
     def _means(self) -> np.ndarray:
-        return np.array([one.parts.sum(axis=1) for one in self.components])
+        return np.asarray(self._parts.sum(axis=2))
 
     @cached_property
     def _quantiles(self) -> np.ndarray:
-        sd = np.sqrt(np.array([np.diag(one.errors) for one in self.components]))
-        return mixture_quantiles(self._weights, self._means, sd)
+        sd = np.sqrt(np.diagonal(self._errors, axis1=1, axis2=2))
+        return mixture_quantiles(self.weights, self._means, sd, PROBABILITIES)
 
     def predict(self, months: pd.PeriodIndex | None = None) -> pd.DataFrame:
         """Median and bounds in logs of the months ahead (all, or those asked for): columns `QUANTILES`."""
@@ -137,10 +289,7 @@ class StructuralFit:
 
     def covariance(self) -> np.ndarray:
         """Covariance of the errors in logs between the months ahead."""
-        spread = self._means - self._weights @ self._means
-        errors = np.array([one.errors for one in self.components])
-        within = np.einsum("c,cij->ij", self._weights, errors)
-        return np.asarray(within + np.einsum("c,ci,cj->ij", self._weights, spread, spread))
+        return _mixed_covariance(self.weights, self._means, self._errors)
 
     def correlation(self, months: pd.PeriodIndex | None = None) -> np.ndarray:
         """Correlation of the errors in logs between the months ahead."""
@@ -156,9 +305,8 @@ class StructuralFit:
         The median of the mixture is not its mean; what lies between is shared out by each part's variance over the
         mixture, so that without doubt about a part nothing goes to it.
         """
-        parts = np.array([one.parts for one in self.components])
-        mean = np.einsum("c,chp->hp", self._weights, parts)
-        apart = np.einsum("c,chp->hp", self._weights, np.square(parts - mean)) + 1e-300
+        mean = np.einsum("c,chp->hp", self.weights, self._parts)
+        apart = np.einsum("c,chp->hp", self.weights, np.square(self._parts - mean)) + 1e-300
         rest = self._quantiles[:, MEDIAN] - mean.sum(axis=1)
         shared = mean + rest[:, None] * apart / apart.sum(axis=1, keepdims=True)
         shared[:, 0] += self._quantiles[:, MEDIAN] - shared.sum(axis=1)
@@ -166,24 +314,16 @@ class StructuralFit:
 
     def part_sd(self) -> pd.DataFrame:
         """Standard deviation in logs of each episode's part of the months ahead (months x episodes), by the mixture."""
-        count = len(self.training)
-        variances = np.zeros((len(self.months), len(self.terms)))
-        means = np.array([one.parts[:, len(BASIC_PARTS) :] for one in self.components])
-        apart = means - np.einsum("c,che->he", self._weights, means)
-        for one in self.components:
-            for place, term in enumerate(self.terms):
-                own = knots_at(place, term)
-                _, slope = log_effect(one.coefficients[own], term.shares[one.lag][count:])
-                variances[:, place] += one.weight * np.einsum("hk,kl,hl->h", slope, one.covariance[own, own], slope)
-        variances += np.einsum("c,che->he", self._weights, np.square(apart))
+        means = self._parts[:, :, len(BASIC_PARTS) :]
+        inside = np.concatenate([one.part_variances() for one in self.by_lags])
+        apart = means - np.einsum("c,che->he", self.weights, means)
+        variances = np.einsum("c,che->he", self.weights, inside + np.square(apart))
         return pd.DataFrame(np.sqrt(variances), self.months, [term.name for term in self.terms])
 
     def lags(self) -> dict[int, float]:
         """Posterior probability of each number of days in transit."""
-        weights = np.zeros(len(LAGS))
-        for one in self.components:
-            weights[one.lag] += one.weight
-        return dict(zip(LAGS, weights.tolist(), strict=True))
+        weights = dict.fromkeys(LAGS, 0.0)
+        return weights | {LAGS[one.lag]: float(one.weights.sum()) for one in self.by_lags}
 
     def path(self, place: int) -> PathPrior:
         """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags and grid."""
@@ -192,15 +332,8 @@ class StructuralFit:
 
     def by_lag(self, places: np.ndarray) -> LagPaths:
         """Posterior of the coefficients at ``places`` for each lag that its posterior keeps, over the grid."""
-        lags = sorted({one.lag for one in self.components})
-        weights, paths, square = np.zeros(len(LAGS)), {}, np.ix_(places, places)
-        for lag in lags:
-            own = [one for one in self.components if one.lag == lag]
-            shares = np.array([one.weight for one in own])
-            weights[lag] = shares.sum()
-            means = np.array([one.coefficients[places] for one in own])
-            paths[lag] = mixed_path(shares / weights[lag], means, np.array([one.covariance[square] for one in own]))
-        return LagPaths(weights, paths)
+        weights = np.array([*self.lags().values()])
+        return LagPaths(weights, {one.lag: one.moments(places) for one in self.by_lags})
 
     def paths(self) -> dict[str, PathPrior]:
         """Posterior of every episode's path."""
@@ -213,97 +346,27 @@ class StructuralFit:
         ahead lies from what it was in the months that the level is made of. Of an effect that goes on only the sum with
         the level is seen, and nothing of it is new; at its end all of it is.
         """
-        count, ahead = len(self.training), len(self.months)
-        means = np.zeros((len(self.components), count + ahead))
-        new = np.zeros((len(self.components), ahead))
-        inside = np.zeros((len(self.components), ahead, ahead))
-        plain, grid = np.ones(count), {one.q for one in self.components}
-        followed = {q: level_weights(self.observed, plain, q * plain) for q in grid}
-        for place, one in enumerate(self.components):
-            jacobian = np.zeros((ahead, len(one.coefficients)))
-            for at, term in enumerate(self.terms):
-                own = knots_at(at, term)
-                effect, slope = log_effect(one.coefficients[own], term.shares[one.lag])
-                means[place] += effect
-                jacobian[:, own] = slope[count:] - followed[one.q] @ slope[:count]
-            inside[place] = jacobian @ one.covariance @ jacobian.T
-        mean = self._weights @ means
-        for place, one in enumerate(self.components):
-            apart = means[place] - mean
-            new[place] = apart[count:] - followed[one.q] @ apart[:count]
-        spread = np.einsum("c,cij->ij", self._weights, inside) + np.einsum("c,ci,cj->ij", self._weights, new, new)
-        return pd.Series(mean[:count], self.training), pd.Series(mean[count:], self.months), spread
+        past, plain = len(self.equation.training), np.ones(len(self.equation.training))
+        grid = np.concatenate([one.q for one in self.by_lags])
+        followed = {q: level_weights(self.observed, plain, q * plain) for q in {*grid.tolist()}}
+        weights = [np.array([followed[q] for q in one.q.tolist()]) for one in self.by_lags]
+        effects = np.concatenate([one.effects.sum(axis=1) for one in self.by_lags])
+        roots = [one.news(own) for one, own in zip(self.by_lags, weights, strict=True)]
+        inside = np.concatenate([one @ one.transpose(0, 2, 1) for one in roots])
+        mean = self.weights @ effects
+        apart = effects - mean
+        new = apart[:, past:] - np.einsum("cm,cm->c", np.concatenate(weights), apart[:, :past])[:, None]
+        spread = np.einsum("c,cij->ij", self.weights, inside) + np.einsum("c,ci,cj->ij", self.weights, new, new)
+        return pd.Series(mean[:past], self.equation.training), pd.Series(mean[past:], self.months), spread
 
 
-@dataclass(frozen=True)
-class ActivePrior:
-    """Covariance of every coefficient in the prior, and what follows from it for the ``active`` ones."""
-
-    prior: np.ndarray
-    active: np.ndarray
-
-    @property
-    def all_active(self) -> bool:
-        return len(self.active) == len(self.prior)
-
-    @cached_property
-    def inner(self) -> np.ndarray:
-        """Covariance of the active coefficients."""
-        return np.asarray(self.prior[np.ix_(self.active, self.active)])
-
-    @cached_property
-    def root(self) -> np.ndarray:
-        """Lower triangular root of that."""
-        return square_root(self.inner)
-
-    @cached_property
-    def _followed(self) -> tuple[np.ndarray, np.ndarray]:
-        """How all coefficients follow from the active ones, and the covariance that this leaves over."""
-        gain = np.linalg.solve(self.inner, self.prior[self.active]).T
-        return gain, self.prior - gain @ self.prior[self.active]
-
-    def coefficients(self, b: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        """Every coefficient given the active ones (points, active): others follow by the covariance of the prior."""
-        if self.all_active:
-            return b
-        apart = np.linalg.solve(self.inner, (b - mean[self.active])[..., None])
-        found: np.ndarray = mean + (self._across @ apart)[..., 0]
-        return found
-
-    @cached_property
-    def _across(self) -> np.ndarray:
-        return self.prior[:, self.active]
-
-    def covariance(self, spread: np.ndarray) -> np.ndarray:
-        """Covariance of every coefficient where that of the active ones is ``spread`` (points, active, active)."""
-        if self.all_active:
-            return spread
-        gain, left = self._followed
-        found: np.ndarray = left + gain @ spread @ gain.T
-        return found
+def _mixed_covariance(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
+    """Covariance of a mixture: ``weights`` (n,) that add to one, ``means`` (n, knots), ``covariances``."""
+    apart = means - weights @ means
+    return np.asarray(np.einsum("c,cij->ij", weights, covariances) + np.einsum("c,ci,cj->ij", weights, apart, apart))
 
 
 def knots_at(place: int, term: PathTerm) -> slice:
     """Places of the knots of the episode at ``place`` among the coefficients."""
     knots = len(term.prior.mean)
-    return slice(SEASON + 3 + place * knots, SEASON + 3 + (place + 1) * knots)
-
-
-def mixture_quantiles(weights: np.ndarray, means: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    """Quantiles (months, `QUANTILES`) of mixtures of normals: ``weights`` (n,), ``means`` and ``sd`` (n, months).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> one = mixture_quantiles(np.array([1.0]), np.array([[2.0]]), np.array([[1.0]]))
-    >>> one.round(2).tolist()
-    [[0.04, 0.72, 2.0, 3.28, 3.96]]
-    """
-    wide = 2.1 * sd
-    low = np.repeat((means - wide).min(axis=0)[:, None], len(PROBABILITIES), axis=1)
-    high = np.repeat((means + wide).max(axis=0)[:, None], len(PROBABILITIES), axis=1)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        below = np.einsum("c,chq->hq", weights, ndtr((middle[None] - means[:, :, None]) / sd[:, :, None]))
-        low, high = np.where(below < PROBABILITIES, middle, low), np.where(below < PROBABILITIES, high, middle)
-    return np.asarray((low + high) / 2)
+    return slice(NOT_PATHS + place * knots, NOT_PATHS + (place + 1) * knots)

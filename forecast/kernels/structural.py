@@ -20,6 +20,21 @@ from forecast.kernels.jit import compiled, part
 ROUNDED_OFF, LEAST_PIVOT = 2.0**-52, 1e-300
 """Share of a variance, by coefficient, that no rounding can tell from nothing, and the least variance of all."""
 
+HELD, NOISIER = 0.1, 2.0
+"""Variances of a step of the level and of the noise while an episode is news, as shares of those of calm months."""
+
+LUMPY, LOWEST = 0.5, -3.0
+"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of
+the volume has ten times the relative variance, by this share; and the log effect beyond which it grows no more."""
+
+LEAST_LEFT = 1e-12
+"""The least share of a month's volume that episodes leave."""
+
+WIDEST, MOST_STEPS = 2.1, 200
+"""Standard deviations from every mean within which the quantiles of a mixture lie, and the most steps to each."""
+
+HALF_ROOT, NORMAL = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
+
 
 @compiled
 def whitened(
@@ -221,7 +236,8 @@ def over_grid(
     multiplied; ``cells`` the place of such a factor and the standard deviation of the season of each cell, in the order
     in which sigma squared starts from that of the cell before. ``prior`` is mean, `square_root` of the covariance, one
     for the season, and that of the noise; ``starts`` the first sigma squared, and the rounds of the first cell and of
-    the others. Roots are in units of the prior, coefficients are not. Levels and variances are by factor.
+    the others. Coefficients and roots are in units of the prior: the mean and its root times them are those of the
+    columns. Levels and variances are by factor.
     """
     noise, steps, factors = variances
     place, sd = cells
@@ -241,7 +257,110 @@ def over_grid(
         scale[:SEASON] = sd[at]
         rounds = first if at == 0 else others
         scaled = grams[q] * scale * scale.reshape(-1, 1)
-        found, roots[at], sigma2, likelihoods[at] = posterior(scaled, count, logs[q], sigma2, weak, rounds)
-        b[at] = mean + scale[:k] * (root @ found)
+        b[at], roots[at], sigma2, likelihoods[at] = posterior(scaled, count, logs[q], sigma2, weak, rounds)
+        b[at] *= scale[:k]
+        roots[at] *= scale[:k].reshape(-1, 1)
         sigmas[at] = sigma2
     return b, roots, sigmas, likelihoods, levels, spreads
+
+
+@part
+def linearised(path: Floats, shares: Floats, knots: int, slopes: Floats) -> tuple[Floats, Floats]:
+    """Log effect of stacked paths of ``knots`` each on the months, and what it is beyond its slopes times the paths.
+
+    ``shares`` (n, paths) as of `forecast.episodes.course.log_effect`; the slopes are put into ``slopes`` (n, paths).
+    """
+    n = len(shares)
+    effect, beyond, factors = np.zeros(n), np.zeros(n), np.exp(path)
+    for t in range(n):
+        for first in range(0, len(path), knots):
+            left, across = 1.0, 0.0
+            for j in range(first, first + knots):
+                left += shares[t, j] * (factors[j] - 1.0)
+            left = max(left, LEAST_LEFT)
+            for j in range(first, first + knots):
+                slopes[t, j] = shares[t, j] * factors[j] / left
+                across += slopes[t, j] * path[j]
+            effect[t] += math.log(left)
+            beyond[t] += math.log(left) - across
+    return effect, beyond
+
+
+@compiled
+def at_lag(
+    months: tuple[Floats, NDArray[np.bool_], Floats, Floats, Floats],
+    prior: tuple[Floats, Floats, NDArray[np.int64], Floats],
+    knots: int,
+    grid: tuple[Floats, Floats],
+    cells: tuple[NDArray[np.int64], NDArray[np.int64]],
+    starts: tuple[float, int, int],
+    turns: int,
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    """`over_grid` where the paths of episodes are linearised ``turns`` times, at the best point of the time before.
+
+    ``months`` are response, whether it is observed, columns (n, m) that are no paths, shares (n, paths) of the phases,
+    and how much of each month is news. ``prior`` is the mean of all coefficients, their loadings (all, active) on the
+    active ones in units of the prior, the places of these, and the prior of the noise. ``grid`` are factors of the
+    level's steps and standard deviations of the season; ``cells`` (2, cells) the places of both in the first turn and
+    in the last; those between have the best point alone.
+    """
+    response, observed, base, shares, news = months
+    mean, loading, active, weak = prior
+    factors, sd = grid
+    coarse, last = cells
+    n, m, k = len(response), base.shape[1], len(active)
+    root, inner = np.zeros((k, k)), mean[active]
+    for i in range(k):
+        root[i] = loading[active[i]]
+    columns, slopes, coefficients = np.zeros((n, k + 1)), np.zeros(shares.shape), mean.copy()
+    columns[:, :m] = base
+    steps = 1.0 - (1.0 - HELD) * news
+    own = last if turns == 1 else coarse
+    for turn in range(turns):
+        effect, beyond = linearised(coefficients[m:], shares, knots, slopes)
+        noise = np.ones(n)
+        for t in range(n):
+            for j in range(m, k):
+                columns[t, j] = slopes[t, active[j] - m]
+            columns[t, k] = response[t] - beyond[t] if observed[t] else 0.0
+            lots = math.expm1(-min(max(effect[t], LOWEST), 0.0))
+            noise[t] += (NOISIER - 1.0) * news[t] + LUMPY * lots
+        variances, of_season = (noise, steps, factors), (own[0].copy(), sd[own[1]])
+        found = over_grid(columns, observed, variances, of_season, (inner, root, weak), starts)
+        if turn < turns - 1:
+            best = np.argmax(found[3])
+            coefficients = mean + loading @ found[0][best]
+            own = last if turn == turns - 2 else own[:, best : best + 1].copy()
+    return found
+
+
+@compiled
+def mixture_quantiles(weights: Floats, means: Floats, sd: Floats, probabilities: Floats) -> Floats:
+    """Quantiles (months, ``probabilities``) of mixtures of normals: ``weights`` (n,), ``means`` and ``sd`` (n, months).
+
+    By Newton's steps, halved into the bracket of the root where one leaves it.
+    """
+    found = np.zeros((means.shape[1], len(probabilities)))
+    for month in range(means.shape[1]):
+        mean, spread = means[:, month].copy(), sd[:, month].copy()
+        lowest, highest = (mean - WIDEST * spread).min(), (mean + WIDEST * spread).max()
+        for place in range(len(probabilities)):
+            low, high = lowest, highest
+            at = (low + high) / 2
+            for _ in range(MOST_STEPS):
+                below, density = -probabilities[place], 0.0
+                for j in range(len(weights)):
+                    score = (at - mean[j]) / spread[j]
+                    below += weights[j] * 0.5 * math.erfc(-score * HALF_ROOT)
+                    density += weights[j] * math.exp(-0.5 * score * score) / spread[j]
+                if below < 0.0:
+                    low = at
+                else:
+                    high = at
+                before, at = at, at - below / max(density * NORMAL, LEAST_PIVOT)
+                if not low < at < high:
+                    at = (low + high) / 2
+                if abs(at - before) <= ROUNDED_OFF * abs(at):
+                    break
+            found[month, place] = at
+    return found

@@ -16,19 +16,16 @@ from forecast.episodes.alone import path_term
 from forecast.episodes.course import KNOTS, Episode, acting_share, exposure, log_effect
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, stated
-from forecast.episodes.posterior import LAGS, SEASON
+from forecast.episodes.posterior import LAGS, NOT_PATHS, SEASON
 from forecast.episodes.structural import (
-    HELD,
     LAG_PRIOR,
-    LOWEST,
-    LUMPY,
     NEW_YEAR_SD,
-    NOISIER,
     SEASON_SD,
     WEAK,
     Q,
     fit_structural,
 )
+from forecast.kernels.structural import HELD, LOWEST, LUMPY, NOISIER
 from forecast.realtime.days import lunar_new_year_shares, month_lengths
 
 PANELS = 200
@@ -63,28 +60,27 @@ def news_of(one, lag):
     return min(np.sqrt(stated(one.kind).covariance[2, 2]), 1.0) * acting_share(one, MONTHS, lag)
 
 
-def below(fit, weights, means, sd, truth):
+def sd_of(one):
+    """Standard deviation of every coefficient at each point of the grid of a lag."""
+    roots = one.given.loading @ one.roots
+    return np.sqrt(np.diag(one.given.left) + np.square(roots).sum(axis=2))
+
+
+def below(weights, means, sd, truth):
     """Posterior probability below ``truth`` of a mixture of normals."""
     return float(weights @ ndtr((truth - means) / sd))
 
 
 def ranks_of(fit, paths, y, lag, rng):
     """Ranks of each knot, of the month ahead, and of the lag (randomised within its probability)."""
-    weights = np.array([one.weight for one in fit.components])
-    at = SEASON + 3
     knots = [f"{term.name} {knot}" for term in fit.terms for knot in KNOTS]
-    found = {
-        knot: below(
-            fit,
-            weights,
-            np.array([one.coefficients[at + place] for one in fit.components]),
-            np.sqrt([one.covariance[at + place, at + place] for one in fit.components]),
-            np.concatenate(paths)[place],
-        )
-        for place, knot in enumerate(knots)
-    }
-    ahead = np.array([one.parts.sum() for one in fit.components])
-    found["month ahead"] = below(fit, weights, ahead, np.sqrt([one.errors[0, 0] for one in fit.components]), y.iloc[-1])
+    means = np.concatenate([one.coefficients for one in fit.by_lags])[:, NOT_PATHS:]
+    sd = np.concatenate([sd_of(one) for one in fit.by_lags])[:, NOT_PATHS:]
+    truth = np.concatenate(paths)
+    found = {knot: below(fit.weights, means[:, place], sd[:, place], truth[place]) for place, knot in enumerate(knots)}
+    ahead = np.concatenate([one.parts.sum(axis=(1, 2)) for one in fit.by_lags])
+    errors = np.concatenate([one.errors[:, 0, 0] for one in fit.by_lags])
+    found["month ahead"] = below(fit.weights, ahead, np.sqrt(errors), y.iloc[-1])
     shares = np.array(list(fit.lags().values()))
     found["lag"] = shares[:lag].sum() + shares[lag] * rng.random()
     return found

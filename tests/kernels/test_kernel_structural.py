@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from forecast.kernels.arrays import SEASON
-from forecast.kernels.structural import in_units_of_prior, level_weights, over_grid, posterior, square_root, whitened
+from forecast.kernels.structural import (
+    in_units_of_prior,
+    level_weights,
+    mixture_quantiles,
+    over_grid,
+    posterior,
+    square_root,
+    whitened,
+)
 
 FACTORS, SD = np.array([0.01, 0.3]), np.array([0.01, 0.15, 1.0])
 CELLS = np.array([(q, season) for q in range(len(FACTORS)) for season in range(len(SD))]).T.copy()
@@ -67,9 +76,9 @@ def test_the_posterior_over_the_grid_is_that_of_dense_linear_algebra(k, likeness
         scale = np.append(np.full(SEASON, SD[season]), np.ones(k - SEASON))
         prior, rounds = covariance * np.outer(scale, scale), STARTS[1] if at == 0 else STARTS[2]
         expected = dense(columns, seen, noise, FACTORS[q] * steps, mean, prior, start, rounds)
-        spread = scale[:, None] * (root @ roots[at])
+        spread = root @ roots[at]
         size = np.abs(expected[1]).max()
-        assert b[at] == pytest.approx(expected[0], rel=1e-9, abs=1e-9 * np.abs(expected[0]).max())
+        assert mean + root @ b[at] == pytest.approx(expected[0], rel=1e-9, abs=1e-9 * np.abs(expected[0]).max())
         assert spread @ spread.T == pytest.approx(expected[1], rel=1e-9, abs=1e-9 * size)
         assert (sigma2[at], logs[at]) == pytest.approx((expected[2], expected[3]), rel=1e-9)
         start = sigma2[at]
@@ -108,7 +117,8 @@ def test_a_prior_that_is_singular_or_nearly_so_is_no_obstacle(likeness):
     summed = np.column_stack([columns[:, :SEASON], columns[:, SEASON:k].sum(axis=1), columns[:, k]])
     one = square_root(np.diag([*np.ones(SEASON), 0.5]))
     of_sum = over_grid(summed, seen, (noise, steps, FACTORS), of_season, (np.zeros(SEASON + 1), one, WEAK), STARTS)
-    assert b[:, SEASON:] == pytest.approx(np.repeat(of_sum[0][:, SEASON:], k - SEASON, axis=1), abs=1e-6)
+    coefficients, of_one = b @ root.T, of_sum[0] @ one.T
+    assert coefficients[:, SEASON:] == pytest.approx(np.repeat(of_one[:, SEASON:], k - SEASON, axis=1), abs=1e-6)
     assert sigma2 == pytest.approx(of_sum[2], rel=1e-6)
     assert np.isfinite(roots).all()
 
@@ -127,3 +137,15 @@ def test_weights_of_a_level_are_those_of_its_filter():
     np.testing.assert_allclose(weights @ columns, whitened(columns, seen, noise, steps)[2], rtol=1e-12)
     assert weights.sum() == pytest.approx(1.0)
     assert not weights[~seen].any()
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0, 50.0])
+def test_quantiles_of_a_mixture_have_its_probabilities_below_them(apart):
+    """Normals on top of each other, beside each other and far apart, where the distribution is flat between two."""
+    rng = np.random.default_rng(1)
+    weights, probabilities = np.array([0.3, 0.45, 0.25]), np.array([0.025, 0.1, 0.5, 0.9, 0.975])
+    means, sd = apart * rng.normal(size=(3, 4)), rng.uniform(0.01, 2.0, (3, 4))
+    found = mixture_quantiles(weights, means, sd, probabilities)
+    below = np.einsum("c,chq->hq", weights, ndtr((found - means[:, :, None]) / sd[:, :, None]))
+    assert below == pytest.approx(np.tile(probabilities, (4, 1)), abs=1e-12)
+    assert (np.diff(found, axis=1) > 0).all()
