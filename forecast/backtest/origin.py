@@ -18,11 +18,11 @@ from forecast.episodes.design import Design
 from forecast.episodes.experience import known_from_elsewhere
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.kernels import KernelError
-from forecast.models.protocol import FitError, Fitted, FollowingFit
+from forecast.models.protocol import FitError, Fitted, FollowingFit, quantiles_of
 from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import REGISTRY, load
-from forecast.tables.quantiles import QUANTILES, VOLUME_QUANTILES
+from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts, RowBuffer
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES, SeriesKey
 
@@ -265,7 +265,7 @@ class OriginForecaster:
         try:
             design = self.origin.design(key)
             fitted = self.fit(name, key)
-            own = fitted.predict(design.X_future)[list(QUANTILES)].to_numpy()
+            own = quantiles_of(fitted.predict(design.X_future))
         except FitError as error:
             self.fail(key, name, str(error))
             return
@@ -342,7 +342,7 @@ class OriginForecaster:
         fits, refused = model.fit(panel, {}), model.refusals(panel)
         for key in series:
             if key in fits:
-                own = fits[key].predict(stages[key].design.X_future)[list(QUANTILES)].to_numpy()
+                own = quantiles_of(fits[key].predict(stages[key].design.X_future))
                 self.add_forecast(name, key, fits[key], own)
             else:
                 self.fail(key, name, refused.get(key, f"{name} needs an observed month and found none."))

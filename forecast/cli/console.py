@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -102,11 +103,17 @@ def plain_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt from None
 
 
+COLLECTED_AFTER = (50_000, 10, 100)
+"""Thresholds of the garbage collector in a command: at Python's own it goes through all that libraries have loaded,
+some hundred thousand objects that stay, many times a second."""
+
+
 class Commands(TyperGroup):
     """All commands; what the system refuses, to read, to write or only to print a help, is a sentence, exit 1."""
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
         """Run what the words of the command line say."""
+        gc.set_threshold(*COLLECTED_AFTER)
         try:
             lead_closed_streams_nowhere()
             return super().main(*arguments, **settings)

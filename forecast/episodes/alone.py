@@ -19,7 +19,7 @@ from forecast.episodes.course import KNOTS, Episode, acting_share, exposure
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LAG_PRIOR, LAGS, SEASON, LagPaths, PathTerm
 from forecast.episodes.structural import fit_structural
-from forecast.realtime.days import months_of
+from forecast.realtime.days import consecutive_months
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR = 0.01
@@ -56,7 +56,7 @@ def seen_alone(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrio
 
 def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
     y, floor = logs
-    months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y) + 1))
+    months = consecutive_months(y.index[0].ordinal, len(y) + 1)
     terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
     fit = fit_structural(y, terms, 1)
     observed = np.append(np.isfinite(y.to_numpy()), False)

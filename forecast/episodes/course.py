@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.kernels.structural import LEAST_LEFT
-from forecast.realtime.days import DAYS_A_MONTH, days_of, month_ordinal, months_of
+from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, days_of, month_ordinal
 from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_whole, measures, parts_of
 
 DIVERSION = "diversion"
@@ -253,7 +253,7 @@ def phases_of(kind: str) -> Iterator[tuple[int, str]]:
 @lru_cache(maxsize=2048)
 def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
     """Share of the full effect of a diversion in each month, in the column of the last phase in force."""
-    days = days_of(months_of(np.arange(first, first + count)))
+    days = days_of(consecutive_months(first, count))
     effective, ends = span
     risen = np.clip((days.ordinals - effective.toordinal()) / (RAMP * DAYS_A_MONTH), 0.0, 1.0)
     if ends is not None:
@@ -267,7 +267,7 @@ def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
 @lru_cache(maxsize=2048)
 def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
     announced, effective, ends = span
-    days = days_of(months_of(np.arange(first, first + count)))
+    days = days_of(consecutive_months(first, count))
     stop = effective if ends is None else min(effective, ends)
     notice = days.between(max(announced, stop - timedelta(NOTICE_DAYS)), stop)
     begin = effective.toordinal() + lag

@@ -16,7 +16,7 @@ import pandas as pd
 
 from forecast.episodes.alone import FLOOR
 from forecast.models.protocol import MEAN_AND_SD
-from forecast.realtime.days import lunar_new_year_shares, month_lengths, months_of
+from forecast.realtime.days import consecutive_months, lunar_new_year_shares, month_lengths
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, within_record
 
 DIGITS = 10
@@ -143,7 +143,7 @@ class Design:
 @lru_cache(maxsize=1024)
 def holidays(first: int, count: int) -> pd.DataFrame:
     """Lunar New Year by share of the days of ``count`` months from an ordinal on: columns before, during and after."""
-    months = months_of(np.arange(first, first + count))
+    months = consecutive_months(first, count)
     shares: Mapping[str, np.ndarray] = lunar_new_year_shares(months)
     return pd.DataFrame(
         np.column_stack(list(shares.values())), months, pd.Index([*shares], name="regressor", dtype=str)

@@ -16,7 +16,7 @@ from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side,
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.outliers import winsorised
-from forecast.realtime.days import month_lengths, months_of
+from forecast.realtime.days import consecutive_months, month_lengths
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR_MONTHS = 24
@@ -204,7 +204,6 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
 def _fit(
     y: pd.Series, episodes: Sequence[Episode], prior: PathPrior, ahead: int, support: np.ndarray | None
 ) -> StructuralFit:
-    first = y.index[0].ordinal
-    months = months_of(np.arange(first, first + len(y) + ahead))
+    months = consecutive_months(y.index[0].ordinal, len(y) + ahead)
     terms = [path_term(one, months, prior.of(knots_of([place]))) for place, one in enumerate(episodes)]
     return fit_structural(y, terms, ahead, support, prior.covariance)

@@ -59,6 +59,9 @@ IN_COMMON = KIND + PRODUCT + EPISODE
 UNLIKE, UNLIKELY = np.array([0.05, 0.15, 0.4, 1.0, 1.6]), np.array([0.1, 0.1, 0.1, 0.3, 0.4])
 """How unlike the destinations of one episode may be, as factors on their variance, and how likely: one in the mean."""
 
+AT_ONCE = 1_000
+"""Destinations times factors whose matrices are held at once."""
+
 
 @dataclass(frozen=True)
 class PathPrior:
@@ -209,16 +212,21 @@ def in_common(episode: PathPrior, destinations: Sequence[PathEvidence], spread: 
     return PathEvidence(precision, tight @ episode.mean + np.sum([one.pull for one in about], axis=0)).normal()
 
 
-def log_evidence(episode: PathPrior, destinations: Sequence[PathEvidence], about: PathPrior) -> np.ndarray:
-    """Log likelihoods (destinations + 1) of all but each, and of all, whose paths lie ``about`` that of the episode."""
+def log_evidence(episode: PathPrior, destinations: Sequence[PathEvidence], spreads: np.ndarray) -> np.ndarray:
+    """Log likelihoods (spreads, destinations + 1) of all destinations but each, and of all.
+
+    Their paths lie about that of the episode with each of the covariances ``spreads`` (spreads, knots, knots).
+    """
     if not destinations:
-        return np.zeros(1)
+        return np.zeros((len(spreads), 1))
     precision = np.array([one.precision for one in destinations])
     pull = np.array([one.pull for one in destinations])
-    own = log_mean(precision, pull, about)
-    kept = np.linalg.inv(np.eye(len(episode.mean)) + precision @ about.covariance)
+    kept = np.linalg.inv(np.eye(len(episode.mean)) + precision @ spreads[:, None])
     said, drawn = kept @ precision, (kept @ pull[..., None])[..., 0]
-    left = (np.concatenate([one.sum(axis=0) - one, one.sum(axis=0)[None]]) for one in (own, said, drawn))
+    own = 0.5 * (np.linalg.slogdet(kept)[1] + np.einsum("...i,...i->...", pull @ spreads, drawn))
+    left = (
+        np.concatenate([one.sum(axis=1)[:, None] - one, one.sum(axis=1)[:, None]], axis=1) for one in (own, said, drawn)
+    )
     constant, precision, pull = left
     return np.asarray(constant + log_mean(precision, pull, episode))
 
@@ -238,8 +246,10 @@ class Heterogeneity:
     """
 
     def __init__(self, episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> None:
-        logs = [log_evidence(episode, destinations, PathPrior(0 * episode.mean, size * spread)) for size in UNLIKE]
-        self._logs = np.log(UNLIKELY)[:, None] + logs
+        spreads, step = UNLIKE[:, None, None] * spread, max(AT_ONCE // max(len(destinations), 1), 1)
+        parts = range(0, len(spreads), step)
+        logs = [log_evidence(episode, destinations, spreads[first : first + step]) for first in parts]
+        self._logs = np.log(UNLIKELY)[:, None] + np.concatenate(logs)
 
     def factor(self, but: int | None = None) -> float:
         """By all destinations, or all but one of them."""

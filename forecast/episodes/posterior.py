@@ -90,13 +90,12 @@ class ActivePrior:
     @classmethod
     def of(cls, mean: np.ndarray, covariance: np.ndarray, active: np.ndarray) -> ActivePrior:
         """That of a prior of all coefficients."""
-        root = square_root(np.ascontiguousarray(covariance[np.ix_(active, active)]))
-        if len(active) == len(mean):
-            return cls(mean, active, root, np.zeros_like(root))
-        loading = np.linalg.solve(root, covariance[active]).T.copy()
-        loading[active] = root
-        left = covariance - loading @ loading.T
-        left[active], left[:, active] = 0.0, 0.0
+        root = square_root(covariance[np.ix_(active, active)])
+        others = np.delete(np.arange(len(mean)), active)
+        loading, left = np.zeros((len(mean), len(active))), np.zeros_like(covariance)
+        loading[active], follow = root, np.linalg.solve(root, covariance[np.ix_(active, others)]).T
+        loading[others] = follow
+        left[np.ix_(others, others)] = covariance[np.ix_(others, others)] - follow @ follow.T
         return cls(mean, active, loading, left)
 
 

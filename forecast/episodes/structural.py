@@ -35,7 +35,7 @@ from forecast.episodes.posterior import (
 )
 from forecast.kernels.structural import at_lag
 from forecast.models.protocol import FitError
-from forecast.realtime.days import lunar_new_year_shares, months_of
+from forecast.realtime.days import consecutive_months, lunar_new_year_shares
 
 Q = np.array([0.001, 0.03, 0.1, 0.3, 1.0, 4.0])
 SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
@@ -152,7 +152,7 @@ class _Problem:
     @classmethod
     def of(cls, y: pd.Series, terms: tuple[PathTerm, ...], ahead: int, covariance: np.ndarray | None) -> _Problem:
         training = pd.PeriodIndex(y.index)
-        months = months_of(np.arange(training[0].ordinal, training[-1].ordinal + 1 + ahead))
+        months = consecutive_months(training[0].ordinal, len(training) + ahead)
         base = np.column_stack([np.eye(SEASON)[months.asi8 % SEASON], *lunar_new_year_shares(months).values()])
         shares = np.concatenate([np.zeros((len(LAGS), len(base), 0)), *(term.shares for term in terms)], axis=2)
         news = np.max([np.zeros(len(base)), *(term.news for term in terms)], axis=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +28,7 @@ from forecast.episodes.path_priors import (
     log_mean,
 )
 from forecast.episodes.posterior import LAGS
-from forecast.realtime.days import months_of
+from forecast.realtime.days import consecutive_months
 from forecast.tables.schema import WORLD, SeriesKey
 
 ANOTHER_EPISODE, ANOTHER_PRODUCT = 0.5, 0.25
@@ -189,9 +190,14 @@ class _Panel:
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
     made: dict[tuple[tuple[SeriesKey, str], ...], EpisodeLags] = field(default_factory=dict)
 
+    @cached_property
+    def _cutoffs(self) -> dict[SeriesKey, date]:
+        """The last day of the last month of each series."""
+        return {key: y.index[-1].end_time.date() for key, (y, _) in self.logs.items()}
+
     def latest(self, key: SeriesKey, episodes: Sequence[Episode]) -> Episode:
         """The latest of some in effect by the last month of a series, or of all: what is to come is silent."""
-        cutoff = self.logs[key][0].index[-1].end_time.date()
+        cutoff = self._cutoffs[key]
         measures = [one for one in episodes if one.kind != DIVERSION] or episodes
         begun = [one for one in measures if one.effective <= cutoff]
         return max(begun or measures, key=lambda one: one.effective)
@@ -231,7 +237,7 @@ class _Panel:
 
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
         y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
-        months = months_of(np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)))
+        months = consecutive_months(y.index[0].ordinal, len(y))
         seen = np.isfinite(y.to_numpy())
         shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
         shares = shares[:, shares.any(axis=(0, 2))]

@@ -216,14 +216,19 @@ class PanelRegression:
         """Mean and covariance of the effects: the prior's where its sd is finite, else the panel estimates."""
         size, first = len(self.regressors), len(self.coefficients) - len(self.regressors)
         place = self.regressors.get_indexer(prior.regressors)
-        mean = np.append(self.coefficients[first:], 0.0)[place]
         spread = np.diag(np.append(self.unlike, self.coefficient_sd**2))
         spread[:size, :size] += self.covariance[first:, first:]
         informative = np.isfinite(prior.sd)
         shared = ~informative & (place >= 0)
         covariance = spread[np.ix_(place, place)] * shared * shared[:, None]
         covariance += np.diag(np.where(informative, prior.sd, self.coefficient_sd) ** 2 * ~shared)
-        return np.where(informative, prior.mean, mean), covariance
+        return self.mean_effects(prior), covariance
+
+    def mean_effects(self, prior: RegressorPriors) -> np.ndarray:
+        """Mean of the effects alone."""
+        place, first = self.regressors.get_indexer(prior.regressors), len(self.coefficients) - len(self.regressors)
+        mean = np.append(self.coefficients[first:], 0.0)[place]
+        return np.where(np.isfinite(prior.sd), prior.mean, mean)
 
 
 @dataclass(frozen=True)
@@ -669,8 +674,7 @@ def _share(
     (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
     share = (y - total).dropna()
     x = X.loc[share.index].to_numpy(dtype=float)
-    own, _ = world.rule.effects(prior)
-    of_total, _ = world.rule.effects(world.prior)
+    own, of_total = world.rule.mean_effects(prior), world.rule.mean_effects(world.prior)
     level = share.to_numpy() - x @ own + total_X.loc[share.index].to_numpy(dtype=float) @ of_total
     return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
 
@@ -681,5 +685,5 @@ def _level(
     """A sparse series by its own log volume in the observed months, net of effects."""
     y, X = panel[key][0].dropna(), panel[key][1]
     x = X.loc[y.index].to_numpy(dtype=float)
-    level = y.to_numpy() - x @ rule.effects(prior)[0]
+    level = y.to_numpy() - x @ rule.mean_effects(prior)
     return SparseFit(None, rule, pd.PeriodIndex(y.index).asi8, level, x, prior, *drift)

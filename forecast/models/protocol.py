@@ -99,6 +99,13 @@ class PanelModel(Protocol):
         ...
 
 
+def quantiles_of(forecast: pd.DataFrame) -> np.ndarray:
+    """The `QUANTILES` of a forecast that has them as columns, among others or in another order: (months, quantile)."""
+    columns = forecast.columns
+    own = forecast if columns is _QUANTILES or columns.equals(_QUANTILES) else forecast[[*QUANTILES]]
+    return own.to_numpy()
+
+
 def gaussian_bounds(mean: np.ndarray, sd: np.ndarray, index: pd.PeriodIndex) -> pd.DataFrame:
     """Median and bounds of normal distributions in logs: one row per month of ``index``, columns `QUANTILES`.
 

@@ -64,6 +64,18 @@ def months_of(ordinals: np.ndarray) -> pd.PeriodIndex:
     return months
 
 
+@lru_cache(maxsize=4096)
+def consecutive_months(first: int, count: int) -> pd.PeriodIndex:
+    """So many months from an ordinal on.
+
+    Examples
+    --------
+    >>> consecutive_months(0, 2).astype(str).tolist()
+    ['1970-01', '1970-02']
+    """
+    return months_of(np.arange(first, first + count))
+
+
 def month_lengths(months: pd.PeriodIndex) -> np.ndarray:
     """Days of each month over those of a mean month."""
     return _lengths(months.asi8.tobytes())
@@ -83,7 +95,7 @@ def days_of(months: pd.PeriodIndex) -> Days:
 
 @lru_cache(maxsize=256)
 def _days(first: int, count: int) -> Days:
-    months = months_of(np.arange(first, first + count))
+    months = consecutive_months(first, count)
     begins = np.array([date(month.year, month.month, 1).toordinal() for month in [*months, months[-1] + 1]])
     return Days(months, np.arange(begins[0], begins[-1]), begins[:-1] - begins[0])
 

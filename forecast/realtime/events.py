@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import DAYS_A_MONTH, Days, days_of, months_of
+from forecast.realtime.days import DAYS_A_MONTH, Days, consecutive_months, days_of
 from forecast.tables.frames import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
@@ -234,7 +234,7 @@ def monthly_shape(events: Sequence[Any], shape: str, scope: Scope, months: pd.Pe
 @lru_cache(maxsize=4096)
 def _monthly_whole(spans: tuple[Span, ...], shape: str, first: int, count: int) -> np.ndarray:
     """As `monthly_shape`, of events that cover all of a destination: the same for every such destination."""
-    days = days_of(months_of(np.arange(first, first + count)))
+    days = days_of(consecutive_months(first, count))
     monthly = days.monthly(_daily_whole(spans, shape, days))
     monthly.flags.writeable = False
     return monthly

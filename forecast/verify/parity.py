@@ -19,7 +19,7 @@ from forecast.backtest.plan import Settings
 from forecast.backtest.run import run_context
 from forecast.episodes.design import Design
 from forecast.kernels.prophet import NOISE_SD
-from forecast.models.protocol import Fitted, beliefs
+from forecast.models.protocol import Fitted, beliefs, quantiles_of
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import DEFAULT_ENGINE, ENGINES, REGISTRY, load
@@ -142,7 +142,7 @@ def redone(context: RunContext, fit: Drawn) -> Redone:
     except ValueError as error:  # FitError, KernelError, and what statsmodels itself refuses
         none = pd.DataFrame(columns=QUANTILES, index=pd.PeriodIndex([], freq="M"), dtype=float)
         return Redone(none, reason=str(error))
-    volumes = design.to_volume(design.with_effects(ahead[list(QUANTILES)].to_numpy()))
+    volumes = design.to_volume(design.with_effects(quantiles_of(ahead)))
     return Redone(pd.DataFrame(volumes, ahead.index, pd.Index(QUANTILES)), order, gain)
 
 
