@@ -160,6 +160,22 @@ def square_root(covariance: Floats) -> Floats:
     return np.ascontiguousarray(found.T)
 
 
+@part
+def changed(change: Floats, matrix: Floats, found: Floats) -> None:
+    """Put into ``found`` the transpose of ``change``'s transpose times ``matrix``; zeros are passed over."""
+    m = len(matrix)
+    row = np.zeros(m)
+    for j in range(m):
+        row[:] = 0.0
+        for i in range(m):
+            weight = change[i, j]
+            if weight != 0.0:
+                for place in range(m):
+                    row[place] += weight * matrix[i, place]
+        for place in range(m):
+            found[place, j] = row[place]
+
+
 @compiled
 def in_units_of_prior(gram: Floats, mean: Floats, root: Floats) -> Floats:
     """Gram matrix (k + 1, k + 1) of the columns times ``root`` (k, k), and the response less the columns at ``mean``.
@@ -167,18 +183,14 @@ def in_units_of_prior(gram: Floats, mean: Floats, root: Floats) -> Floats:
     Zeros of ``root`` are passed over: there are more of them than of others.
     """
     m = len(gram)
-    change = np.zeros((m, m))
-    change[: m - 1, : m - 1] = root
-    change[: m - 1, m - 1], change[m - 1, m - 1] = -mean, 1.0
-    found = gram
-    for _ in range(2):
-        half = np.zeros((m, m))
-        for i in range(m):
-            for j in range(m):
-                if change[i, j] != 0.0:
-                    for place in range(m):
-                        half[j, place] += change[i, j] * found[i, place]
-        found = np.ascontiguousarray(half.T)
+    change, half, found = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, m))
+    change[m - 1, m - 1] = 1.0
+    for i in range(m - 1):
+        change[i, m - 1] = -mean[i]
+        for j in range(m - 1):
+            change[i, j] = root[i, j]
+    changed(change, gram, half)
+    changed(change, half, found)
     return found
 
 
@@ -246,20 +258,30 @@ def over_grid(
     k, count = len(mean), observed.sum() - 1
     grams = np.zeros((len(factors), k + 1, k + 1))
     logs, levels, spreads = np.zeros(len(factors)), np.zeros((len(factors), k + 1)), np.zeros(len(factors))
-    done, scale = np.zeros(len(factors), np.bool_), np.ones(k + 1)
+    done, scale, scaled, own = np.zeros(len(factors), np.bool_), np.ones(k + 1), np.zeros((k + 1, k + 1)), steps.copy()
     b, roots = np.zeros((len(place), k)), np.zeros((len(place), k, k))
     sigmas, likelihoods = np.zeros(len(place)), np.zeros(len(place))
     for at in range(len(place)):
         q = place[at]
         if not done[q]:
-            gram, logs[q], levels[q], spreads[q] = whitened(columns, observed, noise, factors[q] * steps)
-            grams[q], done[q] = in_units_of_prior(gram, mean, root), True
+            for t in range(len(steps)):
+                own[t] = factors[q] * steps[t]
+            gram, logs[q], level, spreads[q] = whitened(columns, observed, noise, own)
+            units, done[q] = in_units_of_prior(gram, mean, root), True
+            for i in range(k + 1):
+                levels[q, i] = level[i]
+                for j in range(k + 1):
+                    grams[q, i, j] = units[i, j]
         scale[:SEASON] = sd[at]
+        for i in range(k + 1):
+            for j in range(k + 1):
+                scaled[i, j] = grams[q, i, j] * scale[j] * scale[i]
         rounds = first if at == 0 else others
-        scaled = grams[q] * scale * scale.reshape(-1, 1)
-        b[at], roots[at], sigma2, likelihoods[at] = posterior(scaled, count, logs[q], sigma2, weak, rounds)
-        b[at] *= scale[:k]
-        roots[at] *= scale[:k].reshape(-1, 1)
+        found, spread, sigma2, likelihoods[at] = posterior(scaled, count, logs[q], sigma2, weak, rounds)
+        for i in range(k):
+            b[at, i] = scale[i] * found[i]
+            for j in range(i, k):
+                roots[at, i, j] = scale[i] * spread[i, j]
         sigmas[at] = sigma2
     return b, roots, sigmas, likelihoods, levels, spreads
 
@@ -309,28 +331,39 @@ def at_lag(
     factors, sd = grid
     coarse, last = cells
     n, m, k = len(response), base.shape[1], len(active)
-    root, inner = np.zeros((k, k)), mean[active]
+    root, inner = np.zeros((k, k)), np.zeros(k)
     for i in range(k):
-        root[i] = loading[active[i]]
+        inner[i] = mean[active[i]]
+        for j in range(k):
+            root[i, j] = loading[active[i], j]
     columns, slopes, coefficients = np.zeros((n, k + 1)), np.zeros(shares.shape), mean.copy()
-    columns[:, :m] = base
-    steps = 1.0 - (1.0 - HELD) * news
+    noise, steps = np.zeros(n), np.zeros(n)
+    for t in range(n):
+        steps[t] = 1.0 - (1.0 - HELD) * news[t]
+        for j in range(m):
+            columns[t, j] = base[t, j]
     own = last if turns == 1 else coarse
     for turn in range(turns):
         effect, beyond = linearised(coefficients[m:], shares, knots, slopes)
-        noise = np.ones(n)
         for t in range(n):
             for j in range(m, k):
                 columns[t, j] = slopes[t, active[j] - m]
             columns[t, k] = response[t] - beyond[t] if observed[t] else 0.0
             lots = math.expm1(-min(max(effect[t], LOWEST), 0.0))
-            noise[t] += (NOISIER - 1.0) * news[t] + LUMPY * lots
-        variances, of_season = (noise, steps, factors), (own[0].copy(), sd[own[1]])
-        found = over_grid(columns, observed, variances, of_season, (inner, root, weak), starts)
+            noise[t] = 1.0 + (NOISIER - 1.0) * news[t] + LUMPY * lots
+        place, season = own[0].copy(), np.zeros(own.shape[1])
+        for at in range(len(place)):
+            season[at] = sd[own[1, at]]
+        found = over_grid(columns, observed, (noise, steps, factors), (place, season), (inner, root, weak), starts)
         if turn < turns - 1:
-            best = np.argmax(found[3])
-            coefficients = mean + loading @ found[0][best]
-            own = last if turn == turns - 2 else own[:, best : best + 1].copy()
+            best = 0
+            for at in range(len(place)):
+                best = at if found[3][at] > found[3][best] else best
+            for i in range(len(mean)):
+                coefficients[i] = mean[i]
+                for j in range(k):
+                    coefficients[i] += loading[i, j] * found[0][best, j]
+            own = last if turn == turns - 2 else np.ascontiguousarray(own[:, best : best + 1])
     return found
 
 
