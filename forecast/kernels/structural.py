@@ -30,7 +30,7 @@ the volume has ten times the relative variance, by this share; and the log effec
 LEAST_LEFT = 1e-12
 """The least share of a month's volume that episodes leave."""
 
-WIDEST, MOST_STEPS = 2.1, 200
+WITHIN, NEWTON_STEPS = 2.1, 200
 """Standard deviations from every mean within which the quantiles of a mixture lie, and the most steps to each."""
 
 HALF_ROOT, NORMAL = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
@@ -376,11 +376,11 @@ def mixture_quantiles(weights: Floats, means: Floats, sd: Floats, probabilities:
     found = np.zeros((means.shape[1], len(probabilities)))
     for month in range(means.shape[1]):
         mean, spread = means[:, month].copy(), sd[:, month].copy()
-        lowest, highest = (mean - WIDEST * spread).min(), (mean + WIDEST * spread).max()
+        lowest, highest = (mean - WITHIN * spread).min(), (mean + WITHIN * spread).max()
         for place in range(len(probabilities)):
             low, high = lowest, highest
             at = (low + high) / 2
-            for _ in range(MOST_STEPS):
+            for _ in range(NEWTON_STEPS):
                 below, density = -probabilities[place], 0.0
                 for j in range(len(weights)):
                     score = (at - mean[j]) / spread[j]
