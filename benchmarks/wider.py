@@ -72,7 +72,7 @@ def everywhere() -> float:
 
 def a_day(context: RunContext, days: Sequence, codes: Sequence, models: Sequence[str], rounds: int) -> float:
     """Median CPU milliseconds of a task per day, in a process that is past its first task."""
-    task = Task(tuple(days), tuple(codes), tuple(models))
+    task = Task(dict.fromkeys(days, tuple(codes)), tuple(models))
     run_task(context, task)
     return 1e3 * median(seconds(lambda: run_task(context, task)) for _ in range(rounds)) / len(days)
 
@@ -113,7 +113,7 @@ def tasks(rounds: int, jobs: int) -> None:
     """Print what a task costs that does nothing, and one that only answers with the tables of a usual one."""
     context, days = context_of(61, 4)
     series = tuple(all_series(context.data.vintages, [PRODUCT])[:4])
-    answer = run_task(context, Task(tuple(days[PRODUCT]), series, (*MODELS,)))
+    answer = run_task(context, Task(dict.fromkeys(days[PRODUCT], series), (*MODELS,)))
     size = len(pickle.dumps(answer))
     print(f"Milliseconds a task, 200 tasks on {jobs} processes, median (lowest to highest) of {rounds} rounds: that")
     print(f"passed, times {jobs}; CPU of all processes; CPU of the client. Tables are {size / 1e3:.0f} kB.\n")
@@ -138,7 +138,7 @@ def spanned(values: Sequence[float]) -> str:
 def shipped(series: int, origins: int) -> None:
     """Print how much travels for a run: with each task, as it was, and once."""
     context, days = context_of(series, origins)
-    todo = plan(days, all_series(context.data.vintages, [PRODUCT]), MODELS, ENGINE)
+    todo = plan(days, all_series(context.data.vintages, [PRODUCT]), context.settings, context.estimated)
     once, each = Broadcast(run_task, context).content.nbytes, len(pickle.dumps(todo[0]))
     print(f"{series} series x {origins} origins are {len(todo)} tasks of up to {len(todo[0].series)} series.\n")
     print("| | bytes |\n|---|---:|")

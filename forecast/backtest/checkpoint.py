@@ -180,13 +180,12 @@ class Checkpoint:
 
 @dataclass
 class TasksDone:
-    """The packed results of tasks by their places, what is known of them on disk first, and tables of each spell."""
+    """The packed results of tasks by their places, what is known of them on disk first."""
 
     count: int
     progress: Progress | None = None
     checkpoint: Checkpoint | None = None
     results: dict[int, Forecasts] = field(default_factory=dict)
-    remains: list[Forecasts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.checkpoint is not None:
@@ -203,7 +202,7 @@ class TasksDone:
 
     def joined(self) -> Forecasts:
         """All rows, in the order of the tasks."""
-        return joined([*(self.results[place] for place in range(self.count)), *self.remains])
+        return joined([self.results[place] for place in range(self.count)])
 
 
 def _plan_at(path: Path) -> Plan | None:

@@ -79,7 +79,10 @@ class StageDay:
 
 @dataclass(frozen=True)
 class TaskWithStages:
-    """A task with what the structural model says of its series, and of no others: what travels to a process."""
+    """A task with what the structural model says of its series, and of no others: what travels to a process.
+
+    Of a task of whole days nothing does, since that model is fitted where the task is done.
+    """
 
     task: Task
     stages: Mapping[date, Mapping[SeriesKey, StageResult]]
@@ -88,8 +91,8 @@ class TaskWithStages:
     def of(cls, context: RunContext, task: Task) -> TaskWithStages:
         """The piece of a task: its days and those whose parameters hold on them, a panel model's series all."""
         products = {product for product, _ in task.series}
-        held = {context.estimated.get((product, day), day) for product in products for day in task.origins}
-        stages = {day: context.stages[day] for day in sorted({*task.origins, *held}) if day in context.stages}
+        held = {context.estimated.get((product, day), day) for product in products for day in task.cells}
+        stages = {day: context.stages[day] for day in sorted({*task.cells, *held}) if day in context.stages}
         if any(map(is_panel, task.models)):
             return cls(task, stages)
         return cls(task, {day: {key: own[key] for key in task.series if key in own} for day, own in stages.items()})
@@ -104,11 +107,11 @@ def _opened(task: Task, stages: bytes) -> TaskWithStages:
 
 
 def forecast_origins(
-    context: RunContext, days: Sequence[date], series: Sequence[SeriesKey], models: Sequence[str]
+    context: RunContext, cells: Mapping[date, Sequence[SeriesKey]], models: Sequence[str]
 ) -> Forecasts:
-    """The forecasts that ``models`` make of ``series`` on each of ``days``, which come in order."""
+    """The forecasts that ``models`` make of the series of each day; the days come in order."""
     rows, estimation = RowBuffer(), EstimationOrigins(context)
-    for issued in days:
+    for issued, series in cells.items():
         OriginForecaster(estimation.on(issued), estimation, rows).forecast(series, models)
     return rows.tables()
 

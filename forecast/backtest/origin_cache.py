@@ -32,14 +32,13 @@ import pandas as pd
 from forecast.backtest.origin import RunContext
 from forecast.backtest.parallel import library_versions
 from forecast.backtest.parts import PartError, as_part, from_part
-from forecast.backtest.plan import Request, Settings, Task, fitted_models, is_panel
+from forecast.backtest.plan import Request, Settings, fitted_models
 from forecast.episodes.alone import as_numbers, from_numbers, remember, remembered
 from forecast.realtime.data import Data
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import BUILT_IN
 from forecast.safety.atomic import is_left_over, read_regular, remove, write_whole
 from forecast.tables.run import Forecasts, joined
-from forecast.tables.schema import SeriesKey
 from forecast.vocabulary.shipped import shipped
 
 OFF = "FORECAST_NO_CACHE"
@@ -290,20 +289,20 @@ def rows_by_day(run: Forecasts, days: Collection[date]) -> dict[date, Forecasts]
     return {day: Forecasts(forecasts=rows.iloc[places[day]]).packed() for day in days if day in places}
 
 
-def with_kept(
-    run: Forecasts, kept: Collection[Forecasts], tasks: Sequence[Task], series: Sequence[SeriesKey]
-) -> Forecasts:
-    """``run`` with the forecasts that were kept, rows in the order in which ``tasks`` would have made all of them.
+def with_kept(run: Forecasts, kept: Collection[Forecasts], fitted: Request, models: Sequence[str]) -> Forecasts:
+    """``run`` with the forecasts that were kept, in the order in which all of them would have been made."""
+    rows = joined([run.packed(), *kept]).forecasts
+    return run.replaced(forecasts=in_order(rows, fitted, models))
+
+
+def in_order(rows: pd.DataFrame, fitted: Request, models: Sequence[str]) -> pd.DataFrame:
+    """Forecasts in order of days, models and series; those of the months of one are in order already.
 
     Sums over rows are made in their order, and so end on the same digits.
     """
-    rows = joined([run.packed(), *kept]).forecasts
-    of_series = {(*key, name): place for place, task in enumerate(tasks) for key in task.series for name in task.models}
-    models = {name: place for place, name in enumerate(dict.fromkeys(name for task in tasks for name in task.models))}
-    keys = {key: place for place, key in enumerate(series)}
-    cells = [*zip(rows["product"], rows["destination"], rows["model"], strict=True)]
-    task = [len(tasks) if is_panel(name) else of_series[product, code, name] for product, code, name in cells]
-    model = [models[name] for _, _, name in cells]
-    key = [keys[product, code] for product, code, _ in cells]
+    of_model = {name: place for place, name in enumerate(fitted_models(models))}
+    of_series = {key: place for place, key in enumerate(fitted.series)}
+    series = [of_series[key] for key in zip(rows["product"], rows["destination"], strict=True)]
+    model = [of_model[name] for name in rows["model"]]
     day = [issued.toordinal() for issued in rows["issued"]]
-    return run.replaced(forecasts=rows.iloc[np.lexsort((key, model, day, task))].reset_index(drop=True))
+    return rows.iloc[np.lexsort((series, model, day))].reset_index(drop=True)

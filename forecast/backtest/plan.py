@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -25,7 +25,11 @@ ORIGINS = 24
 """How many origins a backtest has where nothing is said."""
 
 CELLS_AT_A_TIME = 1_200
-"""Series times days for which what the structural model says waits in memory at once; one day, where it has more."""
+"""Series times days for which what the structural model says may wait in memory at once, and travel to where models are
+fitted to it; a run of more goes by days."""
+
+DAYS_ENOUGH = 8
+"""Days from which a run goes by days, since there are enough of them for several processes."""
 
 IssueDays = Mapping[str, Sequence[date]]
 """Issue days by product."""
@@ -132,11 +136,20 @@ class Request:
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work: some series at some origins with some models. Tasks share nothing, so any order will do."""
+    """A piece of work: some series at some origins with some models. Tasks share nothing, so any order will do.
 
-    origins: tuple[date, ...]
-    series: tuple[SeriesKey, ...]
+    ``cells`` are the series of each origin. A task that has ``whole_days``, every series and model of its origins, fits
+    the structural model itself; to others comes what that says of their series.
+    """
+
+    cells: Mapping[date, tuple[SeriesKey, ...]]
     models: tuple[str, ...]
+    whole_days: bool = False
+
+    @property
+    def series(self) -> tuple[SeriesKey, ...]:
+        """All series that it has on any day."""
+        return tuple(dict.fromkeys(key for own in self.cells.values() for key in own))
 
 
 # Days ----------------------------------------------------------------------------------------------------------------
@@ -238,54 +251,54 @@ def selected_series(
 
 
 def plan(
-    days: IssueDays, series: Sequence[SeriesKey], models: Sequence[str], engine: str = DEFAULT_ENGINE
+    days: IssueDays, series: Sequence[SeriesKey], settings: Settings, estimated: Mapping[tuple[str, date], date]
 ) -> list[Task]:
-    """Tasks that cover every series, origin and model: panel models by origin, the others by handfuls of series.
+    """Tasks that cover every series, origin and model.
 
-    The same for any number of processes, so that a run can be resumed with another number of them; how many series are
-    a handful is up to `forecast.backtest.costs`.
+    Where there are many days or cells, the days whose parameters hang together (by `estimation_days`) are a task each.
+    Else panel models go by origin, and the others by handfuls of series; how many series are a handful is up to
+    `forecast.backtest.costs`. It is the same for any number of processes, so that a run can be resumed with another
+    number of them.
     """
-    names = fitted_models(models)
+    names = tuple(fitted_models(settings.models))
+    of_day = {day: tuple(key for key in series if key[0] in products) for day, products in by_day(days).items()}
+    if goes_by_days(days, series):
+        return [Task({day: of_day[day] for day in own}, names, True) for own in _bound_together(days, estimated)]
     panel = tuple(name for name in names if is_panel(name))
     single = tuple(name for name in names if not is_panel(name))
     tasks = [
-        Task(tuple(days[product]), handful, single)
+        Task(dict.fromkeys(days[product], handful), single)
         for product, of_product in groupby(series, key=lambda key: key[0])
-        for handful in _handfuls(list(of_product), len(days[product]), single, engine)
+        for handful in _handfuls(list(of_product), len(days[product]), single, settings.engine)
     ]
-    for day in sorted({day for of_product in days.values() for day in of_product}):
-        tasks.append(Task((day,), tuple(key for key in series if day in days[key[0]]), panel))
-    return [task for task in tasks if task.origins and task.models]
+    tasks += [Task({day: own}, panel) for day, own in of_day.items()]
+    return [task for task in tasks if task.cells and task.models]
 
 
-def spells_of(days: IssueDays, series: Sequence[SeriesKey]) -> list[tuple[date, ...]]:
-    """All issue days in order, cut into spells of at most `CELLS_AT_A_TIME`, the same for any number of processes.
+def goes_by_days(days: IssueDays, series: Sequence[SeriesKey]) -> bool:
+    """Whether the tasks of a run have whole days.
 
     Examples
     --------
-    >>> days = {"magnets": [date(2025, 4, 20), date(2025, 5, 20), date(2025, 6, 20)]}
-    >>> [len(spell) for spell in spells_of(days, [("magnets", str(place)) for place in range(500)])]
-    [2, 1]
+    >>> from forecast.tables.schema import WORLD
+    >>> few = {"magnets": [date(2025, month, 20) for month in (5, 6)]}
+    >>> goes_by_days(few, [("magnets", WORLD)]), goes_by_days(few, [("magnets", str(place)) for place in range(601)])
+    (False, True)
     """
     counts = Counter(product for product, _ in series)
-    spells: list[tuple[date, ...]] = []
-    cells = 0
+    cells = sum(counts[product] * len(own) for product, own in days.items())
+    return len(by_day(days)) >= DAYS_ENOUGH or cells > CELLS_AT_A_TIME
+
+
+def _bound_together(days: IssueDays, estimated: Mapping[tuple[str, date], date]) -> list[tuple[date, ...]]:
+    """Issue days in order; those on which parameters of one earlier day are held come together."""
+    found: list[tuple[date, ...]] = []
+    held: set[date] = set()
     for day, products in by_day(days).items():
-        own = sum(counts[product] for product in products)
-        cells += own
-        if not spells or cells > CELLS_AT_A_TIME:
-            spells, cells = [*spells, (day,)], own
-        else:
-            spells[-1] = (*spells[-1], day)
-    return spells
-
-
-def divided(tasks: Sequence[Task], spells: Sequence[Sequence[date]]) -> list[Task]:
-    """Each task as one for every spell in which it has days: their rows, one below the other, are those of the task."""
-    found = [
-        replace(task, origins=tuple(day for day in task.origins if day in spell)) for task in tasks for spell in spells
-    ]
-    return [task for task in found if task.origins]
+        own = {estimated.get((product, day), day) for product in products}
+        found = [*found[:-1], (*found[-1], day)] if held & own else [*found, (day,)]
+        held = held | own if held & own else own
+    return found
 
 
 def by_day(days: IssueDays) -> dict[date, set[str]]:

@@ -1,8 +1,8 @@
-"""What is kept of the structural model once a spell of days is done: a thousandth of it, for tables made at the end."""
+"""What is kept of the structural model once the days of a task are done: a thousandth of it, for tables of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -18,6 +18,12 @@ from forecast.tables.frames import packed, stacked, unpacked
 from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
 from forecast.totals.estimates import Course, estimates
 from forecast.totals.hierarchy import apart_from_rest
+
+
+def remains_of(context: RunContext, shown: Request, days: Collection[date]) -> dict[str, pd.DataFrame]:
+    """The tables of a run that are made of the structural model, of those of some days that are shown."""
+    own = [day for day in days if any(day in of_product for of_product in shown.days.values())]
+    return {"estimates": estimates_of(context, shown, own), "parts": structural_parts_of(context, shown, own)}
 
 
 def structural_parts_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:

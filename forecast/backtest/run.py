@@ -6,7 +6,7 @@ adds the actuals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -22,13 +22,14 @@ from forecast.backtest.origin_cache import (
     OriginCache,
     answer_name,
     fingerprints,
+    in_order,
     is_cacheable,
     kept_days,
     known_answer,
     rows_by_day,
     with_kept,
 )
-from forecast.backtest.parallel import parallel_map, processes
+from forecast.backtest.parallel import parallel_map
 from forecast.backtest.plan import (
     EXPERIENCE,
     IssueDays,
@@ -37,20 +38,18 @@ from forecast.backtest.plan import (
     Task,
     backtest_origins,
     by_day,
-    divided,
     estimation_days,
     fitted_models,
+    goes_by_days,
     issue_days,
     plan,
     selected_series,
-    spells_of,
 )
-from forecast.backtest.remains import estimates_of, structural_parts_of
+from forecast.backtest.remains import remains_of
 from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
-from forecast.realtime.releases import all_series
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
@@ -59,9 +58,6 @@ from forecast.tables.schema import RUN_TABLES
 from forecast.totals.hierarchy import reconciled_forecasts
 from forecast.totals.nowcast import nowcast
 from forecast.vocabulary.products import headlines_with, shipped_headlines
-
-DAYS_A_PROCESS = 2
-"""Days that each process has before all wait for the slowest."""
 
 
 def forecast_all(
@@ -250,7 +246,6 @@ def _run_with_cache(
 ) -> Forecasts:
     """The same as `_run`, with what was kept of its days taken from a cache, and what is new left there."""
     fitted = _fitted(data, settings, request)
-    tasks = plan(fitted.days, fitted.series, settings.models, settings.engine)
     days = by_day(fitted.days)
     names = fingerprints(RunContext(data, settings), days)
     answer = answer_name(names, request, settings.models, data)
@@ -264,7 +259,9 @@ def _run_with_cache(
     with cache.remembering():
         run = fitted_rows(data, settings, Request(left, fitted.series), request, jobs, progress)
     new = rows_by_day(run, [day for day in days if day not in kept])
-    found = gather(data, settings, with_kept(run, [*kept.values()], tasks, fitted.series) if kept else run, request)
+    if kept:
+        run = with_kept(run, [*kept.values()], fitted, settings.models)
+    found = gather(data, settings, run, request)
     cache.write({names[day]: rows for day, rows in new.items()} | {answer: found.packed()})
     return found
 
@@ -280,69 +277,70 @@ def fitted_rows(
 ) -> Forecasts:
     """The rows of all models on the days of ``fitted``, and what the tables of ``shown`` need of the structural model.
 
-    Days are done spell by spell, so that no more of that model than a spell's waits in memory; the rows come in the
-    order of `plan`, whatever the spells.
+    The rows come in order of days, models and series, whatever the tasks.
     """
-    spells = spells_of(fitted.days, all_series(data.vintages, fitted.days))
-    tasks = divided(plan(fitted.days, fitted.series, settings.models, settings.engine), spells)
+    estimated = estimation_days(data.exports, fitted.days, settings.refit)
+    tasks = plan(fitted.days, fitted.series, settings, estimated)
     done = TasksDone(len(tasks), progress, checkpoint)
-    for days in _together(spells, jobs):
-        context = run_context(data, settings, fitted.days, jobs, days)
-        left = {
-            place: task for place, task in enumerate(tasks) if task.origins[0] in days and place not in done.results
-        }
+    left = {place: task for place, task in enumerate(tasks) if place not in done.results}
+    context = RunContext(data, settings, estimated)
+    if goes_by_days(fitted.days, fitted.series):
+        run_tasks(context, left, jobs, done.add, shown)
+        run = done.joined()
+    else:
+        context = with_stages(context, by_day(fitted.days), jobs)
         run_tasks(context, left, jobs, done.add)
-        remains = {"estimates": estimates_of(context, shown, days), "parts": structural_parts_of(context, shown, days)}
-        done.remains.append(Forecasts(**remains).packed())
-        del context  # or it would wait for that of the next days
-    return done.joined()
+        run = done.joined().replaced(**remains_of(context, shown, by_day(fitted.days)))
+    return run.replaced(forecasts=in_order(run.forecasts, fitted, settings.models))
 
 
-def _together(spells: Sequence[tuple[date, ...]], jobs: int) -> Iterator[tuple[date, ...]]:
-    """Days of as many spells as keep all processes busy, which share the days among them."""
-    days: tuple[date, ...] = ()
-    for spell in spells:
-        days += spell
-        if jobs == 1 or len(days) >= DAYS_A_PROCESS * processes(jobs) or spell == spells[-1]:
-            yield days
-            days = ()
-
-
-def run_context(
-    data: Data, settings: Settings, days: IssueDays, jobs: int = 1, only: Sequence[date] | None = None
-) -> RunContext:
-    """What origins on ``days`` share: parameters held since earlier days, and the structural model of each day.
-
-    With ``only`` it is the model of those days, and of the earlier ones whose parameters hold on them.
-    """
+def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) -> RunContext:
+    """What origins on ``days`` share: parameters held since earlier days, and the structural model of each day."""
     context = RunContext(data, settings, estimation_days(data.exports, days, settings.refit))
-    products = by_day(days)
-    needed = {*(products if only is None else only)}
+    return with_stages(context, by_day(days), jobs)
+
+
+def with_stages(context: RunContext, days: Mapping[date, Collection[str]], jobs: int = 1) -> RunContext:
+    """The context with the structural model of the products of each day, and of earlier days whose parameters hold."""
+    products = {day: {*own} for day, own in days.items()}
     for (product, issued), day in context.estimated.items():
-        products.setdefault(day, set()).add(product)
-        needed |= {day} if only is None or issued in only else set()
-    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(needed)]
+        if issued in days:
+            products.setdefault(day, set()).add(product)
+    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]
     found = dict(parallel_map(stage_on, context, looked_at, jobs))
     return replace(context, stages={day.issued: found[place] for place, day in enumerate(looked_at)})
 
 
 def run_tasks(
-    context: RunContext, tasks: Mapping[int, Task], jobs: int, done: Callable[[int, Forecasts], None]
+    context: RunContext,
+    tasks: Mapping[int, Task],
+    jobs: int,
+    done: Callable[[int, Forecasts], None],
+    shown: Request | None = None,
 ) -> None:
-    """Hand each task's place and result to ``done``, packed; the numbers do not depend on ``jobs``."""
+    """Hand each task's place and result to ``done``, packed; the numbers do not depend on ``jobs``.
+
+    Tasks of whole days bring what tables need of the structural model on the days that are ``shown``.
+    """
     places, pieces = [*tasks], [TaskWithStages.of(context, task) for task in tasks.values()]
-    for turn, result in parallel_map(run_piece, replace(context, stages={}), pieces, jobs):
+    shared = replace(context, stages={}), shown
+    for turn, result in parallel_map(run_piece, shared, pieces, jobs):
         done(places[turn], result)
 
 
-def run_piece(context: RunContext, piece: TaskWithStages) -> Forecasts:
+def run_piece(shared: tuple[RunContext, Request | None], piece: TaskWithStages) -> Forecasts:
     """The forecasts of a task where it has travelled to."""
-    return run_task(replace(context, stages=piece.stages), piece.task)
+    context, shown = shared
+    if shown is None:
+        return run_task(replace(context, stages=piece.stages), piece.task)
+    cells = piece.task.cells
+    context = with_stages(context, {day: {product for product, _ in own} for day, own in cells.items()})
+    return run_task(context, piece.task).replaced(**remains_of(context, shown, cells)).packed()
 
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
     """The forecasts of one task, packed: many of them travel, and wait for the others."""
-    return forecast_origins(context, task.origins, task.series, task.models).packed()
+    return forecast_origins(context, task.cells, task.models).packed()
 
 
 def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict[str, str], dict[str, Any]]:

@@ -153,12 +153,12 @@ def test_one_process_and_two_give_identical_tables():
 
 
 @pytest.mark.parametrize(("refit", "jobs"), [(1, 2), (3, 1)])
-def test_spells_of_days_change_no_number(refit, jobs, monkeypatch):
+def test_tasks_of_whole_days_change_no_number(refit, jobs, monkeypatch):
     """A run that goes day by day has the tables of one that does all days at once, parameters held or not."""
     options = {"products": ["magnets"], "models": ["theta", "pooled", "combination"], "refit": refit, "last": 4}
+    monkeypatch.setattr("forecast.backtest.plan.DAYS_ENOUGH", 1_000)
     at_once = replay(world(), **options)
     monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
-    monkeypatch.setattr("forecast.backtest.run.DAYS_A_PROCESS", 1)
     for (name, table), (_, other) in zip(at_once, replay(world(), jobs=jobs, **options), strict=True):
         pd.testing.assert_frame_equal(table, other, check_exact=True, obj=name)
 

@@ -323,7 +323,7 @@ def without_waiting(replaced: Callable[[Any, str, Any], None]) -> None:
     import forecast as fc
 
     asked = {
-        (backtest, "run_context"): lambda data, settings, days, *_: (settings, days, len(data.exports)),
+        (backtest, "with_stages"): lambda context, days, *_: (context.settings, days, len(context.data.exports)),
         (backtest, "run_task"): lambda context, task: (context.settings, task),
         (scoreboard, "scored_and_tested"): lambda made, *tables: made,
         (backtest, "gather"): lambda data, settings, run, request: (settings, request),
