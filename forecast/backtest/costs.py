@@ -1,8 +1,8 @@
-"""How many series a task is given, from what its parts cost.
+"""How many series a task is given where a run does not go by whole days, from what its parts cost.
 
-A task is some series at all origins. Whatever it does once, however many series it has, is overhead: to be sent and
-answered, and at each origin to look up the months ahead. A task gets the smallest number of series for which that is
-at most `SHARE` of the work on the series themselves, but no more than leave `TASKS` tasks to balance the load with,
+A task is then some series at all origins. Whatever it does once, however many series it has, is overhead: to be sent
+and answered, and at each origin to look up the months ahead. A task gets the smallest number of series for which that
+is at most `SHARE` of the work on the series themselves, but no more than leave `TASKS` tasks to balance the load with,
 and no more than `LONGEST_MS` of work, which is what a stopped run loses and the last process is waited for. The costs
 of the slowest backend count, and the number of processes does not, so that a run can be resumed with another number of
 them, and elsewhere.

@@ -302,7 +302,15 @@ def in_order(rows: pd.DataFrame, fitted: Request, models: Sequence[str]) -> pd.D
     """
     of_model = {name: place for place, name in enumerate(fitted_models(models))}
     of_series = {key: place for place, key in enumerate(fitted.series)}
-    series = [of_series[key] for key in zip(rows["product"], rows["destination"], strict=True)]
-    model = [of_model[name] for name in rows["model"]]
-    day = [issued.toordinal() for issued in rows["issued"]]
-    return rows.iloc[np.lexsort((series, model, day))].reset_index(drop=True)
+    product, products = pd.factorize(rows["product"])
+    code, codes = pd.factorize(rows["destination"])
+    pairs, series = np.unique(product * len(codes) + code, return_inverse=True)
+    of_pair = [of_series[products[pair // len(codes)], codes[pair % len(codes)]] for pair in pairs.tolist()]
+    model, names = pd.factorize(rows["model"])
+    day, days = pd.factorize(rows["issued"])
+    keys = (
+        np.array(of_pair, dtype=int)[series],
+        np.array([of_model[name] for name in names], dtype=int)[model],
+        np.array([issued.toordinal() for issued in days], dtype=int)[day],
+    )
+    return rows.iloc[np.lexsort(keys)].reset_index(drop=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +28,7 @@ CELLS_AT_A_TIME = 1_200
 fitted to it; a run of more goes by days."""
 
 DAYS_ENOUGH = 8
-"""Days from which a run goes by days, since there are enough of them for several processes."""
+"""Days, or spells of days that share parameters, from which a run goes by these: enough for several processes."""
 
 IssueDays = Mapping[str, Sequence[date]]
 """Issue days by product."""
@@ -255,15 +254,23 @@ def plan(
 ) -> list[Task]:
     """Tasks that cover every series, origin and model.
 
-    Where there are many days or cells, the days whose parameters hang together (by `estimation_days`) are a task each.
-    Else panel models go by origin, and the others by handfuls of series; how many series are a handful is up to
-    `forecast.backtest.costs`. It is the same for any number of processes, so that a run can be resumed with another
-    number of them.
+    Where there are enough days or many cells, a task is a day, or the days on which parameters of one earlier day are
+    held (`estimation_days`). Else panel models go by origin, and the others by handfuls of series; how many series are
+    a handful is up to `forecast.backtest.costs`. It is the same for any number of processes, so that a run can be
+    resumed with another number of them.
+
+    Examples
+    --------
+    >>> days = {"magnets": [date(2025, month, 20) for month in (5, 6)]}
+    >>> of = lambda count: plan(days, [("magnets", str(place)) for place in range(count)], Settings(("theta",)), {})
+    >>> [len(task.cells) for task in of(2)], [len(task.cells) for task in of(601)]  # handfuls of series, whole days
+    ([2, 2], [1, 1])
     """
     names = tuple(fitted_models(settings.models))
     of_day = {day: tuple(key for key in series if key[0] in products) for day, products in by_day(days).items()}
-    if goes_by_days(days, series):
-        return [Task({day: of_day[day] for day in own}, names, True) for own in _bound_together(days, estimated)]
+    bound = _bound_together(days, estimated)
+    if len(bound) >= DAYS_ENOUGH or sum(map(len, of_day.values())) > CELLS_AT_A_TIME:
+        return [Task({day: of_day[day] for day in own}, names, whole_days=True) for own in bound]
     panel = tuple(name for name in names if is_panel(name))
     single = tuple(name for name in names if not is_panel(name))
     tasks = [
@@ -273,21 +280,6 @@ def plan(
     ]
     tasks += [Task({day: own}, panel) for day, own in of_day.items()]
     return [task for task in tasks if task.cells and task.models]
-
-
-def goes_by_days(days: IssueDays, series: Sequence[SeriesKey]) -> bool:
-    """Whether the tasks of a run have whole days.
-
-    Examples
-    --------
-    >>> from forecast.tables.schema import WORLD
-    >>> few = {"magnets": [date(2025, month, 20) for month in (5, 6)]}
-    >>> goes_by_days(few, [("magnets", WORLD)]), goes_by_days(few, [("magnets", str(place)) for place in range(601)])
-    (False, True)
-    """
-    counts = Counter(product for product, _ in series)
-    cells = sum(counts[product] * len(own) for product, own in days.items())
-    return len(by_day(days)) >= DAYS_ENOUGH or cells > CELLS_AT_A_TIME
 
 
 def _bound_together(days: IssueDays, estimated: Mapping[tuple[str, date], date]) -> list[tuple[date, ...]]:

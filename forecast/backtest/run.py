@@ -40,7 +40,6 @@ from forecast.backtest.plan import (
     by_day,
     estimation_days,
     fitted_models,
-    goes_by_days,
     issue_days,
     plan,
     selected_series,
@@ -284,13 +283,13 @@ def fitted_rows(
     done = TasksDone(len(tasks), progress, checkpoint)
     left = {place: task for place, task in enumerate(tasks) if place not in done.results}
     context = RunContext(data, settings, estimated)
-    if goes_by_days(fitted.days, fitted.series):
-        run_tasks(context, left, jobs, done.add, shown)
-        run = done.joined()
-    else:
+    by_days = any(task.whole_days for task in tasks)
+    if not by_days:
         context = with_stages(context, by_day(fitted.days), jobs)
-        run_tasks(context, left, jobs, done.add)
-        run = done.joined().replaced(**remains_of(context, shown, by_day(fitted.days)))
+    run_tasks(context, shown, left, jobs, done.add)
+    run = done.joined()
+    if not by_days:
+        run = run.replaced(**remains_of(context, shown, by_day(fitted.days)))
     return run.replaced(forecasts=in_order(run.forecasts, fitted, settings.models))
 
 
@@ -313,10 +312,10 @@ def with_stages(context: RunContext, days: Mapping[date, Collection[str]], jobs:
 
 def run_tasks(
     context: RunContext,
+    shown: Request,
     tasks: Mapping[int, Task],
     jobs: int,
     done: Callable[[int, Forecasts], None],
-    shown: Request | None = None,
 ) -> None:
     """Hand each task's place and result to ``done``, packed; the numbers do not depend on ``jobs``.
 
@@ -328,10 +327,10 @@ def run_tasks(
         done(places[turn], result)
 
 
-def run_piece(shared: tuple[RunContext, Request | None], piece: TaskWithStages) -> Forecasts:
+def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Forecasts:
     """The forecasts of a task where it has travelled to."""
     context, shown = shared
-    if shown is None:
+    if not piece.task.whole_days:
         return run_task(replace(context, stages=piece.stages), piece.task)
     cells = piece.task.cells
     context = with_stages(context, {day: {product for product, _ in own} for day, own in cells.items()})

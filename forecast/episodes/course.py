@@ -19,6 +19,7 @@ import pandas as pd
 from forecast.kernels.structural import LEAST_LEFT
 from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, days_of, month_ordinal
 from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_whole, measures, parts_of
+from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERSION = "diversion"
 """Kind of an episode that is not in the calendar: what a measure on other destinations sends to this one."""
@@ -150,6 +151,7 @@ class Years:
         self.codes = tuple(map(str, volumes.columns))
         self._months = pd.PeriodIndex(volumes.index).asi8
         self._seen: dict[int, tuple[slice, str]] = {}
+        self._covered: dict[tuple[str, ...], frozenset[str]] = {}
 
     @classmethod
     def of(cls, volumes: pd.DataFrame | Years) -> Years:
@@ -168,6 +170,13 @@ class Years:
                 del _OF_YEARS[next(iter(_OF_YEARS))]
             _OF_YEARS[asked, digest] = share(self.table.iloc[year])
         return _OF_YEARS[asked, digest]
+
+    def covered(self, named: tuple[str, ...], members: Members) -> frozenset[str]:
+        """The single destinations that an event on ``named`` covers whole, worked out once for all that ask."""
+        if named not in self._covered:
+            single = (code for code in self.codes if code not in (WORLD, REST_OF_WORLD) and code not in members)
+            self._covered[named] = frozenset(code for code in single if covers_whole(named, code, members))
+        return self._covered[named]
 
     def _year(self, onset: int) -> tuple[slice, str]:
         """Where the year before a month lies, and the digest of its figures as they are laid out."""

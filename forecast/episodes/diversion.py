@@ -8,7 +8,7 @@ volume that is barred; siblings teach each other, other measures and products no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, Years
-from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_product, covers_whole, measures
+from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_product, measures
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERTING = ("ban", "licensing", "quota", "tariff")
@@ -60,18 +60,13 @@ def diversions_of(
     in_force: list[tuple[PolicyMeasure, frozenset[str]]] = []
     for measure in measures(beside):
         first = measure.rows[0]
-        codes = _barred_codes(first, members, years.codes)
+        codes = years.covered(tuple(first.destinations), members)
         new = codes.difference(*(known for other, known in in_force if _acts_at(other, first.effective)))
         in_force.append((measure, codes))
         barred = years.before(first, new, partial(_share, new))
         if barred >= LEAST_BARRED:
             found.append(Episode.of(measure, f"diverted:{first.event}", DIVERSION, 1.0, barred))
     return tuple(found)
-
-
-def _barred_codes(event: Any, members: Members, codes: Sequence[str]) -> frozenset[str]:
-    single = (code for code in codes if code not in (WORLD, REST_OF_WORLD) and code not in members)
-    return frozenset(code for code in single if covers_whole(event.destinations, code, members))
 
 
 def _acts_at(measure: PolicyMeasure, day: date) -> bool:

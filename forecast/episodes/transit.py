@@ -150,8 +150,11 @@ class EpisodeLags:
 
     def of_others(self, key: SeriesKey) -> np.ndarray:
         """Log likelihoods of the lags by all series but one, the best at 0."""
-        places = {own: place for place, own in enumerate(self.said)}
-        return np.asarray(self._logs[places.get(key, -1)])
+        return np.asarray(self._logs[self._places.get(key, -1)])
+
+    @cached_property
+    def _places(self) -> dict[SeriesKey, int]:
+        return {key: place for place, key in enumerate(self.said)}
 
 
 def lag_supports(

@@ -13,7 +13,7 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.backtest.ablation import compare_events
 from forecast.backtest.origin import Origin, RunContext
-from forecast.backtest.plan import Settings, backtest_origins, estimation_days
+from forecast.backtest.plan import Settings, backtest_origins, estimation_days, plan
 from forecast.backtest.run import backtest_all, forecast_all, run_context
 from forecast.kernels import KernelError
 from forecast.models.theta import Theta
@@ -161,6 +161,21 @@ def test_tasks_of_whole_days_change_no_number(refit, jobs, monkeypatch):
     monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
     for (name, table), (_, other) in zip(at_once, replay(world(), jobs=jobs, **options), strict=True):
         pd.testing.assert_frame_equal(table, other, check_exact=True, obj=name)
+
+
+def test_a_task_is_a_day_or_the_days_that_hold_parameters_of_one(monkeypatch):
+    """Each product on its own issue days alone; which days go together depends on no number of processes."""
+    monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 0)
+    may, june, july, later = (date(2025, month, day) for month, day in ((5, 20), (6, 20), (7, 20), (7, 25)))
+    days, series = {"a": [may, june, july], "b": [july, later]}, [("a", "USA"), ("b", "USA"), ("b", "WLD")]
+    a, b = (("a", "USA"),), (("b", "USA"), ("b", "WLD"))
+    apart = plan(days, series, Settings(), {})
+    assert [dict(task.cells) for task in apart] == [{may: a}, {june: a}, {july: a + b}, {later: b}]
+    held = {("a", may): may, ("a", june): may, ("a", july): july, ("b", july): july, ("b", later): july}
+    assert [dict(task.cells) for task in plan(days, series, Settings(refit=2), held)] == [
+        {may: a, june: a},
+        {july: a + b, later: b},
+    ]
 
 
 def test_a_thousand_times_the_volume_gives_a_thousand_times_the_forecast():
