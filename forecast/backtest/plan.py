@@ -127,6 +127,10 @@ class Request:
         requested = np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table))
         return table if requested.all() else table[requested]
 
+    def tasks(self, exports: pd.DataFrame, settings: Settings) -> list[Task]:
+        """The `plan` of what models are fitted on."""
+        return plan(self.days, self.series, settings, estimation_days(exports, self.days, settings.refit))
+
     def written_down(self) -> dict[str, Any]:
         """Series and issue days as JSON holds them."""
         days = {product: [day.isoformat() for day in of_product] for product, of_product in self.days.items()}

@@ -6,8 +6,9 @@ adds the actuals.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any
 
@@ -41,7 +42,6 @@ from forecast.backtest.plan import (
     estimation_days,
     fitted_models,
     issue_days,
-    plan,
     selected_series,
 )
 from forecast.backtest.remains import remains_of
@@ -215,9 +215,9 @@ def _run(
     ValueError
         Without any series.
     """
-    if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(data, settings, request))
     fitted = _fitted(data, settings, request)
+    if checkpoint is not None:
+        checkpoint.begin(*_fingerprint(data, settings, request, fitted.tasks(data.exports, settings)))
     run = fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint)
     return gather(data, settings, run, request)
 
@@ -278,11 +278,10 @@ def fitted_rows(
 
     The rows come in order of days, models and series, whatever the tasks.
     """
-    estimated = estimation_days(data.exports, fitted.days, settings.refit)
-    tasks = plan(fitted.days, fitted.series, settings, estimated)
+    tasks = fitted.tasks(data.exports, settings)
     done = TasksDone(len(tasks), progress, checkpoint)
     left = {place: task for place, task in enumerate(tasks) if place not in done.results}
-    context = RunContext(data, settings, estimated)
+    context = RunContext(data, settings, estimation_days(data.exports, fitted.days, settings.refit))
     by_days = any(task.whole_days for task in tasks)
     if not by_days:
         context = with_stages(context, by_day(fitted.days), jobs)
@@ -342,8 +341,10 @@ def run_task(context: RunContext, task: Task) -> Forecasts:
     return forecast_origins(context, task.cells, task.models).packed()
 
 
-def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict[str, str], dict[str, Any]]:
-    """Digests of the tables by name, and the arguments that numbers depend on."""
+def _fingerprint(
+    data: Data, settings: Settings, request: Request, tasks: Sequence[Task]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Digests of the tables by name, the arguments that numbers depend on, and the digest of what each part is of."""
     groups = pd.DataFrame({"code": list(data.groups), "members": list(data.groups.values())})
     tables = {"exports": data.exports, "events": data.events, "groups": groups}
     if data.totals is not None:
@@ -351,7 +352,8 @@ def _fingerprint(data: Data, settings: Settings, request: Request) -> tuple[dict
     if data.headlines != shipped_headlines():
         tables["headlines"] = pd.DataFrame([asdict(one) for one in data.headlines])
     digests = {name: table_digest(table) for name, table in tables.items()}
-    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down()}
+    parts = hashlib.sha256(repr([*map(astuple, tasks)]).encode()).hexdigest()
+    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down(), "parts": parts}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
