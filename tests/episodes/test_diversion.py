@@ -9,9 +9,10 @@ import pytest
 from simulated import calendar, exports, steady
 
 import forecast as fc
-from forecast.episodes.course import FORCE, Episode, exposure
+from forecast.episodes.course import FORCE, Episode, Years, exposure
 from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import structural_forecasts
+from forecast.realtime.events import covers_whole
 
 MONTHS = pd.period_range("2020-01", periods=72, freq="M")
 VOLUMES = pd.DataFrame({"A": 60.0, "B": 30.0, "C": 10.0, "WLD": 100.0}, MONTHS)
@@ -49,6 +50,16 @@ def test_what_is_barred_already_is_not_diverted_again():
         ("diverted:b", 0.3),
     ]
     assert [round(one.barred, 2) for one in found([ended, second], "C")] == [0.6, 0.9]
+
+
+def test_what_is_barred_is_found_once_for_all_destinations(monkeypatch):
+    """A wide panel asks for each of its destinations: the work grows with them and not with their square."""
+    asked, codes = [], [f"D{place:02}" for place in range(40)]
+    monkeypatch.setattr("forecast.episodes.course.covers_whole", lambda *of: asked.append(of) or covers_whole(*of))
+    years = Years(pd.DataFrame(1.0, MONTHS, codes))
+    rows = [row("b", date(2024, 3, 1), tuple(codes[:10]))]
+    barred = [one.barred for code in codes for one in diversions_of(rows, "p", code, {}, years)]
+    assert (len(asked), barred) == (40, pytest.approx([0.25] * 30))
 
 
 def test_an_easing_and_a_measure_on_little_divert_nothing():
