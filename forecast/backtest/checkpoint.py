@@ -26,6 +26,9 @@ from forecast.tables.run import Forecasts, joined
 from forecast.tables.run_folder import PACKAGE
 
 PLAN = "plan.json"
+PARTS = "parts"
+"""The argument that says what each part is of; it follows from the others in one version of this package."""
+
 SHOWN = 40
 """Characters of an argument that are shown where it is not the same."""
 
@@ -170,7 +173,8 @@ class Checkpoint:
             raise CheckpointError(f"{self.folder}: expected a run to resume, found none. Run without --resume.")
         changed = [f"{visible(name)} has changed" for name in _differing(former["inputs"], plan["inputs"])]
         changed = changed or [f"{visible(name)} have changed" for name in _differing(former["tables"], plan["tables"])]
-        for name in _differing(former["arguments"], plan["arguments"]):
+        arguments = _differing(former["arguments"], plan["arguments"])
+        for name in [name for name in arguments if name != PARTS] or arguments:
             changed.append(_other_argument(visible(name), former["arguments"].get(name), plan["arguments"].get(name)))
         if changed:
             raise CheckpointError(

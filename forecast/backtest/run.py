@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest.attribution import combination_parts
-from forecast.backtest.checkpoint import Checkpoint, TasksDone, table_digest
+from forecast.backtest.checkpoint import PARTS, Checkpoint, TasksDone, table_digest
 from forecast.backtest.checkpoint import Progress as Progress
 from forecast.backtest.origin import RunContext, StageDay, TaskWithStages, forecast_origins, stage_on
 from forecast.backtest.origin_cache import (
@@ -353,7 +353,7 @@ def _fingerprint(
         tables["headlines"] = pd.DataFrame([asdict(one) for one in data.headlines])
     digests = {name: table_digest(table) for name, table in tables.items()}
     parts = hashlib.sha256(repr([*map(astuple, tasks)]).encode()).hexdigest()
-    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down(), "parts": parts}
+    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down(), PARTS: parts}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------

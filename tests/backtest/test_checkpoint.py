@@ -154,6 +154,14 @@ def test_another_run_is_not_resumed(killed, options, changed):
     assert sorted(killed.iterdir()) == before
 
 
+@pytest.mark.slow
+def test_parts_of_other_tasks_are_not_resumed(killed, monkeypatch):
+    """Where a version of this package cuts the work otherwise, a part by its place is of something else."""
+    monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 0)
+    with pytest.raises(CheckpointError, match="parts is not what it was"):
+        run(Checkpoint(killed, resume=True))
+
+
 def test_a_file_that_changed_is_named(tmp_path):
     """The caller's names stand before those of the tables; a file that is gone or new counts as changed."""
     folder = tmp_path / "run.partial"
