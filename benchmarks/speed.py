@@ -22,11 +22,16 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
+import pandas as pd
+
 import forecast as fc
 
 HERE = Path(__file__).parents[1]
 NEXT = ["-m", "forecast", "next", "--quiet"]
 BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef main(name: str = ''):\n    '''Say.'''\napp()\n"
+
+LEAST_COMPARED = 1e-9
+"""The least size (tonnes, logs, factors) of a number whose share by which it differs says something."""
 
 PARTS = {
     "imports": "_find_and_load",
@@ -58,6 +63,8 @@ def main() -> None:
     print(f"{os.cpu_count()} processors, load before {os.getloadavg()[0]:.1f}, medians of {given.rounds} runs\n")
     with tempfile.TemporaryDirectory() as name:
         commands(Path(name), given.rounds, given.against)
+        if given.against:
+            same_numbers(Path(name), given.against)
         starting(Path(name), given.rounds)
         profiles(Path(name))
 
@@ -91,6 +98,23 @@ def ways(place: Path, package: Path, has_cache: bool) -> list[tuple[str, tuple[f
         measured([*command, "--issued", release_before().isoformat()], place, package)
         found.append(("next month", measured(command, place, package)))
     return found
+
+
+def same_numbers(place: Path, against: Path) -> None:
+    """By how much of themselves the numbers of a run of both versions differ at most, table by table."""
+    shutil.rmtree(place / "cache", ignore_errors=True)
+    folders = [place / "this", place / "other"]
+    for folder, package in zip(folders, (HERE, against), strict=True):
+        measured([*NEXT, "--output", str(folder)], place, package)
+    found = []
+    for path in sorted(folders[0].glob("*.csv")):
+        own, other = (pd.read_csv(folder / path.name) for folder in folders)
+        numbers = own.select_dtypes("float").columns
+        pd.testing.assert_frame_equal(own.drop(columns=numbers), other.drop(columns=numbers))
+        size = other[numbers].abs().where(lambda size: size > LEAST_COMPARED)
+        apart = ((own[numbers] - other[numbers]).abs() / size).max().max()
+        found.append(f"{path.stem} {0.0 if pd.isna(apart) else apart:.0e}")
+    print(f"Numbers of the two versions differ by at most: {', '.join(found)} of themselves.\n")
 
 
 def release_before() -> date:

@@ -71,21 +71,6 @@ def parallel_map(
         )(delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces))
 
 
-def processes(jobs: int) -> int:
-    """How many processes ``jobs`` are with the active backend.
-
-    Examples
-    --------
-    >>> processes(1)
-    1
-    """
-    if jobs == 1:
-        return 1
-    from joblib import effective_n_jobs
-
-    return int(effective_n_jobs(jobs))
-
-
 def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _Piece) -> tuple[int, _Result]:
     return place, _on_one_thread(*parcel.opened(), piece)
 

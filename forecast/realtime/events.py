@@ -51,7 +51,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from datetime import date, timedelta
+    >>> from datetime import date
     >>> import forecast as fc
     >>> calendar = fc.read_events()
     >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
@@ -308,7 +308,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
     Examples
     --------
-    >>> from datetime import date, timedelta
+    >>> from datetime import date
     >>> merged([(date(2025, 8, 12), date(2025, 11, 10)), (date(2025, 5, 14), date(2025, 8, 12))])
     [(datetime.date(2025, 5, 14), datetime.date(2025, 11, 10))]
     """
