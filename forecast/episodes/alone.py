@@ -15,9 +15,9 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS, Episode, acting_share, exposure
+from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.path_priors import PathPrior
-from forecast.episodes.posterior import LAG_PRIOR, LAGS, SEASON, LagPaths, PathTerm
+from forecast.episodes.posterior import LAGS, SEASON, LagPaths, PathTerm
 from forecast.episodes.structural import fit_structural
 from forecast.realtime.days import consecutive_months
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
@@ -69,14 +69,9 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
 
 
 def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
-    """An episode on consecutive ``months`` at every lag, with the prior of its path.
-
-    It is news in so far as its effect is unknown: a kind that moves little holds the level little.
-    """
+    """An episode on consecutive ``months`` at every lag, with the prior of its path."""
     shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
-    weight = min(float(np.sqrt(prior.covariance[2, 2])), 1.0)
-    news = weight * LAG_PRIOR @ np.array([acting_share(episode, months, lag) for lag in LAGS])
-    return PathTerm(episode.name, shares, news, prior)
+    return PathTerm(episode.name, shares, prior)
 
 
 def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:

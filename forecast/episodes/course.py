@@ -315,13 +315,6 @@ def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int
     return [np.asarray((phase == at) & inside, dtype=float) for at in range(len(starts))]
 
 
-def acting_share(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
-    """How much of each month a measure is news: its first year in force and two months from its end, by its share."""
-    phases = exposure(episode, months, lag)
-    news = phases[:, 1 : len(IN_FORCE)].sum(axis=1) + phases[:, ENDED.start : ENDED.start + 2].sum(axis=1)
-    return np.asarray(episode.share * np.minimum(news, 1.0))
-
-
 def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log effect of a path on each month, and its derivatives: ``log(1 + sum_k shares_k (exp(path_k) - 1))``.
 

@@ -12,11 +12,8 @@ from forecast.episodes.course import KNOTS
 from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
 from forecast.kernels.structural import (
-    HELD,
     LEAST_LEFT,
     LOWEST,
-    LUMPY,
-    NOISIER,
     level_weights,
     mixture_quantiles,
     square_root,
@@ -26,6 +23,10 @@ from forecast.tables.quantiles import MEDIAN, PROBABILITIES, QUANTILES
 
 LAGS, LAG_PRIOR = (0, 15, 30, 45), np.array([0.25, 0.25, 0.3, 0.2])
 """Days in transit among which a fit averages, and their prior probabilities."""
+
+LUMPY = 0.5
+"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of
+the volume has ten times the relative variance, by this share."""
 
 NOT_PATHS = SEASON + 3
 """Coefficients before those of paths: season and Lunar New Year."""
@@ -39,16 +40,12 @@ class PathTerm:
     ----------
     shares
         Share of the volume of each month in each phase: (lags, months, knots), training months and those ahead.
-    news
-        How much of each month it is news: (months,), 0 to 1, in the mean over the lags, so that of these only what the
-        months were speaks, and not how noisy news is taken to be.
     prior
         Of its path.
     """
 
     name: str
     shares: np.ndarray
-    news: np.ndarray
     prior: PathPrior
 
 
@@ -103,15 +100,14 @@ class ActivePrior:
 class Equation:
     """The right-hand side of a series' equation: ``training`` months, and those ``ahead``.
 
-    ``base`` (months, 15) are season and New Year, ``shares`` (lags, months, paths) those of the phases of all
-    ``terms``, stacked, and ``news`` (months,) how much of each month is news.
+    ``base`` (months, 15) are season and New Year, and ``shares`` (lags, months, paths) those of the phases of all
+    ``terms``, stacked.
     """
 
     training: pd.PeriodIndex
     ahead: pd.PeriodIndex
     base: np.ndarray
     shares: np.ndarray
-    news: np.ndarray
     terms: tuple[PathTerm, ...]
 
     def paths(self, stacked: np.ndarray) -> np.ndarray:
@@ -205,11 +201,10 @@ class LagPosterior:
         base = np.broadcast_to(self.equation.base[past:], (len(slopes), *self.equation.base[past:].shape))
         columns = np.concatenate([base, slopes], axis=2)[:, :, active]
         gradient = (columns - self.level[:, None, :-1]) @ self.given.loading[active] @ self.roots
-        news = self.equation.news[past:]
-        noise = noise_of(self.effects[:, :, past:].sum(axis=1), news)
-        steps = np.cumsum(1 - (1 - HELD) * news)
+        noise = noise_of(self.effects[:, :, past:].sum(axis=1))
+        steps = np.arange(1.0, noise.shape[1] + 1)
         walk = self.variance[:, None, None] + self.q[:, None, None] * np.minimum.outer(steps, steps)
-        own = self.sigma2[:, None, None] * (walk + noise[:, :, None] * np.eye(len(news)))
+        own = self.sigma2[:, None, None] * (walk + noise[:, :, None] * np.eye(len(steps)))
         return np.asarray(own + gradient @ gradient.transpose(0, 2, 1))
 
     def part_variances(self) -> np.ndarray:
@@ -231,9 +226,9 @@ class LagPosterior:
         return self.spread(slopes[:, past:] - weights[:, None] @ slopes[:, :past])
 
 
-def noise_of(effect: np.ndarray, news: np.ndarray) -> np.ndarray:
+def noise_of(effect: np.ndarray) -> np.ndarray:
     """Variance of the noise of months against that of a calm one, where episodes do ``effect`` in logs."""
-    return np.asarray(1.0 + (NOISIER - 1.0) * news + LUMPY * np.expm1(-np.clip(effect, LOWEST, 0.0)))
+    return np.asarray(1.0 + LUMPY * np.expm1(-np.clip(effect, LOWEST, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -345,9 +340,9 @@ class StructuralFit:
         ahead lies from what it was in the months that the level is made of. Of an effect that goes on only the sum with
         the level is seen, and nothing of it is new; at its end all of it is.
         """
-        past, plain = len(self.equation.training), np.ones(len(self.equation.training))
+        past = len(self.equation.training)
         grid = np.concatenate([one.q for one in self.by_lags])
-        followed = {q: level_weights(self.observed, plain, q * plain) for q in {*grid.tolist()}}
+        followed = {q: level_weights(self.observed, q) for q in {*grid.tolist()}}
         weights = [np.array([followed[q] for q in one.q.tolist()]) for one in self.by_lags]
         effects = np.concatenate([one.effects.sum(axis=1) for one in self.by_lags])
         roots = [one.news(own) for one, own in zip(self.by_lags, weights, strict=True)]

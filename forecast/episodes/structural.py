@@ -1,9 +1,9 @@
 """A structural model in logs: local level, season, Lunar New Year, and the path of every episode with its prior.
 
 ``log(volume per mean month + floor) = level + season + new year + sum of log effects of episodes + noise``. The level
-is a random walk whose step has ``q`` times the variance of the noise, ten times less while an episode is news, when
-the noise has twice its variance. Log effects are linearised at the current path a few times (Laplace); ``q``, the
-season's spread and the days that goods are in transit are averaged over a grid by marginal likelihood.
+is a random walk whose step has ``q`` times the variance of the noise, which is larger in months that an episode lowers.
+Log effects are linearised at the current path a few times (Laplace); ``q``, the season's spread and the days that goods
+are in transit are averaged over a grid by marginal likelihood.
 
 References
 ----------
@@ -25,6 +25,7 @@ from forecast.episodes.path_priors import blocks
 from forecast.episodes.posterior import (
     LAG_PRIOR,
     LAGS,
+    LUMPY,
     NOT_PATHS,
     SEASON,
     ActivePrior,
@@ -37,8 +38,8 @@ from forecast.kernels.structural import at_lag
 from forecast.models.protocol import FitError
 from forecast.realtime.days import consecutive_months, lunar_new_year_shares
 
-Q = np.array([0.001, 0.03, 0.1, 0.3, 1.0, 4.0])
-SEASON_SD = np.array([0.01, 0.05, 0.15, 0.4, 1.0])
+Q = np.array([0.001, 0.05, 0.25, 1.0, 4.0])
+SEASON_SD = np.array([0.02, 0.1, 0.3, 1.0])
 NEW_YEAR_SD = 0.3
 WEAK, SHORT = np.array([1.0, 0.02**2]), np.array([5.0, 0.3**2])
 """Degrees of freedom and variance of the prior of the noise: weak, and what a series without months has besides."""
@@ -155,8 +156,7 @@ class _Problem:
         months = consecutive_months(training[0].ordinal, len(training) + ahead)
         base = np.column_stack([np.eye(SEASON)[months.asi8 % SEASON], *lunar_new_year_shares(months).values()])
         shares = np.concatenate([np.zeros((len(LAGS), len(base), 0)), *(term.shares for term in terms)], axis=2)
-        news = np.max([np.zeros(len(base)), *(term.news for term in terms)], axis=0)
-        equation = Equation(training, months[len(training) :], base, shares, news, terms)
+        equation = Equation(training, months[len(training) :], base, shares, terms)
         mean = np.concatenate([np.zeros(NOT_PATHS), *(term.prior.mean for term in terms)])
         paths = blocks([term.prior.covariance for term in terms]) if covariance is None else covariance
         whole = blocks([np.eye(SEASON), NEW_YEAR_SD**2 * np.eye(NOT_PATHS - SEASON), paths])
@@ -186,12 +186,14 @@ class _Problem:
         """Points of the grid of ``q`` and season at one lag."""
         past, terms = len(self.values), self.equation.terms
         given, shares = self.prior(lag), np.ascontiguousarray(self.equation.shares[lag, :past])
-        months = self.values, self.observed, self.equation.base[:past], shares, self.equation.news[:past]
+        months = self.values, self.observed, self.equation.base[:past], shares
         prior = given.mean, given.loading, given.active, noise_prior(int(self.observed.sum()))
         cells = ALL_CELLS if self.acting(lag, ahead=False).sum() <= MANY_COEFFICIENTS else COARSE
         turns = LINEARISED if terms else 1
         return _Grid(
-            cells[0], cells[1], *at_lag(months, prior, len(KNOTS), (Q, SEASON_SD), (COARSE, cells), STARTS, turns)
+            cells[0],
+            cells[1],
+            *at_lag(months, prior, len(KNOTS), (Q, SEASON_SD), (COARSE, cells), STARTS, turns, LUMPY),
         )
 
     def posterior(self, lag: int, made: _Grid, weights: np.ndarray) -> LagPosterior:

@@ -20,12 +20,8 @@ from forecast.kernels.jit import compiled, part
 ROUNDED_OFF, LEAST_PIVOT = 2.0**-52, 1e-300
 """Share of a variance, by coefficient, that no rounding can tell from nothing, and the least variance of all."""
 
-HELD, NOISIER = 0.1, 2.0
-"""Variances of a step of the level and of the noise while an episode is news, as shares of those of calm months."""
-
-LUMPY, LOWEST = 0.5, -3.0
-"""How much noisier (variance) a month is that an episode lowers: what is left goes out in few lots, so that a tenth of
-the volume has ten times the relative variance, by this share; and the log effect beyond which it grows no more."""
+LOWEST = -3.0
+"""The log effect beyond which the noise of a month that an episode lowers grows no more."""
 
 LEAST_LEFT = 1e-12
 """The least share of a month's volume that episodes leave."""
@@ -38,11 +34,11 @@ HALF_ROOT, NORMAL = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
 @compiled
 def whitened(
-    columns: Floats, observed: NDArray[np.bool_], noise: Floats, steps: Floats
+    columns: Floats, observed: NDArray[np.bool_], noise: Floats, step: float
 ) -> tuple[Floats, float, Floats, float]:
     """Gram matrix of the whitened ``columns`` (n, m), the sum of log innovation variances, the levels (m,), variance.
 
-    ``noise`` and ``steps`` (n,) are variances relative to sigma squared, ``steps[t]`` that of the step into month t.
+    ``noise`` (n,) and ``step``, that of the level from one month to the next, are variances relative to sigma squared.
     The first observed month starts the level; the levels are those after the last month.
     """
     n, m = columns.shape
@@ -51,7 +47,7 @@ def whitened(
     started, variance, logs = False, 0.0, 0.0
     for t in range(n):
         if started:
-            variance += steps[t]
+            variance += step
         if not observed[t]:
             continue
         if not started:
@@ -71,19 +67,22 @@ def whitened(
 
 
 @compiled
-def level_weights(observed: NDArray[np.bool_], noise: Floats, steps: Floats) -> Floats:
-    """What each month counts for in the level that `whitened` leaves after the last month: (n,), adds to one."""
+def level_weights(observed: NDArray[np.bool_], step: float) -> Floats:
+    """What each month counts for in the level that `whitened` leaves after the last month: (n,), adds to one.
+
+    Every month has the same noise, and ``step`` times its variance is that of the level's step.
+    """
     weights = np.zeros(len(observed))
     started, variance = False, 0.0
     for t in range(len(observed)):
         if started:
-            variance += steps[t]
+            variance += step
         if not observed[t]:
             continue
-        gain = variance / (variance + noise[t]) if started else 1.0
+        gain = variance / (variance + 1.0) if started else 1.0
         weights[:t] *= 1.0 - gain
         weights[t] = gain
-        variance = gain * noise[t] if started else noise[t]
+        variance = gain
         started = True
     return weights
 
@@ -237,36 +236,34 @@ def posterior(
 def over_grid(
     columns: Floats,
     observed: NDArray[np.bool_],
-    variances: tuple[Floats, Floats, Floats],
+    variances: tuple[Floats, Floats],
     cells: tuple[NDArray[np.int64], Floats],
     prior: tuple[Floats, Floats, Floats],
     starts: tuple[float, int, int],
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
     """The `posterior` at each cell of a grid: coefficients, root, sigma squared, likelihood; levels, variances.
 
-    ``variances`` are those of the noise of each month, of the level's steps, and the factors by which the latter are
-    multiplied; ``cells`` the place of such a factor and the standard deviation of the season of each cell, in the order
-    in which sigma squared starts from that of the cell before. ``prior`` is mean, `square_root` of the covariance, one
+    ``variances`` are those of the noise of each month, and those that a step of the level may have; ``cells`` the place
+    of the latter and the standard deviation of the season of each cell, in the order in which sigma squared starts from
+    that of the cell before. ``prior`` is mean, `square_root` of the covariance, one
     for the season, and that of the noise; ``starts`` the first sigma squared, and the rounds of the first cell and of
     the others. Coefficients and roots are in units of the prior: the mean and its root times them are those of the
-    columns. Levels and variances are by factor.
+    columns. Levels and their variances are by that of the step.
     """
-    noise, steps, factors = variances
+    noise, steps = variances
     place, sd = cells
     mean, root, weak = prior
     sigma2, first, others = starts
     k, count = len(mean), observed.sum() - 1
-    grams = np.zeros((len(factors), k + 1, k + 1))
-    logs, levels, spreads = np.zeros(len(factors)), np.zeros((len(factors), k + 1)), np.zeros(len(factors))
-    done, scale, scaled, own = np.zeros(len(factors), np.bool_), np.ones(k + 1), np.zeros((k + 1, k + 1)), steps.copy()
+    grams = np.zeros((len(steps), k + 1, k + 1))
+    logs, levels, spreads = np.zeros(len(steps)), np.zeros((len(steps), k + 1)), np.zeros(len(steps))
+    done, scale, scaled = np.zeros(len(steps), np.bool_), np.ones(k + 1), np.zeros((k + 1, k + 1))
     b, roots = np.zeros((len(place), k)), np.zeros((len(place), k, k))
     sigmas, likelihoods = np.zeros(len(place)), np.zeros(len(place))
     for at in range(len(place)):
         q = place[at]
         if not done[q]:
-            for t in range(len(steps)):
-                own[t] = factors[q] * steps[t]
-            gram, logs[q], level, spreads[q] = whitened(columns, observed, noise, own)
+            gram, logs[q], level, spreads[q] = whitened(columns, observed, noise, steps[q])
             units, done[q] = in_units_of_prior(gram, mean, root), True
             for i in range(k + 1):
                 levels[q, i] = level[i]
@@ -310,25 +307,26 @@ def linearised(path: Floats, shares: Floats, knots: int, slopes: Floats) -> tupl
 
 @compiled
 def at_lag(
-    months: tuple[Floats, NDArray[np.bool_], Floats, Floats, Floats],
+    months: tuple[Floats, NDArray[np.bool_], Floats, Floats],
     prior: tuple[Floats, Floats, NDArray[np.int64], Floats],
     knots: int,
     grid: tuple[Floats, Floats],
     cells: tuple[NDArray[np.int64], NDArray[np.int64]],
     starts: tuple[float, int, int],
     turns: int,
+    lumpy: float,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
     """`over_grid` where the paths of episodes are linearised ``turns`` times, at the best point of the time before.
 
-    ``months`` are response, whether it is observed, columns (n, m) that are no paths, shares (n, paths) of the phases,
-    and how much of each month is news. ``prior`` is the mean of all coefficients, their loadings (all, active) on the
-    active ones in units of the prior, the places of these, and the prior of the noise. ``grid`` are factors of the
-    level's steps and standard deviations of the season; ``cells`` (2, cells) the places of both in the first turn and
-    in the last; those between have the best point alone.
+    ``months`` are response, whether it is observed, columns (n, m) that are no paths, and shares (n, paths) of the
+    phases. ``prior`` is the mean of all coefficients, their loadings (all, active) on the active ones in units of the
+    prior, the places of these, and the prior of the noise. ``grid`` are variances of a step of the level and standard
+    deviations of the season; ``cells`` (2, cells) the places of both in the first turn and in the last; those between
+    have the best point alone. A month that an episode lowers is noisier, by ``lumpy`` of what goods in lots would be.
     """
-    response, observed, base, shares, news = months
+    response, observed, base, shares = months
     mean, loading, active, weak = prior
-    factors, sd = grid
+    steps, sd = grid
     coarse, last = cells
     n, m, k = len(response), base.shape[1], len(active)
     root, inner = np.zeros((k, k)), np.zeros(k)
@@ -337,9 +335,8 @@ def at_lag(
         for j in range(k):
             root[i, j] = loading[active[i], j]
     columns, slopes, coefficients = np.zeros((n, k + 1)), np.zeros(shares.shape), mean.copy()
-    noise, steps = np.zeros(n), np.zeros(n)
+    noise = np.zeros(n)
     for t in range(n):
-        steps[t] = 1.0 - (1.0 - HELD) * news[t]
         for j in range(m):
             columns[t, j] = base[t, j]
     own = last if turns == 1 else coarse
@@ -350,11 +347,11 @@ def at_lag(
                 columns[t, j] = slopes[t, active[j] - m]
             columns[t, k] = response[t] - beyond[t] if observed[t] else 0.0
             lots = math.expm1(-min(max(effect[t], LOWEST), 0.0))
-            noise[t] = 1.0 + (NOISIER - 1.0) * news[t] + LUMPY * lots
+            noise[t] = 1.0 + lumpy * lots
         place, season = own[0].copy(), np.zeros(own.shape[1])
         for at in range(len(place)):
             season[at] = sd[own[1, at]]
-        found = over_grid(columns, observed, (noise, steps, factors), (place, season), (inner, root, weak), starts)
+        found = over_grid(columns, observed, (noise, steps), (place, season), (inner, root, weak), starts)
         if turn < turns - 1:
             best = 0
             for at in range(len(place)):

@@ -13,10 +13,10 @@ from scipy.special import ndtr
 from scipy.stats import kstest
 
 from forecast.episodes.alone import path_term
-from forecast.episodes.course import KNOTS, Episode, acting_share, exposure, log_effect
+from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, stated
-from forecast.episodes.posterior import LAGS, NOT_PATHS, SEASON
+from forecast.episodes.posterior import LAGS, LUMPY, NOT_PATHS, SEASON
 from forecast.episodes.structural import (
     LAG_PRIOR,
     NEW_YEAR_SD,
@@ -25,7 +25,7 @@ from forecast.episodes.structural import (
     Q,
     fit_structural,
 )
-from forecast.kernels.structural import HELD, LOWEST, LUMPY, NOISIER
+from forecast.kernels.structural import LOWEST
 from forecast.realtime.days import lunar_new_year_shares, month_lengths
 
 PANELS = 200
@@ -47,17 +47,11 @@ def drawn(rng, measures, lag=None, sigma=None):
     season = rng.normal(0, rng.choice(SEASON_SD), SEASON)
     new_year = np.column_stack(list(lunar_new_year_shares(MONTHS).values())) @ rng.normal(0, NEW_YEAR_SD, 3)
     effect = sum(log_effect(path, exposure(one, MONTHS, LAGS[lag]))[0] for one, path in measures)
-    news = np.max([news_of(one, LAGS[lag]) for one, _ in measures], axis=0)
-    noise = 1 + (NOISIER - 1) * news + LUMPY * np.expm1(-np.clip(effect, LOWEST, 0))
-    steps = rng.normal(0, 1, len(MONTHS)) * np.sqrt(q * (1 - (1 - HELD) * news))
+    noise = 1 + LUMPY * np.expm1(-np.clip(effect, LOWEST, 0))
+    steps = rng.normal(0, np.sqrt(q), len(MONTHS))
     level = rng.normal(0, 3) + sigma * np.cumsum(steps)
     y = level + season[MONTHS.month - 1] + new_year + effect + sigma * np.sqrt(noise) * rng.normal(0, 1, len(MONTHS))
     return pd.Series(y, MONTHS), lag
-
-
-def news_of(one, lag):
-    """How much of each month a measure is news."""
-    return min(np.sqrt(stated(one.kind).covariance[2, 2]), 1.0) * acting_share(one, MONTHS, lag)
 
 
 def sd_of(one):

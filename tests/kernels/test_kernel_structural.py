@@ -17,20 +17,20 @@ from forecast.kernels.structural import (
     whitened,
 )
 
-FACTORS, SD = np.array([0.01, 0.3]), np.array([0.01, 0.15, 1.0])
-CELLS = np.array([(q, season) for q in range(len(FACTORS)) for season in range(len(SD))]).T.copy()
+STEPS, SD = np.array([0.01, 0.3]), np.array([0.01, 0.15, 1.0])
+CELLS = np.array([(q, season) for q in range(len(STEPS)) for season in range(len(SD))]).T.copy()
 WEAK, STARTS = np.array([1.0, 0.02**2]), (0.05, 4, 2)
 
 
-def panel(k: int, n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Columns with the response last, which months have a figure, variances of the noise and of the steps."""
+def panel(k: int, n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns with the response last, which months have a figure, and variances of the noise."""
     rng = np.random.default_rng(k)
     regressors = rng.random((n, k - SEASON)) * (rng.random((n, k - SEASON)) < 0.25)
     columns = np.column_stack([np.eye(SEASON)[np.arange(n) % SEASON], regressors])
     y = 5 + 0.3 * columns @ rng.normal(size=k) + rng.normal(0, 0.1, n).cumsum()
     seen = np.ones(n, bool)
     seen[[0, 20, 21]] = False
-    return np.column_stack([columns, y]), seen, 1 + rng.random(n), rng.random(n)
+    return np.column_stack([columns, y]), seen, 1 + rng.random(n)
 
 
 def covariance_of(k: int, likeness: float) -> np.ndarray:
@@ -40,9 +40,9 @@ def covariance_of(k: int, likeness: float) -> np.ndarray:
     return found
 
 
-def dense(columns, seen, noise, steps, mean, covariance, start, rounds):
+def dense(columns, seen, noise, step, mean, covariance, start, rounds):
     """Coefficients, covariance, sigma squared and log likelihood by precisions, the diffuse level taken out of sums."""
-    walk = np.cumsum(np.where(np.arange(len(seen)) > np.argmax(seen), steps, 0.0))
+    walk = step * np.maximum(np.arange(len(seen)) - np.argmax(seen), 0.0)
     inverse = np.linalg.inv((np.minimum.outer(walk, walk) + np.diag(noise))[np.ix_(seen, seen)])
     ones = np.ones(len(inverse))
     inverse -= np.outer(inverse @ ones, ones @ inverse) / (ones @ inverse @ ones)
@@ -56,7 +56,7 @@ def dense(columns, seen, noise, steps, mean, covariance, start, rounds):
         used = (posterior_covariance * inner).sum() / sigma2
         sigma2 = (WEAK.prod() + squares) / (WEAK[0] + max(count - used, 0.5))
     apart = np.linalg.slogdet(posterior_covariance)[1] - np.linalg.slogdet(covariance)[1]
-    _, logs, _, _ = whitened(columns, seen, noise, steps)
+    _, logs, _, _ = whitened(columns, seen, noise, step)
     penalty = (squares + WEAK.prod()) / sigma2 + (b - mean) @ precision @ (b - mean)
     return b, posterior_covariance, sigma2, -0.5 * ((count + WEAK[0]) * np.log(sigma2) + logs - apart + penalty)
 
@@ -65,17 +65,15 @@ def dense(columns, seen, noise, steps, mean, covariance, start, rounds):
 @pytest.mark.parametrize("k", [15, 26, 59])
 def test_the_posterior_over_the_grid_is_that_of_dense_linear_algebra(k, likeness):
     """Coefficients, covariance, sigma squared and likelihood at each point are those of numpy to nine digits."""
-    columns, seen, noise, steps = panel(k)
+    columns, seen, noise = panel(k)
     mean, covariance = np.linspace(-0.3, 0.2, k), covariance_of(k, likeness)
     root, of_season = square_root(covariance), (CELLS[0], SD[CELLS[1]])
-    b, roots, sigma2, logs, _, _ = over_grid(
-        columns, seen, (noise, steps, FACTORS), of_season, (mean, root, WEAK), STARTS
-    )
+    b, roots, sigma2, logs, _, _ = over_grid(columns, seen, (noise, STEPS), of_season, (mean, root, WEAK), STARTS)
     start = STARTS[0]
     for at, (q, season) in enumerate(CELLS.T):
         scale = np.append(np.full(SEASON, SD[season]), np.ones(k - SEASON))
         prior, rounds = covariance * np.outer(scale, scale), STARTS[1] if at == 0 else STARTS[2]
-        expected = dense(columns, seen, noise, FACTORS[q] * steps, mean, prior, start, rounds)
+        expected = dense(columns, seen, noise, STEPS[q], mean, prior, start, rounds)
         spread = root @ roots[at]
         size = np.abs(expected[1]).max()
         assert mean + root @ b[at] == pytest.approx(expected[0], rel=1e-9, abs=1e-9 * np.abs(expected[0]).max())
@@ -90,12 +88,12 @@ def test_the_posterior_is_the_dense_gaussian_conditioning():
     n, q, sigma2 = 40, 0.3, 0.04
     X, y, seen = rng.normal(size=(n, 3)), rng.normal(size=n), np.ones(n, bool)
     seen[[4, 17]] = False
-    noise, steps = 1 + rng.random(n), q * rng.random(n)
-    gram, logs, _, _ = whitened(np.column_stack([X, y]), seen, noise, steps)
+    noise = 1 + rng.random(n)
+    gram, logs, _, _ = whitened(np.column_stack([X, y]), seen, noise, q)
     prior, mean = np.diag([0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3])
     root, tight = square_root(prior), np.array([1e12, sigma2])
     b, of_b, found, _ = posterior(in_units_of_prior(gram, mean, root), 37, logs, sigma2, tight, 4)
-    walk = np.cumsum(np.append(0.0, steps[1:]))
+    walk = q * np.arange(n)
     dense = sigma2 * (np.minimum.outer(walk, walk) + np.diag(noise) + 1e7)
     K = X @ prior @ X.T + dense
     gain = prior @ X[seen].T @ np.linalg.inv(K[np.ix_(seen, seen)])
@@ -109,14 +107,14 @@ def test_the_posterior_is_the_dense_gaussian_conditioning():
 def test_a_prior_that_is_singular_or_nearly_so_is_no_obstacle(likeness):
     """Regressors that the prior moves as one have the posterior of their sum, which dense precisions cannot say."""
     k = 26
-    columns, seen, noise, steps = panel(k)
+    columns, seen, noise = panel(k)
     root = square_root(covariance_of(k, likeness))
     of_season = CELLS[0], SD[CELLS[1]]
     prior = np.zeros(k), root, WEAK
-    b, roots, sigma2, _, _, _ = over_grid(columns, seen, (noise, steps, FACTORS), of_season, prior, STARTS)
+    b, roots, sigma2, _, _, _ = over_grid(columns, seen, (noise, STEPS), of_season, prior, STARTS)
     summed = np.column_stack([columns[:, :SEASON], columns[:, SEASON:k].sum(axis=1), columns[:, k]])
     one = square_root(np.diag([*np.ones(SEASON), 0.5]))
-    of_sum = over_grid(summed, seen, (noise, steps, FACTORS), of_season, (np.zeros(SEASON + 1), one, WEAK), STARTS)
+    of_sum = over_grid(summed, seen, (noise, STEPS), of_season, (np.zeros(SEASON + 1), one, WEAK), STARTS)
     coefficients, of_one = b @ root.T, of_sum[0] @ one.T
     assert coefficients[:, SEASON:] == pytest.approx(np.repeat(of_one[:, SEASON:], k - SEASON, axis=1), abs=1e-6)
     assert sigma2 == pytest.approx(of_sum[2], rel=1e-6)
@@ -132,9 +130,9 @@ def test_the_root_of_a_covariance_is_its_root():
 
 def test_weights_of_a_level_are_those_of_its_filter():
     """They add to one, and the level of every column is their sum over its months; none counts that was not seen."""
-    columns, seen, noise, steps = panel(15)
-    weights = level_weights(seen, noise, steps)
-    np.testing.assert_allclose(weights @ columns, whitened(columns, seen, noise, steps)[2], rtol=1e-12)
+    columns, seen, _ = panel(15)
+    weights = level_weights(seen, 0.3)
+    np.testing.assert_allclose(weights @ columns, whitened(columns, seen, np.ones(len(seen)), 0.3)[2], rtol=1e-12)
     assert weights.sum() == pytest.approx(1.0)
     assert not weights[~seen].any()
 
