@@ -122,9 +122,15 @@ class _Replay:
         return replace(self, cells=cells, phase=self.phase[chosen], series=self.series[chosen])
 
     def first(self, issued: date) -> np.ndarray:
-        """Whether the month of each cell came out first after its cutoff, as far as was known on a day."""
+        """Whether the month of each cell came out first after its cutoff, or with that month, by a day.
+
+        Where that month is not out yet no guess is made of what will come out with it: an earlier origin has rows of
+        such months or not by when they came out in the end, which nobody knew on the day.
+        """
         known = self.releases.until(issued)
-        reach = {cutoff: max(known.together(cutoff + 1)) for cutoff in self.cells.keys["cutoff"].unique()}
+        following = {cutoff: cutoff + 1 for cutoff in self.cells.keys["cutoff"].unique()}
+        out = known.first_out
+        reach = {at: max(known.together(next_)) if next_.ordinal in out else next_ for at, next_ in following.items()}
         return np.asarray(self.cells.keys["month"] <= self.cells.keys["cutoff"].map(reach))
 
 

@@ -121,7 +121,7 @@ def episodes_of(
     for measure in measures(touching):
         share = _share(measure.rows[0], destination, members, years)
         if share > 0:
-            found.append(Episode.of(measure, measure.rows[0].event, measure.rows[0].kind, share))
+            found.append(Episode.of(measure, measure.name, measure.rows[0].kind, share))
     return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
 
 

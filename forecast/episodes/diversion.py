@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.episodes.course import DIVERSION, Episode, Years
-from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_product, measures
+from forecast.realtime.events import SUSPENSION, Members, PolicyMeasure, acts_on, covers_product, measures
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERTING = ("ban", "licensing", "quota", "tariff")
@@ -51,7 +51,7 @@ def diversions_of(
     beside = [
         event
         for event in acting
-        if event.kind in DIVERTING
+        if event.kind in (*DIVERTING, SUSPENSION)
         and covers_product(event.products, product)
         and not acts_on(event, product, destination, members)
     ]
@@ -60,12 +60,14 @@ def diversions_of(
     in_force: list[tuple[PolicyMeasure, frozenset[str]]] = []
     for measure in measures(beside):
         first = measure.rows[0]
+        if first.kind not in DIVERTING:
+            continue
         codes = years.covered(tuple(first.destinations), members)
         new = codes.difference(*(known for other, known in in_force if _acts_at(other, first.effective)))
         in_force.append((measure, codes))
         barred = years.before(first, new, partial(_share, new))
         if barred >= LEAST_BARRED:
-            found.append(Episode.of(measure, f"diverted:{first.event}", DIVERSION, 1.0, barred))
+            found.append(Episode.of(measure, f"diverted:{measure.name}", DIVERSION, 1.0, barred))
     return tuple(found)
 
 

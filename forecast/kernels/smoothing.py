@@ -36,6 +36,8 @@ Form = tuple[int, bool]
 LEVEL, TREND, DAMPED, COMPLEX = 0, 1, 2, 3
 STATES = 2 + SEASON
 LEAST_DAMPING, MOST_DAMPING = 0.8, 0.98
+LARGEST_ERROR = 1e3
+"""In logs, of a series about ten at most and of regressors about one."""
 
 
 class Series(NamedTuple):
@@ -173,11 +175,23 @@ def one_step_errors(series: Series, form: int, seasonal: bool, by: Floats) -> tu
     return errors, states
 
 
+@part
+def explodes(errors: Floats) -> bool:
+    """Whether one-step errors, of regressors too, grow from month to month: nothing is left of digits in their sums."""
+    for row in errors:
+        for error in row:
+            if not abs(error) < LARGEST_ERROR:
+                return True
+    return False
+
+
 @compiled
 def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> float:
     """Minus the log-likelihood at a ``point``, variance and all that is linear being at their maximum."""
     by = moves(point, form, seasonal)
     errors, _ = one_step_errors(series, form, seasonal, by)
+    if explodes(errors):
+        return np.inf
     starts = errors.shape[0] - series.rows.shape[0]
     matrix, dependent = regression(errors, starts, series.means, series.weights, 1.0)
     if dependent >= 0:

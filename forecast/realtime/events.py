@@ -21,6 +21,7 @@ from forecast.tables.frames import records
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
 EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
 WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
+SUSPENSION = "suspension"
 ACTING_KINDS = TIGHTENING + EASING
 DAYS_ONLY = ("approvals",)
 """Kinds that are something done on a day, however long volumes show it: no state that is in force until it ends."""
@@ -127,12 +128,14 @@ def acting_events(events: pd.DataFrame) -> list[Any]:
 class PolicyMeasure(NamedTuple):
     """An event and what continues it: its ``rows`` in order of effect, first day, and the day after the last if known.
 
-    One that was called off before its day of effect ends on or before it.
+    One that was called off before its day of effect ends on or before it. One that revives when its suspension ends is
+    a measure of its own; ``revival`` is the day from which that was known.
     """
 
     rows: tuple[Any, ...]
     effective: date
     ends: date | None
+    revival: date | None = None
 
     @classmethod
     def of(cls, chain: Sequence[Any]) -> PolicyMeasure:
@@ -148,8 +151,14 @@ class PolicyMeasure(NamedTuple):
     @property
     def announced(self) -> date:
         """The day on which it was first announced."""
-        first: date = min(row.announced for row in self.rows)
+        first: date = self.revival or min(row.announced for row in self.rows)
         return first
+
+    @property
+    def name(self) -> str:
+        """The event that began it, with the day on which it revived if it did."""
+        event: str = self.rows[0].event
+        return f"revived-{self.effective}:{event}" if self.revival else event
 
     @property
     def acted(self) -> bool:
@@ -160,7 +169,8 @@ class PolicyMeasure(NamedTuple):
 def measures(events: Iterable[Any]) -> list[PolicyMeasure]:
     """Events grouped with what continues them, in order of effect of the first row.
 
-    What continues an event names it, across a gap and in other scope too, or names nothing and `carries_on`.
+    What continues an event names it, across a gap and in other scope too, or names nothing and `carries_on`. A measure
+    ends where a suspension of the same scope sets it aside, and revives where that ends.
 
     Examples
     --------
@@ -173,7 +183,33 @@ def measures(events: Iterable[Any]) -> list[PolicyMeasure]:
     >>> one.effective, one.ends, len(one.rows)
     (datetime.date(2025, 7, 1), None, 1)
     """
-    return [PolicyMeasure.of(chain) for chain in _chains(events)]
+    found = [PolicyMeasure.of(chain) for chain in _chains(events)]
+    suspensions = [one for one in found if one.rows[0].kind == SUSPENSION and one.acted]
+    for suspension in suspensions:
+        aside = [one for one in found if _sets_aside(suspension, one)]
+        parts = [part for one in found for part in (_split(one, suspension) if one in aside else [one])]
+        found = [one for one in parts if one is not suspension] if aside else found
+    return sorted(found, key=lambda one: one.effective) if suspensions else found
+
+
+def _sets_aside(suspension: PolicyMeasure, measure: PolicyMeasure) -> bool:
+    """Whether a suspension is one of this measure: a tightening in force on the same destinations and on its goods."""
+    begun = measure.effective < suspension.effective
+    in_force = begun and (measure.ends is None or measure.ends > suspension.effective)
+    row, other = measure.rows[0], suspension.rows[0]
+    same = set(row.destinations) == set(other.destinations)
+    goods = "ALL" in (*row.products, *other.products) or not set(row.products).isdisjoint(other.products)
+    return row.kind in TIGHTENING and in_force and same and goods
+
+
+def _split(measure: PolicyMeasure, suspension: PolicyMeasure) -> list[PolicyMeasure]:
+    """A measure up to its suspension, whose rows go with it, and from the end of that, where it is known."""
+    before = measure._replace(rows=measure.rows + suspension.rows, ends=suspension.effective)
+    end = suspension.ends
+    if end is None or (measure.ends is not None and measure.ends <= end):
+        return [before]
+    known = suspension.rows[-1].ends_announced or end
+    return [before, measure._replace(effective=end, revival=known)]
 
 
 def _chains(events: Iterable[Any]) -> list[list[Any]]:

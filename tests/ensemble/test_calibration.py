@@ -14,6 +14,7 @@ import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
 from forecast.ensemble.calibration import EARLIER, UNLEARNED, _weights, earlier_days
 from forecast.ensemble.combination import Cells, combination, interquartile_mean
+from forecast.realtime.days import release_day
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
 from forecast.tables.quantiles import NORMAL_SCORES, VOLUME_QUANTILES
@@ -189,3 +190,19 @@ def test_intervals_hold_at_their_level_in_a_simulated_panel():
     for level, low, high in ((80, 0.76, 0.84), (95, 0.925, 0.975)):
         held = rows["actual_t"].between(rows[f"lower_{level}"], rows[f"upper_{level}"]).mean()
         assert low < held < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [date(2024, 4, 20), date(2024, 6, 3)])
+def test_a_month_that_comes_out_a_year_late_teaches_nothing_before(later):
+    """Which months an earlier origin reports goes by when they came out in the end; what is learned must not."""
+    table, issued = world(), date(2023, 12, 20)
+    table = table.assign(released=table["month"].map(release_day))  # January comes with February
+    late = table["month"] == pd.Period("2023-01")
+    days = {day: table.assign(released=table["released"].where(~late, day)) for day in (date(2024, 1, 20), later)}
+    found = [
+        forecast_all(one, calendar(EPISODE), GROUPS, models=MODELS, issued=issued, destinations=["D0"])
+        for one in days.values()
+    ]
+    for name in ("forecasts", "calibration"):
+        pd.testing.assert_frame_equal(*(getattr(one, name) for one in found), check_exact=True)

@@ -19,6 +19,7 @@ from forecast.realtime.events import (
     daily_shape,
     events_by_kind,
     known_events,
+    measures,
     parts_of,
 )
 
@@ -191,3 +192,49 @@ def test_only_groups_are_looked_up_however_many_destinations_an_event_names():
     assert members.count == 1
     assert covers_whole((*codes, "EU27"), "DEU", members)
     assert members.count == 2
+
+
+BAN = {"event": "ban", "kind": "ban", "destinations": ("USA",), "announced": date(2024, 12, 3)}
+ASIDE = {"event": "aside", "kind": "suspension", "destinations": ("USA",), "announced": date(2025, 11, 9)}
+
+
+def spans(*rows, issued=date(2026, 8, 20)):
+    """Name, first day and the day after the last of each measure as known on a day."""
+    return [
+        (one.name, one.effective, one.ends) for one in measures(acting_events(known_events(calendar(*rows), issued)))
+    ]
+
+
+def test_a_suspension_ends_the_measure_that_it_sets_aside():
+    """And has no effect of its own; before it is announced the measure is open."""
+    assert spans(BAN, ASIDE) == [("ban", date(2024, 12, 3), date(2025, 11, 9))]
+    assert spans(BAN, ASIDE, issued=date(2025, 11, 8)) == [("ban", date(2024, 12, 3), None)]
+
+
+def test_a_measure_revives_where_its_suspension_ends():
+    """Once that end is known, as a measure of its own, announced on the day from which the end was known."""
+    end = {"ends": date(2026, 7, 1), "ends_announced": date(2026, 6, 15)}
+    revived = f"revived-{end['ends']}:ban"
+    assert spans(BAN, ASIDE | end)[1:] == [(revived, date(2026, 7, 1), None)]
+    assert len(spans(BAN, ASIDE | end, issued=date(2026, 6, 14))) == 1
+    assert len(spans(BAN, ASIDE | end | {"ends_status": "scheduled"})) == 1
+    assert len(spans(BAN | {"ends": date(2026, 7, 1)}, ASIDE | end)) == 1
+    [_, after] = measures(acting_events(known_events(calendar(BAN, ASIDE | end), date(2026, 8, 20))))
+    assert after.announced == date(2026, 6, 15)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"destinations": ("ALL",)},
+        {"announced": date(2025, 12, 1), "effective": date(2025, 12, 1)},
+        {"ends": date(2025, 6, 1)},
+        {"kind": "truce"},
+        {"products": ("other",)},
+    ],
+)
+def test_a_suspension_is_of_a_tightening_in_force_on_the_same_goods_and_destinations(other):
+    """What is wider, begins later, is over, eases, or is on other goods stays, and the suspension beside it."""
+    rows = calendar(BAN | other, ASIDE | {"products": ("magnets",)})
+    found = measures(acting_events(known_events(rows, date(2026, 8, 20))))
+    assert sorted(one.name for one in found) == ["aside", "ban"]

@@ -1,0 +1,51 @@
+"""A measure set aside is one that has ended, whichever way the calendar says it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import calendar, exports, steady
+
+import forecast as fc
+
+START, ASIDE, AGAIN = date(2024, 6, 1), date(2025, 6, 1), date(2026, 7, 1)
+BAN = {"event": "ban", "kind": "ban", "destinations": ("USA",), "announced": START}
+SUSPENSION = {"event": "aside", "kind": "suspension", "destinations": ("USA",), "announced": ASIDE}
+MONTHS = pd.period_range("2019-01", "2026-06", freq="M")
+
+
+def forecasts(barred: pd.PeriodIndex, *rows: dict) -> np.ndarray:
+    """Medians of the structural model for three months, where nothing left in the months ``barred``."""
+    usa = np.where(MONTHS.isin(barred), 0.0, steady(len(MONTHS), 130.0))
+    table = exports({"USA": usa, "DEU": steady(len(MONTHS), 80.0, seed=1)}, start="2019-01")
+    run = fc.forecast_all(
+        table, calendar(*rows), {}, models=["structural"], destinations=["USA"], horizon=3, experience="none"
+    )
+    return run.forecasts["volume_t"].to_numpy()
+
+
+@pytest.mark.slow
+def test_what_a_ban_held_back_comes_when_it_is_suspended():
+    """As when it ends, to the last digit."""
+    barred = MONTHS[MONTHS >= "2025-06"]
+    ban, day = BAN | {"announced": ASIDE, "effective": ASIDE}, date(2026, 7, 1)
+    known = {"announced": date(2026, 6, 25), "effective": day}
+    suspended = forecasts(barred, ban, SUSPENSION | known)
+    ended = forecasts(barred, ban | {"ends": day, "ends_announced": date(2026, 6, 25)})
+    np.testing.assert_array_equal(suspended, ended)
+    assert suspended[-1] > 40.0
+
+
+@pytest.mark.slow
+def test_a_ban_that_revives_stops_what_it_stopped_before():
+    """Where trade went on while it was set aside: as a second ban on the same goods."""
+    barred = MONTHS[(MONTHS >= "2024-06") & (MONTHS < "2025-06")]
+    end = {"ends": AGAIN, "ends_announced": date(2026, 6, 15)}
+    revived = forecasts(barred, BAN, SUSPENSION | end)
+    second = {"event": "second", "announced": date(2026, 6, 15), "effective": AGAIN}
+    again = forecasts(barred, BAN | {"ends": ASIDE}, BAN | second)
+    np.testing.assert_allclose(revived, again, rtol=1e-9)
+    assert revived[-1] < 10.0
