@@ -14,6 +14,23 @@ from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages_of
 from forecast.vocabulary.products import Headline, shipped_headlines
 
+MONTHLY = pd.PeriodDtype("M")
+NEEDED = {
+    "exports": ("product", "destination", "month", "volume_t", "released"),
+    "events": (
+        "event",
+        "kind",
+        "products",
+        "destinations",
+        "announced",
+        "effective",
+        "ends",
+        "ends_announced",
+        "ends_status",
+    ),
+}
+"""Columns without which a table is none that `forecast.check_exports` or `forecast.check_events` has made."""
+
 SNAPSHOTS_KEPT = 64
 """Days of which a process keeps the snapshot: tasks pass over the same ones again."""
 
@@ -24,6 +41,11 @@ class Data:
 
     Vintages are built once.
     To another process travel the vintages and not the table of exports, which takes several times their memory.
+
+    Raises
+    ------
+    ValueError
+        Where exports or events are not as `forecast.check_exports` and `forecast.check_events` leave them.
     """
 
     exports: pd.DataFrame
@@ -31,6 +53,17 @@ class Data:
     groups: Members
     totals: pd.DataFrame | None = None
     headlines: tuple[Headline, ...] = field(default_factory=shipped_headlines)
+
+    def __post_init__(self) -> None:
+        for name, columns in NEEDED.items():
+            absent = [column for column in columns if column not in getattr(self, name)]
+            if absent:
+                raise ValueError(f"{name}: column {absent[0]} is missing; pass the table through check_{name} first.")
+        if self.exports["month"].dtype != MONTHLY:
+            found = self.exports["month"].dtype
+            raise ValueError(f"exports: month must be periods of months, found {found}; use check_exports first.")
+        if (self.exports["volume_t"] < 0).any():
+            raise ValueError("exports: volume_t must be zero or more; use check_exports first, which says where.")
 
     @cached_property
     def vintages(self) -> Mapping[str, Vintages]:

@@ -259,10 +259,14 @@ def _did_you_mean(candidates: list[str]) -> str:
     return f" Did you mean {' or '.join(candidates)}?" if candidates else ""
 
 
+LONGEST_CODE = 3
+
+
 def nearest_destinations(word: str, destinations: pd.DataFrame) -> list[str]:
     """At most three destinations that ``word`` may mean, as ``CODE (name)``, nearest first; none where none is near.
 
-    A code or name in other letters, a two-letter or numeric code, part of a name, then similar spelling.
+    A code or name in other letters, a code of another system, part of a name, then a name of similar spelling; a code
+    that merely looks like another is another country's.
 
     Examples
     --------
@@ -286,8 +290,8 @@ def nearest_destinations(word: str, destinations: pd.DataFrame) -> list[str]:
     codes, names = spellings[:2]
     parts = [said for code, said in codes.items() if code.startswith(sought)]
     parts += [said for name, said in names.items() if f" {sought} " in f" {name} " or f" {name} " in f" {sought} "]
-    similar = get_close_matches(sought, list(codes if len(sought) <= 3 else names), 1)
-    return parts[:3] or [{**names, **codes}[spelling] for spelling in similar]
+    similar = get_close_matches(sought, list(names), 1) if len(sought) > LONGEST_CODE else []
+    return parts[:3] or [names[spelling] for spelling in similar]
 
 
 # From text to values --------------------------------------------------------------------------------------------------

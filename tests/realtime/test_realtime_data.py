@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar, exports, steady
 
+import forecast as fc
 from forecast.realtime.data import Data
 from forecast.realtime.releases import as_of
 
@@ -42,3 +43,20 @@ def test_a_window_shows_the_last_months_only(data: Data) -> None:
     """Twelve months to the cutoff, January, and no earlier one."""
     months = data.as_of(ISSUED, window=12).volumes["magnets"].index
     assert (months[0], months[-1], len(months)) == (pd.Period("2022-02", "M"), pd.Period("2023-01", "M"), 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.drop(columns="released"), "exports: column released is missing; pass the table through"),
+        (lambda table: table.assign(month=table["month"].dt.asfreq("Q")), "exports: month must be periods of months"),
+        (lambda table: table.assign(month=table["month"].astype(str)), "exports: month must be periods of months"),
+        (lambda table: table.assign(volume_t=-1.0), "exports: volume_t must be zero or more"),
+    ],
+)
+def test_tables_that_nobody_checked_are_refused_in_one_sentence(change, said):
+    """A quarter is no month: figures of a library user go through `check_exports` first."""
+    with pytest.raises(ValueError, match=said):
+        fc.forecast_all(change(fc.read_exports()), fc.read_events(), fc.read_groups(), models=["naive"])
+    with pytest.raises(ValueError, match="events: column ends_status is missing"):
+        fc.forecast_all(fc.read_exports(), fc.read_events().drop(columns="ends_status"), {}, models=["naive"])

@@ -134,8 +134,8 @@ def test_vintages_are_rows_of_one_key_with_different_releases():
             "DE 2025-05: destination must be a known code, found 'DE'. Did you mean DEU (Germany)?",
         ),
         (
-            "magnets,JPM,2025-05,46",
-            "JPM 2025-05: destination must be a known code, found 'JPM'. Did you mean JPN (Japan)?",
+            "magnets,GER,2025-05,46",
+            "GER 2025-05: destination must be a known code, found 'GER'. Did you mean DEU (Germany)?",
         ),
         (
             "magnets,Korea,2025-05,46",
