@@ -343,7 +343,15 @@ def read_run(folder: str | Path) -> Forecasts:
     read_about(folder)
     tables = {name: read_saved(Path(folder), schema) for name, schema in _SAVED.items()}
     check_forecasts(Path(folder) / "forecasts.csv", tables["forecasts"])
+    divided, forecast = (pd.MultiIndex.from_frame(tables[name][_DIVIDED]) for name in ("parts", "forecasts"))
+    if not divided.isin(forecast).all():
+        raise OutputError(
+            f"{folder}: expected parts.csv of what forecasts.csv has, found others: run the command again."
+        )
     return Forecasts(**tables)
+
+
+_DIVIDED = ["product", "destination", "issued", "month"]
 
 
 def check_forecasts(path: Path, table: pd.DataFrame) -> None:

@@ -199,6 +199,21 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         check_place(tmp_path / "file" / "below")
 
 
+def test_parts_of_forecasts_that_are_not_there_are_refused(
+    tmp_path: Path, run: Forecasts, about: dict[str, object]
+) -> None:
+    """One sentence, where a file of the folder was changed by hand."""
+    one = run.forecasts.iloc[[0]]
+    parts = one[["product", "destination", "issued", "month"]].assign(
+        part=0, name="level", kind="level", log=0.0, tonnes=1.0
+    )
+    parts = parts.reindex(columns=run.parts.columns)
+    assert len(read_run(written(tmp_path / "run", run.replaced(parts=parts), about)).parts) == 1
+    other = written(tmp_path / "other", run.replaced(parts=parts.assign(product="gadget")), about)
+    with pytest.raises(OutputError, match=r"expected parts\.csv of what forecasts\.csv has"):
+        read_run(other)
+
+
 def test_only_a_run_is_read(tmp_path: Path, run: Forecasts, about: dict[str, object]) -> None:
     """A folder that is no run, is another program's, or lost a table is a sentence."""
     with pytest.raises(OutputError, match=r"expected the folder of a run, found no run\.json that can be read\.$"):
