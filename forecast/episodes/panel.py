@@ -21,6 +21,9 @@ from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR_MONTHS = 24
 
+FEBRUARY, SAME = 2, 1e-9
+"""The month with a leap day, and how much figures that are the same may differ, as a share."""
+
 LONGEST_HISTORY = 180
 """Months of history that are used: longer ones change nothing but the time."""
 
@@ -162,7 +165,7 @@ def _fallbacks(panel: Mapping[SeriesKey, pd.Series]) -> dict[str, float]:
 
 def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
     months = pd.PeriodIndex(volume.index)
-    daily = volume.to_numpy() / month_lengths(months)
+    daily = volume.to_numpy() / _lengths(months, volume.to_numpy())
     observed = np.flatnonzero(np.isfinite(daily))
     if not len(observed):
         return None
@@ -172,6 +175,18 @@ def _logs(volume: pd.Series, otherwise: float, longest: int) -> Logs | None:
         return None
     floor = floor_of(daily, otherwise)
     return pd.Series(np.log(daily + floor), months[first:], name=volume.name), floor
+
+
+def _lengths(months: pd.PeriodIndex, volume: np.ndarray) -> np.ndarray:
+    """Months' shares of a mean one; where every February has the same figure a leap day carries nothing.
+
+    Years that are equal to the last digit are no volume a day, and give the same year again.
+    """
+    lengths = month_lengths(months)
+    seen = np.isfinite(volume) & (months.month == FEBRUARY)
+    if seen.any() and np.ptp(volume[seen]) <= SAME * volume[seen].max():
+        lengths = np.where(seen, lengths[seen].min(), lengths)
+    return np.asarray(lengths)
 
 
 def _without_outliers(logs: Logs, episodes: Sequence[Episode]) -> Logs:

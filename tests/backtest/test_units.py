@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import exports
 
 import forecast as fc
 from forecast.episodes.design import Design, EpisodeEffects
@@ -47,3 +48,14 @@ def test_series_with_zeros_are_forecast_alike_in_either_unit() -> None:
         ).forecasts  # fmt: skip
         found.append(run.set_index(["model", "destination", "month"])[["volume_t", "lower_80", "upper_80", "upper_95"]])
     np.testing.assert_allclose(found[1], 1000 * found[0], rtol=0.01, atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("years", [3, 5])
+@pytest.mark.parametrize("year", [[100, 80, 120, 90, 110, 105, 95, 130, 70, 100, 85, 115], [50] * 12, [100, 60] * 6])
+def test_equal_years_are_forecast_to_come_again(year: list[float], years: int) -> None:
+    """By the combination, over a leap year too: what fits exactly is the forecast."""
+    table = exports({"USA": np.tile(np.array(year, dtype=float), years)}, start=f"{2026 - years}-01")
+    found = fc.forecast_all(table, NO_EVENTS, {}, models=[COMBINATION], horizon=3).forecasts
+    assert found["volume_t"].to_numpy() == pytest.approx(np.array(year[:3], dtype=float), rel=1e-6)
+    assert ((found["lower_80"] <= year[:3]) & (found["upper_80"] >= year[:3])).all()
