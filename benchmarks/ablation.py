@@ -27,6 +27,8 @@ from scipy.stats import t as student
 
 import forecast as fc
 from forecast.ensemble.calibration import calibrated
+from forecast.episodes.alone import forget
+from forecast.episodes.design import holidays
 from forecast.realtime.days import lunar_new_year_shares
 from forecast.realtime.phases import phases
 from forecast.registry import COMBINATION, MEMBERS, STAND_IN
@@ -48,7 +50,10 @@ def equal(errors: np.ndarray) -> np.ndarray:
 
 FITTED: dict[str, tuple[dict[str, Any], Patches]] = {
     "events": ({"events": None}, {}),
-    "Lunar New Year": ({}, {"forecast.episodes.design.lunar_new_year_shares": no_new_year}),
+    "Lunar New Year": (
+        {},
+        {f"forecast.episodes.{module}.lunar_new_year_shares": no_new_year for module in ("design", "structural")},
+    ),
     "effects learned from other series": ({"learn": False}, {}),
 }
 """Parts whose lack changes what is fitted: arguments of the backtest, and names to replace."""
@@ -91,10 +96,13 @@ class Panel:
 
 @contextmanager
 def replaced(patches: Patches) -> Iterator[None]:
-    """The names of ``patches`` stand for something else inside the block."""
+    """The names of ``patches`` stand for something else inside the block, and nothing is kept of before or after."""
     with ExitStack() as stack:
         for name, value in patches.items():
             stack.enter_context(patch(name, value))
+        for forgotten in (holidays.cache_clear, forget):
+            forgotten()
+            stack.callback(forgotten)
         yield
 
 

@@ -21,7 +21,7 @@ from forecast.backtest.run import Progress, fitted_rows, gather
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot
-from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
+from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS, REGISTRY
 from forecast.scenario.events import (
     HypotheticalEvent,
     check_ahead,
@@ -222,8 +222,9 @@ def scenario_all(
     ``supposed`` has the columns `SUPPOSED_COLUMNS`, ``lapses`` gives events of the calendar with a scheduled end ahead
     a probability of ending on that day. All are taken to be independent, and as announced when they say, also after the
     issue day. ``horizon`` defaults to the month after the last of these days, at most `LONGEST_HORIZON` months. The
-    forecasts shown by branch are those of the combination, or of the first of ``models`` without it. All other
-    arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything supposed.
+    forecasts shown by branch are those of the combination, or without it of the first of ``models`` that knows events.
+    All other arguments are those of `forecast.backtest.run.forecast_all`, and so are the forecasts without anything
+    supposed.
 
     Raises
     ------
@@ -260,7 +261,8 @@ def scenario_all(
     request = Request({product: [issued] for product in products}, selected_series(exports, products, destinations))
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
-    shown = COMBINATION if COMBINATION in models else models[0]
+    known = (name for name in models if not (name in REGISTRY and REGISTRY[name].benchmark))
+    shown = COMBINATION if COMBINATION in models else next(known, models[0])
     return _mixed(runs, shown, horizon, found, suppositions, issued)
 
 

@@ -186,6 +186,13 @@ def test_an_event_makes_its_branch_lower_and_wider_and_others_no_surer():
         assert (beside["upper_95"] / beside["lower_95"] >= 0.999 * before["upper_95"] / before["lower_95"]).all()
 
 
+def test_branches_are_of_a_model_that_knows_events():
+    """The naive forecast, first among the models, says the same in every branch."""
+    found = scenario(LICENSING, models=["naive", "theta"])
+    assert found.model == "theta"
+    pd.testing.assert_frame_equal(volumes_of(found, BASE), volumes_of(scenario(LICENSING), BASE))
+
+
 def test_the_world_feels_the_share_of_the_destination():
     """An event on a fifth of the world's volume moves the world by less than a fifth, and by something."""
     found = scenario(LICENSING)
