@@ -169,6 +169,8 @@ def print_imported(imported: Imported, output: Path, beside: Path) -> None:
     """What the files are, how much of them was used, and why the rest was not."""
     from rich.text import Text
 
+    from forecast.vocabulary.text import counted
+
     console = screen()
     for one in imported.files:
         line = Text.assemble((one.file, "bold"), ": ", one.what, "; ", (f"{one.used:,} figures used", "green"), ", ")
@@ -179,8 +181,9 @@ def print_imported(imported: Imported, output: Path, beside: Path) -> None:
         console.print(Text.assemble((f"Not used, {row['rows']:,}", "yellow"), f": {row['reason']} ({row['first']})."))
     exports = imported.exports
     span = f"{exports['month'].min()} to {exports['month'].max()}"
-    kinds = f"{exports['product'].nunique():,} products, {exports['destination'].nunique():,} destinations, {span}"
-    console.print(Text.assemble(("Written", "green"), f": {output} ({len(exports):,} figures: {kinds})."))
+    kinds = [counted(exports[column].nunique(), column) for column in ("product", "destination")]
+    written = f": {output} ({counted(len(exports), 'figure')}: {', '.join(kinds)}, {span})."
+    console.print(Text.assemble(("Written", "green"), written))
     if len(imported.unused):
         console.print(Text(f"What could not be used, row by row: {beside}."))
     console.print(Text(f"Next: forecast next --exports {output}"))

@@ -26,6 +26,7 @@ def validate_files(files: FilesToValidate, strict: Strict = False, quiet: Quiet 
         import forecast as fc
         from forecast.sources.plain import exports_in
         from forecast.sources.validation import in_words, validate_exports
+        from forecast.vocabulary.text import counted
 
         read = exports_in(files, today())
         found = validate_exports(read.exports, fc.read_groups())
@@ -37,8 +38,8 @@ def validate_files(files: FilesToValidate, strict: Strict = False, quiet: Quiet 
                 console.print(Text(f"{check}: {len(rows):,}", "bold yellow"))
                 console.print(Text("\n".join(f"  {in_words(finding)}" for finding in rows.to_dict("records"))))
             series = len(read.exports[["product", "destination"]].drop_duplicates())
-            words = f"{len(found):,} findings" if len(found) else "Nothing found"
+            words = counted(len(found), "finding") if len(found) else "Nothing found"
             style = "yellow" if len(found) else "green"
-            console.print(Text(f"{words} in {len(read.exports):,} figures of {series:,} series.", style))
+            console.print(Text(f"{words} in {counted(len(read.exports), 'figure')} of {series:,} series.", style))
         if strict and len(found):
             raise typer.Exit(1)

@@ -21,7 +21,7 @@ from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FLOOR_MONTHS = 24
 
-FEBRUARY, SAME = 2, 1e-9
+FEBRUARY, EQUAL = 2, 1e-9
 """The month with a leap day, and how much figures that are the same may differ, as a share."""
 
 LONGEST_HISTORY = 180
@@ -184,7 +184,7 @@ def _lengths(months: pd.PeriodIndex, volume: np.ndarray) -> np.ndarray:
     """
     lengths = month_lengths(months)
     seen = np.isfinite(volume) & (months.month == FEBRUARY)
-    if seen.any() and np.ptp(volume[seen]) <= SAME * volume[seen].max():
+    if seen.any() and np.ptp(volume[seen]) <= EQUAL * volume[seen].max():
         lengths = np.where(seen, lengths[seen].min(), lengths)
     return np.asarray(lengths)
 

@@ -25,6 +25,7 @@ from forecast.realtime.events import (
 from forecast.report.outlook import whom
 from forecast.report.text import spoken
 from forecast.tables.frames import records
+from forecast.vocabulary.text import counted
 
 SHOWN_PRODUCTS = 2
 """Products named for an event; further ones are counted."""
@@ -113,7 +114,7 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
         table.add_row(*map(Text, [*days, _what(event, names)]), style="" if event.kind in ACTING_KINDS else "dim")
     console.print(table)
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
-    sentences = f"{len(shown)} events, {count} of kinds that are shown but not modelled."
+    sentences = f"{counted(len(shown), 'event')}, {count} of kinds that are shown but not modelled."
     console.print(f"\n{sentences} An end with ? is scheduled, not confirmed.", width=WIDEST)
 
 

@@ -31,7 +31,7 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     --------
     >>> row = {"destination": "USA", "phase": "calm", "cells": 0, "shift": 0.0} | {f"weight_{m}": 0.25 for m in MEMBERS}
     >>> learned(pd.DataFrame([row]), {})
-    ('calm months: the models equally, with their own intervals; fewer than 20 earlier forecasts are known.',)
+    ('calm months: the models equally, with their own intervals (fewer than 20 earlier forecasts are known)',)
     """
     phase = calibration["phase"]
     spoken = [_of_kind(calibration[phase == name], name) for name in _KINDS if (phase == name).any()]
@@ -41,15 +41,15 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
 def _of_kind(rows: pd.DataFrame, phase: str) -> str:
     kind, cells, models = _KINDS[phase], int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
     if not cells:
-        return f"{kind}: {models}, with their own intervals; fewer than {ENOUGH[phase]} earlier forecasts are known."
+        return f"{kind}: {models}, with their own intervals (fewer than {ENOUGH[phase]} earlier forecasts are known)"
     widths = " and ".join(_times(rows, level) for level in LEVELS)
-    return f"{kind}, from {cells} earlier forecasts: {models}; bounds times {widths} (median, in logs)."
+    return f"{kind}, from {cells} earlier forecasts: {models}; bounds {widths} as far from the median in logs"
 
 
 def _times(rows: pd.DataFrame, level: int) -> str:
-    """How many times further below and above the median the bounds of a level lie."""
+    """How many times as far below and above the median the bounds of a level lie."""
     below, above = (f"{rows[f'factor_{side}_{level}'].median():.2g}" for side in ("lower", "upper"))
-    return f"{below} below and {above} above at {level} %"
+    return f"{below} times below and {above} times above at {level} %"
 
 
 def _weighted(row: pd.Series) -> str:
@@ -57,7 +57,7 @@ def _weighted(row: pd.Series) -> str:
     counted = {name: weight for name, weight in weights.items() if weight >= LEAST_SPOKEN}
     if max(counted.values()) - min(counted.values()) < LEAST_SPOKEN:
         left_out = [name for name in MEMBERS if name not in counted]
-        return "the models equally" + (f" but for {', '.join(left_out)}" if left_out else "")
+        return "the models equally" + (f", {', '.join(left_out)} only where it is alone" if left_out else "")
     return ", ".join(f"{name} {percent(weights[name])}" for name in sorted(weights, key=lambda name: -weights[name]))
 
 
@@ -66,4 +66,4 @@ def _moved(calibration: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]
     if len(moved):
         shifts = (f"{names.get(code, code)} {change(np.expm1(shift))}" for code, shift in
                 zip(moved["destination"], moved["shift"], strict=True))  # fmt: skip
-        yield f"moved since the last two forecasts erred to one side: {', '.join(shifts)}."
+        yield f"moved since the last two forecasts erred to one side: {', '.join(shifts)}"

@@ -261,8 +261,8 @@ def scenario_all(
     request = Request({product: [issued] for product in products}, selected_series(exports, products, destinations))
     found = branches([one.name for one in suppositions], [one.probability for one in suppositions])
     runs = _branch_runs(data, settings, request, found, suppositions, jobs, progress)
-    known = (name for name in models if not (name in REGISTRY and REGISTRY[name].benchmark))
-    shown = COMBINATION if COMBINATION in models else next(known, models[0])
+    knowing = (name for name in models if not (name in REGISTRY and REGISTRY[name].benchmark))
+    shown = COMBINATION if COMBINATION in models else next(knowing, models[0])
     return _mixed(runs, shown, horizon, found, suppositions, issued)
 
 

@@ -28,6 +28,17 @@ def shown(text: str, longest: int = 60) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+def counted(count: int, word: str) -> str:
+    """A number of things, in words.
+
+    Examples
+    --------
+    >>> counted(1, "event"), counted(1200, "event")
+    ('1 event', '1,200 events')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def folded(text: str) -> str:
     """``text`` as words without accents, capitals and punctuation, with ``and`` for ``&``.
 
