@@ -19,9 +19,9 @@ from forecast.realtime.days import DAYS_A_MONTH, Days, consecutive_months, days_
 from forecast.tables.frames import records
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
-EASING = ("truce", "general_licence", "approvals", "suspension", "quota_removal", "tariff_cut")
-WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
 SUSPENSION = "suspension"
+EASING = ("truce", "general_licence", "approvals", SUSPENSION, "quota_removal", "tariff_cut")
+WITHOUT_REGRESSOR = ("dialogue", "threat", "legal_framework", "procurement", "other")
 ACTING_KINDS = TIGHTENING + EASING
 DAYS_ONLY = ("approvals",)
 """Kinds that are something done on a day, however long volumes show it: no state that is in force until it ends."""

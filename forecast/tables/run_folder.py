@@ -325,6 +325,9 @@ _ABOUT: dict[str, tuple[Callable[[Any], bool], str]] = {
 """What must hold of each part of ``run.json``, with the words for it."""
 
 
+_DIVIDED = ["product", "destination", "issued", "month"]
+
+
 def read_run(folder: str | Path) -> Forecasts:
     """The tables of the run in ``folder`` as they were when it was written: months as periods, days as dates.
 
@@ -349,9 +352,6 @@ def read_run(folder: str | Path) -> Forecasts:
             f"{folder}: expected parts.csv of what forecasts.csv has, found others: run the command again."
         )
     return Forecasts(**tables)
-
-
-_DIVIDED = ["product", "destination", "issued", "month"]
 
 
 def check_forecasts(path: Path, table: pd.DataFrame) -> None:
