@@ -25,7 +25,7 @@ from episodes import as_known, calendar, scales
 
 from forecast.episodes import course, evidence
 from forecast.episodes.alone import forget
-from forecast.episodes.course import ENDED, exposure
+from forecast.episodes.course import FORCE, KNOTS, exposure
 from forecast.episodes.experience import experience_known, shipped_experience
 from forecast.episodes.path_priors import KIND, PathEvidence, blocks
 from forecast.episodes.posterior import LAGS, LagPaths
@@ -72,7 +72,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "transit.LagEvidence.without_paths": property(lambda own: own.logs),
         "transit.EpisodeLags._paths": lambda own, _: np.zeros(len(own.said) + 1),
     },
-    "recovery": {"alone.exposure": columns_without(ENDED)},
+    "recovery": {"alone.exposure": columns_without(slice(FORCE.stop, len(KNOTS)))},
     "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
     "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
     "effects that become the level": {"course.LASTS": 1e9},

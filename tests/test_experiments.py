@@ -181,7 +181,7 @@ def test_results_come_out_again_from_scratch(folder: Path, tmp_path: Path):
         if path.name == "significance.csv":
             assert_tested_alike(again, found)
             again, found = (table.drop(columns=["statistic", "p_value"]) for table in (again, found))
-        pd.testing.assert_frame_equal(again, found, rtol=1e-6, atol=1e-7, obj=str(path.relative_to(HOME)))
+        pd.testing.assert_frame_equal(again, found, rtol=1e-6, atol=1e-9, obj=str(path.relative_to(HOME)))
 
 
 def assert_tested_alike(again: pd.DataFrame, found: pd.DataFrame):

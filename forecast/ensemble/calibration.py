@@ -128,9 +128,10 @@ class _Replay:
         such months or not by when they came out in the end, which nobody knew on the day.
         """
         known = self.releases.until(issued)
-        following = {cutoff: cutoff + 1 for cutoff in self.cells.keys["cutoff"].unique()}
-        out = known.first_out
-        reach = {at: max(known.together(next_)) if next_.ordinal in out else next_ for at, next_ in following.items()}
+        reach = {}
+        for cutoff in self.cells.keys["cutoff"].unique():
+            month = cutoff + 1
+            reach[cutoff] = max(known.together(month)) if month.ordinal in known.first_out else month
         return np.asarray(self.cells.keys["month"] <= self.cells.keys["cutoff"].map(reach))
 
 

@@ -46,7 +46,6 @@ KNOTS = (
 """Phases of a measure's days, in order: the knots of a path."""
 
 FORCE = slice(1, 1 + len(IN_FORCE))
-ENDED = slice(1 + len(IN_FORCE), len(KNOTS))
 
 
 @dataclass(frozen=True)

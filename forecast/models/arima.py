@@ -33,7 +33,7 @@ with warnings.catch_warnings():  # statsmodels changes the warning filters when 
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 SEARCH: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 50, "factr": 1e9}}
-POLISH: dict[str, float] = {"gtol": 1e-5, "maxiter": 50}
+POLISH: dict[str, dict[str, float]] = {"bfgs": {"gtol": 1e-5, "maxiter": 50}, "nm": {"maxiter": 1000}}
 FINAL: dict[str, dict[str, float]] = {"lbfgs": {"maxiter": 200, "factr": 1e3}, "nm": {"maxiter": 1000}}
 
 
@@ -326,7 +326,7 @@ def _settled(model: Any, start: np.ndarray) -> tuple[Any, bool]:
     """
     best, converged = _maximise(model, start, FINAL)
     if len(start):
-        polished = _optimised(model, best.params, "bfgs", POLISH)
+        polished, _ = _maximise(model, best.params, POLISH)
         best = polished if polished.llf > best.llf else best
     return best, converged
 

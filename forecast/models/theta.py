@@ -16,6 +16,8 @@ from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 from forecast.models.season import LEAST_OBSERVED, SEASON, line, season_doubt, season_factors
 
 GRID = np.linspace(0, 1, 17)
+SHARE_DIGITS = 6
+"""Decimals of a share: of more a likelihood in double precision says nothing, and linear algebra decides by its own."""
 
 
 @dataclass(frozen=True)
@@ -159,4 +161,4 @@ def _likeliest_share(path: np.ndarray) -> float:
     best = int(np.argmin([cost(share, path) for share in GRID]))
     between = GRID[max(best - 1, 0)], GRID[min(best + 1, len(GRID) - 1)]
     found = minimize_scalar(cost, bounds=between, args=(path,), method="bounded", options={"xatol": 1e-8})
-    return float(min(found.x, GRID[best], key=lambda share: cost(share, path)))
+    return float(min(round(found.x, SHARE_DIGITS), GRID[best], key=lambda share: cost(share, path)))

@@ -17,13 +17,14 @@ SUSPENSION = {"event": "aside", "kind": "suspension", "destinations": ("USA",), 
 MONTHS = pd.period_range("2019-01", "2026-06", freq="M")
 
 
-def forecasts(barred: pd.PeriodIndex, *rows: dict) -> np.ndarray:
+def forecasts(barred: pd.PeriodIndex, *rows: dict, issued: date | None = None) -> np.ndarray:
     """Medians of the structural model for three months, where nothing left in the months ``barred``."""
     usa = np.where(MONTHS.isin(barred), 0.0, steady(len(MONTHS), 130.0))
     table = exports({"USA": usa, "DEU": steady(len(MONTHS), 80.0, seed=1)}, start="2019-01")
     run = fc.forecast_all(
-        table, calendar(*rows), {}, models=["structural"], destinations=["USA"], horizon=3, experience="none"
-    )
+        table, calendar(*rows), {}, models=["structural"], destinations=["USA"], horizon=3, experience="none",
+        issued=issued,
+    )  # fmt: skip
     return run.forecasts["volume_t"].to_numpy()
 
 
@@ -49,3 +50,21 @@ def test_a_ban_that_revives_stops_what_it_stopped_before():
     again = forecasts(barred, BAN | {"ends": ASIDE}, BAN | second)
     np.testing.assert_allclose(revived, again, rtol=1e-9)
     assert revived[-1] < 10.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("issued", "later"),
+    [
+        (date(2025, 5, 31), SUSPENSION),
+        (date(2026, 6, 14), SUSPENSION | {"ends": AGAIN, "ends_announced": date(2026, 6, 15)}),
+    ],
+    ids=["the suspension", "its end"],
+)
+def test_nothing_of_a_suspension_is_known_before_it_is_announced(issued, later):
+    """The law of the clock: what is announced the day after the issue moves no digit."""
+    barred = MONTHS[(MONTHS >= "2024-06") & (MONTHS < "2025-06")]
+    known = [BAN] if later is SUSPENSION else [BAN, SUSPENSION]
+    np.testing.assert_array_equal(
+        forecasts(barred, BAN, later, issued=issued), forecasts(barred, *known, issued=issued)
+    )

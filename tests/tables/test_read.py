@@ -138,6 +138,11 @@ def test_vintages_are_rows_of_one_key_with_different_releases():
             "GER 2025-05: destination must be a known code, found 'GER'. Did you mean DEU (Germany)?",
         ),
         (
+            "magnets,JPM,2025-05,46",
+            "JPM 2025-05: destination must be a known code, found 'JPM'. "
+            "Codes are ISO 3166-1 alpha-3, WLD for the total, and groups such as EU27.",
+        ),
+        (
             "magnets,Korea,2025-05,46",
             "Korea 2025-05: destination must be a known code, found 'Korea'. "
             "Did you mean KOR (South Korea) or PRK (North Korea)?",
