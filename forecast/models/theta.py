@@ -16,8 +16,8 @@ from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 from forecast.models.season import LEAST_OBSERVED, SEASON, line, season_doubt, season_factors
 
 GRID = np.linspace(0, 1, 17)
-SHARE_DIGITS = 6
-"""Decimals of a share: of more a likelihood in double precision says nothing, and linear algebra decides by its own."""
+FLAT = 1e-3
+"""Half the width of the parabola by whose lowest point a minimum is found, in shares."""
 
 
 @dataclass(frozen=True)
@@ -160,5 +160,17 @@ def _likeliest_share(path: np.ndarray) -> float:
     """The share of maximum likelihood: the best of a grid, then refined between its neighbours."""
     best = int(np.argmin([cost(share, path) for share in GRID]))
     between = GRID[max(best - 1, 0)], GRID[min(best + 1, len(GRID) - 1)]
-    found = minimize_scalar(cost, bounds=between, args=(path,), method="bounded", options={"xatol": 1e-8})
-    return float(min(round(found.x, SHARE_DIGITS), GRID[best], key=lambda share: cost(share, path)))
+    found = minimize_scalar(cost, bounds=between, args=(path,), method="bounded", options={"xatol": 1e-8}).x
+    return float(min(_lowest(found, path), GRID[best], key=lambda share: cost(share, path)))
+
+
+def _lowest(share: float, path: np.ndarray) -> float:
+    """The lowest point of the parabola through the costs at and about a ``share`` that is nearly it.
+
+    A minimum is flat: values tell it to half of their digits, and the machine's linear algebra decides of the others.
+    """
+    width = min(FLAT, share, 1.0 - share)
+    below, here, above = (cost(share + width * side, path) for side in (-1, 0, 1))
+    bend = below - 2.0 * here + above
+    step = 0.5 * width * (below - above) / bend if bend > 0.0 else 0.0
+    return share + step if abs(step) <= width else share

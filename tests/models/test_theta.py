@@ -12,7 +12,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from forecast.models.protocol import FitError
-from forecast.models.theta import Theta, local_level
+from forecast.models.theta import Theta, _likeliest_share, local_level
 
 MONTHS = 96
 YEAR_OF_SINE = np.sin(2 * np.pi * np.arange(12) / 12)
@@ -122,3 +122,13 @@ def test_a_series_that_cannot_be_fitted_says_why(values, message):
     y = pd.Series(values, pd.period_range("2024-01", periods=len(values), freq="M"))
     with pytest.raises(FitError, match=f"^{re.escape(message)}$"):
         fitted(y)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_last_digits_decide_nothing(seed):
+    """What rounding does to a path moves the share of the level by as little, though the likelihood is flat there."""
+    random = np.random.default_rng(seed)
+    path = np.cumsum(random.normal(0, 0.05, 60)) + random.normal(0, 0.1, 60)
+    shares = [_likeliest_share(path + random.normal(0, 1e-15, 60)) for _ in range(5)]
+    assert 0.01 < shares[0] < 0.99
+    assert np.ptp(shares) < 1e-10
