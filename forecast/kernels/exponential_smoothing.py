@@ -1,4 +1,4 @@
-"""Exponential smoothing of one series with regressors: forms compared by AICc, and forecasts with joint covariance."""
+"""Exponential smoothing of one series with regressors: forms weighed by AICc, and forecasts with joint covariance."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.differenced import Prior
 from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, TREND, Form, Series
 
-FIRST = {LEVEL: (-0.5,), TREND: (-0.5, -2.0), DAMPED: (-0.5, -2.0, 1.0), COMPLEX: (1.0, 0.1)}
-FIRST_OF_SEASON = {LEVEL: -1.5, TREND: -1.5, DAMPED: -1.5, COMPLEX: -2.2}
-"""Where descents begin, in angles."""
-SPAN, SIMPLEX_TOLERANCE, MOST_STEPS = 0.8, 0.05, 300
-"""Size of the first simplex, the differences of log-likelihood at which a descent ends, and most evaluations."""
+ANGLES = {LEVEL: (-0.3,), TREND: (-0.3, -4.0), DAMPED: (-0.3, -4.0, 1.0), COMPLEX: (1.2, 0.1)}
+ANGLE_OF_SEASON, ANGLE_SD = -4.0, 1.5
+"""Means of the prior of the smoothing parameters, of the season's too, in angles, and its standard deviation.
+
+Means lie where three panels of monthly trade have their likeliest values. Without a prior these are often at an edge,
+and one low month takes them there and back.
+"""
+SPAN, LATER_SPAN, SIMPLEX_TOLERANCE, MOST_STEPS = 0.8, 0.1, 1e-6, 1000
+"""Sizes of first simplexes, the differences of log density at which a descent ends, and most evaluations."""
+LEAST_AKAIKE = 1e-5
+"""Akaike weight below which a form is left out."""
 MOST_WORSE = 1e4
 """Ratio of error variances above which parameters held since an earlier month do not fit a series any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmoothingFit:
-    """Exponential smoothing at its maximum.
+    """Exponential smoothing at the mode of its posterior density.
 
-    ``point`` is where the optimiser ended. ``linear`` are the first states that least squares found and then the
-    coefficients of the ``regressors``, with their ``covariance``; ``states`` are those that each column ends in, the
-    series' last. ``variance`` is that of the errors, ``against`` the one that the prior was weighted
-    against; ``share`` as in `search`, ``months`` the length of the series.
+    ``point`` is where the optimiser ended, and ``log_likelihood`` that of it. ``linear`` are the first states that
+    least squares found, then the coefficients of ``regressors``, with their ``covariance``; ``states`` are those that
+    each column ends in, the series' last. ``variance`` is that of the errors, ``against`` the one that the prior was
+    weighted against; ``share`` as in `every_form`, ``months`` the length of the series.
     """
 
     form: Form
@@ -61,69 +67,82 @@ class SmoothingFit:
         return smoothing.moves(self.point, *self.form)
 
 
-def search(
+def every_form(
     y: Floats,
     X: Floats,
     kinds: Sequence[int],
     seasons: Sequence[bool],
     prior: Prior | None = None,
     share: float = 1.0,
-) -> SmoothingFit:
-    """The fit of lowest AICc, the first of equals, of ``y`` (months,) on ``X`` (months, regressors).
+) -> tuple[tuple[SmoothingFit, ...], Floats]:
+    """Fits of ``y`` (months,) on ``X`` (months, regressors) in every form, and their Akaike weights [1]_, (forms,).
 
-    Whether there is a season is settled with the first of ``kinds`` (LEVEL, TREND, DAMPED, COMPLEX), the others have
-    the same. ``y`` begins and ends with a figure and has NaN for gaps. Without a ``prior`` coefficients are free. The
-    complex form begins with that ``share`` of the means of the calendar months, less a straight line, as its season.
+    Forms are of ``kinds`` (LEVEL, TREND, DAMPED, COMPLEX) and ``seasons``; those of next to no weight are left out.
+    ``y`` begins and ends with a figure and has NaN for gaps. Without a ``prior`` coefficients are free. The complex
+    form begins with that ``share`` of the means of the calendar months, less a straight line, as its season.
 
     Raises
     ------
     KernelError
         When none of the forms can be fitted.
 
+    References
+    ----------
+    .. [1] Kolassa, S. (2011), Combining exponential smoothing forecasts using Akaike weights. International Journal of
+       Forecasting 27, 238-251. doi:10.1016/j.ijforecast.2010.04.006
+
     Examples
     --------
     >>> walk = np.cumsum(np.random.default_rng(0).standard_normal(60))
-    >>> found = search(walk, np.empty((60, 0)), [LEVEL, DAMPED], [False])
-    >>> found.form, bool(found.moves[6] > 0.9)  # the level takes nearly all of an error
-    ((0, False), True)
+    >>> fits, weights = every_form(walk, np.empty((60, 0)), [LEVEL, DAMPED], [False])
+    >>> [(found.form, bool(found.moves[6] > 0.8)) for found in fits]  # the level takes most of an error
+    [((0, False), True), ((2, False), True)]
+    >>> weights.round(2).tolist()
+    [0.82, 0.18]
     """
-    fits = [fit(y, X, (kinds[0], seasonal), prior, share) for seasonal in seasons]
-    seasonal = min(fits, key=lambda found: found.aicc).form[1]
-    fits += [fit(y, X, (kind, seasonal), prior, share) for kind in kinds[1:]]
-    best = min(fits, key=lambda found: found.aicc)
-    if not np.isfinite(best.aicc):
+    fits = [fit(y, X, (kind, seasonal), prior, share) for kind in kinds for seasonal in seasons]
+    aicc = np.array([found.aicc for found in fits])
+    if not np.isfinite(aicc).any():
         raise KernelError(
             f"no form can be fitted to {int(np.isfinite(y).sum())} months with {X.shape[1]} regressors; "
             "leave some out or give a prior."
         )
-    return best
+    weights = np.exp(0.5 * (aicc.min() - aicc))
+    weights /= weights.sum()
+    kept = weights >= LEAST_AKAIKE
+    return tuple(found for found, keep in zip(fits, kept, strict=True) if keep), weights[kept] / weights[kept].sum()
 
 
-def fit(y: Floats, X: Floats, form: Form, prior: Prior | None = None, share: float = 1.0) -> SmoothingFit:
-    """One form at the maximum of its likelihood; its AICc is infinite where months do not suffice.
+def fit(
+    y: Floats, X: Floats, form: Form, prior: Prior | None = None, share: float = 1.0, spread: float = ANGLE_SD
+) -> SmoothingFit:
+    """One form at its posterior mode, its likeliest if ``spread`` is infinite; an infinite AICc where months lack.
 
     The weight of a prior against the errors is that of their variance at the end of a first descent, and in the end of
     the second.
     """
-    points = _simplex(form)
-    variance = _rough_variance(y)
-    for _ in range(1 if prior is None or not X.shape[1] else 2):
-        series = _series(y, X, prior, variance, share)
+    about = _about(form)
+    point, variance = about, _rough_variance(y)
+    for size in (SPAN,) if prior is None or not X.shape[1] else (SPAN, LATER_SPAN):
+        points = np.vstack([point, point + size * np.eye(point.size)])
+        series = _series(y, X, prior, variance, share, about, spread)
         value, _ = smoothing.descend(points, SIMPLEX_TOLERANCE, MOST_STEPS, series, *form)
         if not np.isfinite(value):
             break
-        variance = float(np.exp(2 * value / series.known.sum() - 1) / (2 * np.pi))
-    found = at_point(y, X, form, points[0].copy(), prior, variance, share)
+        point = points[0].copy()
+        likely = value - 0.5 * float(np.sum(((point - about) / spread) ** 2))
+        variance = float(np.exp(2 * likely / series.known.sum() - 1) / (2 * np.pi))
+    found = at_point(y, X, form, point, prior, variance, share)
     if prior is None or not np.isfinite(found.aicc):
         return found
-    return at_point(y, X, form, found.point, prior, found.variance, share)
+    return at_point(y, X, form, point, prior, found.variance, share)
 
 
 def at_point(
     y: Floats, X: Floats, form: Form, point: Floats, prior: Prior | None, variance: float, share: float = 1.0
 ) -> SmoothingFit:
     """The fit at a ``point`` of the optimiser; ``variance`` sets the weight of the prior and is estimated anew."""
-    series = _series(y, X, prior, variance, share)
+    series = _series(y, X, prior, variance, share, point, ANGLE_SD)
     errors, states = smoothing.one_step_errors(series, *form, smoothing.moves(point, *form))
     starts, n = len(errors) - len(series.rows), int(series.known.sum())
     matrix, dependent = likelihood.regression(errors, starts, series.means, series.weights, 1.0)
@@ -182,10 +201,9 @@ def _passed(form: Form) -> int:
     return (2 + (SEASON - 1) * seasonal) * (kind == COMPLEX)
 
 
-def _simplex(form: Form) -> Floats:
+def _about(form: Form) -> Floats:
     kind, seasonal = form
-    first = np.array([*FIRST[kind], *((FIRST_OF_SEASON[kind],) if seasonal else ())])
-    return np.vstack([first, first + SPAN * np.eye(first.size)])
+    return np.array([*ANGLES[kind], *((ANGLE_OF_SEASON,) if seasonal else ())])
 
 
 def _rough_variance(y: Floats) -> float:
@@ -193,9 +211,11 @@ def _rough_variance(y: Floats) -> float:
     return float(np.mean(np.diff(y[np.isfinite(y)]) ** 2))
 
 
-def _series(y: Floats, X: Floats, prior: Prior | None, variance: float, share: float) -> Series:
+def _series(
+    y: Floats, X: Floats, prior: Prior | None, variance: float, share: float, about: Floats, spread: float
+) -> Series:
     known = np.isfinite(y)
     rows = np.ascontiguousarray(np.vstack([X.T, np.where(known, y, 0.0)]))
     if prior is None:
-        return Series(rows, known, np.empty(0), np.empty(0), share)
-    return Series(rows, known, prior[0], variance / prior[1] ** 2, share)
+        return Series(rows, known, np.empty(0), np.empty(0), share, about, spread)
+    return Series(rows, known, prior[0], variance / prior[1] ** 2, share, about, spread)

@@ -36,6 +36,8 @@ Form = tuple[int, bool]
 LEVEL, TREND, DAMPED, COMPLEX = 0, 1, 2, 3
 STATES = 2 + SEASON
 LEAST_DAMPING, MOST_DAMPING = 0.8, 0.98
+LEAST_GAIN = 1e-4
+"""Of an error that the level takes, and that it leaves."""
 LARGEST_ERROR = 1e3
 """In logs, of a series about ten at most and of regressors about one."""
 
@@ -52,6 +54,8 @@ class Series(NamedTuple):
     means: Floats
     weights: Floats
     share: float
+    about: Floats
+    spread: float
 
 
 @part
@@ -72,7 +76,7 @@ def moves(point: Floats, form: int, seasonal: bool) -> Floats:
         if seasonal:
             out[8] = between(point[2], 0.0, 1.0)
         return out
-    alpha = between(point[0], 0.0, 1.0)
+    alpha = between(point[0], LEAST_GAIN, 1.0 - LEAST_GAIN)
     out[2], out[6] = 1.0, alpha
     if form != LEVEL:
         damping = between(point[2], LEAST_DAMPING, MOST_DAMPING) if form == DAMPED else 1.0
@@ -187,7 +191,7 @@ def explodes(errors: Floats) -> bool:
 
 @compiled
 def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> float:
-    """Minus the log-likelihood at a ``point``, variance and all that is linear being at their maximum."""
+    """Minus the log posterior density at a ``point``, variance and all that is linear being at their maximum."""
     by = moves(point, form, seasonal)
     errors, _ = one_step_errors(series, form, seasonal, by)
     if explodes(errors):
@@ -199,7 +203,10 @@ def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> floa
     n = 0.0
     for known in series.known:
         n += 1.0 if known else 0.0
-    return 0.5 * n * (math.log(2.0 * math.pi * matrix[-1, -1] ** 2 / n) + 1.0)
+    unlikely = 0.0
+    for k in range(point.size):
+        unlikely += 0.5 * ((point[k] - series.about[k]) / series.spread) ** 2
+    return 0.5 * n * (math.log(2.0 * math.pi * matrix[-1, -1] ** 2 / n) + 1.0) + unlikely
 
 
 @compiled

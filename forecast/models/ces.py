@@ -18,7 +18,7 @@ UNIT = 10.0
 
 @dataclass(frozen=True)
 class Ces:
-    """Complex exponential smoothing [1]_, without a season or with an additive one ("partial"), by AICc.
+    """Complex exponential smoothing [1]_, without and with an additive season ("partial"), by Akaike weights [2]_.
 
     A complex smoothing parameter makes one state a level and the other what is left of its errors, so that the same two
     states follow a level or a trend. First states come from the series by a pass forwards and one backwards, and do not
@@ -30,6 +30,8 @@ class Ces:
     ----------
     .. [1] Svetunkov, I., Kourentzes, N. and Ord, J. K. (2022), Complex exponential smoothing. Naval Research Logistics
        69, 1108-1123. doi:10.1002/nav.22074
+    .. [2] Kolassa, S. (2011), Combining exponential smoothing forecasts using Akaike weights. International Journal of
+       Forecasting 27, 238-251. doi:10.1016/j.ijforecast.2010.04.006
 
     Examples
     --------
@@ -43,7 +45,7 @@ class Ces:
     name: ClassVar[str] = "ces"
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> Smoothed | Repetition:
-        """The likeliest form of ``y`` given ``X``.
+        """Both forms of ``y`` given ``X``, weighed.
 
         Raises
         ------

@@ -16,7 +16,7 @@ _KINDS = (LEVEL, DAMPED)
 
 @dataclass(frozen=True)
 class Ets:
-    """Exponential smoothing with additive errors in logs [1]_: the form of lowest AICc.
+    """Exponential smoothing with additive errors in logs [1]_, its forms by Akaike weights [2]_.
 
     The trend is damped or absent: one that goes on for ever was worse on M1 (MASE 1.14 for 1.07). The season needs 30
     observed months. Regressors are estimated with the first states, at each value of the smoothing parameters. In a
@@ -26,6 +26,8 @@ class Ets:
     ----------
     .. [1] Hyndman, R. J., Koehler, A. B., Ord, J. K. and Snyder, R. D. (2008), Forecasting with exponential smoothing.
        doi:10.1007/978-3-540-71918-2
+    .. [2] Kolassa, S. (2011), Combining exponential smoothing forecasts using Akaike weights. International Journal of
+       Forecasting 27, 238-251. doi:10.1016/j.ijforecast.2010.04.006
 
     Examples
     --------
@@ -35,13 +37,13 @@ class Ets:
     >>> y, ahead = pd.Series([0.0, 1, 1, 0] * 3, month), month[-1:] + 1
     >>> fit = Ets().fit(y, pd.DataFrame(index=month))
     >>> fit.predict(pd.DataFrame(index=ahead)).round(1).loc["2025-01"].to_dict()
-    {'lower_95': -0.6, 'lower_80': -0.2, 'median': 0.5, 'upper_80': 1.2, 'upper_95': 1.6}
+    {'lower_95': -0.7, 'lower_80': -0.3, 'median': 0.5, 'upper_80': 1.2, 'upper_95': 1.6}
     """
 
     name: ClassVar[str] = "ets"
 
     def fit(self, y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None = None) -> Smoothed | Repetition:
-        """The likeliest form of ``y`` given ``X``.
+        """Every form of ``y`` given ``X``, weighed.
 
         Raises
         ------

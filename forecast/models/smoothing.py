@@ -18,13 +18,15 @@ from forecast.models.season import LEAST_OBSERVED, LEAST_OBSERVED_FOR_SEASON, SE
 
 @dataclass(frozen=True)
 class Smoothed:
-    """A fit of the kernel to the months from the first to the last figure of a series.
+    """Fits of the kernel to the months from the first to the last figure of a series, a form each, with their weights.
 
-    ``month`` is the last of these, ``centre`` what was taken off the logs, ``prior`` is by regressor (mean, sd).
+    ``month`` is the last of these, ``centre`` what was taken off the logs, ``prior`` is by regressor (mean, sd). The
+    forecast is normal, with the mean and the covariance of the forms' mixture.
     """
 
     name: str
-    kernel: kernel.SmoothingFit
+    forms: tuple[kernel.SmoothingFit, ...]
+    weights: np.ndarray
     month: pd.Period
     centre: float
     regressors: pd.Index
@@ -46,16 +48,16 @@ class Smoothed:
         return gaussian_bounds(mean, sd, months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
-        """That of the errors to come, the first states and the coefficients together, exactly."""
+        """That of the errors to come, the first states, the coefficients and the form together, exactly."""
         return as_correlation(self._ahead(X)[1])
 
     def effects(self) -> pd.DataFrame:
         """What each regressor does to log volume: columns ``estimate``, ``lower``, ``upper`` (95 %), a row each."""
-        sd = np.sqrt(np.diag(self.kernel.coefficient_covariance))
-        return gaussian_effects(self.kernel.coefficients, sd, self.regressors)
+        mean, covariance = self._mixture([(fit.coefficients, fit.coefficient_covariance) for fit in self.forms])
+        return gaussian_effects(mean, np.sqrt(np.diag(covariance)), self.regressors)
 
     def follow(self, y: pd.Series, X: pd.DataFrame) -> Smoothed | Repetition:
-        """The same smoothing parameters and variance on ``y`` and ``X``: only first states and coefficients move.
+        """The same weights, smoothing parameters and variances on ``y`` and ``X``: first states and coefficients move.
 
         Raises
         ------
@@ -67,21 +69,30 @@ class Smoothed:
         if again is not None:
             return again
         values, columns, month = span(self.name, y, X)
-        return replace(self, kernel=kernel.held(self.kernel, values - self.centre, columns, self.prior), month=month)
+        forms = tuple(kernel.held(fit, values - self.centre, columns, self.prior) for fit in self.forms)
+        return replace(self, forms=forms, month=month)
 
     def _ahead(self, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance over ``X.index``; months since the last figure lie between."""
         gap = int(pd.PeriodIndex(X.index).asi8[0]) - self.month.ordinal - 1
         future = values_of(X, self.regressors)
         between = np.zeros((gap, future.shape[1]))
-        mean, covariance = kernel.forecast(self.kernel, np.vstack([between, future]))
+        mean, covariance = self._mixture([kernel.forecast(fit, np.vstack([between, future])) for fit in self.forms])
         return mean[gap:] + self.centre, covariance[gap:, gap:] + LEAST_SD**2 * np.eye(len(X))
+
+    def _mixture(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of the mixture of ``parts``, each a mean and a covariance."""
+        means, covariances = (np.stack(values) for values in zip(*parts, strict=True))
+        mean = self.weights @ means
+        apart = means - mean
+        within = np.tensordot(self.weights, covariances, 1)
+        return mean, within + (self.weights * apart.T) @ apart
 
 
 def smoothed(
     name: str, kinds: Sequence[int], y: pd.Series, X: pd.DataFrame, prior: pd.DataFrame | None, unit: float
 ) -> Smoothed | Repetition:
-    """The form of lowest AICc among ``kinds`` of ``y`` about a mean of ``unit``, seasonal from 30 observed months on.
+    """Forms of ``kinds`` of ``y`` about a mean of ``unit``, by Akaike weights; seasonal from 30 observed months on.
 
     Raises
     ------
@@ -97,10 +108,10 @@ def smoothed(
     seasons = [False, True] if np.isfinite(values).sum() >= LEAST_OBSERVED_FOR_SEASON else [False]
     share = season_share(values, np.arange(len(values)) % SEASON, 1.0)
     try:
-        found = kernel.search(values - centre, columns, kinds, seasons, given, share)
+        forms, weights = kernel.every_form(values - centre, columns, kinds, seasons, given, share)
     except KernelError as error:
         raise FitError(f"{name}: {error}") from error
-    return Smoothed(name, found, month, centre, X.columns, given)
+    return Smoothed(name, forms, weights, month, centre, X.columns, given)
 
 
 def span(name: str, y: pd.Series, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, pd.Period]:

@@ -16,7 +16,7 @@ from forecast.models.protocol import FitError, as_correlation, gaussian_bounds
 from forecast.models.season import LEAST_OBSERVED, SEASON, line, season_doubt, season_factors
 
 GRID = np.linspace(0, 1, 17)
-FLAT = 1e-3
+PARABOLA = 1e-3
 """Half the width of the parabola by whose lowest point a minimum is found, in shares."""
 
 
@@ -169,7 +169,7 @@ def _lowest(share: float, path: np.ndarray) -> float:
 
     A minimum is flat: values tell it to half of their digits, and the machine's linear algebra decides of the others.
     """
-    width = min(FLAT, share, 1.0 - share)
+    width = min(PARABOLA, share, 1.0 - share)
     below, here, above = (cost(share + width * side, path) for side in (-1, 0, 1))
     bend = below - 2.0 * here + above
     step = 0.5 * width * (below - above) / bend if bend > 0.0 else 0.0
