@@ -22,10 +22,10 @@ PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "lo
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
-_KINDS = (
-    *(LEVEL_PART, "season", "calendar", "episode", "floor"),
-    *("combination", "calibration", "headline", "reconciliation", "judgement"),
-)
+_LATER = ("combination", "calibration", "headline", "reconciliation", "judgement")
+"""Kinds of what moves a forecast away from that of the structural model."""
+
+_KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", *_LATER)
 """The order in which parts are shown."""
 
 SeriesMonth = tuple[str, str, pd.Period]
@@ -87,7 +87,9 @@ def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
 def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:
     """``parts`` with column ``tonnes`` made from ``log``, series by series and month by month.
 
-    Each product, destination and month has one part of kind ``level``, whose log is that of its tonnes.
+    Each product, destination and month has one part of kind ``level``, whose log is that of its tonnes. What the
+    structural model says is divided first, and then what combining, headlines and judgement do to it: where a ban
+    leaves next to nothing, they move next to nothing, however far apart the logs of two such numbers are.
 
     Raises
     ------
@@ -115,7 +117,10 @@ def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
     logs = of_one["log"].to_numpy(dtype=float)
     found = np.empty(len(logs))
     base_t = math.exp(logs[level][0])
-    found[level], found[~level] = base_t, tonnes_of_parts(base_t, logs[~level])
+    later = of_one["kind"].isin(_LATER).to_numpy()
+    first = ~level & ~later
+    found[level], found[first] = base_t, tonnes_of_parts(base_t, logs[first])
+    found[later] = tonnes_of_parts(base_t * math.exp(math.fsum(logs[first])), logs[later])
     return found
 
 

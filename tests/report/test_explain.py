@@ -150,6 +150,22 @@ def test_an_episode_has_an_interval_and_what_it_rests_on():
     assert all(part["lower_80"] is None for part in one["parts"] if part["kind"] != "episode")
 
 
+@pytest.mark.parametrize("models", [("structural",), ("naive", "theta", "structural", "combination")])
+def test_a_ban_has_the_tonnes_that_it_takes(models):
+    """Of a destination that a ban leaves without exports it takes nearly all of the level, floor and rest little."""
+    banned = [*simulated.steady(36, 100.0), *[0.0] * 9]
+    run = _run({"WLD": _series("steady", 3), "USA": banned}, False)
+    day = run.forecasts["issued"].max()
+    found = as_objects(explained(run, day, models[-1]), shown_medians(run, day, models[-1]), {}, models[-1])
+    one = next(one for one in found if one["destination"] == "USA")
+    tonnes = {kind: math.fsum(part["tonnes"] for part in one["parts"] if part["kind"] == kind)
+              for kind in ("level", "episode", "floor", "combination")}  # fmt: skip
+    assert one["forecast_t"] < 0.02 * tonnes["level"]
+    assert tonnes["episode"] < -0.95 * tonnes["level"]
+    assert abs(tonnes["floor"]) + abs(tonnes["combination"]) < 0.05 * tonnes["level"]
+    assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(one["forecast_t"], abs=1e-6)
+
+
 def test_an_event_is_a_part_by_its_name_and_a_judgement_is_one():
     """A measure that halved the volume is a part below zero; a judgement of -20 % is the part that makes up for it."""
     volumes = list(simulated.steady(36, 100.0)) + list(simulated.steady(6, 50.0, seed=1))
