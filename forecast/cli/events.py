@@ -18,6 +18,7 @@ from forecast.cli.options import (
     FiguresOfEffects,
     ProductsOfEvents,
     ShowPython,
+    StoreOfInputs,
     words,
 )
 from forecast.cli.script import Script
@@ -31,11 +32,12 @@ def calendar(
     issued: AsKnown = None,
     effects: Effects = False,
     exports: FiguresOfEffects = None,
+    store: StoreOfInputs = None,
     show_python: ShowPython = False,
 ) -> None:
     """Show the calendar of policy events, as it was known on a day, or what such events do to volumes."""
     with plain_refusals(), silent_libraries():
-        given, products, codes = Given.of(exports, events), words(product), words(destination)
+        given, products, codes = Given.of(exports, events, store=store), words(product), words(destination)
         if effects:
             _print_effects(given, products, codes, issued, show_python)
         elif show_python:
@@ -60,14 +62,17 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
 def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None, show_python: bool) -> None:
     """What was learned of events; of the total of a product, if it has one, where no destination is asked for."""
     import forecast as fc
+    from forecast.report.agenda import EventNames
     from forecast.report.effects import of_totals, print_effects
 
     tables = read(given)
-    products = products or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
+    products = products or [*tables.products] or ([SHIPPED_PRODUCT] if given.exports == (SHIPPED,) else [])
     choice = chosen(tables, products, codes, [], issued)
     keywords = {name: choice.keywords[name] for name in ("issued", "products", "destinations")}
     if show_python:
         Script(given, "effects", "episode_effects", keywords, after=["print(effects)"]).show()
         return
     found = fc.episode_effects(tables.exports, tables.events, tables.groups, totals=tables.totals, **keywords)
-    print_effects(found if codes else of_totals(found), choice.issued, names(tables.places), screen())
+    spoken = names(tables.places)
+    called = EventNames.of(tables.events, spoken)
+    print_effects(found if codes else of_totals(found), choice.issued, spoken, screen(), called)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, names, with_rest
+from forecast.cli.inputs import Given, Tables, holds_figures, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
@@ -78,7 +78,7 @@ def next_months(
         from forecast.tables.run_folder import claimed
 
         judgements = judgements_of(override)
-        given = Given.of(exports, events, experience)
+        given = Given.of(exports, events, experience, store if holds_figures(store) else None)
         tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         keywords = choice.keywords | {"horizon": horizon, "seed": seed}
         if show_python:

@@ -171,7 +171,14 @@ StoreFile = Annotated[
 StoreOfNext = Annotated[
     Path | None,
     typer.Option("--store", metavar="FILE", help="Also keep the figures and this forecast in a store, made where there "
-                 "is none. Without it nothing is kept; a store in the user's data folder gives the track record."),
+                 "is none; its figures and calendar are taken where --exports is not given. Without --store nothing "
+                 "is kept; a store in the user's data folder gives the track record."),
+]  # fmt: skip
+StoreOfInputs = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="Take the figures from this store where --exports is not given, and "
+                 "the calendar and day of its last issue where --events and --issued are not; the shipped series of "
+                 "other products are learned from, as in an update."),
 ]  # fmt: skip
 Override = Annotated[
     list[str] | None,

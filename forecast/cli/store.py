@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, given_events, names
+from forecast.cli.inputs import Given, given_events, names, opened_store
 from forecast.cli.options import (
     NO_EVENTS,
     SHIPPED,
@@ -66,8 +67,6 @@ def monthly_update(
 ) -> None:
     """Take in new figures, score the month that is out, forecast, and say what changed: the month in one command."""
     with plain_refusals(), silent_libraries():
-        from dataclasses import replace
-
         from forecast.backtest.plan import Settings
         from forecast.registry import MODELS
         from forecast.store.update import run_update
@@ -87,7 +86,7 @@ def monthly_update(
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
             routine = replace(routine, jobs=jobs, progress=progress)
-            write = partial(_write_update, folder, routine, given, files or [])
+            write = partial(_write_update, folder, routine, replace(given, store=store), files or [])
             done = run_update(opened, files or [], routine, day, write)
             record = _held_record(opened, day)
         if not quiet:
@@ -127,16 +126,6 @@ def _opened(path: Path | None) -> Store:
     return Store(_place(path), today=inputs.today())
 
 
-def _existing(path: Path | None) -> Store:
-    """The store that is there; a sentence where there is none."""
-    from forecast.store.database import StoreError
-
-    place = _place(path)
-    if not place.exists():
-        raise StoreError(f"{place}: expected a store, found none. Make one with forecast update FILE.")
-    return _opened(place)
-
-
 def _held_record(store: Store, day: date) -> pd.DataFrame:
     """How often intervals held by the store, one month ahead."""
     from forecast.store.track import held_record, track
@@ -154,9 +143,8 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
 
     if done.run is None or done.issue is None:
         return
-    paths = {
-        f"events {word}": path for word, path in given.paths().items() if word != NO_EVENTS and "exports" not in word
-    }
+    calendars = replace(given, store=None).paths()
+    paths = {f"events {word}": path for word, path in calendars.items() if word != NO_EVENTS and "exports" not in word}
     paths |= {path.name: path for path in files}
     learned = given.figures_to_learn_from
     if learned not in (None, SHIPPED):
@@ -164,7 +152,7 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
     last = done.run.forecasts.groupby("product", observed=True)["cutoff"].max()
     cutoffs = {str(product): cutoff for product, cutoff in last.items()}
     about = about_run(
-        "update", routine.written_down() | {"experience": given.experience},
+        "update", routine.written_down() | {"experience": given.experience} | _store_of(given),
         issued=done.issue.issued, seed=routine.settings.seed,
         cutoffs=cutoffs, inputs=paths,
     )  # fmt: skip
@@ -172,6 +160,11 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
     with new_folder(folder) as beside:
         write_run(beside, done.run, about)
         write_tables(beside, {name: table for name, table in tables.items() if len(table)})
+
+
+def _store_of(given: Given) -> dict[str, str]:
+    """The store as it was named, so that other commands find it again."""
+    return {"store": str(given.store)} if given.store else {}
 
 
 def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder: Path, store: Path) -> None:
@@ -258,7 +251,7 @@ def tracked(
         day = inputs.today()
         folder = output or Path("output") / f"track-{day}"
         check_place(folder)
-        with _existing(store) as opened:
+        with opened_store(store) as opened:
             found = _tracked_rows(opened, day, words(product), words(destination), words(models))
             _write_track(folder, opened, found, day)
         if not quiet:
@@ -348,7 +341,7 @@ def revised(store: StoreFile = None, product: ProductsOfStore = None, destinatio
         from forecast.cli.store_tables import print_revisions
         from forecast.store.vintages import revised_figures
 
-        with _existing(store) as opened:
+        with opened_store(store) as opened:
             found = revised_figures(opened, words(product) or None, words(destination) or None)
         if found.empty:
             say("No figure in the store was revised.")

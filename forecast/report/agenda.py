@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -35,6 +37,63 @@ IN_FORCE_KINDS = tuple(kind for kind in ACTING_KINDS if kind not in DAYS_ONLY)
 
 WIDEST = 80
 """Columns that the calendar fits in."""
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EventNames:
+    """Events and episodes as people name them, by identifier: kind, day of effect, and whom, where it is not all.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> called = EventNames.of(fc.read_events(), {"USA": "United States"})
+    >>> called("licensing-2025-04-ree"), called("diverted:truce-2025-11-usa")
+    ('licensing of 2025-04-04', 'diverted by truce of 2025-11-10, United States')
+    >>> called("mine"), called.description("mine")
+    ('mine', '')
+    """
+
+    said: Mapping[str, str] = field(default_factory=dict)
+    described: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: pd.DataFrame, names: Mapping[str, str]) -> EventNames:
+        """Those of a calendar; two that would be called the same have their identifiers beside it."""
+        said = {event.event: _called(event, names) for event in records(events)}
+        often = Counter(said.values())
+        said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
+        return cls(said, {event.event: event.description for event in records(events)})
+
+    def __call__(self, name: str) -> str:
+        """The name of an event, of what it diverts or of its revival; the identifier where it is not on file."""
+        before, _, event = name.rpartition(":")
+        found = self.said.get(event, event)
+        if before == "diverted":
+            return f"diverted by {found}"
+        return f"{found}, again from {before.removeprefix('revived-')}" if before else found
+
+    def branch(self, name: str) -> str:
+        """The name of a branch of a scenario: what happens in it, joined by a plus, each with what becomes of it.
+
+        Examples
+        --------
+        >>> EventNames({"truce-2025": "truce of 2025-11-10"}).branch("ban-2027 + truce-2025 lapses")
+        'ban-2027 + truce of 2025-11-10 lapses'
+        """
+        happens = [part.partition(" lapses") for part in name.split(" + ")]
+        return " + ".join(f"{self(event)}{lapses}{rest}" for event, lapses, rest in happens)
+
+    def description(self, name: str) -> str:
+        """What the calendar says of an event in a sentence, or nothing."""
+        return self.described.get(name.rpartition(":")[2], "")
+
+
+def _called(event: Any, names: Mapping[str, str]) -> str:
+    whole = set(event.destinations) & {"ALL", "WLD"}
+    return f"{spoken(event.kind)} of {event.effective}" + ("" if whole else f", {whom(event.destinations, names)}")
 
 
 # The calendar --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,13 @@ import pandas as pd
 from forecast.backtest.attribution import LEAST_T
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.registry import COMBINATION, REGISTRY
+from forecast.report.text import spoken
 from forecast.tables.frames import records, stacked
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
+
+if TYPE_CHECKING:
+    from forecast.report.agenda import EventNames
 
 BOUND_COLUMNS = ["lower_80", "upper_80"]
 PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log", *BOUND_COLUMNS, "rests_on"]
@@ -220,12 +224,17 @@ def shown_medians(run: Forecasts, issued: date, model: str = COMBINATION) -> dic
 
 
 def as_objects(
-    parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str], model: str = COMBINATION
+    parts: pd.DataFrame,
+    medians: Mapping[SeriesMonth, float],
+    names: Mapping[str, str],
+    model: str = COMBINATION,
+    called: EventNames | None = None,
 ) -> Iterator[dict[str, Any]]:
     """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON.
 
     A part of an episode has ``lower_80`` and ``upper_80`` of its log, and ``rests_on``, the names of the episodes that
-    it is learned from; those of other parts are null and empty.
+    it is learned from; those of other parts are null and empty. ``title`` is a part's ``name`` as people say it, and
+    ``description`` what the calendar says of an event, where ``called`` knows it.
     """
     for key, own in parts.groupby(_CELL, sort=False, observed=True):
         product, destination, month = cast(SeriesMonth, key)
@@ -236,15 +245,19 @@ def as_objects(
             "month": str(month),
             "model": model,
             "forecast_t": medians[product, destination, month],
-            "parts": [_as_object(row) for row in records(own)],
+            "parts": [_as_object(row, called) for row in records(own)],
         }
 
 
-def _as_object(row: Any) -> dict[str, Any]:
+def _as_object(row: Any, called: EventNames | None) -> dict[str, Any]:
     bounds = {name: None if pd.isna(getattr(row, name)) else float(getattr(row, name)) for name in BOUND_COLUMNS}
     rests_on = [] if pd.isna(row.rests_on) or not row.rests_on else str(row.rests_on).split(";")
     numbers = {"tonnes": float(row.tonnes), "log": float(row.log), **bounds}
-    return {"name": str(row.name), "kind": str(row.kind), **numbers, "rests_on": rests_on}
+    name, of_event = str(row.name), called is not None and row.kind == "episode"
+    title = called(name) if called is not None and of_event else name if row.kind == "episode" else spoken(name)
+    description = called.description(name) if called is not None and of_event else ""
+    said = {"title": title, "description": description}
+    return {"name": name, "kind": str(row.kind), **said, **numbers, "rests_on": rests_on}
 
 
 def waterfall(tonnes: np.ndarray) -> np.ndarray:

@@ -120,12 +120,15 @@ def test_what_changed_is_written_in_the_open_schema_and_closes(place: Path):
 
 @pytest.mark.slow
 def test_without_its_store_the_brief_of_an_update_asks_for_it(place: Path):
-    """Exit 1 and what to do; of the newest run as of a named one, and of an issue that is not in the store."""
+    """It is found where the run says that it lies; else exit 1 and what to do, of the newest run as of a named one."""
+    assert run("brief", str(RUN), "--quick", "--output", "found/page.html").exit_code == 0
+    Path("s.duckdb").rename("elsewhere.duckdb")
     for words in (("brief",), ("brief", str(RUN))):
         done = run(*words)
         assert done.exit_code == 1
         assert done.stderr.endswith(
-            f"expected a store, found none. {RUN} is of an update: name its store with --store FILE.\n"
+            f"expected a store, found none. {RUN} rests on a store: name it with --store FILE.\n"
         )
+    Path("elsewhere.duckdb").rename("s.duckdb")
     done = run("brief", "--store", "absent.duckdb")
     assert done.stderr == "absent.duckdb: expected a store, found none. Make one with forecast update FILE.\n"

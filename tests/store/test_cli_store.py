@@ -172,3 +172,41 @@ def test_a_damaged_store_is_said_in_a_line(place: Path) -> None:
     result = run("track", "--store", "s.duckdb")
     assert result.exit_code == 1
     assert "damaged or none of ours" in result.stderr
+
+
+QUICK = ["--models", "naive,structural,combination", "--no-calibrate"]
+
+
+@pytest.mark.slow
+def test_a_store_that_is_named_gives_figures_calendar_and_day(place: Path) -> None:
+    """Scenario, explain, changes and next forecast from the store what its update did, not the shipped figures."""
+    words = [*QUICK, "--events", "events.csv", "--horizon", "1"]
+    assert run("update", "month-1.csv", "--store", "s.duckdb", *words, "--output", "up").exit_code == 0
+    issued = read_run(Path("up")).forecasts.query("model == 'combination'").set_index(["destination", "month"])
+    add = "kind=listing, destinations=USA, announced=2022-07-01, effective=2022-08-01, probability=0.5"
+    for words in (["scenario", "--add", add, *QUICK], ["next", *QUICK]):
+        done = run(*words, "--store", "s.duckdb", "--output", "out")
+        assert done.exit_code == 0, done.output
+        found = read_run(Path("out")).forecasts.set_index(["destination", "month", "model"])["volume_t"]
+        model = "mixture" if words[0] == "scenario" else "combination"
+        month = issued.index.get_level_values("month").max()
+        assert found["DEU", month, model] == pytest.approx(issued.loc[("DEU", month), "volume_t"], rel=1e-9)
+        assert set(read_run(Path("out")).forecasts["product"]) == {"widgets"}
+    parts = run("explain", "USA", "--run", "up", "--json")
+    assert '"title": "licensing of 2021-06-01"' in parts.stdout
+    assert run("changes", "--store", "s.duckdb").stdout.startswith("Exports of widgets: changes")
+    assert run("brief", "up", "--quick").exit_code == 0
+
+
+@pytest.mark.slow
+def test_where_the_shipped_figures_are_taken_beside_a_store_it_is_said(place: Path) -> None:
+    """One sentence on stderr with the option to add, and none where a store, files or --quiet are given."""
+    done = run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN, "--horizon", "1")
+    assert done.exit_code == 0, done.output
+    said = "These are the shipped figures; for those of your own store add --store s.duckdb.\n"
+    effects = ["analogues", "licensing-2025-04-ree", "--product"]
+    assert run(*effects, "rare_earth_magnets").stderr == said
+    assert run(*effects, "rare_earth_magnets", "--exports", "shipped").stderr == ""
+    assert run("track", "--store", "s.duckdb").stderr != said
+    Path("s.duckdb").unlink()
+    assert run(*effects, "rare_earth_magnets").stderr == ""

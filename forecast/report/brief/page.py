@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.report.agenda import EventNames
 from forecast.report.brief import tables
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.tables import BriefTable
 from forecast.report.brief.why import analogues_chart, branches_chart, waterfall_chart
 from forecast.report.explain import ASSOCIATION
-from forecast.report.explain_table import experience
+from forecast.report.explain_table import largest_measures
 from forecast.report.outlook import ActingCalendar, Outlook, recent
 from forecast.report.table import NOT_RECENT
 from forecast.report.text import digits, spoken
@@ -61,6 +62,8 @@ class Behind:
         Names of destinations by their codes.
     keeps_parts
         Whether what the run comes from keeps the parts of its forecasts.
+    called
+        Events by the names that people have for them.
     """
 
     explained: Sequence[Mapping[str, Any]] = ()
@@ -75,6 +78,7 @@ class Behind:
     analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     keeps_parts: bool = True
+    called: EventNames = field(default_factory=EventNames)
 
     def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
         """The forecasts of an outlook with their parts, in its order."""
@@ -221,7 +225,7 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         name, own = str(rows["name"].iloc[0]), found.product
         estimates = found.estimates[found.estimates["destination"] == code]
         events, sums = behind.events(own, str(code)), behind.sums_on(own, str(code))
-        drawn = fan_chart(volumes[code], rows, name, events, sums, estimates)
+        drawn = fan_chart(volumes[code], rows, name, events, sums, estimates, behind.called)
         values = wide_table(tables.values_table(volumes[code], rows, name))
         charts += (
             f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{_scrolls(drawn, name)}'
@@ -251,11 +255,8 @@ def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
 
 def _one(found: Mapping[str, Any]) -> str:
     title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
-    rests = "".join(
-        f"<li>{hypertext(names)}: learned from {len(others)} of the kind, {hypertext(', '.join(others))}</li>"
-        for names, others in experience(found).items()
-    )
-    listed = f"<details><summary>What the episodes rest on: {hypertext(str(found['name']))}, {found['month']}</summary>"
+    rests = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
+    listed = f"<details><summary>The largest measures: {hypertext(str(found['name']))}, {found['month']}</summary>"
     listed += f"<ul>{rests}</ul></details>"
     return (
         f"<figure><figcaption>{hypertext(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
@@ -280,7 +281,7 @@ def _may_happen(found: Outlook, behind: Behind) -> str:
     own = behind.own("branches", found.product)
     if own.empty:
         return "<p>No scenario is on file: forecast scenario makes one, and forecast brief --scenario shows it.</p>"
-    table = tables.branches_table(own, behind.probabilities, behind.names)
+    table = tables.branches_table(own, behind.probabilities, behind.names, behind.called)
     by_place: dict[str, list[tuple[Any, ...]]] = {}
     for line in table.lines:
         by_place.setdefault(str(line[0]), []).append(line)
@@ -314,8 +315,8 @@ def _analogues(found: Outlook, behind: Behind) -> str:
     rows = behind.analogues.get(found.product)
     if rows is None or rows.empty:
         return "<p>No past measure on file is like one that acts.</p>"
-    drawn = _scrolls(analogues_chart(rows, behind.names), "measures since their effect")
-    own = str(rows["event"].iloc[0])
+    drawn = _scrolls(analogues_chart(rows, behind.names, behind.called), "measures since their effect")
+    own = behind.called(str(rows["event"].iloc[0]))
     title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
     table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))
     return f"<figure><figcaption>{hypertext(title)}</figcaption>{drawn}</figure>{table}<p>{hypertext(SINCE_EFFECT)}</p>"
@@ -333,7 +334,7 @@ def brief_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
     listed += map(tables.parts_table, behind.parts(found))
     listed += tables.changes_tables(behind.own("changes", found.product), behind.names)
     own, past = behind.own("branches", found.product), behind.analogues.get(found.product)
-    listed += [tables.branches_table(own, behind.probabilities, behind.names)] if len(own) else []
+    listed += [tables.branches_table(own, behind.probabilities, behind.names, behind.called)] if len(own) else []
     listed += right_tables(found, behind)
     return [
         *listed,
