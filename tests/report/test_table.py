@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -185,6 +186,19 @@ def test_numbers_are_never_cut(width: int) -> None:
     (world,) = [line for line in lines if line.startswith("World") and "1,100" in line]
     assert world.split()[:9] == ["World", "1,000", "2025-12", "1,100", "900", "to", "1,300", "+10", "%"]
     assert not any("…" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_table_fits_with_its_track_record_too(width: int) -> None:
+    """Forecast, interval and how often it held stand at 60 columns; what is left out is named, no line wider."""
+    shown = found()
+    shown = replace(shown, rows=shown.rows.assign(held="14 of 16", volume_t=shown.rows["volume_t"] * 1000))
+    text = printed(shown, width)
+    assert max(map(len, text.splitlines())) <= width
+    (world,) = [line for line in text.splitlines() if line.startswith("World") and "1,100,000" in line]
+    assert " 900 to 1,300" in world
+    assert "14 of 16" in world
+    assert ("Not shown on a screen of this width" in text) == (width == 60)
 
 
 @pytest.mark.parametrize("width", [80, 140])
