@@ -19,6 +19,7 @@ from forecast.cli.options import (
     ProductsOfEvents,
     ShowPython,
     StoreOfInputs,
+    WholeCalendar,
     words,
 )
 from forecast.cli.script import Script
@@ -32,10 +33,11 @@ def calendar(
     issued: AsKnown = None,
     effects: Effects = False,
     exports: FiguresOfEffects = None,
+    whole: WholeCalendar = False,
     store: StoreOfInputs = None,
     show_python: ShowPython = False,
 ) -> None:
-    """Show the calendar of policy events, as it was known on a day, or what such events do to volumes."""
+    """Show what is in force on a day, the whole calendar of policy events, or what such events do to volumes."""
     with plain_refusals(), silent_libraries():
         given, products, codes = Given.of(exports, events, store=store), words(product), words(destination)
         if effects:
@@ -43,20 +45,24 @@ def calendar(
         elif show_python:
             raise typer.BadParameter("expected --effects beside it.", param_hint="--show-python")
         else:
-            _print_calendar(given, products, codes, issued)
+            _print_calendar(given, products, codes, issued, whole)
 
 
-def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None) -> None:
-    """What acts on the day, and the events known on it, of the products and destinations asked for."""
+def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None, whole: bool) -> None:
+    """What is in force on the day, or all events known on it, of the products and destinations asked for."""
     import forecast as fc
-    from forecast.report.agenda import agenda, print_agenda
+    from forecast.report.agenda import agenda, print_agenda, print_in_force
 
     table, places = given_events(given.events), fc.read_destinations()
     named = sorted({name for of_event in table["products"] for name in of_event})
-    products = known_words(products, named, "product")
+    default = [SHIPPED_PRODUCT] if given.events == (SHIPPED,) and not whole else []
+    products = known_words(products, named, "product") or default
     codes = known_codes(codes, places)
     shown = agenda(table, fc.read_groups(), issued=issued, products=products, destinations=codes)
-    print_agenda(shown, names(places), screen(), issued or today())
+    if whole:
+        print_agenda(shown, names(places), screen(), issued or today())
+    else:
+        print_in_force(shown, names(places), screen(), issued or today(), products)
 
 
 def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None, show_python: bool) -> None:

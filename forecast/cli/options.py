@@ -214,13 +214,19 @@ ProductsOfStore = Annotated[
 
 ProductsOfEvents = Annotated[
     list[str] | None,
-    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: all; "
-                 f"with --effects {SHIPPED_PRODUCT}, or every product of the files given by --exports."),
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: "
+                 f"{SHIPPED_PRODUCT}; every product with --all, of an events file of yours, and with --effects of the "
+                 "files given by --exports."),
 ]  # fmt: skip
 AsKnown = Annotated[
     date | None,
     typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="Show only what was known on this day. Default: "
                  "everything on file; with --effects the day on which the latest figures were released."),
+]  # fmt: skip
+WholeCalendar = Annotated[
+    bool,
+    typer.Option("--all", help="Show the whole calendar below: every event with its days, what it is, and its name for "
+                 "other commands."),
 ]  # fmt: skip
 Effects = Annotated[
     bool,

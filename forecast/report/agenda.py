@@ -150,6 +150,47 @@ def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
     return shown[np.array(acting, dtype=bool)].sort_values("effective", kind="stable")
 
 
+def print_in_force(
+    shown: pd.DataFrame, names: Mapping[str, str], console: Console, day: date, products: Sequence[str]
+) -> None:
+    """Print what is in force on ``day`` by kind, what was announced and is to come, and how many events are on file.
+
+    ``products`` are those that ``shown`` is about, all where there are none; ``names`` gives destinations by codes.
+    """
+    acting, goods = in_force(shown, day), len(products) != 1
+    about = f" on exports of {', '.join(map(spoken, products))}" if products else ""
+    said = f"In force on {day}{about}" if len(acting) else f"Nothing is in force on {day}{about}"
+    console.print(Text(said, style="bold"))
+    if len(acting):
+        console.print(_by_kind(acting, names, console, goods=goods))
+    for sentence in (*days_given(shown, day, names), *_to_come(shown, day, names)):
+        console.print(Text(sentence), width=min(console.width, WIDEST))
+    ends = " An end with ? is scheduled, not confirmed." if acting["scheduled"].astype(bool).any() else ""
+    on_file = f"{counted(len(shown), 'event')} on file{about.replace(' on exports', '')}: forecast events --all."
+    console.print(Text(f"{on_file}{ends}"), width=min(console.width, WIDEST))
+
+
+def _by_kind(acting: pd.DataFrame, names: Mapping[str, str], console: Console, *, goods: bool) -> Table:
+    """A row a measure, those of a kind together under its name, the kinds in their order."""
+    table = _table(console, ["kind", "since", "until"], ["destinations", *(["products"] if goods else [])])
+    for kind in [kind for kind in IN_FORCE_KINDS if kind in set(acting["kind"])]:
+        for place, event in enumerate(records(acting[acting["kind"] == kind])):
+            texts = ["" if place else spoken(kind), str(event.effective), _ends(event), whom(event.destinations, names)]
+            table.add_row(*map(Text, [*texts, *([_goods(event)] if goods else [])]))
+    return table
+
+
+def _to_come(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:
+    """A sentence on what was announced by ``day`` and takes effect later; none where nothing does."""
+    ahead = [
+        event.kind in ACTING_KINDS and event.announced <= day < event.effective and event.ends != event.effective
+        for event in records(shown)
+    ]
+    rows = records(shown[np.array(ahead, dtype=bool)].sort_values("effective", kind="stable"))
+    listed = [f"{spoken(event.kind)} from {event.effective} ({whom(event.destinations, names)})" for event in rows]
+    return [f"Takes effect later: {', '.join(listed)}."] if listed else []
+
+
 def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console, day: date) -> None:
     """Print what acts on ``day``, then the whole calendar, within `WIDEST` columns.
 
@@ -226,4 +267,4 @@ def _goods(event: Any) -> str:
 def _what(event: Any, names: Mapping[str, str]) -> str:
     """Kind, destinations, products, and the event in words."""
     about = f"{spoken(event.kind)}; {whom(event.destinations, names)}; {_goods(event)}"
-    return f"{about}: {event.description or event.event}"
+    return f"{about}: {event.description} [{event.event}]" if event.description else f"{about}: {event.event}"

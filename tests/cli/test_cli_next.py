@@ -415,7 +415,7 @@ cli.app(["next"])
 
 def test_the_calendar_as_known_on_a_day(place: Path) -> None:
     """The calendar shows what was announced by the day, on the destinations and products asked for."""
-    everything = run("events", "--events", "events.csv")
+    everything = run("events", "--events", "events.csv", "--all")
     assert everything.exit_code == 0
     assert re.findall(r"^(\S+) .* (licensing|truce) ", everything.stdout, re.M) == [
         ("2021-06-01", "licensing"), ("2022-03-01", "truce"),

@@ -11,7 +11,7 @@ import simulated
 from rich.console import Console
 
 from forecast.realtime.releases import as_of
-from forecast.report.agenda import agenda, days_given, in_force, print_agenda
+from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
 from forecast.tables.run import Forecasts
@@ -271,6 +271,23 @@ def test_the_calendar_begins_with_what_is_in_force() -> None:
     assert rows[1] == ["2025-11-10", "2026-01-25?", "truce", "United", "States", "all"]
     (truce,) = [line for line in calendar.splitlines() if " truce; " in line]
     assert truce.split()[:4] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce;"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_is_in_force_is_short(width: int) -> None:
+    """A row a measure by kind, what is to come in a sentence, and where the whole calendar is."""
+    console = Console(file=io.StringIO(), width=width)
+    print_in_force(agenda(EVENTS, {}, issued=ISSUED), NAMES, console, ISSUED, ["magnets"])
+    text = console.file.getvalue()
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["In", "force", "on", "2026-01-20", "on", "exports", "of", "magnets"]
+    assert lines[1] == ["kind", "since", "until", "destinations"]
+    assert [line[:1] for line in lines[3:6]] == [["licensing"], ["listing"], ["truce"]]
+    assert lines[5] == ["truce", "2025-11-10", "2026-01-25?", "United", "States"]
+    said = " ".join(text.split())
+    assert "6 events on file of magnets: forecast events --all. An end with ? is scheduled" in said
+    assert len(lines) <= 12
+    assert max(map(len, text.splitlines())) <= width
 
 
 @pytest.mark.parametrize("day", [date(2025, 5, 31), date(2025, 6, 1)])
