@@ -245,7 +245,7 @@ def since_last_release(of: Material, jobs: int, progress: Progress) -> tuple[pd.
     from forecast.tables.schema import EVENT_COLUMNS
 
     tables, issued, before = of.tables, of.issued, _day_before(of)
-    rows = of.run.forecasts[of.run.forecasts["model"] == of.shown]
+    rows = _as_shown(of.run, of.shown)
     if before is None or rows.empty:
         return _without_issue(rows)
 
@@ -302,7 +302,14 @@ def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, prog
         progress=progress,
         cache=None if is_switched_off() else OriginCache(default_folder()),
     )
-    return run.forecasts[run.forecasts["model"] == of.shown].reset_index(drop=True)
+    return _as_shown(run, of.shown).reset_index(drop=True)
+
+
+def _as_shown(run: Forecasts, model: str) -> pd.DataFrame:
+    """Rows of a model with the rest of the world as every table has it."""
+    from forecast.report.outlook import rest_reconciled
+
+    return rest_reconciled(run.forecasts[run.forecasts["model"] == model], run.reconciled)
 
 
 def _with_actuals(rows: pd.DataFrame, of: Material) -> pd.DataFrame:

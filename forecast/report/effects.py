@@ -22,7 +22,7 @@ SHOWN_PHASES = {"notice": "notice", "force_0": "month 0", "force_1": "month 1", 
 LONGEST_WORD = 11
 """Letters of a day with its comma."""
 
-ONE_ROW = 130
+ONE_ROW = 150
 """Columns from which on a measure is one row of a table."""
 
 _NUMBER = 13
