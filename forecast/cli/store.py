@@ -195,6 +195,7 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
 
 def _print_next(done: Updated) -> None:
     """When the next figures are due."""
+    from forecast.report.text import spoken
     from forecast.store.expected import next_due
 
     if done.run is None or done.issue is None:
@@ -202,7 +203,7 @@ def _print_next(done: Updated) -> None:
     for product in done.run.forecasts["product"].astype(str).unique():
         sentence = next_due(done.exports, product, done.issue.issued)
         if sentence:
-            say(f"Next figures, {sentence}.")
+            say(f"Next figures, {sentence.replace(product, spoken(product), 1)}.")
 
 
 def _taken_in(done: Updated) -> str:
