@@ -6,8 +6,8 @@ from datetime import date
 
 import typer
 
-from forecast.cli.console import plain_refusals, screen, silent_libraries
-from forecast.cli.inputs import Given, given_events, names, read, today
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.inputs import Given, given_events, names, read, stored_calendar, today
 from forecast.cli.options import (
     SHIPPED,
     SHIPPED_PRODUCT,
@@ -53,7 +53,9 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
     import forecast as fc
     from forecast.report.agenda import agenda, print_agenda, print_in_force
 
-    table, places = given_events(given.events), fc.read_destinations()
+    own = given.store is not None and not given.events
+    table = stored_calendar(given.store) if own and given.store else given_events(given.events)
+    places = fc.read_destinations()
     named = sorted({name for of_event in table["products"] for name in of_event})
     default = [SHIPPED_PRODUCT] if given.events == (SHIPPED,) and not whole else []
     products = known_words(products, named, "product") or default
@@ -78,7 +80,8 @@ def _print_effects(given: Given, products: list[str], codes: list[str], issued: 
     if show_python:
         Script(given, "effects", "episode_effects", keywords, after=["print(effects)"]).show()
         return
-    found = fc.episode_effects(tables.exports, tables.events, tables.groups, totals=tables.totals, **keywords)
+    with progress_bar("Learning", quiet=False):
+        found = fc.episode_effects(tables.exports, tables.events, tables.groups, totals=tables.totals, **keywords)
     spoken = names(tables.places)
     called = EventNames.of(tables.events, spoken)
     print_effects(found if codes else of_totals(found), choice.issued, spoken, screen(), called)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, given_events, names, opened_store, with_rest
+from forecast.cli.inputs import Given, Tables, given_events, names, stored_calendar, with_rest
 from forecast.cli.options import (
     PRIORS,
     SHIPPED,
@@ -169,16 +169,13 @@ def _calendar_of(folder: Path, files: Sequence[str] | None, store: Path | None) 
 
     Where the run's own is no longer there the shipped one names what it can.
     """
-    from forecast.store.issued import issued_calendar, issues
     from forecast.tables.read import TableError
     from forecast.tables.run_folder import read_about
 
     arguments = read_about(folder).get("arguments", {})
     named = store or (Path(str(arguments["store"])) if arguments.get("store") else None)
     if files is None and named is not None and named.is_file():
-        with opened_store(named) as opened:
-            own = issues(opened)
-            return issued_calendar(opened, own[-1]) if own else given_events([SHIPPED])
+        return stored_calendar(named)
     try:
         return given_events(list(files or arguments.get("events") or [SHIPPED]))
     except TableError:

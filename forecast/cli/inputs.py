@@ -251,6 +251,15 @@ def holds_figures(path: Path | None) -> bool:
         return len(exports_as_of(store, today())) > 0
 
 
+def stored_calendar(path: Path) -> pd.DataFrame:
+    """The calendar of the last issue of a store; the shipped one where nothing was issued yet."""
+    from forecast.store.issued import issued_calendar, issues
+
+    with opened_store(path) as store:
+        past = issues(store)
+        return issued_calendar(store, past[-1]) if past else given_events([SHIPPED])
+
+
 def _of_store(given: Given, path: Path) -> Tables:
     """Figures and calendar of the last issue of a store, beside what is learned from.
 

@@ -108,7 +108,7 @@ def next_months(
         print_judgements(run, tables)
         _say_doubts(given, tables, choice)
         if issued is None:
-            _say_newer_figures(found, tables)
+            _say_newer_figures(found, tables, given)
 
 
 def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, progress: Progress) -> Forecasts:
@@ -239,11 +239,12 @@ def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
         say(unnamed, err=True)
 
 
-def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
+def _say_newer_figures(found: list[Outlook], tables: Tables, given: Given) -> None:
     """A line where today more would be known than on the issue day that the files gave."""
     from forecast.report.outlook import newer_figures
 
     for outlook in found:
         sentence = newer_figures(outlook.cutoff, tables.today)
         if sentence:
-            say(f"{outlook.product}: {sentence}.", err=True)
+            whose = sentence if given.exports != (SHIPPED,) else sentence.replace("your figures", "the shipped figures")
+            say(f"{outlook.product}: {whose}.", err=True)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.backtest.plan import Settings
+    from forecast.backtest.run import Progress
     from forecast.store.database import Store
     from forecast.store.update import Routine, Updated
 
@@ -254,7 +255,8 @@ def tracked(
         check_place(folder)
         with opened_store(store) as opened:
             found = _tracked_rows(opened, day, words(product), words(destination), words(models))
-            _write_track(folder, opened, found, day)
+            with progress_bar("Drawing", quiet) as progress:
+                _write_track(folder, opened, found, day, progress)
         if not quiet:
             _print_track(found, folder)
 
@@ -284,7 +286,7 @@ def _tracked_rows(
     return rows
 
 
-def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date) -> None:
+def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date, progress: Progress) -> None:
     """Tables and a hedgehog plot of every series in a folder."""
     import forecast as fc
     from forecast.report.plots import plot_track
@@ -303,9 +305,11 @@ def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date) -> 
         write_run(beside, Forecasts(forecasts=issued, judgements=issued_judgements(store)), about)
         write_tables(beside, tables)
         (beside / "plots").mkdir()
-        for product, code in dict.fromkeys(zip(found["product"], found["destination"], strict=True)):
+        series = list(dict.fromkeys(zip(found["product"], found["destination"], strict=True)))
+        for done, (product, code) in enumerate(series, start=1):
             figure = plot_track(exports, issued, product, shown, code, spoken.get(code, code))
             figure.savefig(beside / "plots" / f"{product}-{code}.png", metadata={"Software": None})
+            progress(done, len(series))
 
 
 def _shown(found: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -196,6 +197,8 @@ def test_a_store_that_is_named_gives_figures_calendar_and_day(place: Path) -> No
     assert '"title": "licensing of 2021-06-01"' in parts.stdout
     assert run("changes", "--store", "s.duckdb").stdout.startswith("Exports of widgets: changes")
     assert run("brief", "up", "--quick").exit_code == 0
+    calendar = run("events", "--store", "s.duckdb").stdout
+    assert re.search(r"^licensing +2021-06-01 +all +widgets", calendar, re.M)
 
 
 @pytest.mark.slow
