@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
-from click import get_current_context
-from click.core import ParameterSource
 
 from forecast.cli.console import say
 from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 def today() -> date:
     """The day of the call."""
     return date.today()
+
+
+def current_context() -> Any:
+    """What was parsed of the running command; None outside of one. Later versions of typer have their own click."""
+    own = find_spec("typer._click") is not None
+    return import_module("typer._click.globals" if own else "click.globals").get_current_context(silent=True)
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,9 @@ class Given:
         """What the options say: files where they are given, else the store that is named, else the shipped files."""
         if exports or store is None:
             return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]), experience, bool(exports))
-        context = get_current_context(silent=True)
-        left_out = context and context.get_parameter_source("experience") is ParameterSource.DEFAULT
+        context = current_context()
+        source = context.get_parameter_source("experience") if context else None
+        left_out = source is not None and source.name == "DEFAULT"
         return cls((), tuple(events or ()), SHIPPED if left_out else experience, True, store)
 
     @property
@@ -178,7 +185,7 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
 
 
 def _is_quiet() -> bool:
-    context = get_current_context(silent=True)
+    context = current_context()
     return bool(context and context.params.get("quiet"))
 
 
@@ -211,8 +218,8 @@ def say_whose_figures() -> None:
 
 
 def own_store() -> Path | None:
-    """The store of the newest update in ``output/``, or the one in the user's data folder; None where there is none."""
-    from forecast.store.database import default_path
+    """The store of the newest update in ``output/``, one in this folder, or that of the user's data folder, if any."""
+    from forecast.store.database import StoreError, default_path
     from forecast.tables.run_folder import OutputError, read_about
 
     for folder in sorted(Path("output").glob("update-*"), reverse=True):
@@ -222,7 +229,13 @@ def own_store() -> Path | None:
             continue
         if isinstance(named, str) and Path(named).is_file():
             return Path(named)
-    return default_path() if default_path().is_file() else None
+    for place in (*sorted(Path().glob("*.duckdb")), default_path()):
+        try:
+            if holds_figures(place):
+                return place
+        except StoreError:  # in use, or none of ours
+            continue
+    return None
 
 
 def opened_store(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Store:
@@ -257,7 +270,24 @@ def stored_calendar(path: Path) -> pd.DataFrame:
 
     with opened_store(path) as store:
         past = issues(store)
-        return issued_calendar(store, past[-1]) if past else given_events([SHIPPED])
+        return with_scheduled_ends(issued_calendar(store, past[-1])) if past else given_events([SHIPPED])
+
+
+def with_scheduled_ends(calendar: pd.DataFrame) -> pd.DataFrame:
+    """A calendar as known on a day with the ends that are only scheduled: of those it keeps the status alone.
+
+    They are those of the shipped calendar; of an event that it does not have the end stays open.
+    """
+    import pandas as pd
+
+    import forecast as fc
+
+    shipped = fc.read_events().set_index("event")["ends"]
+    ends = [
+        shipped.get(event) if status == "scheduled" and end is None else end
+        for event, status, end in zip(calendar["event"], calendar["ends_status"], calendar["ends"], strict=True)
+    ]
+    return calendar.assign(ends=pd.Series(ends, calendar.index, dtype=object))
 
 
 def _of_store(given: Given, path: Path) -> Tables:
@@ -299,7 +329,7 @@ def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
     if learned == SHIPPED:
         totals = of_other_products(fc.read_period_totals(), own)
     record = beside_shipped(held_record(track(store, issue.issued)), None)
-    calendar = given_events(given.events) if given.events else issued_calendar(store, issue)
+    calendar = given_events(given.events) if given.events else with_scheduled_ends(issued_calendar(store, issue))
     others = frozenset(exports["product"].unique()) - frozenset(own["product"].unique())
     return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, today(), others)
 

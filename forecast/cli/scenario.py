@@ -107,7 +107,8 @@ class _Supposed:
         from forecast.scenario.events import SUPPOSED_COLUMNS, supposed_events, supposed_rows
 
         if not (self.added or self.files or self.lapsing):
-            raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse.")
+            raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse. "
+                                     "The shipped ones are --scenario-file shipped.")  # fmt: skip
         found = [fc.read_scenario(*self.files)] if self.files else []
         try:
             raw = {"--add": supposed_rows(self.added, products)} if self.added else {}

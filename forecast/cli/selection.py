@@ -113,7 +113,7 @@ def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
             near = nearest_destinations(code, places)
             some = f"{', '.join(known[:_NAMED])}{', ...' if len(known) > _NAMED else ''}"
             hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
-            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="--destination")
+            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="destination")
     return codes
 
 

@@ -130,7 +130,7 @@ def test_a_product_without_a_forecast_is_a_line(place: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ([], "expected something that may happen: --add, --scenario-file or --lapse."),
+        ([], "expected something that may happen: --add, --scenario-file or --lapse. The shipped ones are"),
         (["--add", "ban"], "expected field=value with commas between, found 'ban'."),
         (["--add", LICENSING.replace("kind", "what")], "'what' is not a field: fields are event, kind, products,"),
         (["--add", LICENSING.replace("effective=2023-02-01,", "")], "probability, found nothing for effective."),
