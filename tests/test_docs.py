@@ -2,7 +2,8 @@
 
 A block ``console`` holds commands after ``$`` with what they print, where ``...`` is anything; all blocks of a page run
 in one folder that has the downloads of ``docs/samples`` and what `forecast import` makes of the first. A block ``text``
-with a caption is a file of that name. A block ``sh`` is not run, but its commands of the package have their options.
+with a caption is a file of that name; the caption of a block ``console`` is the day of its commands. A block ``sh`` is
+not run, but its commands of the package have their options.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import doctest
 import re
 import shlex
 import shutil
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -83,7 +86,9 @@ def test_the_examples_of_a_page_run(page: Path, imported: Path, tmp_path: Path, 
     shutil.copy(imported, tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for kind, caption, text in blocks(page):
-        if caption:
+        if caption and kind == "console":
+            monkeypatch.setattr("forecast.cli.inputs.today", partial(date.fromisoformat, caption))
+        elif caption:
             Path(caption).write_text(text, encoding="utf-8")
         if kind == "python":
             exec(compile(text, page.name, "exec", dont_inherit=True), names)
@@ -106,6 +111,13 @@ def test_what_a_page_links_to_is_there(page: Path):
     text = re.sub(r"`[^`\n]*`", "", BLOCK.sub("", page.read_text(encoding="utf-8")))
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_the_sample_of_the_month_has_a_track():
+    """It shows forecasts of a month that is out by then, with actual and interval, and no refusal."""
+    (said,) = [said for kind, _, text in blocks(DOCS / "tasks" / "month.md") if kind == "console"
+               for command, said in steps(text) if command.startswith("forecast track")]  # fmt: skip
+    assert re.search(r"^World +2026-03 +[\d,]+ +[\d,]+ to [\d,]+ +5,238 +80 %", said, re.MULTILINE)
 
 
 def test_an_example_that_prints_something_else_is_found():

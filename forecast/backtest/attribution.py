@@ -38,10 +38,11 @@ def structural_parts(
     """Parts in logs of the structural median of one series in the first so many months, with the month's ordinal.
 
     Level, season, Lunar New Year and episodes; the days of the month; and the floor, which its log has and tonnes have
-    not. The level is a log of tonnes per mean month, the others are differences; all of a month add up to the log of
-    the median in tonnes. A part that is nothing in a month is left out, but for level and season. An episode's part has
-    its 80 % interval, and the names of the episodes of its kind, on whatever series, that its path is learned from:
-    texts by kind in ``resting`` are made once and shared.
+    not: what it is without the episodes, who have in tonnes what they do to what lies above it (`_above_floor`). The
+    level is a log of tonnes per mean month, the others are differences; all of a month add up to the log of the median
+    in tonnes. A part that is nothing in a month is left out, but for level and season. An episode's part has its 80 %
+    interval, and the names of the episodes of its kind, on whatever series, that its path is learned from: texts by
+    kind in ``resting`` are made once and shared.
     """
     for kind in {episode.kind for episode in stage.episodes} - resting.keys():
         resting[kind] = ";".join(stage.kin[kind])
@@ -53,11 +54,13 @@ def structural_parts(
         for name, log in zip(BASIC_PARTS, own[:basic], strict=True):
             if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
                 yield first + at, *_sure(name, BASIC_KINDS[name], log)
+        floor, times = _above_floor(math.fsum(own[:basic]), math.fsum(own[basic:]), stage.design.floor)
         for episode, log, half in zip(stage.episodes, own[basic:], halves[at].tolist(), strict=True):
             if abs(log) > NOTHING:
-                yield first + at, episode.name, "episode", log, log - half, log + half, resting[episode.kind]
+                bounds = times * (log - half), times * (log + half)
+                yield first + at, episode.name, "episode", times * log, *bounds, resting[episode.kind]
         yield first + at, *_sure("days of the month", "calendar", days)
-        yield first + at, *_sure("floor", "floor", _without_floor(math.fsum(own), stage.design.floor))
+        yield first + at, *_sure("floor", "floor", floor)
 
 
 def combination_parts(
@@ -96,6 +99,21 @@ def combination_parts(
 def _by_cell(table: pd.DataFrame, column: str) -> pd.Series:
     """A column by cell."""
     return pd.Series(table[column].to_numpy(dtype=float), pd.MultiIndex.from_frame(table[_CELL]))
+
+
+def _above_floor(log: float, moved: float, floor: float) -> tuple[float, float]:
+    """The floor's part of a median whose log is ``log`` before episodes move it, and by what their logs are multiplied.
+
+    Where a ban leaves little, most of what is left in the log is the floor: taking it off is what the ban does.
+
+    Examples
+    --------
+    >>> part, times = _above_floor(math.log(101.0), math.log(2.0 / 101.0), 1.0)  # of 100 t a ban leaves 1 t
+    >>> round(math.exp(part) * 101.0, 9), round(math.exp(times * math.log(2.0 / 101.0)), 9)
+    (100.0, 0.01)
+    """
+    before, after = _without_floor(log, floor), _without_floor(log + moved, floor)
+    return before, 1.0 + (after - before) / moved if abs(moved) > NOTHING else 1.0
 
 
 def _without_floor(log: float, floor: float) -> float:

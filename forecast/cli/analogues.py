@@ -9,7 +9,7 @@ import typer
 
 from forecast.cli.console import plain_refusals, screen, silent_libraries
 from forecast.cli.inputs import Given, names, read
-from forecast.cli.options import SHIPPED, Events, Exports, Issued, words
+from forecast.cli.options import SHIPPED, Events, Exports, Issued, StoreOfInputs, words
 from forecast.cli.selection import chosen
 
 EventName = Annotated[
@@ -40,16 +40,18 @@ def past_measures(
     issued: Issued = None,
     most: Most = 5,
     experience: SeriesBeside = SHIPPED,
+    store: StoreOfInputs = None,
     output: AnaloguesFile = None,
 ) -> None:
     """Show the past measures most like an event, and what volumes did in the months since each took effect."""
     with plain_refusals(), silent_libraries():
         from forecast.realtime.data import Data
+        from forecast.report.agenda import EventNames
         from forecast.report.analogues import AnalogueError, analogues
         from forecast.report.analogues_table import print_analogues
         from forecast.tables.run_folder import OutputError, write_page
 
-        tables = read(Given.of(exports, events, experience))
+        tables = read(Given.of(exports, events, experience, store))
         choice = chosen(tables, words(product), [], [], issued)
         shown = [*choice.products, *([] if product else tables.learned)]
         own = tables.exports[tables.exports["product"].isin(shown)]
@@ -61,4 +63,5 @@ def past_measures(
             from forecast.tables.frames import as_text
 
             write_page(output, as_text(found).to_csv(index=False, lineterminator="\n"))
-        print_analogues(found, names(tables.places), screen())
+        spoken = names(tables.places)
+        print_analogues(found, spoken, screen(), EventNames.of(tables.events, spoken))

@@ -35,6 +35,7 @@ from forecast.cli.options import (
     Resume,
     Seed,
     ShowPython,
+    StoreOfInputs,
     To,
     VintageOption,
     Window,
@@ -80,12 +81,13 @@ def past_months(
     parity: Parity = 4,
     resume: Resume = False,
     audit: Audit = False,
+    store: StoreOfInputs = None,
     show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay the past: what would have been forecast on each day with what was known then, and how good it was."""
     with plain_refusals(), silent_libraries():
-        given = Given.of(exports, events, experience)
+        given = Given.of(exports, events, experience, store)
         tables, choice = asked(given, product, destination, models, engine, calibrate=calibrate)
         days = past_days(tables, choice, origins, first, to)
         options = {"horizon": horizon, "window": window, "refit": refit, "seed": seed}

@@ -79,6 +79,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     """What is behind the numbers: parts, events, what changed, a scenario, the track record, analogues."""
     from forecast.cli import briefing
     from forecast.realtime.events import known_events
+    from forecast.report.agenda import EventNames
     from forecast.report.brief.page import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.report.outlook import ActingCalendar
@@ -86,7 +87,9 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     quick, jobs, progress = how
     tables, called = of.tables, names(of.tables.places)
     known = known_events(tables.events, of.issued)
-    parts = list(as_objects(explained(of.run, of.issued), shown_medians(of.run, of.issued), called))
+    events = EventNames.of(known, called)
+    medians = shown_medians(of.run, of.issued)
+    parts = list(as_objects(explained(of.run, of.issued), medians, called, called=events))
     changes, last_issue = of.changes, _of_shown(of.last_issue, of.shown)
     if changes is None and not quick:
         changes, last_issue = briefing.since_last_release(of, jobs, progress)
@@ -104,6 +107,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         analogues=briefing.like_it(of, found, parts),
         names=called,
         keeps_parts=of.about["command"] != "store",
+        called=events,
     )
 
 

@@ -8,8 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.cli import inputs
-from forecast.cli.inputs import Given, Tables, names, read, with_rest
+from forecast.cli.inputs import Given, Tables, names, opened_store, read, say_whose_figures, stored_tables, with_rest
 from forecast.cli.options import NO_EXPERIENCE, PRIORS, SHIPPED
 from forecast.registry import COMBINATION
 
@@ -78,13 +77,15 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     """
     from forecast.tables.run_folder import read_about, read_run
 
-    if read_about(folder).get("command") == "update":
+    if read_about(folder).get("command") == "update" or read_about(folder).get("arguments", {}).get("store"):
         return _of_update(folder, read_about(folder), read_run(folder), store)
     about, run = _about(folder, "next", "update"), read_run(folder)
     arguments = about["arguments"]
     given = Given.of(arguments["exports"], arguments["events"], arguments.get("experience", PRIORS))
     _check_inputs(folder, given, about["inputs"])
     tables = read(given)
+    if given.exports == (SHIPPED,):
+        say_whose_figures()
     return Material(about, run, with_rest(tables, date.fromisoformat(about["issued"])))
 
 
@@ -97,13 +98,15 @@ def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Pa
     from forecast.tables.run_folder import OutputError
 
     issued = date.fromisoformat(about["issued"])
-    with _opened(store, f"{folder} is of an update: name its store with --store FILE.") as opened:
+    named = about["arguments"].get("store")
+    place = store or (Path(named) if isinstance(named, str) else None)
+    with opened_store(place, f"{folder} rests on a store: name it with --store FILE.") as opened:
         own = [issue for issue in issues(opened) if issue.issued == issued]
         if not own:
             raise OutputError(
                 f"{folder}: expected its issue of {issued} in {opened.path}, found none. Name its --store."
             )
-        tables, scored = _stored_tables(opened, own[-1]), _scored(opened, own[-1])
+        tables, scored = stored_tables(opened, own[-1], _AS_UPDATED), _scored(opened, own[-1])
     path = folder / "changes.csv"
     changes = pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=CHANGE_COLUMNS)
     return Material(about, run, with_rest(tables, issued), _typed(changes), scored)
@@ -122,11 +125,11 @@ def of_store(store: Path | None) -> Material:
     from forecast.tables.run import Forecasts
     from forecast.tables.schema import RUN_TABLES
 
-    with _opened(store) as opened:
+    with opened_store(store) as opened:
         own = issues(opened)
         if not own:
             raise StoreError(f"{opened.path}: expected an issued forecast, found none. Run forecast update first.")
-        last, tables = own[-1], _stored_tables(opened, own[-1])
+        last, tables = own[-1], stored_tables(opened, own[-1], _AS_UPDATED)
         rows = issued_forecasts(opened, last.number)[RUN_TABLES["forecasts"].columns]
         judged = issued_judgements(opened)
         changes = opened.query("SELECT * FROM changes WHERE issue = ?", [last.number])
@@ -141,30 +144,8 @@ def of_store(store: Path | None) -> Material:
     return Material(about, run, with_rest(tables, last.issued), _typed(changes.assign(issued=last.issued)), scored)
 
 
-def _opened(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Any:
-    from forecast.store.database import Store, StoreError, default_path
-
-    place = path or default_path()
-    if not place.exists():
-        raise StoreError(f"{place}: expected a store, found none. {remedy}")
-    return Store(place, today=inputs.today())
-
-
-def _stored_tables(store: Any, issue: Any) -> Tables:
-    """Figures and calendar of an issue, beside the shipped figures of other products, and the track record."""
-    import forecast as fc
-    from forecast.report.track_record import beside_shipped
-    from forecast.sources.plain import of_other_products
-    from forecast.store.issued import issued_calendar
-    from forecast.store.track import held_record, track
-    from forecast.store.update import with_experience
-    from forecast.store.vintages import exports_as_of
-
-    own = exports_as_of(store, issue.issued, issue.places)
-    exports = with_experience(fc.read_exports(), own, issue.issued)
-    record = beside_shipped(held_record(track(store, issue.issued)), None)
-    calendar, totals = issued_calendar(store, issue), of_other_products(fc.read_period_totals(), own)
-    return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, inputs.today())
+_AS_UPDATED = Given((), (), SHIPPED)
+"""What an issue is made from beside its store: the shipped figures of other products."""
 
 
 def _scored(store: Any, issue: Any) -> pd.DataFrame:
@@ -264,7 +245,7 @@ def since_last_release(of: Material, jobs: int, progress: Progress) -> tuple[pd.
     from forecast.tables.schema import EVENT_COLUMNS
 
     tables, issued, before = of.tables, of.issued, _day_before(of)
-    rows = of.run.forecasts[of.run.forecasts["model"] == of.shown]
+    rows = _as_shown(of.run, of.shown)
     if before is None or rows.empty:
         return _without_issue(rows)
 
@@ -321,7 +302,14 @@ def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, prog
         progress=progress,
         cache=None if is_switched_off() else OriginCache(default_folder()),
     )
-    return run.forecasts[run.forecasts["model"] == of.shown].reset_index(drop=True)
+    return _as_shown(run, of.shown).reset_index(drop=True)
+
+
+def _as_shown(run: Forecasts, model: str) -> pd.DataFrame:
+    """Rows of a model with the rest of the world as every table has it."""
+    from forecast.report.outlook import rest_reconciled
+
+    return rest_reconciled(run.forecasts[run.forecasts["model"] == model], run.reconciled)
 
 
 def _with_actuals(rows: pd.DataFrame, of: Material) -> pd.DataFrame:

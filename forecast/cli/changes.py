@@ -21,6 +21,7 @@ from forecast.cli.options import (
     Products,
     Quiet,
     ShowPython,
+    StoreOfInputs,
 )
 from forecast.cli.script import Script
 from forecast.cli.selection import Choice, asked
@@ -48,14 +49,16 @@ def unexplained(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     experience: Experience = PRIORS,
+    store: StoreOfInputs = None,
     show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
     """Find changes in the last two years that no event on file explains, and propose entries for the calendar."""
     with plain_refusals(), silent_libraries():
+        from forecast.report.agenda import EventNames
         from forecast.report.changes import print_changes
 
-        given = Given.of(exports, events, experience)
+        given = Given.of(exports, events, experience, store)
         tables, choice = asked(given, product, destination, None, engine, issued)
         if show_python:
             Script(given, "found", "proposed_events", _keywords(choice), after=["print(found.events)"]).show()
@@ -66,8 +69,10 @@ def unexplained(
             _write(output, found.events)
         if quiet:
             return
+        spoken = names(tables.places)
+        called = EventNames.of(tables.events, spoken)
         for name in sorted(found.tested["product"].unique()):
-            print_changes(found, name, names(tables.places), screen())
+            print_changes(found, name, spoken, screen(), called)
         if len(found.events):
             where = f"the rows of {output}" if output else "the rows that --output FILE writes"
             say(f"To keep one, copy it from {where} into your events file and set its kind: the proposed kind, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, names, with_rest
+from forecast.cli.inputs import Given, Tables, given_events, names, stored_calendar, with_rest
 from forecast.cli.options import (
     PRIORS,
+    SHIPPED,
     Engine,
     Events,
     Experience,
@@ -24,6 +25,7 @@ from forecast.cli.options import (
     Products,
     Quiet,
     ShowPython,
+    StoreOfInputs,
     words,
 )
 from forecast.cli.script import Script, explained_script, with_imports
@@ -33,6 +35,8 @@ from forecast.safety.inert import json_text
 from forecast.tables.schema import REST_OF_WORLD
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from forecast.tables.run import Forecasts
 
 Explained = Annotated[
@@ -70,6 +74,7 @@ def explain(
     jobs: Jobs = 1,
     engine: Engine = DEFAULT_ENGINE,
     experience: Experience = PRIORS,
+    store: StoreOfInputs = None,
     show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,9 +84,10 @@ def explain(
         chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
         if run is None:
             tell_of_compiling(engine, quiet or as_json)
-            given = Given.of(exports, events, experience)
+            given = Given.of(exports, events, experience, store)
             tables, choice = _asked(given, products, codes, issued, engine)
             keywords = choice.keywords | {"horizon": horizon}
+            calendar = tables.events
             if show_python:
                 after = explained_script(choice.issued, chosen)
                 Script(given, "run", "forecast_all", keywords, after=after, rest=choice.issued).show()
@@ -89,10 +95,11 @@ def explain(
             found, day = _forecast(tables, keywords, jobs, quiet or as_json), choice.issued
         else:
             found, day = _read(run, issued)
+            calendar = _calendar_of(run, events, store)
             if show_python:
                 say("\n".join(with_imports([f"run = fc.read_run({str(run)!r})", *explained_script(day, chosen)])))
                 return
-        objects = [one for model in chosen for one in _objects(found, day, products, codes, run, model)]
+        objects = [one for model in chosen for one in _objects(found, day, products, codes, run, model, calendar)]
         text = json_text(objects, indent=1)
         if output is not None:
             from forecast.tables.run_folder import write_page
@@ -157,8 +164,32 @@ def _read(folder: Path, issued: date | None) -> tuple[Forecasts, date]:
     return run, issued or max(days)
 
 
+def _calendar_of(folder: Path, files: Sequence[str] | None, store: Path | None) -> pd.DataFrame:
+    """The calendar that names the events of a run: of files or a store that are named, else as the run says of itself.
+
+    Where the run's own is no longer there the shipped one names what it can.
+    """
+    from forecast.tables.read import TableError
+    from forecast.tables.run_folder import read_about
+
+    arguments = read_about(folder).get("arguments", {})
+    named = store or (Path(str(arguments["store"])) if arguments.get("store") else None)
+    if files is None and named is not None and named.is_file():
+        return stored_calendar(named)
+    try:
+        return given_events(list(files or arguments.get("events") or [SHIPPED]))
+    except TableError:
+        return given_events([SHIPPED])
+
+
 def _objects(
-    run: Forecasts, day: date, products: list[str], codes: list[str], folder: Path | None, model: str
+    run: Forecasts,
+    day: date,
+    products: list[str],
+    codes: list[str],
+    folder: Path | None,
+    model: str,
+    calendar: pd.DataFrame,
 ) -> list[dict[str, Any]]:
     """The forecasts of a model asked for with their parts, in the order of ``codes``.
 
@@ -168,6 +199,7 @@ def _objects(
         When a destination has no forecast.
     """
     import forecast as fc
+    from forecast.report.agenda import EventNames
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.tables.run_folder import OutputError
     from forecast.vocabulary.products import product_of
@@ -180,5 +212,7 @@ def _objects(
             raise OutputError(f"{folder or 'forecast'}: expected a forecast of {code} by {model} of {day}, found none. "
                               f"There are {', '.join(sorted(set(own['destination']))) or 'none'}.")  # fmt: skip
     chosen = own[own["destination"].isin(codes)]
-    objects = as_objects(chosen, shown_medians(run, day, model), names(fc.read_destinations()), model)
+    spoken = names(fc.read_destinations())
+    called = EventNames.of(calendar, spoken)
+    objects = as_objects(chosen, shown_medians(run, day, model), spoken, model, called)
     return sorted(objects, key=lambda one: codes.index(one["destination"]))

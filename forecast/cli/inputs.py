@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
-from click import get_current_context
 
 from forecast.cli.console import say
 from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
@@ -17,26 +18,48 @@ from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.store.database import Store
+    from forecast.store.issued import Issue
+
 
 def today() -> date:
     """The day of the call."""
     return date.today()
 
 
+def current_context() -> Any:
+    """What was parsed of the running command; None outside of one. Later versions of typer have their own click."""
+    own = find_spec("typer._click") is not None
+    return import_module("typer._click.globals" if own else "click.globals").get_current_context(silent=True)
+
+
 @dataclass(frozen=True)
 class Given:
-    """Files as given on the command line, or the word for the shipped ones."""
+    """Files as given on the command line, or the word for the shipped ones; none where they come from a store."""
 
     exports: tuple[str, ...]
     events: tuple[str, ...]
     experience: str = PRIORS
     every_product: bool = True
     """Whether all products of the files are forecast where none is named."""
+    store: Path | None = None
+    """From where the figures come, and the calendar where no file of events is given."""
 
     @classmethod
-    def of(cls, exports: Sequence[str] | None, events: Sequence[str] | None, experience: str = PRIORS) -> Given:
-        """What the options say; the shipped files where they say nothing."""
-        return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]), experience, bool(exports))
+    def of(
+        cls,
+        exports: Sequence[str] | None,
+        events: Sequence[str] | None,
+        experience: str = PRIORS,
+        store: Path | None = None,
+    ) -> Given:
+        """What the options say: files where they are given, else the store that is named, else the shipped files."""
+        if exports or store is None:
+            return cls(tuple(exports or [SHIPPED]), tuple(events or [SHIPPED]), experience, bool(exports))
+        context = current_context()
+        source = context.get_parameter_source("experience") if context else None
+        left_out = source is not None and source.name == "DEFAULT"
+        return cls((), tuple(events or ()), SHIPPED if left_out else experience, True, store)
 
     @property
     def figures_to_learn_from(self) -> str | None:
@@ -53,6 +76,8 @@ class Given:
         from forecast.vocabulary.shipped import shipped
 
         paths = {"shipped destinations.csv": shipped("destinations.csv")}
+        if self.store is not None:
+            paths[str(self.store)] = self.store
         learned = () if self.figures_to_learn_from in (None, *self.exports) else (str(self.figures_to_learn_from),)
         for kind, words in (("exports", (*self.exports, *learned)), ("events", self.events)):
             for word in words:
@@ -81,6 +106,10 @@ class Tables:
     """The day of the call, after which no figures can be."""
     learned: frozenset[str] = frozenset()
     """Products of which there are figures to learn from only."""
+    issued: date | None = None
+    """The day of the last issue, where figures and calendar are those of a store."""
+    products: tuple[str, ...] = ()
+    """What that issue forecast."""
 
     @property
     def own(self) -> pd.DataFrame:
@@ -98,6 +127,10 @@ def read(given: Given) -> Tables:
     """
     import forecast as fc
 
+    if given.store is not None:
+        return _of_store(given, given.store)
+    if given.exports == (SHIPPED,) and not given.every_product:
+        say_whose_figures()
     day = today()
     problems: list[str] = []
     learned: frozenset[str] = frozenset()
@@ -145,11 +178,15 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
     from forecast.sources.plain import exports_in
 
     found = exports_in(files, day)
-    context = get_current_context(silent=True)
-    if not (context and context.params.get("quiet")):
+    if not _is_quiet():
         for line in found.said:
             say(line, err=True)
     return found.exports
+
+
+def _is_quiet() -> bool:
+    context = current_context()
+    return bool(context and context.params.get("quiet"))
 
 
 def given_events(files: Sequence[str]) -> pd.DataFrame:
@@ -168,6 +205,133 @@ def _record(given: Given) -> pd.DataFrame | None:
 
     as_shipped = given.exports == given.events == (SHIPPED,) and given.experience != NO_EXPERIENCE
     return read_track_record() if as_shipped else None
+
+
+# A store -------------------------------------------------------------------------------------------------------------
+
+
+def say_whose_figures() -> None:
+    """A line where the shipped figures are taken and there is a store of the user, with the way to take its figures."""
+    own = own_store()
+    if own is not None and not _is_quiet():
+        say(f"These are the shipped figures; for those of your own store add --store {own}.", err=True)
+
+
+def own_store() -> Path | None:
+    """The store of the newest update in ``output/``, one in this folder, or that of the user's data folder, if any."""
+    from forecast.store.database import StoreError, default_path
+    from forecast.tables.run_folder import OutputError, read_about
+
+    for folder in sorted(Path("output").glob("update-*"), reverse=True):
+        try:
+            named = read_about(folder).get("arguments", {}).get("store")
+        except OutputError:
+            continue
+        if isinstance(named, str) and Path(named).is_file():
+            return Path(named)
+    for place in (*sorted(Path().glob("*.duckdb")), default_path()):
+        try:
+            if holds_figures(place):
+                return place
+        except StoreError:  # in use, or none of ours
+            continue
+    return None
+
+
+def opened_store(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Store:
+    """The store at a place, or in the user's data folder.
+
+    Raises
+    ------
+    StoreError
+        When there is none.
+    """
+    from forecast.store.database import Store, StoreError, default_path
+
+    place = path or default_path()
+    if not place.exists():
+        raise StoreError(f"{place}: expected a store, found none. {remedy}")
+    return Store(place, today=today())
+
+
+def holds_figures(path: Path | None) -> bool:
+    """Whether there is a store at ``path`` with figures in it."""
+    from forecast.store.vintages import exports_as_of
+
+    if path is None or not path.exists():
+        return False
+    with opened_store(path) as store:
+        return len(exports_as_of(store, today())) > 0
+
+
+def stored_calendar(path: Path) -> pd.DataFrame:
+    """The calendar of the last issue of a store; the shipped one where nothing was issued yet."""
+    from forecast.store.issued import issued_calendar, issues
+
+    with opened_store(path) as store:
+        past = issues(store)
+        return with_scheduled_ends(issued_calendar(store, past[-1])) if past else given_events([SHIPPED])
+
+
+def with_scheduled_ends(calendar: pd.DataFrame) -> pd.DataFrame:
+    """A calendar as known on a day with the ends that are only scheduled: of those it keeps the status alone.
+
+    They are those of the shipped calendar; of an event that it does not have the end stays open.
+    """
+    import pandas as pd
+
+    import forecast as fc
+
+    shipped = fc.read_events().set_index("event")["ends"]
+    ends = [
+        shipped.get(event) if status == "scheduled" and end is None else end
+        for event, status, end in zip(calendar["event"], calendar["ends_status"], calendar["ends"], strict=True)
+    ]
+    return calendar.assign(ends=pd.Series(ends, calendar.index, dtype=object))
+
+
+def _of_store(given: Given, path: Path) -> Tables:
+    """Figures and calendar of the last issue of a store, beside what is learned from.
+
+    Raises
+    ------
+    StoreError
+        When nothing was issued yet.
+    """
+    from forecast.store.database import StoreError
+    from forecast.store.issued import issued_forecasts, issues
+
+    with opened_store(path) as store:
+        past = issues(store)
+        if not past:
+            raise StoreError(
+                f"{path}: expected an issued forecast, found none. Run forecast update FILE --store of it."
+            )
+        tables = stored_tables(store, past[-1], given)
+        products = issued_forecasts(store, past[-1].number)["product"].unique()
+    return replace(tables, issued=past[-1].issued, products=tuple(sorted(products)))
+
+
+def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
+    """Figures and calendar of an issue, beside the figures of other products to learn from, and the track record."""
+    import forecast as fc
+    from forecast.report.track_record import beside_shipped
+    from forecast.sources.plain import of_other_products
+    from forecast.store.issued import issued_calendar
+    from forecast.store.track import held_record, track
+    from forecast.store.update import with_experience
+    from forecast.store.vintages import exports_as_of
+
+    own, learned = exports_as_of(store, issue.issued, issue.places), given.figures_to_learn_from
+    exports, totals = own, None
+    if learned is not None:
+        exports = with_experience(fc.read_exports(learned, today=today()), own, issue.issued)
+    if learned == SHIPPED:
+        totals = of_other_products(fc.read_period_totals(), own)
+    record = beside_shipped(held_record(track(store, issue.issued)), None)
+    calendar = given_events(given.events) if given.events else with_scheduled_ends(issued_calendar(store, issue))
+    others = frozenset(exports["product"].unique()) - frozenset(own["product"].unique())
+    return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, today(), others)
 
 
 def names(places: pd.DataFrame) -> dict[str, str]:

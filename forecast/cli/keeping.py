@@ -72,8 +72,10 @@ def keep_issue(
     path: Path, given: Given, tables: Tables, choice: Choice, run: Forecasts, about: Mapping[str, Any]
 ) -> None:
     """Keep the figures of the files given and this issue in the store; an issue that is there is not kept again."""
+    from forecast.report.outlook import rest_reconciled
     from forecast.store.database import Store
     from forecast.store.update import StoredInputs, keep
+    from forecast.tables.run import Forecasts
 
     paths = given.paths()
     figures = {name: paths[name] for name in paths if name in (*given.exports, "shipped exports.csv")}
@@ -81,6 +83,8 @@ def keep_issue(
     if tables.learned:
         settings["learned_from"] = {name: mark for name, mark in about["inputs"].items() if name not in figures}
     inputs = StoredInputs(tables.own, tables.events, tables.groups, choice.issued, settings)
+    issued = rest_reconciled(run.forecasts, run.reconciled)  # the rest of the world as every table has it
+    shown = Forecasts(forecasts=issued, judgements=run.judgements)
     with Store(path, today=tables.today) as store:
-        kept = keep(store, figures, inputs, run, tables.today)
+        kept = keep(store, figures, inputs, shown, tables.today)
     say(f"The issue is {'kept' if kept else 'on file already'} in {path}.", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, names, with_rest
+from forecast.cli.inputs import Given, Tables, holds_figures, names, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
@@ -78,7 +78,7 @@ def next_months(
         from forecast.tables.run_folder import claimed
 
         judgements = judgements_of(override)
-        given = Given.of(exports, events, experience)
+        given = Given.of(exports, events, experience, store if holds_figures(store) else None)
         tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         keywords = choice.keywords | {"horizon": horizon, "seed": seed}
         if show_python:
@@ -108,7 +108,7 @@ def next_months(
         print_judgements(run, tables)
         _say_doubts(given, tables, choice)
         if issued is None:
-            _say_newer_figures(found, tables)
+            _say_newer_figures(found, tables, given)
 
 
 def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, progress: Progress) -> Forecasts:
@@ -239,11 +239,12 @@ def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
         say(unnamed, err=True)
 
 
-def _say_newer_figures(found: list[Outlook], tables: Tables) -> None:
+def _say_newer_figures(found: list[Outlook], tables: Tables, given: Given) -> None:
     """A line where today more would be known than on the issue day that the files gave."""
     from forecast.report.outlook import newer_figures
 
     for outlook in found:
         sentence = newer_figures(outlook.cutoff, tables.today)
         if sentence:
-            say(f"{outlook.product}: {sentence}.", err=True)
+            whose = sentence if given.exports != (SHIPPED,) else sentence.replace("your figures", "the shipped figures")
+            say(f"{outlook.product}: {whose}.", err=True)

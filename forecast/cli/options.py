@@ -171,7 +171,14 @@ StoreFile = Annotated[
 StoreOfNext = Annotated[
     Path | None,
     typer.Option("--store", metavar="FILE", help="Also keep the figures and this forecast in a store, made where there "
-                 "is none. Without it nothing is kept; a store in the user's data folder gives the track record."),
+                 "is none; its figures and calendar are taken where --exports is not given. Without --store nothing "
+                 "is kept; a store in the user's data folder gives the track record."),
+]  # fmt: skip
+StoreOfInputs = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="Take the figures from this store where --exports is not given, and "
+                 "the calendar and day of its last issue where --events and --issued are not; the shipped series of "
+                 "other products are learned from, as in an update."),
 ]  # fmt: skip
 Override = Annotated[
     list[str] | None,
@@ -207,13 +214,19 @@ ProductsOfStore = Annotated[
 
 ProductsOfEvents = Annotated[
     list[str] | None,
-    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: all; "
-                 f"with --effects {SHIPPED_PRODUCT}, or every product of the files given by --exports."),
+    typer.Option("--product", metavar="NAME", help="Products to show, separated by commas or repeated. Default: "
+                 f"{SHIPPED_PRODUCT}; every product with --all, of an events file of yours, and with --effects of the "
+                 "files given by --exports."),
 ]  # fmt: skip
 AsKnown = Annotated[
     date | None,
     typer.Option("--issued", parser=_day, metavar="YYYY-MM-DD", help="Show only what was known on this day. Default: "
                  "everything on file; with --effects the day on which the latest figures were released."),
+]  # fmt: skip
+WholeCalendar = Annotated[
+    bool,
+    typer.Option("--all", help="Show the whole calendar below: every event with its days, what it is, and its name for "
+                 "other commands."),
 ]  # fmt: skip
 Effects = Annotated[
     bool,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from forecast.cli.console import plain_refusals, say, silent_libraries
+from forecast.cli.console import plain_refusals, progress_bar, say, silent_libraries
 from forecast.cli.options import Page, Quiet, RunFolder
 
 NotebookFile = Annotated[
@@ -28,6 +28,7 @@ def report(folder: RunFolder, output: Page = None, notebook: NotebookFile = None
             if not quiet:
                 say(f"Notebook: {notebook}")
             return
-        page = write_report(folder, output or folder / "report.html")
+        with progress_bar("Drawing", quiet):
+            page = write_report(folder, output or folder / "report.html")
         if not quiet:
             say(f"Report: {page}")

@@ -32,6 +32,7 @@ from forecast.cli.options import (
     ScenarioOutput,
     Seed,
     ShowPython,
+    StoreOfInputs,
 )
 from forecast.cli.script import Script, supposed_script
 from forecast.cli.selection import Choice, asked
@@ -62,6 +63,7 @@ def what_may_happen(
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     experience: Experience = PRIORS,
+    store: StoreOfInputs = None,
     show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,7 +71,7 @@ def what_may_happen(
     with plain_refusals() as held, silent_libraries():
         from forecast.tables.run_folder import claimed
 
-        given = Given.of(exports, events, experience)
+        given = Given.of(exports, events, experience, store)
         tables, choice = asked(given, product, destination, models, engine, issued, calibrate)
         supposed = _Supposed(tuple(add or ()), tuple(scenario_file or ()), tuple(lapse or ()))
         additions, lapses = supposed.events(choice.products), supposed.lapses(tables.events, choice.issued)
@@ -86,7 +88,7 @@ def what_may_happen(
             found = _branched(tables, additions, keywords, jobs, progress)
         _write(folder, found, supposed.about(given, choice, found, seed))
         if not quiet:
-            _print(found, choice.products, names(tables.places), folder)
+            _print(found, choice.products, tables, folder)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class _Supposed:
         from forecast.scenario.events import SUPPOSED_COLUMNS, supposed_events, supposed_rows
 
         if not (self.added or self.files or self.lapsing):
-            raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse.")
+            raise typer.BadParameter("expected something that may happen: --add, --scenario-file or --lapse. "
+                                     "The shipped ones are --scenario-file shipped.")  # fmt: skip
         found = [fc.read_scenario(*self.files)] if self.files else []
         try:
             raw = {"--add": supposed_rows(self.added, products)} if self.added else {}
@@ -184,13 +187,13 @@ def _write(folder: Path, found: Scenario, about: Mapping[str, Any]) -> None:
         write_tables(beside, {"branches": found.by_branch})
 
 
-def _print(found: Scenario, products: Sequence[str], names: Mapping[str, str], folder: Path) -> None:
+def _print(found: Scenario, products: Sequence[str], tables: Tables, folder: Path) -> None:
     from forecast.report.branches import print_branches
 
     console = screen()
     for product in products:
         if product in set(found.by_branch["product"]):
-            print_branches(found, product, names, console)
+            print_branches(found, product, names(tables.places), console, tables.events)
         else:
             say(f"{product}: no destination could be forecast; reasons are in failures.csv.", err=True)
     say(f"Every branch and every model's numbers are in {folder}.")

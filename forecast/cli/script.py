@@ -55,14 +55,15 @@ class Script:
     def _tables(self) -> list[str]:
         """Exports with what is learned from beside them, the calendar, groups, and volumes of several months."""
         given, learned = self.given, self.given.figures_to_learn_from
-        lines = [f"exports = fc.read_exports({_files(given.exports)})"]
+        stored = _stored(given)
+        lines = stored or [f"exports = fc.read_exports({_files(given.exports)})"]
         if learned is not None:
             lines += [
                 f"others = fc.read_exports({learned!r})",
                 'others = others[~others["product"].isin(exports["product"])]',
                 "exports = pd.concat([exports, others], ignore_index=True)",
             ]
-        lines += [f"events = {read_calendar(given)}", "groups = fc.read_groups()"]
+        lines += [*([f"events = {read_calendar(given)}"] if given.events else []), "groups = fc.read_groups()"]
         if SHIPPED in (*given.exports, learned):
             lines.append("totals = fc.read_period_totals()")
         if SHIPPED not in given.exports and learned == SHIPPED:
@@ -110,6 +111,20 @@ def as_source(value: Any) -> str:
         return str(value)
     text = repr(value)
     return f"pd.{text}" if text.startswith("Period(") else text
+
+
+def _stored(given: Given) -> list[str]:
+    """Lines that read the figures of a store as its last issue had them, and its calendar where no file is given."""
+    if given.store is None:
+        return []
+    lines = [
+        "from forecast.store.issued import issued_calendar, issues",
+        "from forecast.store.vintages import exports_as_of",
+        f"with fc.Store({str(given.store)!r}) as store:",
+        "    last = issues(store)[-1]",
+        "    exports = exports_as_of(store, last.issued, last.places)",
+    ]
+    return lines if given.events else [*lines, "    events = issued_calendar(store, last)"]
 
 
 def _files(words: Sequence[str]) -> str:

@@ -58,6 +58,7 @@ class Choice:
             "engine": self.engine,
             "calibrate": self.calibrate,
             "experience": given.experience,
+            **({"store": str(given.store)} if given.store else {}),
         }
 
 
@@ -72,7 +73,7 @@ def asked(
 ) -> tuple[Tables, Choice]:
     """The options that most commands begin with: what was read from the files given, and what of it is forecast."""
     tables = read(given)
-    products = words(product) or ([] if given.every_product else [SHIPPED_PRODUCT])
+    products = words(product) or [*tables.products] or ([] if given.every_product else [SHIPPED_PRODUCT])
     choice = chosen(tables, products, words(destination), words(models), issued)
     return tables, replace(choice, engine=engine, calibrate=calibrate, experience=given.priors)
 
@@ -89,7 +90,7 @@ def chosen(tables: Tables, products: list[str], codes: list[str], models: list[s
     places = tables.places[tables.places["code"].isin(rows["destination"])]
     destinations = known_codes(codes, places)
     names = known_words(models, list(MODELS), "models")
-    return Choice(products, destinations or None, names or list(MODELS), _issue_day(rows, issued))
+    return Choice(products, destinations or None, names or list(MODELS), _issue_day(rows, issued or tables.issued))
 
 
 def known_words(asked: list[str], known: list[str], option: str) -> list[str]:
@@ -112,7 +113,7 @@ def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
             near = nearest_destinations(code, places)
             some = f"{', '.join(known[:_NAMED])}{', ...' if len(known) > _NAMED else ''}"
             hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
-            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="--destination")
+            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="destination")
     return codes
 
 

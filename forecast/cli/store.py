@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.cli import inputs
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, given_events, names
+from forecast.cli.inputs import Given, given_events, names, opened_store
 from forecast.cli.options import (
     NO_EVENTS,
     SHIPPED,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.backtest.plan import Settings
+    from forecast.backtest.run import Progress
     from forecast.store.database import Store
     from forecast.store.update import Routine, Updated
 
@@ -66,8 +68,6 @@ def monthly_update(
 ) -> None:
     """Take in new figures, score the month that is out, forecast, and say what changed: the month in one command."""
     with plain_refusals(), silent_libraries():
-        from dataclasses import replace
-
         from forecast.backtest.plan import Settings
         from forecast.registry import MODELS
         from forecast.store.update import run_update
@@ -87,7 +87,7 @@ def monthly_update(
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
             routine = replace(routine, jobs=jobs, progress=progress)
-            write = partial(_write_update, folder, routine, given, files or [])
+            write = partial(_write_update, folder, routine, replace(given, store=store), files or [])
             done = run_update(opened, files or [], routine, day, write)
             record = _held_record(opened, day)
         if not quiet:
@@ -127,16 +127,6 @@ def _opened(path: Path | None) -> Store:
     return Store(_place(path), today=inputs.today())
 
 
-def _existing(path: Path | None) -> Store:
-    """The store that is there; a sentence where there is none."""
-    from forecast.store.database import StoreError
-
-    place = _place(path)
-    if not place.exists():
-        raise StoreError(f"{place}: expected a store, found none. Make one with forecast update FILE.")
-    return _opened(place)
-
-
 def _held_record(store: Store, day: date) -> pd.DataFrame:
     """How often intervals held by the store, one month ahead."""
     from forecast.store.track import held_record, track
@@ -154,9 +144,8 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
 
     if done.run is None or done.issue is None:
         return
-    paths = {
-        f"events {word}": path for word, path in given.paths().items() if word != NO_EVENTS and "exports" not in word
-    }
+    calendars = replace(given, store=None).paths()
+    paths = {f"events {word}": path for word, path in calendars.items() if word != NO_EVENTS and "exports" not in word}
     paths |= {path.name: path for path in files}
     learned = given.figures_to_learn_from
     if learned not in (None, SHIPPED):
@@ -164,7 +153,7 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
     last = done.run.forecasts.groupby("product", observed=True)["cutoff"].max()
     cutoffs = {str(product): cutoff for product, cutoff in last.items()}
     about = about_run(
-        "update", routine.written_down() | {"experience": given.experience},
+        "update", routine.written_down() | {"experience": given.experience} | _store_of(given),
         issued=done.issue.issued, seed=routine.settings.seed,
         cutoffs=cutoffs, inputs=paths,
     )  # fmt: skip
@@ -172,6 +161,11 @@ def _write_update(folder: Path, routine: Routine, given: Given, files: list[Path
     with new_folder(folder) as beside:
         write_run(beside, done.run, about)
         write_tables(beside, {name: table for name, table in tables.items() if len(table)})
+
+
+def _store_of(given: Given) -> dict[str, str]:
+    """The store as it was named, so that other commands find it again."""
+    return {"store": str(given.store)} if given.store else {}
 
 
 def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder: Path, store: Path) -> None:
@@ -202,6 +196,7 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
 
 def _print_next(done: Updated) -> None:
     """When the next figures are due."""
+    from forecast.report.text import spoken
     from forecast.store.expected import next_due
 
     if done.run is None or done.issue is None:
@@ -209,7 +204,7 @@ def _print_next(done: Updated) -> None:
     for product in done.run.forecasts["product"].astype(str).unique():
         sentence = next_due(done.exports, product, done.issue.issued)
         if sentence:
-            say(f"Next figures, {sentence}.")
+            say(f"Next figures, {sentence.replace(product, spoken(product), 1)}.")
 
 
 def _taken_in(done: Updated) -> str:
@@ -258,9 +253,10 @@ def tracked(
         day = inputs.today()
         folder = output or Path("output") / f"track-{day}"
         check_place(folder)
-        with _existing(store) as opened:
+        with opened_store(store) as opened:
             found = _tracked_rows(opened, day, words(product), words(destination), words(models))
-            _write_track(folder, opened, found, day)
+            with progress_bar("Drawing", quiet) as progress:
+                _write_track(folder, opened, found, day, progress)
         if not quiet:
             _print_track(found, folder)
 
@@ -290,7 +286,7 @@ def _tracked_rows(
     return rows
 
 
-def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date) -> None:
+def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date, progress: Progress) -> None:
     """Tables and a hedgehog plot of every series in a folder."""
     import forecast as fc
     from forecast.report.plots import plot_track
@@ -309,9 +305,11 @@ def _write_track(folder: Path, store: Store, found: pd.DataFrame, day: date) -> 
         write_run(beside, Forecasts(forecasts=issued, judgements=issued_judgements(store)), about)
         write_tables(beside, tables)
         (beside / "plots").mkdir()
-        for product, code in dict.fromkeys(zip(found["product"], found["destination"], strict=True)):
+        series = list(dict.fromkeys(zip(found["product"], found["destination"], strict=True)))
+        for done, (product, code) in enumerate(series, start=1):
             figure = plot_track(exports, issued, product, shown, code, spoken.get(code, code))
             figure.savefig(beside / "plots" / f"{product}-{code}.png", metadata={"Software": None})
+            progress(done, len(series))
 
 
 def _shown(found: pd.DataFrame) -> str:
@@ -348,7 +346,7 @@ def revised(store: StoreFile = None, product: ProductsOfStore = None, destinatio
         from forecast.cli.store_tables import print_revisions
         from forecast.store.vintages import revised_figures
 
-        with _existing(store) as opened:
+        with opened_store(store) as opened:
             found = revised_figures(opened, words(product) or None, words(destination) or None)
         if found.empty:
             say("No figure in the store was revised.")

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
+from forecast.report.scoreboard import SHOWN_SLICES
 from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 from forecast.tables.frames import records
 
@@ -76,7 +77,14 @@ def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
         _title(console, f"Track record of {spoken(product)}", about)
         rows = record[record["product"] == product]
         cells = [
-            [spoken(row.model), row.slice, str(row.n), _held(row, 80), _held(row, 95), _skill(row.skill)]
+            [
+                spoken(row.model),
+                SHOWN_SLICES.get(row.slice, row.slice),
+                str(row.n),
+                _held(row, 80),
+                _held(row, 95),
+                _skill(row.skill),
+            ]
             for row in records(rows)
         ]
         console.print(_table(("model", "months", "n", "inside 80 %", "inside 95 %", "skill against naive"), cells, 2))

@@ -28,7 +28,27 @@ def sums_of(run: Forecasts, tables: Tables, horizon: int) -> Sums | None:
         return None
     from forecast.ensemble.aggregates import sums
 
-    return sums(run, tables.exports, horizon)
+    return _without_rest(sums(run, tables.exports, horizon), run)
+
+
+def _without_rest(found: Sums, run: Forecasts) -> Sums:
+    """The sums without those of the rest of the world where its months are shown as they add up with the total.
+
+    A sum is of months by themselves, and would not be that of the months that are shown.
+    """
+    import pandas as pd
+
+    from forecast.ensemble.aggregates import Sums
+    from forecast.tables.schema import OMITTED_COLUMNS, REST_OF_WORLD
+
+    key = ["product", "destination", "model", "issued"]
+    rest = run.reconciled[run.reconciled["destination"] == REST_OF_WORLD]
+    shown = pd.MultiIndex.from_frame(found.table[key].astype(object)).isin(
+        pd.MultiIndex.from_frame(rest[key].astype(object))
+    )
+    left = found.table[shown].assign(reason="its months are shown as they add up with World")
+    omitted = pd.concat([found.omitted, left[OMITTED_COLUMNS]], ignore_index=True) if shown.any() else found.omitted
+    return Sums(found.table[~shown].reset_index(drop=True), omitted)
 
 
 def tables_of_sums(sums: Sums | None) -> dict[str, pd.DataFrame]:

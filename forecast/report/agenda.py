@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -35,6 +37,63 @@ IN_FORCE_KINDS = tuple(kind for kind in ACTING_KINDS if kind not in DAYS_ONLY)
 
 WIDEST = 80
 """Columns that the calendar fits in."""
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EventNames:
+    """Events and episodes as people name them, by identifier: kind, day of effect, and whom, where it is not all.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> called = EventNames.of(fc.read_events(), {"USA": "United States"})
+    >>> called("licensing-2025-04-ree"), called("diverted:truce-2025-11-usa")
+    ('licensing of 2025-04-04', 'diverted by truce of 2025-11-10, United States')
+    >>> called("mine"), called.description("mine")
+    ('mine', '')
+    """
+
+    said: Mapping[str, str] = field(default_factory=dict)
+    described: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: pd.DataFrame, names: Mapping[str, str]) -> EventNames:
+        """Those of a calendar; two that would be called the same have their identifiers beside it."""
+        said = {event.event: _called(event, names) for event in records(events)}
+        often = Counter(said.values())
+        said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
+        return cls(said, {event.event: event.description for event in records(events)})
+
+    def __call__(self, name: str) -> str:
+        """The name of an event, of what it diverts or of its revival; the identifier where it is not on file."""
+        before, _, event = name.rpartition(":")
+        found = self.said.get(event, event)
+        if before == "diverted":
+            return f"diverted by {found}"
+        return f"{found}, again from {before.removeprefix('revived-')}" if before else found
+
+    def branch(self, name: str) -> str:
+        """The name of a branch of a scenario: what happens in it, joined by a plus, each with what becomes of it.
+
+        Examples
+        --------
+        >>> EventNames({"truce-2025": "truce of 2025-11-10"}).branch("ban-2027 + truce-2025 lapses")
+        'ban-2027 + truce of 2025-11-10 lapses'
+        """
+        happens = [part.partition(" lapses") for part in name.split(" + ")]
+        return " + ".join(f"{self(event)}{lapses}{rest}" for event, lapses, rest in happens)
+
+    def description(self, name: str) -> str:
+        """What the calendar says of an event in a sentence, or nothing."""
+        return self.described.get(name.rpartition(":")[2], "")
+
+
+def _called(event: Any, names: Mapping[str, str]) -> str:
+    whole = set(event.destinations) & {"ALL", "WLD"}
+    return f"{spoken(event.kind)} of {event.effective}" + ("" if whole else f", {whom(event.destinations, names)}")
 
 
 # The calendar --------------------------------------------------------------------------------------------------------
@@ -89,6 +148,47 @@ def in_force(shown: pd.DataFrame, day: date) -> pd.DataFrame:
         for event in records(shown)
     ]
     return shown[np.array(acting, dtype=bool)].sort_values("effective", kind="stable")
+
+
+def print_in_force(
+    shown: pd.DataFrame, names: Mapping[str, str], console: Console, day: date, products: Sequence[str]
+) -> None:
+    """Print what is in force on ``day`` by kind, what was announced and is to come, and how many events are on file.
+
+    ``products`` are those that ``shown`` is about, all where there are none; ``names`` gives destinations by codes.
+    """
+    acting, goods = in_force(shown, day), len(products) != 1
+    about = f" on exports of {', '.join(map(spoken, products))}" if products else ""
+    said = f"In force on {day}{about}" if len(acting) else f"Nothing is in force on {day}{about}"
+    console.print(Text(said, style="bold"))
+    if len(acting):
+        console.print(_by_kind(acting, names, console, goods=goods))
+    for sentence in (*days_given(shown, day, names), *_to_come(shown, day, names)):
+        console.print(Text(sentence), width=min(console.width, WIDEST))
+    ends = " An end with ? is scheduled, not confirmed." if acting["scheduled"].astype(bool).any() else ""
+    on_file = f"{counted(len(shown), 'event')} on file{about.replace(' on exports', '')}: forecast events --all."
+    console.print(Text(f"{on_file}{ends}"), width=min(console.width, WIDEST))
+
+
+def _by_kind(acting: pd.DataFrame, names: Mapping[str, str], console: Console, *, goods: bool) -> Table:
+    """A row a measure, those of a kind together under its name, the kinds in their order."""
+    table = _table(console, ["kind", "since", "until"], ["destinations", *(["products"] if goods else [])])
+    for kind in [kind for kind in IN_FORCE_KINDS if kind in set(acting["kind"])]:
+        for place, event in enumerate(records(acting[acting["kind"] == kind])):
+            texts = ["" if place else spoken(kind), str(event.effective), _ends(event), whom(event.destinations, names)]
+            table.add_row(*map(Text, [*texts, *([_goods(event)] if goods else [])]))
+    return table
+
+
+def _to_come(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:
+    """A sentence on what was announced by ``day`` and takes effect later; none where nothing does."""
+    ahead = [
+        event.kind in ACTING_KINDS and event.announced <= day < event.effective and event.ends != event.effective
+        for event in records(shown)
+    ]
+    rows = records(shown[np.array(ahead, dtype=bool)].sort_values("effective", kind="stable"))
+    listed = [f"{spoken(event.kind)} from {event.effective} ({whom(event.destinations, names)})" for event in rows]
+    return [f"Takes effect later: {', '.join(listed)}."] if listed else []
 
 
 def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console, day: date) -> None:
@@ -167,4 +267,4 @@ def _goods(event: Any) -> str:
 def _what(event: Any, names: Mapping[str, str]) -> str:
     """Kind, destinations, products, and the event in words."""
     about = f"{spoken(event.kind)}; {whom(event.destinations, names)}; {_goods(event)}"
-    return f"{about}: {event.description or event.event}"
+    return f"{about}: {event.description} [{event.event}]" if event.description else f"{about}: {event.event}"

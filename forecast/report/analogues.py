@@ -59,7 +59,7 @@ def analogues(data: Data, event: str, issued: date, most: int = 5) -> pd.DataFra
     if event not in rows:
         near = ", ".join(sorted(name for name in rows if name.startswith(event.partition("-")[0]))[:5])
         said = f"{event}: expected an event known on {issued}, found none."
-        raise AnalogueError(f"{said} Names that begin so: {near or 'none'}.")
+        raise AnalogueError(f"{said} Names that begin so: {near or 'none'}. All are in forecast events --all.")
     own = rows[event]
     apart = {name: distance(own, row) for name, row in rows.items() if row.kind == own.kind and row.effective <= issued}
     volumes = data.as_of(issued).volumes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -14,28 +15,46 @@ from forecast.report.analogues import SINCE
 from forecast.report.text import UNKNOWN, digits, spoken
 from forecast.tables.frames import records
 
+COURSE = ("notice", "before\nt", *(f"+{month}" for month in SINCE))
+NARROW_WITHOUT = ("notice", "+2")
+"""Columns that a screen narrower than `ROOM` goes without."""
 
-def print_analogues(found: pd.DataFrame, names: Mapping[str, str], console: Console) -> None:
-    """Print what volumes did since each measure, in percent of the base; sources follow, a line a measure."""
+ROOM = 78
+
+
+def print_analogues(
+    found: pd.DataFrame, names: Mapping[str, str], console: Console, called: Callable[[str], str] = str
+) -> None:
+    """Print what volumes did since each measure, in percent of the base; sources follow, a line a measure.
+
+    ``names`` and ``called`` name destinations and events.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
-    table.add_column("measure", overflow="fold")
-    table.add_column("product", overflow="fold")
-    table.add_column("destination", overflow="fold")
-    for heading in ("notice", "before, t", *(f"+{month}" for month in SINCE)):
+    table.add_column("measure, product and destination", overflow="fold")
+    shown = [heading for heading in COURSE if console.width >= ROOM or heading not in NARROW_WITHOUT]
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     former = None
     for row in records(found):
         ratios = [percent_of(getattr(row, f"month_{month}")) for month in SINCE]
-        name = str(row.event) if row.event != former else ""
+        if row.event != former:
+            table.add_row(Text(called(row.event), style="bold"))
         place = names.get(row.destination, row.destination)
         numbers = [f"{row.notice_days} d", digits(row.base_t), *ratios]
-        table.add_row(*map(Text, [name, spoken(row.product), place, *numbers]))
+        own = dict(zip(COURSE, numbers, strict=True))
+        table.add_row(*map(Text, [f"{spoken(row.product)}, {place}", *(own[heading] for heading in shown)]))
         former = row.event
     console.print(table)
     console.print(Text("Percent of the mean of the six months before the announcement, by months since the effect: "
                        "association, not cause.", style="dim"))  # fmt: skip
     for row in records(found.drop_duplicates("event")):
-        console.print(Text(f"{row.event}: {row.source or 'no source on file'}", style="dim"))
+        console.print(Text(f"{_named(row, called)}: {row.source or 'no source on file'}", style="dim"))
+
+
+def _named(row: Any, called: Callable[[str], str]) -> str:
+    """A measure by its name, with its identifier in the calendar where that is another."""
+    name = called(row.event)
+    return name if row.event in name else f"{name} ({row.event})"
 
 
 def percent_of(ratio: float) -> str:

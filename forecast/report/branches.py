@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from forecast.report.agenda import EventNames
 from forecast.report.outlook import whom
 from forecast.report.text import digits, spoken
 from forecast.scenario.events import HypotheticalEvent
@@ -23,6 +24,9 @@ SHOWN_BRANCHES = 4
 
 SHOWN_BESIDE = 3
 """Columns of volumes up to which an interval stands beside its median."""
+
+ONE_LINE = 100
+"""Columns of a screen from which on it does."""
 
 
 def parting(found: Scenario, product: str) -> pd.DataFrame:
@@ -49,8 +53,11 @@ def _relative_range(groups: Any) -> pd.Series:
     return share
 
 
-def print_branches(found: Scenario, product: str, names: Mapping[str, str], console: Console) -> None:
-    """Print what one product may come to; ``names`` gives destinations by their codes."""
+def print_branches(
+    found: Scenario, product: str, names: Mapping[str, str], console: Console, calendar: pd.DataFrame | None = None
+) -> None:
+    """Print what one product may come to; ``names`` gives destinations by their codes, ``calendar`` names events."""
+    called = event_names(found, names, calendar)
     rows = parting(found, product)
     of_product = found.by_branch[found.by_branch["product"] == product]
     months = rows["month"] if len(rows) else of_product["month"]
@@ -61,10 +68,17 @@ def print_branches(found: Scenario, product: str, names: Mapping[str, str], cons
     console.print(Text(f"{figures}; medians of {spoken(found.model)} in tonnes, with 80 % intervals", style="dim"))
     console.print()
     if len(rows):
-        console.print(_table(found, rows, names))
+        console.print(_table(found, rows, names, called, many=console.width < ONE_LINE))
         console.print()
-    console.print(_remarks(found, product, rows, names))
+    console.print(_remarks(_lines(found, product, rows, names, called)))
     console.print()
+
+
+def event_names(found: Scenario, names: Mapping[str, str], calendar: pd.DataFrame | None) -> EventNames:
+    """Names of the events of a calendar and of those that may happen."""
+    added = [one.added for one in found.suppositions if len(one.added)]
+    events = [*([] if calendar is None else [calendar]), *added]
+    return EventNames.of(pd.concat(events, ignore_index=True), names) if events else EventNames()
 
 
 def _shown(found: Scenario) -> list[Branch]:
@@ -73,21 +87,24 @@ def _shown(found: Scenario) -> list[Branch]:
     return [found.branches[0], *others[: SHOWN_BRANCHES - 1]]
 
 
-def _table(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Table:
+def _table(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str], called: EventNames, *, many: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
     table.add_column("destination", overflow="fold")
     table.add_column("month", no_wrap=True)
     table.add_column(MIXTURE, justify="right", style="bold", overflow="fold")
     for branch in _shown(found):
-        name = branch.name.replace(" + ", "\n+ ")
+        name = called.branch(branch.name).replace(" + ", "\n+ ")
         table.add_column(Text(f"{name}\n{branch.probability:.0%}".replace("%", " %")), justify="right", overflow="fold")
-    for texts in cells(found, rows, names):
+    for texts in cells(found, rows, names, many=many):
         table.add_row(*map(Text, texts))
     return table
 
 
-def cells(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[list[str]]:
-    """The text of every row: destination where it is a new one, month, mixture, and the branches shown."""
+def cells(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str], *, many: bool = False) -> Iterator[list[str]]:
+    """The text of every row: destination where it is a new one, month, mixture, and the branches shown.
+
+    Intervals stand below their medians where columns are ``many``.
+    """
     key = ["destination", "month"]
     mixed = found.run.forecasts[found.run.forecasts["model"] == MIXTURE]
     of_mixture = mixed[mixed["product"] == rows["product"].iloc[0]].set_index(key)
@@ -96,7 +113,7 @@ def cells(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str]) -> Iter
     for code, month in rows[key].drop_duplicates().itertuples(index=False):
         volumes = [of_mixture.loc[(code, month)], *(of_branch[one.name].loc[(code, month)] for one in _shown(found))]
         place = names.get(code, code) if code != former else ""
-        yield [place, str(month), *(_volume(row, many=len(volumes) > SHOWN_BESIDE) for row in volumes)]
+        yield [place, str(month), *(_volume(row, many=many or len(volumes) > SHOWN_BESIDE) for row in volumes)]
         former = code
 
 
@@ -106,23 +123,25 @@ def _volume(row: Any, *, many: bool) -> str:
     return f"{digits(row['volume_t'])}\n{interval}" if many else f"{digits(row['volume_t'])} ({interval})"
 
 
-def _remarks(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str]) -> Table:
+def _remarks(lines: Iterable[tuple[str, str]]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, line in _lines(found, product, rows, names):
+    for label, line in lines:
         grid.add_row(label, Text(line))
     return grid
 
 
-def _lines(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _lines(
+    found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str, str], called: EventNames
+) -> Iterator[tuple[str, str]]:
     for place, one in enumerate(found.suppositions):
-        yield "" if place else "May happen", _said(one, names)
+        yield "" if place else "May happen", _said(one, names, called)
     yield "Months ahead", f"{found.horizon} after the last figures: another number with --horizon"
     if len(found.branches) > SHOWN_BRANCHES:
         yield "Not shown", f"{len(found.branches) - SHOWN_BRANCHES} further branches: branches.csv"
     if found.idle:
-        yield "Change nothing", f"{', '.join(found.idle)}: in no month and destination of this run"
+        yield "Change nothing", f"{'; '.join(map(called.branch, found.idle))}: in no month and destination of this run"
     codes = found.by_branch.loc[found.by_branch["product"] == product, "destination"].unique()
     same = [names.get(code, code) for code in codes if code not in set(rows["destination"])]
     if same:
@@ -133,11 +152,13 @@ def _lines(found: Scenario, product: str, rows: pd.DataFrame, names: Mapping[str
     yield "Mixture", "quantiles of the branches together, each with its probability: not an average of them"
 
 
-def _said(one: HypotheticalEvent, names: Mapping[str, str]) -> str:
+def _said(one: HypotheticalEvent, names: Mapping[str, str], called: EventNames) -> str:
     """What may happen, with its days and its probability."""
     probability = f"{100 * one.probability:g} %"
     if one.lapsed is not None:
-        return f"{one.lapsed} ends on {one.day} as scheduled: {probability}"
+        name = called(one.lapsed)
+        known_as = "" if one.lapsed in name else f" ({one.lapsed})"
+        return f"{name}{known_as} ends on {one.day} as scheduled: {probability}"
     (event,) = records(one.added)
     until = f" until {event.ends}" if event.ends else ""
     days = f"announced {event.announced}, from {event.effective}{until}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 from rich import box
@@ -19,15 +19,21 @@ HEADINGS = ("months", "destinations", "against expected", "80 % interval", "p", 
 NUMBERS = HEADINGS[2:5]
 
 
-def print_changes(found: Proposals, product: str, names: Mapping[str, str], console: Console) -> None:
-    """Print what is proposed for one product, and what was tested; ``names`` gives destinations by their codes."""
+def print_changes(
+    found: Proposals,
+    product: str,
+    names: Mapping[str, str],
+    console: Console,
+    called: Callable[[str], str] = str,
+) -> None:
+    """Print what is proposed for one product, and what was tested; ``names`` and ``called`` name places and events."""
     rows = _of(found, product)
     console.print(Text(f"Exports of {spoken(product)}: changes that no event on file explains", style="bold"))
     about = "percent of volume against what was expected before the change, with 80 % intervals"
     console.print(Text(f"figures and calendar as known on {found.issued}; {about}", style="dim"))
     console.print()
     if len(rows):
-        console.print(_table(rows, names))
+        console.print(_table(rows, names, called))
         console.print()
     console.print(tested_sentence(found, product))
     console.print()
@@ -38,22 +44,22 @@ def _of(found: Proposals, product: str) -> pd.DataFrame:
     return found.events[found.events["products"].map(lambda products: product in products).astype(bool)]
 
 
-def _table(rows: pd.DataFrame, names: Mapping[str, str]) -> Table:
+def _table(rows: pd.DataFrame, names: Mapping[str, str], called: Callable[[str], str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
-    for texts, size in zip(cells(rows, names), rows["size"], strict=True):
+    for texts, size in zip(cells(rows, names, called), rows["size"], strict=True):
         change = Text(texts[2], style="bold red" if size < 0 else "bold green")
         table.add_row(*texts[:2], change, *texts[3:])
     return table
 
 
-def cells(rows: pd.DataFrame, names: Mapping[str, str]) -> Iterator[list[str]]:
+def cells(rows: pd.DataFrame, names: Mapping[str, str], called: Callable[[str], str] = str) -> Iterator[list[str]]:
     """The text of every row, under `HEADINGS`."""
     for row in records(rows):
         months = f"{row.first} to {row.last}" + ("" if row.ends else " or longer")
         interval = f"{change(row.lower)} to {change(row.upper)}"
-        events = ", ".join(row.without_effect) or "no event"
+        events = ", ".join(map(called, row.without_effect)) or "no event"
         place = "World" if row.destinations == ("WLD",) else whom(row.destinations, names)
         yield [months, place, change(row.size), interval, p_value(row.p_value), str(row.shown), events]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 import pandas as pd
@@ -18,6 +19,15 @@ SHOWN_PHASES = {"notice": "notice", "force_0": "month 0", "force_1": "month 1", 
                 "force_12+": "month 12 on", "after_1": "1 after end"}  # fmt: skip
 """Phases in the table, with their headings."""
 
+LONGEST_WORD = 11
+"""Letters of a day with its comma."""
+
+ONE_ROW = 150
+"""Columns from which on a measure is one row of a table."""
+
+_NUMBER = 13
+"""Columns of a number or an interval where a measure is a heading with its numbers below."""
+
 
 def of_totals(found: pd.DataFrame) -> pd.DataFrame:
     """Of the effects those on the total alone for each product that has one."""
@@ -25,15 +35,25 @@ def of_totals(found: pd.DataFrame) -> pd.DataFrame:
     return found[(found["destination"] == "WLD") | ~found["product"].isin(with_total)]
 
 
-def print_effects(found: pd.DataFrame, issued: date, names: Mapping[str, str], console: Console) -> None:
-    """Print the effects of episodes on each series; ``names`` gives destinations by their codes."""
+def print_effects(
+    found: pd.DataFrame,
+    issued: date,
+    names: Mapping[str, str],
+    console: Console,
+    called: Callable[[str], str] = str,
+) -> None:
+    """Print the effects of episodes on each series; ``names`` and ``called`` name destinations and episodes."""
+    found = found.assign(episode=found["episode"].map(called))
     for (product, destination), rows in found.groupby(["product", "destination"], sort=False):
         place = names.get(str(destination), str(destination))
         console.print(Text(f"What episodes do to exports of {spoken(str(product))}, {place}", style="bold"))
         about = "percent of the volume under it, median and 80 % interval; association, not cause"
         console.print(Text(f"known on {issued}; {about}", style="dim"))
         console.print()
-        console.print(_table(rows))
+        if console.width >= ONE_ROW:
+            console.print(_table(rows))
+        else:
+            console.print(*_narrow_lines(rows, console.width), sep="\n", soft_wrap=True)
         console.print()
         for line in remarks(rows):
             console.print(Text(line, style="dim"))
@@ -42,7 +62,7 @@ def print_effects(found: pd.DataFrame, issued: date, names: Mapping[str, str], c
 
 def _table(rows: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
-    table.add_column("episode", overflow="fold")
+    table.add_column("measure", min_width=LONGEST_WORD)
     table.add_column("share", justify="right")
     for heading in SHOWN_PHASES.values():
         table.add_column(heading, justify="right", overflow="fold")
@@ -50,6 +70,21 @@ def _table(rows: pd.DataFrame) -> Table:
     for texts in effect_cells(rows):
         table.add_row(*map(Text, texts))
     return table
+
+
+def _narrow_lines(rows: pd.DataFrame, width: int) -> Iterator[Text]:
+    """Each measure as a heading with medians and intervals below, as many phases beside each other as there is room."""
+    fit, headings = width // _NUMBER, [*SHOWN_PHASES.values()]
+    for first in range(0, len(headings), fit):
+        chosen = slice(first, first + fit)
+        yield Text("".join(f"{phase:>{_NUMBER}}" for phase in headings[chosen]), style="dim")
+        for name, share, *numbers, rests in effect_cells(rows):
+            heading = textwrap.wrap(f"{name}, {share} of the volume, rests on {rests}", width)
+            yield Text("\n".join(heading), style="bold")
+            pairs = [text.partition(" ") for text in numbers[chosen]]
+            for part in (0, 2):
+                yield Text("".join(f"{pair[part]:>{_NUMBER}}" for pair in pairs))
+        yield Text("")
 
 
 def effect_cells(rows: pd.DataFrame) -> Iterator[list[str]]:
@@ -77,13 +112,14 @@ def remarks(rows: pd.DataFrame) -> list[str]:
         "share: how much of the volume here is under the measure; on the whole it does about share times percent.",
         "· no month of this phase was observed here: what other episodes and the kind say.",
     ]
-    for name, own in rows.groupby("episode", sort=False):
-        first = own.iloc[0]
-        if first["coincides"]:
-            others = ", ".join(first["coincides"])
-            found.append(f"{name} coincides with {others}: their effects cannot be told apart by these months.")
-        if first["against_kind"]:
-            found.append(
-                f"{name} works against its kind ({spoken(str(first['kind']))}) by its interval; see what coincides."
-            )
+    each = rows.drop_duplicates("episode")
+    beside = [f"{row.episode} (with {len(row.coincides)})" for row in records(each) if row.coincides]
+    if beside:
+        found.append("Measures in force in the same months cannot be told apart by them: "
+                     f"{'; '.join(beside)}. Which: column coincides of forecast.episode_effects.")  # fmt: skip
+    found += [
+        f"{row.episode} works against its kind ({spoken(str(row.kind))}) by its interval; see what coincides."
+        for row in records(each)
+        if row.against_kind
+    ]
     return found

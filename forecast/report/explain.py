@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,19 +13,23 @@ import pandas as pd
 from forecast.backtest.attribution import LEAST_T
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.registry import COMBINATION, REGISTRY
+from forecast.report.text import spoken
 from forecast.tables.frames import records, stacked
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
+
+if TYPE_CHECKING:
+    from forecast.report.agenda import EventNames
 
 BOUND_COLUMNS = ["lower_80", "upper_80"]
 PART_COLUMNS = ["product", "destination", "month", "name", "kind", "tonnes", "log", *BOUND_COLUMNS, "rests_on"]
 LEVEL_PART = "level"
 """The kind of the part that the others are added to: its log is a logarithm of tonnes, theirs are differences."""
 
-_KINDS = (
-    *(LEVEL_PART, "season", "calendar", "episode", "floor"),
-    *("combination", "calibration", "headline", "reconciliation", "judgement"),
-)
+_LATER = ("combination", "calibration", "headline", "reconciliation", "judgement")
+"""Kinds of what moves a forecast away from that of the structural model."""
+
+_KINDS = (LEVEL_PART, "season", "calendar", "episode", "floor", *_LATER)
 """The order in which parts are shown."""
 
 SeriesMonth = tuple[str, str, pd.Period]
@@ -87,7 +91,9 @@ def tonnes_of_parts(base_t: float, logs: np.ndarray) -> np.ndarray:
 def with_tonnes(parts: pd.DataFrame) -> pd.DataFrame:
     """``parts`` with column ``tonnes`` made from ``log``, series by series and month by month.
 
-    Each product, destination and month has one part of kind ``level``, whose log is that of its tonnes.
+    Each product, destination and month has one part of kind ``level``, whose log is that of its tonnes. What the
+    structural model says is divided first, and then what combining, headlines and judgement do to it: where a ban
+    leaves next to nothing, they move next to nothing, however far apart the logs of two such numbers are.
 
     Raises
     ------
@@ -115,7 +121,10 @@ def _tonnes(key: Any, of_one: pd.DataFrame) -> np.ndarray:
     logs = of_one["log"].to_numpy(dtype=float)
     found = np.empty(len(logs))
     base_t = math.exp(logs[level][0])
-    found[level], found[~level] = base_t, tonnes_of_parts(base_t, logs[~level])
+    later = of_one["kind"].isin(_LATER).to_numpy()
+    first = ~level & ~later
+    found[level], found[first] = base_t, tonnes_of_parts(base_t, logs[first])
+    found[later] = tonnes_of_parts(base_t * math.exp(math.fsum(logs[first])), logs[later])
     return found
 
 
@@ -215,12 +224,17 @@ def shown_medians(run: Forecasts, issued: date, model: str = COMBINATION) -> dic
 
 
 def as_objects(
-    parts: pd.DataFrame, medians: Mapping[SeriesMonth, float], names: Mapping[str, str], model: str = COMBINATION
+    parts: pd.DataFrame,
+    medians: Mapping[SeriesMonth, float],
+    names: Mapping[str, str],
+    model: str = COMBINATION,
+    called: EventNames | None = None,
 ) -> Iterator[dict[str, Any]]:
     """An object per product, destination and month: ``forecast_t`` and its ``parts``, ready for JSON.
 
     A part of an episode has ``lower_80`` and ``upper_80`` of its log, and ``rests_on``, the names of the episodes that
-    it is learned from; those of other parts are null and empty.
+    it is learned from; those of other parts are null and empty. ``title`` is a part's ``name`` as people say it, and
+    ``description`` what the calendar says of an event, where ``called`` knows it.
     """
     for key, own in parts.groupby(_CELL, sort=False, observed=True):
         product, destination, month = cast(SeriesMonth, key)
@@ -231,15 +245,19 @@ def as_objects(
             "month": str(month),
             "model": model,
             "forecast_t": medians[product, destination, month],
-            "parts": [_as_object(row) for row in records(own)],
+            "parts": [_as_object(row, called) for row in records(own)],
         }
 
 
-def _as_object(row: Any) -> dict[str, Any]:
+def _as_object(row: Any, called: EventNames | None) -> dict[str, Any]:
     bounds = {name: None if pd.isna(getattr(row, name)) else float(getattr(row, name)) for name in BOUND_COLUMNS}
     rests_on = [] if pd.isna(row.rests_on) or not row.rests_on else str(row.rests_on).split(";")
     numbers = {"tonnes": float(row.tonnes), "log": float(row.log), **bounds}
-    return {"name": str(row.name), "kind": str(row.kind), **numbers, "rests_on": rests_on}
+    name, of_event = str(row.name), called is not None and row.kind == "episode"
+    title = called(name) if called is not None and of_event else name if row.kind == "episode" else spoken(name)
+    description = called.description(name) if called is not None and of_event else ""
+    said = {"title": title, "description": description}
+    return {"name": name, "kind": str(row.kind), **said, **numbers, "rests_on": rests_on}
 
 
 def waterfall(tonnes: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,14 @@ from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 
 _BAR = 28
 """Columns of the longest bar."""
+
+_BESIDE = 70
+"""Columns that the rest of the table takes at least; where fewer than `_SHORT_BAR` are left there are no bars."""
+
+_SHORT_BAR = 6
+
+DESCRIBED = 4
+"""Measures that are described below the table: those with the largest parts."""
 
 
 def bar(start: float, end: float, most: float, width: int = _BAR) -> str:
@@ -35,9 +43,9 @@ def bar(start: float, end: float, most: float, width: int = _BAR) -> str:
     return " " * low + "█" * max(high - low, 1)
 
 
-def part_name(name: str, kind: str) -> str:
+def part_title(part: Mapping[str, Any]) -> str:
     """A part as people read it."""
-    return spoken(name) if kind != "episode" else name
+    return str(part.get("title") or (part["name"] if part["kind"] == "episode" else spoken(part["name"])))
 
 
 def print_explained(found: dict[str, Any], console: Console) -> None:
@@ -49,22 +57,45 @@ def print_explained(found: dict[str, Any], console: Console) -> None:
     table.add_column("part", overflow="fold", min_width=12)
     for name in ("tonnes", "percent", "80 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("from zero to the forecast", no_wrap=True)
-    tonnes = np.array([part["tonnes"] for part in found["parts"]])
-    bars = waterfall(tonnes)
-    most = max(float(bars.max()), 1e-9)
-    for part, (start, end) in zip(found["parts"], bars, strict=True):
-        table.add_row(*_cells(part), bar(start, end, most))
-    table.add_row("forecast", digits(found["forecast_t"]), "", "", bar(0.0, found["forecast_t"], most), style="bold")
+    width = min(_BAR, console.width - _BESIDE)
+    if width >= _SHORT_BAR:
+        table.add_column("from zero to the forecast" if width == _BAR else "from 0", no_wrap=True)
+    for texts in _lines(found, width):
+        table.add_row(*texts, style="bold" if texts[0] == "forecast" else "")
     console.print(table)
     console.print(Text(f"{ASSOCIATION} Tonnes add up to the median; percent is what a part does by itself.", "dim"))
-    for kind, names in experience(found).items():
-        console.print(Text(f"{kind}: learned from {len(names)} of the kind, {', '.join(names)}", "dim"))
+    for line in largest_measures(found):
+        console.print(Text(line, "dim"))
     console.print()
 
 
-def _cells(part: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return part_name(part["name"], part["kind"]), *part_numbers(part)
+def _lines(found: Mapping[str, Any], width: int) -> Iterator[list[str]]:
+    """The parts and the forecast, each with a bar where there is room."""
+    bars = waterfall(np.array([part["tonnes"] for part in found["parts"]]))
+    most = max(float(bars.max()), 1e-9)
+    total = ("forecast", digits(found["forecast_t"]), "", "")
+    rows = [*((part_title(part), *part_numbers(part)) for part in found["parts"]), total]
+    for texts, (start, end) in zip(rows, [*bars, (0.0, found["forecast_t"])], strict=True):
+        yield [*texts, *([bar(start, end, most, width)] if width >= _SHORT_BAR else [])]
+
+
+def largest_measures(found: Mapping[str, Any]) -> list[str]:
+    """What the calendar says of the measures with the largest parts, and of how many of their kind each is learned.
+
+    Examples
+    --------
+    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0,
+    ...         "description": "No more urea.", "rests_on": ["ban-2024", "ban-2023"]}
+    >>> largest_measures({"parts": [part]})
+    ['ban of 2024-06-30: No more urea. Learned from 2 of the kind; in the calendar ban-2024.']
+    """
+    parts = [part for part in found["parts"] if part["kind"] == "episode"]
+    largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:DESCRIBED]
+    return [
+        f"{part_title(part)}: {part.get('description') or ''} Learned from {len(part.get('rests_on') or ())} of the "
+        f"kind; in the calendar {part['name'].rpartition(':')[2]}.".replace("  ", " ")
+        for part in largest
+    ]
 
 
 def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -82,22 +113,6 @@ def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:
     bounds = [part.get("lower_80"), part.get("upper_80")]
     interval = "" if None in bounds else " to ".join(percent_of_log(float(bound or 0.0)) for bound in bounds)
     return signed(part["tonnes"]), percent_of_log(part["log"]), interval
-
-
-def experience(found: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The episodes on file that a forecast's episodes are learned from: those of one kind together, by their names.
-
-    Examples
-    --------
-    >>> part = {"name": "ban-2024", "kind": "episode", "rests_on": ["ban-2024", "ban-2023"]}
-    >>> experience({"parts": [part, part | {"name": "ban-2023"}]})
-    {'ban-2024, ban-2023': ['ban-2024', 'ban-2023']}
-    """
-    named: dict[tuple[str, ...], list[str]] = {}
-    for part in found["parts"]:
-        if part.get("rests_on"):
-            named.setdefault(tuple(part["rests_on"]), []).append(part["name"])
-    return {", ".join(dict.fromkeys(own)): [*others] for others, own in named.items()}
 
 
 def percent_of_log(log: float) -> str:

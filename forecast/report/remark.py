@@ -23,8 +23,10 @@ class Remark:
     lines: tuple[str, ...]
 
 
-def adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date) -> Remark:
-    """Medians of the total and its parts whose draws add up."""
+def adding_up(
+    reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date, alone: pd.DataFrame | None = None
+) -> Remark:
+    """Medians of the total and its parts whose draws add up; ``alone`` has the forecasts of each by itself."""
     own = reconciled[(reconciled["product"] == product) & (reconciled["issued"] == issued)]
     called = dict(zip(rows["destination"], rows["name"], strict=True)) | {"SUM": "Sum"}
     lines = []
@@ -35,7 +37,17 @@ def adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued
     parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in _TOTALS]
     rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
     said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
-    return Remark("Totals", (said, *lines) if lines else ())
+    return Remark("Totals", (said, *lines, *_rest_alone(own, alone)) if lines else ())
+
+
+def _rest_alone(reconciled: pd.DataFrame, alone: pd.DataFrame | None) -> list[str]:
+    """Which of its two numbers the rest of the world is shown with, and where the other one stands."""
+    shown = set(reconciled.loc[reconciled["destination"] == REST_OF_WORLD, "month"])
+    if alone is None or not shown:
+        return []
+    own = alone[(alone["destination"] == REST_OF_WORLD) & alone["month"].isin(shown)].sort_values("month")
+    numbers = [f"{row.month} {digits(row.volume_t)} t" for row in records(own)]
+    return [f"Rest of world is shown so everywhere; by itself, in forecasts.csv, it is {', '.join(numbers)}"]
 
 
 def by_headline(nowcasts: pd.DataFrame, rows: pd.DataFrame) -> Remark:

@@ -40,6 +40,15 @@ MEASURE_MEANINGS = {
 }
 """What each measure is, by the word that stands above its column."""
 
+BOARD = ("n", "MAE t", "WAPE", "MASE (n)", "bias", "WIS t", "held 80 %", "held 95 %")
+"""Columns of numbers on the screen."""
+
+NARROWER = {104: BOARD, 78: BOARD[:-1], 0: ("n", "MAE t", "WAPE", "held 80 %")}
+"""Columns that fit, by the width of the screen from which on they do; the others are in scores.csv."""
+
+SLICE_LETTERS = 15
+"""Columns of the name of a slice where it goes over several lines."""
+
 OF_PAGE, OF_SCREEN = tuple(MEASURE_MEANINGS), tuple(name for name in MEASURE_MEANINGS if name != "RMSSE")
 
 SHOWN_REFUSALS = 5
@@ -80,8 +89,12 @@ def print_scoreboard(
         console.print(Text(f"Backtest of {spoken(str(product))}: {days}", style="bold"))
         console.print(Text(f"{series} series with actuals; volumes in tonnes, n counts forecasts", style="dim"))
         console.print()
-        console.print(_table(of_product, models))
+        board = next(names for least, names in NARROWER.items() if console.width >= least)
+        console.print(_table(of_product, models, board))
         console.print()
+        if board != BOARD:
+            left = ", ".join(name for name in BOARD if name not in board)
+            console.print(Text(f"Not shown on a screen of this width: {left} (scores.csv).", style="dim"))
         for sentence in _below_the_table(run, of_product, str(product)):
             console.print(Text(sentence, style="dim"))
         console.print()
@@ -169,14 +182,18 @@ def chance_in_words(p: float) -> str:
     return f"about {'once' if times == 1 else f'{times} times'} in {base:,}"
 
 
-def _table(scored: pd.DataFrame, models: list[str]) -> Table:
+def _table(scored: pd.DataFrame, models: list[str], shown: Sequence[str] = BOARD) -> Table:
+    """The scores in columns ``shown``; where some are left out MASE is without its n and slices go over lines."""
+    narrow = tuple(shown) != BOARD
     board = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("months", "model"):
-        board.add_column(heading, no_wrap=True)
-    for heading in ("n", "MAE t", "WAPE", "MASE (n)", "bias", "WIS t", "held 80 %", "held 95 %"):
-        board.add_column(heading, justify="right", no_wrap=True)
-    for row in cells(scored, models):
-        board.add_row(*row)
+    board.add_column("months", no_wrap=not narrow, max_width=SLICE_LETTERS if narrow else None)
+    board.add_column("model", no_wrap=True)
+    for heading in shown:
+        board.add_column(heading.removesuffix(" (n)") if narrow else heading, justify="right", no_wrap=True)
+    for months, model, *figures in cells(scored, models):
+        own = dict(zip(BOARD, figures, strict=True))
+        texts = [own[name].partition(" (")[0] if narrow else own[name] for name in shown]
+        board.add_row(months, model, *texts)
     return board
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.segment import Segments
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -45,13 +45,34 @@ def print_outlook(found: Outlook, console: Console) -> None:
         if len(rows):
             if caption:
                 console.print(Text(caption, style="dim"))
-            console.print(_uncut(_table(rows, roomy=roomy), console), crop=False, end="")
+            table, left_out = _fitting(rows, console, roomy=roomy)
+            console.print(_uncut(table, console), crop=False, end="")
+            if left_out:
+                console.print(Text(f"Not shown on a screen of this width: {', '.join(left_out)}.", style="dim"))
             console.print()
     if len(found.together):
         console.print(_uncut(_sums_table(found.together), console), crop=False, end="")
         console.print()
     console.print(_remarks(found, roomy=roomy))
     console.print()
+
+
+LEFT_OUT_FIRST = ("on year", "on month", "of month", "last actual")
+"""Columns that a narrow screen goes without, in this order; forecast and interval always stand there."""
+
+
+NARROWEST = 60
+"""Columns of a screen below which nothing is left out, and lines are longer than it."""
+
+
+def _fitting(rows: pd.DataFrame, console: Console, *, roomy: bool) -> tuple[Table, list[str]]:
+    """The table with as many columns as fit, and the names of those that do not."""
+    for count in range(len(LEFT_OUT_FIRST) + 1 if console.width >= NARROWEST else 1):
+        table = _table(rows, roomy=roomy, without=LEFT_OUT_FIRST[:count])
+        lines = Segment.split_lines(console.render(_uncut(table, console)))
+        if max(map(Segment.get_line_length, lines)) <= console.width:
+            break
+    return table, [name for name in columns(rows) if name in LEFT_OUT_FIRST[:count]]
 
 
 def _uncut(table: Table, console: Console) -> Segments:
@@ -141,14 +162,14 @@ def _plain_table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
 
 
-def _table(rows: pd.DataFrame, *, roomy: bool) -> Table:
+def _table(rows: pd.DataFrame, *, roomy: bool, without: Sequence[str]) -> Table:
     table = _plain_table()
     names = columns(rows)
-    shown = len(names) if roomy else len(names) - 2
-    for name in names[:shown]:
-        table.add_column("\n".join(name.rsplit(" ", 1)), **_layout(name))
+    shown = [place for place, name in enumerate(names) if name not in without and (roomy or place < len(names) - 2)]
+    for place in shown:
+        table.add_column("\n".join(names[place].rsplit(" ", 1)), **_layout(names[place]))
     for code, texts in zip(rows["destination"], cells(rows), strict=True):
-        table.add_row(*texts[:shown], style="bold" if code == "WLD" else "")
+        table.add_row(*(texts[place] for place in shown), style="bold" if code == "WLD" else "")
     return table
 
 

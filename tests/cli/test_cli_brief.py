@@ -120,12 +120,48 @@ def test_what_changed_is_written_in_the_open_schema_and_closes(place: Path):
 
 @pytest.mark.slow
 def test_without_its_store_the_brief_of_an_update_asks_for_it(place: Path):
-    """Exit 1 and what to do; of the newest run as of a named one, and of an issue that is not in the store."""
+    """It is found where the run says that it lies; else exit 1 and what to do, of the newest run as of a named one."""
+    assert run("brief", str(RUN), "--quick", "--output", "found/page.html").exit_code == 0
+    Path("s.duckdb").rename("elsewhere.duckdb")
     for words in (("brief",), ("brief", str(RUN))):
         done = run(*words)
         assert done.exit_code == 1
         assert done.stderr.endswith(
-            f"expected a store, found none. {RUN} is of an update: name its store with --store FILE.\n"
+            f"expected a store, found none. {RUN} rests on a store: name it with --store FILE.\n"
         )
+    Path("elsewhere.duckdb").rename("s.duckdb")
     done = run("brief", "--store", "absent.duckdb")
     assert done.stderr == "absent.duckdb: expected a store, found none. Make one with forecast update FILE.\n"
+
+
+@pytest.mark.slow
+def test_the_rest_of_the_world_has_one_number(place: Path):
+    """In table, why, what changed, store and explain it is what adds up with the total; the other is labelled."""
+    how = ("--exports", "exports.csv", "--events", "events.csv", *HOW, "--output", "one", "--store", "one.duckdb")
+    done = run("next", *how)
+    assert done.exit_code == 0, done.output
+    found = read_run(Path("one"))
+    rest, alone = (
+        table.query("destination == 'ROW' and model == 'combination'")
+        .sort_values("month")["volume_t"]
+        .map(digits)
+        .tolist()
+        for table in (found.reconciled, found.forecasts)
+    )
+    assert rest[0] != alone[0]
+    said = " ".join(done.stdout.split())
+    assert f"by itself, in forecasts.csv, it is 2022-07 {alone[0]} t, 2022-08 {alone[1]} t" in said
+    assert "(its months are shown as they add up with World): Rest of world" in said
+    assert run("brief", "one", "--markdown").exit_code == 0
+    markdown = Path("one/brief.md").read_text(encoding="utf-8")
+    forecast, changed = (
+        [row for row in rows_below(markdown, title) if row[0] == "Rest of world"]
+        for title in ("Forecast by destination", "Since the issue of")
+    )
+    assert forecast[0][2] == rest[0]
+    assert [row[3] for row in changed] == [number for number, _ in zip(rest, changed, strict=False)]
+    assert f"| forecast | {rest[0]} |" in markdown
+    assert run("brief", "--store", "one.duckdb", "--output", "kept.html", "--markdown").exit_code == 0
+    own = [row for row in rows_below(Path("kept.md").read_text("utf-8"), "Forecast by") if row[0] == "Rest of world"]
+    assert [row[2] for row in own] == rest
+    assert f"{rest[0]} t" in run("explain", "ROW", "--run", "one").stdout

@@ -52,7 +52,7 @@ def test_a_change_is_printed_and_written(place: Path):
     assert result.stderr == ""
     assert result.stdout.startswith("Exports of magnets: changes that no event on file explains\n")
     assert re.search(
-        r"^2022-08 to 2022-10 +United States +-[56]\d % +-\d\d % to -\d\d % +<0\.001 +2022-10-20 +warned",
+        r"^2022-08 to 2022-10 +United States +-[56]\d % +-\d\d % to -\d\d % +<0\.001 +2022-10-20 +threat of 2022-09-05",
         result.stdout,
         re.M,
     )

@@ -117,6 +117,6 @@ def test_what_changes_nothing_is_named():
     """An event that takes effect after the months ahead leaves a table without rows, and says so."""
     found = scenario(LICENSING.replace("2023-02-01", "2023-06-01"), lapses={"truce": 0.25}, horizon=1)
     text = printed(print_branches, found, "magnets")
-    assert re.search(r"^Change nothing +licensing-2023-06-01, truce lapses: in no month and destination", text, re.M)
+    assert re.search(r"^Change nothing +licensing of 2023-06-01, United States; truce lapses: in no month", text, re.M)
     assert re.search(r"truce ends on 2023-03-01 as scheduled: 25 % *$", text, re.M)
     assert "under what may happen: 2023-01\n" in text or "2023-01 to 2023-02\n" in text

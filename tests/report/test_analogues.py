@@ -1,14 +1,18 @@
 """Laws of analogues: the nearest measures of a kind, aligned at their effect, as known on the day."""
 
+import io
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 import simulated
+from rich.console import Console
 
 from forecast.realtime.data import Data
+from forecast.report.agenda import EventNames
 from forecast.report.analogues import AnalogueError, analogues
+from forecast.report.analogues_table import print_analogues
 
 NOW = date(2023, 12, 20)
 
@@ -51,3 +55,15 @@ def _data():
         {"event": "now", "kind": "licensing", "announced": date(2023, 7, 1)},
     )
     return Data(simulated.exports({"USA": volumes}), events, {}, None)
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_analogues_are_named_and_fit(width):
+    """Each measure by its name with its identifier, its series below; words are not cut in two."""
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    found, events = analogues(_data(), "now", NOW), _data().events
+    print_analogues(found, {"USA": "United States"}, console, EventNames.of(events, {}))
+    said = console.file.getvalue()
+    assert max(map(len, said.splitlines())) <= width
+    assert "licensing of 2023-07-01 (now)" in " ".join(said.split())
+    assert {"United", "States"} <= set(said.split())

@@ -70,6 +70,30 @@ def test_what_changed_adds_up_in_tonnes_and_in_logs():
     assert [float(text) for text in logs.lines[0][2:]] == pytest.approx([0.0067, 0.0103, -0.0036])
 
 
+def test_the_first_screen_answers_why_what_if_and_how_often_right():
+    """A sentence each before the first table, led by a link to its section; long tables are folded."""
+    part = {"name": "ban", "title": "ban of 2026-05-01", "description": "", "kind": "episode", "tonnes": -300.0,
+            "log": -0.05, "lower_80": -0.1, "upper_80": 0.0, "rests_on": ["ban"]}  # fmt: skip
+    level = {"name": "level", "kind": "level", "tonnes": 5837.0, "log": math.log(5837.0)}
+    explained = [{"product": "rare_earth_magnets", "destination": code, "name": name, "month": "2026-08",
+                  "forecast_t": 5537.0, "parts": [level, part]}
+                 for code, name in _outlook().rows[["destination", "name"]].itertuples(index=False)]  # fmt: skip
+    issued = pd.DataFrame([{"product": "rare_earth_magnets", "destination": "WLD", "month": CUTOFF, "volume_t": 5307.0,
+                            "lower_80": 5000.0, "upper_80": 5600.0, "lower_95": 4900.0, "upper_95": 5700.0,
+                            "actual_t": 5375.0}])  # fmt: skip
+    phases = pd.DataFrame([{"product": "rare_earth_magnets", "phase": "calm", "n": 10, "held_80": 9, "held_95": 10,
+                            "mae_t": 60.0}])  # fmt: skip
+    behind = Behind(explained=explained, last_issue=issued, phases=phases, changes=_changes(), names={"WLD": "World"})
+    page = _page(_outlook(), behind)
+    first_screen = page[page.index('class="lead"') : page.index("<table>")]
+    assert "Largest of the measures acting: ban of 2026-05-01 (-300 t)." in first_screen
+    assert "Last time: 5,307 t for 2026-07, and 5,375 t came out." in first_screen
+    assert "held 9 of 10 in calm months." in first_screen
+    assert '<a href="#rare_earth_magnets-why">Why</a>' in first_screen
+    folded = re.findall(r"<details><summary>([^<]*)", page)
+    assert [title for title in folded if title.startswith(("The parts as a table", "The same in logs", "Charts by"))]
+
+
 def test_a_sum_that_says_nothing_new_is_not_drawn():
     """Months that are known one by one, or inside a shorter sum, need no line; the others have one with its title."""
     months = pd.period_range(CUTOFF - 3, CUTOFF, freq="M")
@@ -159,10 +183,11 @@ def _outlook(world="World"):
     return Outlook("rare_earth_magnets", "combination", date(2026, 8, 20), CUTOFF, table, ())
 
 
-def _page():
+def _page(found=None, behind=None):
     months = pd.period_range(CUTOFF - 12, CUTOFF, freq="M")
     volumes = pd.DataFrame({"WLD": 5000.0, "OLD": [4.0, *[float("nan")] * 12]}, index=months)
-    return brief_page([_outlook(HOSTILE)], {"rare_earth_magnets": volumes}, {"issued": "2026-08-20", "note": HOSTILE})
+    about = {"issued": "2026-08-20", "note": HOSTILE}
+    return brief_page([found or _outlook(HOSTILE)], {"rare_earth_magnets": volumes}, about, behind)
 
 
 def test_without_a_name_the_newest_run_of_next_or_update_is_taken(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_what_coincides_and_what_works_against_its_kind_is_said():
     assert len(plain) == 2
     found = effects().assign(coincides=[("truce-2022", "tax-2022")] * len(SHOWN_PHASES), against_kind=True)
     assert remarks(found)[2:] == [
-        "ban-2022 coincides with truce-2022, tax-2022: their effects cannot be told apart by these months.",
+        "Measures in force in the same months cannot be told apart by them: ban-2022 (with 2). "
+        "Which: column coincides of forecast.episode_effects.",
         "ban-2022 works against its kind (ban) by its interval; see what coincides.",
     ]
 
@@ -98,8 +99,8 @@ def test_no_number_of_the_effects_is_cut(width: int):
     text = printed(found, width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
-    for number in ("-58", "(-80", "+10)"):
-        assert number in text.split()
+    for number in ("-58", "(-80", "+10)", "ban-2022"):
+        assert number in text.replace(",", " ").split()
 
 
 def test_the_numbers_are_those_of_the_run_on_the_day():

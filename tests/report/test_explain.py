@@ -1,5 +1,6 @@
 """Laws of attribution: tonnes of parts add up to the forecast."""
 
+import io
 import math
 import re
 from datetime import date
@@ -14,6 +15,7 @@ from rich.console import Console
 
 import forecast as fc
 from forecast.ensemble.judgement import judged_run, parse_judgement
+from forecast.report.agenda import EventNames
 from forecast.report.explain import as_objects, explained, shown_medians, tonnes_of_parts, with_tonnes
 from forecast.report.explain_table import print_explained
 from forecast.tables.quantiles import HALF_WIDTH
@@ -150,6 +152,22 @@ def test_an_episode_has_an_interval_and_what_it_rests_on():
     assert all(part["lower_80"] is None for part in one["parts"] if part["kind"] != "episode")
 
 
+@pytest.mark.parametrize("models", [("structural",), ("naive", "theta", "structural", "combination")])
+def test_a_ban_has_the_tonnes_that_it_takes(models):
+    """Of a destination that a ban leaves without exports it takes nearly all of the level, floor and rest little."""
+    banned = [*simulated.steady(36, 100.0), *[0.0] * 9]
+    run = _run({"WLD": _series("steady", 3), "USA": banned}, False)
+    day = run.forecasts["issued"].max()
+    found = as_objects(explained(run, day, models[-1]), shown_medians(run, day, models[-1]), {}, models[-1])
+    one = next(one for one in found if one["destination"] == "USA")
+    tonnes = {kind: math.fsum(part["tonnes"] for part in one["parts"] if part["kind"] == kind)
+              for kind in ("level", "episode", "floor", "combination")}  # fmt: skip
+    assert one["forecast_t"] < 0.02 * tonnes["level"]
+    assert tonnes["episode"] < -0.95 * tonnes["level"]
+    assert abs(tonnes["floor"]) + abs(tonnes["combination"]) < 0.05 * tonnes["level"]
+    assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(one["forecast_t"], abs=1e-6)
+
+
 def test_an_event_is_a_part_by_its_name_and_a_judgement_is_one():
     """A measure that halved the volume is a part below zero; a judgement of -20 % is the part that makes up for it."""
     volumes = list(simulated.steady(36, 100.0)) + list(simulated.steady(6, 50.0, seed=1))
@@ -172,6 +190,27 @@ def test_the_waterfall_ends_at_the_forecast(capsys):
     assert "[b]USA, magnets, 2026-08: 70 t" in said
     assert re.search(r"^ban-2025 +-30 +-30 %", said, re.M)
     assert "association, not cause" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_measures_are_named_as_people_name_them(width):
+    """Kind, day and whom in the table, at any width whole; what it is and its identifier stand once below."""
+    event = {"event": "tariff-2022-09-usa", "kind": "tariff", "announced": date(2022, 9, 1),
+             "effective": date(2023, 1, 1), "destinations": ("USA",), "description": "A tariff of 10 %."}  # fmt: skip
+    events = simulated.calendar(event)
+    run = fc.forecast_all(simulated.exports({"USA": _series("steady", 2)}), events, {},
+                          models=["naive", "structural", "combination"], calibrate=False)  # fmt: skip
+    day = run.forecasts["issued"].max()
+    called = EventNames.of(events, {"USA": "United States"})
+    (one,) = as_objects(explained(run, day), shown_medians(run, day), {}, called=called)
+    console = Console(width=width, file=io.StringIO(), markup=False)
+    print_explained(one, console)
+    said = console.file.getvalue()
+    assert max(map(len, said.splitlines())) <= width
+    assert "tariff of 2023-01-01, United States: A tariff of 10 %. Learned from 1 of the kind" in " ".join(said.split())
+    assert said.count("tariff-2022-09-usa") == 1
+    (part,) = (part for part in one["parts"] if part["kind"] == "episode")
+    assert (part["name"], part["title"]) == ("tariff-2022-09-usa", "tariff of 2023-01-01, United States")
 
 
 def _medians(run):

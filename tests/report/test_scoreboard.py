@@ -31,9 +31,11 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
     return read_replay(write_backtest(tmp_path_factory.mktemp("runs") / "backtest"))
 
 
-def shown(replay: Replay, scores: pd.DataFrame | None = None, tests: pd.DataFrame | None = None) -> str:
+def shown(
+    replay: Replay, scores: pd.DataFrame | None = None, tests: pd.DataFrame | None = None, width: int = 120
+) -> str:
     """What `forecast backtest` prints."""
-    console = Console(file=io.StringIO(), width=120)
+    console = Console(file=io.StringIO(), width=width)
     run = Forecasts(forecasts=replay.forecasts.assign(actual_t=1.0), failures=FAILURES)
     tests = replay.significance if tests is None else tests
     print_scoreboard(run, replay.scores if scores is None else scores, tests, ["naive", "combination"], console)
@@ -47,6 +49,20 @@ def test_every_heading_of_a_measure_is_explained_below(replay: Replay):
     words = {re.split(r" t$| \(n\)$| 80 %$| 95 %$", word)[0] for word in re.split(r" {2,}", heading.strip())[3:]}
     assert words == {"MAE", "WAPE", "MASE", "bias", "WIS", "held"}
     assert [word for word in words if f"{word}: {MEASURE_MEANINGS[word]}." not in lines] == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_score_is_cut(replay: Replay, width: int):
+    """On a narrow screen fewer columns are shown, each whole, and the others are named."""
+    text = shown(replay, width=width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    (heading,) = [line for line in text.splitlines() if " MAE t " in line]
+    _, _, left = " ".join(text.split()).partition("Not shown on a screen of this width: ")
+    left = left.partition("(scores.csv)")[0]
+    for name in ("MAE t", "WAPE", "MASE", "bias", "WIS t", "held 80 %", "held 95 %"):
+        assert (f" {name}" in heading) != (name in left)
+    assert ("of this width" in text) == (width < 120)
 
 
 def test_the_page_explains_measures_before_the_first_table_that_has_them(replay: Replay):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ import simulated
 from rich.console import Console
 
 from forecast.realtime.releases import as_of
-from forecast.report.agenda import agenda, days_given, in_force, print_agenda
+from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
 from forecast.tables.run import Forecasts
@@ -187,6 +188,19 @@ def test_numbers_are_never_cut(width: int) -> None:
     assert not any("…" in line for line in lines)
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_table_fits_with_its_track_record_too(width: int) -> None:
+    """Forecast, interval and how often it held stand at 60 columns; what is left out is named, no line wider."""
+    shown = found()
+    shown = replace(shown, rows=shown.rows.assign(held="14 of 16", volume_t=shown.rows["volume_t"] * 1000))
+    text = printed(shown, width)
+    assert max(map(len, text.splitlines())) <= width
+    (world,) = [line for line in text.splitlines() if line.startswith("World") and "1,100,000" in line]
+    assert " 900 to 1,300" in world
+    assert "14 of 16" in world
+    assert ("Not shown on a screen of this width" in text) == (width == 60)
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_text_is_plain(width: int) -> None:
     """Where the output is no terminal there are no control codes, and no line is wider than asked for."""
@@ -257,6 +271,23 @@ def test_the_calendar_begins_with_what_is_in_force() -> None:
     assert rows[1] == ["2025-11-10", "2026-01-25?", "truce", "United", "States", "all"]
     (truce,) = [line for line in calendar.splitlines() if " truce; " in line]
     assert truce.split()[:4] == ["2025-11-01", "2025-11-10", "2026-01-25?", "truce;"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_is_in_force_is_short(width: int) -> None:
+    """A row a measure by kind, what is to come in a sentence, and where the whole calendar is."""
+    console = Console(file=io.StringIO(), width=width)
+    print_in_force(agenda(EVENTS, {}, issued=ISSUED), NAMES, console, ISSUED, ["magnets"])
+    text = console.file.getvalue()
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["In", "force", "on", "2026-01-20", "on", "exports", "of", "magnets"]
+    assert lines[1] == ["kind", "since", "until", "destinations"]
+    assert [line[:1] for line in lines[3:6]] == [["licensing"], ["listing"], ["truce"]]
+    assert lines[5] == ["truce", "2025-11-10", "2026-01-25?", "United", "States"]
+    said = " ".join(text.split())
+    assert "6 events on file of magnets: forecast events --all. An end with ? is scheduled" in said
+    assert len(lines) <= 12
+    assert max(map(len, text.splitlines())) <= width
 
 
 @pytest.mark.parametrize("day", [date(2025, 5, 31), date(2025, 6, 1)])

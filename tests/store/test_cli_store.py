@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -11,11 +12,13 @@ import simulated
 import stored
 from typer.testing import CliRunner, Result
 
-from forecast import cli, read_run
+from forecast import cli, read_events, read_run
+from forecast.realtime.events import known_events
 from forecast.store.changes import CHANGE_COLUMNS, NEWS_DECOMP_COLUMNS
 from forecast.store.database import Store
 from forecast.store.issued import issues
 from forecast.tables.frames import as_text
+from forecast.tables.schema import EVENT_COLUMNS
 
 PLAIN = ["--models", "naive,theta,combination", "--no-calibrate", "--product", "widgets", "--events", "events.csv"]
 DAYS = [date(2022, 6, 20), date(2022, 7, 20)]
@@ -172,3 +175,66 @@ def test_a_damaged_store_is_said_in_a_line(place: Path) -> None:
     result = run("track", "--store", "s.duckdb")
     assert result.exit_code == 1
     assert "damaged or none of ours" in result.stderr
+
+
+QUICK = ["--models", "naive,structural,combination", "--no-calibrate"]
+
+
+@pytest.mark.slow
+def test_a_store_that_is_named_gives_figures_calendar_and_day(place: Path) -> None:
+    """Scenario, explain, changes and next forecast from the store what its update did, not the shipped figures."""
+    words = [*QUICK, "--events", "events.csv", "--horizon", "1"]
+    assert run("update", "month-1.csv", "--store", "s.duckdb", *words, "--output", "up").exit_code == 0
+    issued = read_run(Path("up")).forecasts.query("model == 'combination'").set_index(["destination", "month"])
+    add = "kind=listing, destinations=USA, announced=2022-07-01, effective=2022-08-01, probability=0.5"
+    for words in (["scenario", "--add", add, *QUICK], ["next", *QUICK]):
+        done = run(*words, "--store", "s.duckdb", "--output", "out")
+        assert done.exit_code == 0, done.output
+        found = read_run(Path("out")).forecasts.set_index(["destination", "month", "model"])["volume_t"]
+        model = "mixture" if words[0] == "scenario" else "combination"
+        month = issued.index.get_level_values("month").max()
+        assert found["DEU", month, model] == pytest.approx(issued.loc[("DEU", month), "volume_t"], rel=1e-9)
+        assert set(read_run(Path("out")).forecasts["product"]) == {"widgets"}
+    parts = run("explain", "USA", "--run", "up", "--json")
+    assert '"title": "licensing of 2021-06-01"' in parts.stdout
+    assert run("changes", "--store", "s.duckdb").stdout.startswith("Exports of widgets: changes")
+    assert run("brief", "up", "--quick").exit_code == 0
+    calendar = run("events", "--store", "s.duckdb").stdout
+    assert re.search(r"^licensing +2021-06-01 +all +widgets", calendar, re.M)
+
+
+def test_a_stored_calendar_has_its_scheduled_ends_again() -> None:
+    """What is known on a day keeps the status of an end that is only scheduled; a scenario can let it lapse again."""
+    day = date(2026, 8, 20)
+    kept = known_events(read_events(), day)[EVENT_COLUMNS]
+    found = cli.inputs.with_scheduled_ends(kept).set_index("event")
+    assert kept.set_index("event").loc["truce-2025-11-usa", "ends"] is None
+    assert found.loc["truce-2025-11-usa", "ends"] == date(2026, 11, 10)
+    scheduled = known_events(read_events(), day).set_index("event")["scheduled"]
+    again = known_events(found.reset_index(), day).set_index("event")["scheduled"]
+    assert again.to_dict() == scheduled.to_dict()
+
+
+@pytest.mark.slow
+def test_quiet_says_nothing_of_an_imported_file_either(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that is read on the way has its line on stderr, and none with --quiet."""
+    download = Path(__file__).parents[2] / "docs" / "samples" / "download-march.csv"
+    on(monkeypatch, date(2026, 3, 20))
+    on_day = ["--events", "none", "--models", "naive", "--issued", "2026-03-20"]
+    words = ["next", "--exports", str(download), *on_day]
+    on_screen, quiet = run(*words), run(*words, "--quiet")
+    assert "82 figures used" in on_screen.stderr
+    assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+@pytest.mark.slow
+def test_where_the_shipped_figures_are_taken_beside_a_store_it_is_said(place: Path) -> None:
+    """One sentence on stderr with the option to add, and none where a store, files or --quiet are given."""
+    done = run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN, "--horizon", "1")
+    assert done.exit_code == 0, done.output
+    said = "These are the shipped figures; for those of your own store add --store s.duckdb.\n"
+    effects = ["analogues", "licensing-2025-04-ree", "--product"]
+    assert run(*effects, "rare_earth_magnets").stderr == said
+    assert run(*effects, "rare_earth_magnets", "--exports", "shipped").stderr == ""
+    Path("s.duckdb").unlink()
+    assert run(*effects, "rare_earth_magnets").stderr == ""

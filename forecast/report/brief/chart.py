@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,11 +33,13 @@ def fan_chart(
     events: Sequence[Any] = (),
     sums: pd.DataFrame | None = None,
     estimates: pd.DataFrame | None = None,
+    called: Callable[[str], str] = str,
 ) -> str:
     """Actuals by month, the median and the 80 % interval of the months forecast; gaps stay gaps.
 
     ``actual`` has tonnes by month (NaN where not known), ``rows`` the outlook of one destination; ``events`` have
-    ``event``, ``kind`` and ``effective``, and are named beside the line in the month in which they take effect.
+    ``event``, ``kind`` and ``effective``, and are named beside the line in the month in which they take effect, whole
+    (``called``) under the pointer.
     ``estimates`` are months known only inside a sum: hollow, with their 80 % interval.
     ``sums`` are volumes of several months together (``start``, ``end``, ``volume_t``), drawn flat at their mean.
     """
@@ -52,7 +54,7 @@ def fan_chart(
         x = LEFT + (month.ordinal - first.ordinal + 0.5) / months * (CHART_WIDTH - LEFT - RIGHT)
         return round(x, 1), round(PLOT + (1 - min(tonnes / (top or 1), 1)) * (HEIGHT - PLOT - BOTTOM), 1)
 
-    marks = [*_axes(at, first, rows["month"].max(), top), *_named(at, first, rows["month"].max(), events)]
+    marks = [*_axes(at, first, rows["month"].max(), top), *_named(at, first, rows["month"].max(), events, called)]
     marks += _flat(at, first, telling(sums, actual)) if sums is not None and len(sums) else []
     marks += _line(at, shown)
     marks += _hollow(at, estimates[estimates["month"] >= first]) if estimates is not None else []
@@ -114,7 +116,9 @@ def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
     return marks
 
 
-def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) -> list[str]:
+def _named(
+    at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any], called: Callable[[str], str]
+) -> list[str]:
     """A line for each month in which events take effect, with their kinds beside it; no label over another."""
     by_month: dict[pd.Period, list[Any]] = {}
     for event in events:
@@ -125,7 +129,7 @@ def _named(at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any]) ->
     for month in sorted(by_month):
         x, _ = at(month, 0.0)
         kinds = ", ".join(dict.fromkeys(spoken(event.kind) for event in by_month[month]))
-        said = hypertext("; ".join(f"{event.event} from {event.effective}" for event in by_month[month]))
+        said = hypertext("; ".join(called(event.event) for event in by_month[month]))
         marks.append(
             f'<g><title>{said}</title><line class="event" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
         )

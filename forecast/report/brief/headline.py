@@ -1,12 +1,14 @@
-"""The headline of a briefing: three sentences made from the numbers."""
+"""The headline of a briefing: sentences made from the numbers, and what the first screen says of the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from forecast.report.brief.tables import contributions
+from forecast.report.brief.tables import PHASE_WORDS, contributions
+from forecast.report.explain_table import part_title
 from forecast.report.outlook import Outlook
 from forecast.report.text import digits, signed, spoken
 from forecast.tables.frames import records
@@ -84,4 +86,70 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
     issue = f"; the issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
     if not said:
         return f"{issue}, and nothing has moved it"
-    return f"{issue}, moved since by {' and '.join(filter(None, [', '.join(said[:-1]), said[-1]]))}"
+    return f"{issue}, moved since by {_and(said)}"
+
+
+# Why, what if, how often right --------------------------------------------------------------------------------------
+
+LARGEST = 3
+"""Measures that the first screen names."""
+
+
+def why_in_short(found: Mapping[str, Any] | None) -> str:
+    """The measures with the largest parts of a forecast (`forecast.report.explain.as_objects`); nothing without any.
+
+    Examples
+    --------
+    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.3}
+    >>> why_in_short({"parts": [part, part | {"title": "truce of 2024-09-01", "tonnes": 2.0}], "forecast_t": 20.0})
+    'Largest of the measures acting: ban of 2024-06-30 (-9.3 t) and truce of 2024-09-01 (+2 t).'
+    """
+    parts = [part for part in (found or {"parts": ()})["parts"] if part["kind"] == "episode"]
+    largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:LARGEST]
+    if not largest:
+        return ""
+    said = [f"{part_title(part)} ({signed(part['tonnes'])} t)" for part in largest]
+    return f"Largest of the measures acting: {_and(said)}."
+
+
+def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
+    """What the likeliest of the branches leads to: ``lines`` of `branches_table` of a destination, in their month.
+
+    Examples
+    --------
+    >>> stands = ("World", "as the calendar stands", "80 %", 5394.0, (4701.0, 6368.0), "")
+    >>> lapse = ("World", "truce of 2025-11-10 lapses", "20 %", 5347.0, (4520.0, 6337.0), "-47")
+    >>> what_if_in_short([stands, lapse], "2026-12")
+    'In 2026-12, truce of 2025-11-10 lapses (20 %): 5,347 t (4,520 to 6,337); as the calendar stands 5,394 t.'
+    """
+    if len(lines) < 2:
+        return ""
+    (_, first, _, base, *_), *others = lines
+    said = [f"{name} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
+            for _, name, share, median, (low, high), _ in others[:LARGEST]]  # fmt: skip
+    return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t."
+
+
+def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str) -> str:
+    """The last issue against the actual of a destination, and how often intervals held by phase; as far as known.
+
+    Examples
+    --------
+    >>> row = {"destination": "WLD", "month": "2026-07", "volume_t": 5307.0, "actual_t": 5375.0}
+    >>> phases = pd.DataFrame([{"phase": "event", "held_80": 31, "n": 40}, {"phase": "calm", "held_80": 9, "n": 10}])
+    >>> right_in_short(pd.DataFrame([row]), phases, "WLD")[:53]
+    'Last time: 5,307 t for 2026-07, and 5,375 t came out.'
+    """
+    own = issued[issued["destination"] == destination] if len(issued) else issued
+    said = [
+        f"Last time: {digits(row.volume_t)} t for {row.month}, and {digits(row.actual_t)} t came out."
+        for row in records(own.tail(1))
+    ]
+    held = [f"{row.held_80} of {row.n} in {PHASE_WORDS.get(row.phase, row.phase)}" for row in records(phases)]
+    if held:
+        said.append(f"Over all destinations the 80 % interval held {_and(held)}.")
+    return " ".join(said)
+
+
+def _and(texts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
+from forecast.report.agenda import EventNames
 from forecast.report.brief import tables
 from forecast.report.brief.chart import fan_chart
-from forecast.report.brief.headline import briefing_headline
+from forecast.report.brief.headline import briefing_headline, right_in_short, what_if_in_short, why_in_short
 from forecast.report.brief.tables import BriefTable
 from forecast.report.brief.why import analogues_chart, branches_chart, waterfall_chart
 from forecast.report.explain import ASSOCIATION
-from forecast.report.explain_table import experience
+from forecast.report.explain_table import largest_measures
 from forecast.report.outlook import ActingCalendar, Outlook, recent
 from forecast.report.table import NOT_RECENT
 from forecast.report.text import digits, spoken
@@ -61,6 +62,8 @@ class Behind:
         Names of destinations by their codes.
     keeps_parts
         Whether what the run comes from keeps the parts of its forecasts.
+    called
+        Events by the names that people have for them.
     """
 
     explained: Sequence[Mapping[str, Any]] = ()
@@ -75,6 +78,7 @@ class Behind:
     analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     keeps_parts: bool = True
+    called: EventNames = field(default_factory=EventNames)
 
     def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
         """The forecasts of an outlook with their parts, in its order."""
@@ -134,16 +138,25 @@ def _contents(found: Sequence[Outlook]) -> str:
     """Links to the sections and to every destination of each product."""
     lists = []
     for outlook in found:
-        own = outlook.product
-        links = [f'<a href="#{_anchor(own, end)}">{title}</a>' for end, title in SECTIONS.items()]
-        places = outlook.rows.drop_duplicates("destination")
-        links += [
-            f'<a href="#{_anchor(own, str(code))}">{hypertext(str(name))}</a>'
-            for code, name in zip(places["destination"], places["name"], strict=True)
-        ]
-        items = "".join(f"<li>{link}</li>" for link in links)
-        lists.append(f"<p>{hypertext(spoken(own).capitalize())}</p><ul>{items}</ul>")
+        own, places = outlook.product, outlook.rows.drop_duplicates("destination")
+        sections = _links((_anchor(own, end), title) for end, title in SECTIONS.items())
+        named = zip(places["destination"], places["name"], strict=True)
+        charts = _links((_anchor(own, str(code)), hypertext(str(name))) for code, name in named)
+        lists.append(
+            f"<p>{hypertext(spoken(own).capitalize())}</p>{sections}<details><summary>Charts by destination</summary>"
+            f"{charts}</details>"
+        )
     return f'<nav aria-label="Contents">{"".join(lists)}</nav>'
+
+
+def _links(ends: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f'<li><a href="#{anchor}">{text}</a></li>' for anchor, text in ends)
+    return f"<ul>{items}</ul>"
+
+
+def _folded(summary: str, body: str) -> str:
+    """What stands behind a line to open it; nothing where there is nothing."""
+    return f"<details><summary>{hypertext(summary)}</summary>{body}</details>" if body else ""
 
 
 def _anchor(product: str, end: str) -> str:
@@ -173,8 +186,34 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     headline = " ".join(briefing_headline(found, behind.own("changes", own)))
     return (
         f'<section><h2>{hypertext(spoken(own).capitalize())}</h2><p class="lead">{hypertext(headline)}</p>'
+        f"{_in_short(found, behind)}"
         f"{''.join(_section(own, end, body) for end, body in sections.items())}</section>"
     )
+
+
+def _in_short(found: Outlook, behind: Behind) -> str:
+    """Why, what if and how often right of the first row, a sentence each that leads to its section."""
+    if found.rows.empty:
+        return ""
+    own, first = found.product, found.rows.iloc[0]
+    parts = [one for one in behind.parts(found) if one["destination"] == first["destination"]]
+    branches = behind.own("branches", own)
+    lines, month = [], ""
+    if len(branches):
+        table = tables.branches_table(branches, behind.probabilities, behind.names, behind.called)
+        lines = [line for line in table.lines if line[0] == first["name"]]
+        month = str(branches["month"].max())
+    said = {
+        "why": why_in_short(parts[0] if parts else None),
+        "happen": what_if_in_short(lines, month),
+        "right": right_in_short(behind.own("last_issue", own), behind.own("phases", own), str(first["destination"])),
+    }
+    items = "".join(
+        f'<dt><a href="#{_anchor(own, end)}">{SECTIONS[end]}</a></dt><dd>{hypertext(text)}</dd>'
+        for end, text in said.items()
+        if text
+    )
+    return f'<dl class="short">{items}</dl>' if items else ""
 
 
 def wide_table(table: BriefTable) -> str:
@@ -216,14 +255,14 @@ def _side(right: bool) -> str:
 
 
 def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
-    charts = ""
+    charts: list[str] = []
     for code, rows in found.rows.groupby("destination", sort=False):
         name, own = str(rows["name"].iloc[0]), found.product
         estimates = found.estimates[found.estimates["destination"] == code]
         events, sums = behind.events(own, str(code)), behind.sums_on(own, str(code))
-        drawn = fan_chart(volumes[code], rows, name, events, sums, estimates)
+        drawn = fan_chart(volumes[code], rows, name, events, sums, estimates, behind.called)
         values = wide_table(tables.values_table(volumes[code], rows, name))
-        charts += (
+        charts.append(
             f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{_scrolls(drawn, name)}'
             f"<details><summary>Values: {hypertext(name)}</summary>{values}</details></figure>"
         )
@@ -232,7 +271,15 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         " Flat lines: months known only together, at their mean; hollow dots: estimates of such months."
         " Dashed: events on the month in which they take effect."
     )
-    return f'<p>{hypertext(key)}</p><div class="charts">{charts}</div>'
+    shown, others = "".join(charts[:OPEN_CHARTS]), "".join(charts[OPEN_CHARTS:])
+    further = _folded(
+        f"Charts of {len(charts) - OPEN_CHARTS} more", f'<div class="charts">{others}</div>' if others else ""
+    )
+    return f'<p>{hypertext(key)}</p><div class="charts">{shown}</div>{further}'
+
+
+OPEN_CHARTS = 4
+"""Destinations whose charts are open, the largest first; the others are folded."""
 
 
 def _scrolls(drawn: str, name: str) -> str:
@@ -246,20 +293,20 @@ def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
     if not found:
         return "<p>The run has no parts of its forecasts (parts.csv): the combination was not asked for.</p>"
     said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"
-    return f'<p>{hypertext(said)}</p><div class="charts">{"".join(map(_one, found))}</div>'
+    first, *others = map(_one, found)
+    further = f'<div class="charts">{"".join(others)}</div>' if others else ""
+    return f"<p>{hypertext(said)}</p>{first}{_folded(f'Why of {len(others)} more forecasts', further)}"
 
 
 def _one(found: Mapping[str, Any]) -> str:
     title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
-    rests = "".join(
-        f"<li>{hypertext(names)}: learned from {len(others)} of the kind, {hypertext(', '.join(others))}</li>"
-        for names, others in experience(found).items()
-    )
-    listed = f"<details><summary>What the episodes rest on: {hypertext(str(found['name']))}, {found['month']}</summary>"
+    rests = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
+    listed = f"<details><summary>The largest measures: {hypertext(str(found['name']))}, {found['month']}</summary>"
     listed += f"<ul>{rests}</ul></details>"
     return (
         f"<figure><figcaption>{hypertext(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
-        f"{wide_table(tables.parts_table(found))}{listed if rests else ''}</figure>"
+        f"{_folded(f'The parts as a table: {title}', wide_table(tables.parts_table(found)))}"
+        f"{listed if rests else ''}</figure>"
     )
 
 
@@ -272,15 +319,15 @@ def _changed(found: Outlook, behind: Behind) -> str:
         " figures and the calendar to this one. The steps add up, and depend on that order; models are estimated again"
         " on every step."
     )
-    shown = "".join(map(wide_table, tables.changes_tables(changes, behind.names)))
-    return f"<p>{hypertext(said)}</p>{shown}"
+    tonnes, logs = map(wide_table, tables.changes_tables(changes, behind.names))
+    return f"<p>{hypertext(said)}</p>{tonnes}{_folded('The same in logs', logs)}"
 
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
     own = behind.own("branches", found.product)
     if own.empty:
         return "<p>No scenario is on file: forecast scenario makes one, and forecast brief --scenario shows it.</p>"
-    table = tables.branches_table(own, behind.probabilities, behind.names)
+    table = tables.branches_table(own, behind.probabilities, behind.names, behind.called)
     by_place: dict[str, list[tuple[Any, ...]]] = {}
     for line in table.lines:
         by_place.setdefault(str(line[0]), []).append(line)
@@ -314,10 +361,11 @@ def _analogues(found: Outlook, behind: Behind) -> str:
     rows = behind.analogues.get(found.product)
     if rows is None or rows.empty:
         return "<p>No past measure on file is like one that acts.</p>"
-    drawn = _scrolls(analogues_chart(rows, behind.names), "measures since their effect")
-    own = str(rows["event"].iloc[0])
+    drawn = _scrolls(analogues_chart(rows, behind.names, behind.called), "measures since their effect")
+    own = behind.called(str(rows["event"].iloc[0]))
     title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
     table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))
+    table = _folded("The measures as a table, and where each is written", table)
     return f"<figure><figcaption>{hypertext(title)}</figcaption>{drawn}</figure>{table}<p>{hypertext(SINCE_EFFECT)}</p>"
 
 
@@ -333,7 +381,7 @@ def brief_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
     listed += map(tables.parts_table, behind.parts(found))
     listed += tables.changes_tables(behind.own("changes", found.product), behind.names)
     own, past = behind.own("branches", found.product), behind.analogues.get(found.product)
-    listed += [tables.branches_table(own, behind.probabilities, behind.names)] if len(own) else []
+    listed += [tables.branches_table(own, behind.probabilities, behind.names, behind.called)] if len(own) else []
     listed += right_tables(found, behind)
     return [
         *listed,

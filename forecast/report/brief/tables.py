@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.report.agenda import EventNames
 from forecast.report.analogues import SINCE
 from forecast.report.analogues_table import percent_of
-from forecast.report.explain_table import part_name, part_numbers
+from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.outlook import Outlook
 from forecast.report.table import SUM_HEADINGS, sum_cells
 from forecast.report.text import UNKNOWN, change, digits, signed, spoken
@@ -74,7 +75,7 @@ def sums_table(found: Outlook) -> BriefTable:
 
 def parts_table(found: Mapping[str, Any]) -> BriefTable:
     """The parts of one forecast (`forecast.report.explain.as_objects`)."""
-    lines = [(part_name(part["name"], part["kind"]), *part_numbers(part)) for part in found["parts"]]
+    lines = [(part_title(part), *part_numbers(part)) for part in found["parts"]]
     lines.append(("forecast", digits(found["forecast_t"]), "", ""))
     title = f"Parts of the forecast: {found['name']}, {found['month']}"
     return BriefTable(title, ("part", "tonnes", "percent", "80 % interval"), tuple(lines))
@@ -114,7 +115,9 @@ def changes_tables(changes: pd.DataFrame, names: Mapping[str, str]) -> list[Brie
 # What may happen -----------------------------------------------------------------------------------------------------
 
 
-def branches_table(branches: pd.DataFrame, probabilities: Mapping[str, float], names: Mapping[str, str]) -> BriefTable:
+def branches_table(
+    branches: pd.DataFrame, probabilities: Mapping[str, float], names: Mapping[str, str], called: EventNames
+) -> BriefTable:
     """Every branch of a scenario beside the calendar as it stands, for the last month of the scenario.
 
     ``branches`` are rows of branches.csv of one product, the calendar as it stands first among ``probabilities``.
@@ -122,8 +125,8 @@ def branches_table(branches: pd.DataFrame, probabilities: Mapping[str, float], n
     first, last = next(iter(probabilities)), _last_month(branches)
     base = last[last["branch"] == first].set_index("destination")["volume_t"]
     lines = [
-        (names.get(row.destination, row.destination), str(row.branch), f"{100 * probabilities[row.branch]:.0f} %",
-         float(row.volume_t), (float(row.lower_80), float(row.upper_80)),
+        (names.get(row.destination, row.destination), called.branch(str(row.branch)),
+         f"{100 * probabilities[row.branch]:.0f} %", float(row.volume_t), (float(row.lower_80), float(row.upper_80)),
          signed(row.volume_t - base[row.destination]) if row.branch != first else "")
         for row in records(last)
     ]  # fmt: skip

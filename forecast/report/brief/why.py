@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.report.analogues import SINCE
 from forecast.report.explain import LEVEL_PART, waterfall
-from forecast.report.explain_table import part_name, part_numbers
+from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.text import digits, spoken
 from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
@@ -34,7 +34,7 @@ def waterfall_chart(found: Mapping[str, Any]) -> str:
     for place, (part, (start, end)) in enumerate(zip(parts, bars, strict=True)):
         left, width = _NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
         kind = "total" if part["kind"] == LEVEL_PART else "up" if end > start else "down"
-        name, tonnes = part_name(part["name"], part["kind"]), part_numbers(part)[0]
+        name, tonnes = part_title(part), part_numbers(part)[0]
         y = place * _ROW
         marks.append(
             f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{hypertext(_short(name))}</text>'
@@ -81,7 +81,7 @@ def branches_chart(lines: Sequence[tuple[Any, ...]], name: str) -> str:
 _TALL, _FOOT, _HEAD = 240, 26, 12
 
 
-def analogues_chart(found: pd.DataFrame, names: Mapping[str, str]) -> str:
+def analogues_chart(found: pd.DataFrame, names: Mapping[str, str], called: Callable[[str], str]) -> str:
     """Volumes since each effect as a share of those before: the measure in question strong, the others faint."""
     ratios = found[[f"month_{month}" for month in SINCE]].to_numpy(dtype=float)
     top = max(1.2, float(np.nanmax(np.where(np.isfinite(ratios), ratios, np.nan))))
@@ -93,9 +93,11 @@ def analogues_chart(found: pd.DataFrame, names: Mapping[str, str]) -> str:
     marks += [f'<text x="{_across(month)}" y="{_TALL - 6}" text-anchor="middle">{month}</text>' for month in SINCE]
     own = found["event"].iloc[0]
     for row, values in sorted(zip(records(found), ratios, strict=True), key=lambda one: one[0].event == own):
-        named = f"{row.event}: {spoken(row.product)}, {names.get(row.destination, row.destination)}"
+        named = f"{called(row.event)}: {spoken(row.product)}, {names.get(row.destination, row.destination)}"
         marks.append(_course(values, top, named, "own" if row.event == own else "other"))
-    return picture(marks, _TALL, f"Volumes by months since the effect, {own} and measures like it; the table has them")
+    return picture(
+        marks, _TALL, f"Volumes by months since the effect, {called(own)} and measures like it; the table has them"
+    )
 
 
 def _course(values: np.ndarray, top: float, named: str, kind: str) -> str:
