@@ -160,7 +160,7 @@ def _stored_tables(store: Any, issue: Any) -> Tables:
     from forecast.store.update import with_experience
     from forecast.store.vintages import exports_as_of
 
-    own = exports_as_of(store, issue.issued, issue.places)
+    own = exports_as_of(store, issue.issued, issue.places, before_withdrawal=True)
     exports = with_experience(fc.read_exports(), own, issue.issued)
     record = beside_shipped(held_record(track(store, issue.issued)), None)
     calendar, totals = issued_calendar(store, issue), of_other_products(fc.read_period_totals(), own)

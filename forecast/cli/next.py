@@ -142,10 +142,9 @@ def _outlooks(known: Snapshot, tables: Tables, choice: Choice, run: Forecasts, s
     """One per product of which something was known; of the others a line is said."""
     from forecast.report.outlook import outlook
 
-    released = tables.exports.groupby("product")["released"].min()
     found = []
     for product in choice.products:
-        if released[product] > choice.issued:
+        if product not in known.volumes:
             say(f"{product}: nothing was released by {choice.issued}.", err=True)
             continue
         found.append(

@@ -41,7 +41,8 @@ def joined_sources(rows: pd.DataFrame) -> Joined:
         return _without_echoes(rows, pd.DataFrame(columns=UNUSED_COLUMNS), [])
     first = rows[repeated].groupby(KEY, sort=False, observed=True)["volume_t"].transform("first")
     scale = pd.concat([first.abs(), rows.loc[repeated, "volume_t"].abs()], axis=1).max(axis=1)
-    differ = (rows.loc[repeated, "volume_t"] - first).abs() > AGREEMENT * scale
+    here = rows.loc[repeated, "volume_t"]
+    differ = ((here - first).abs() > AGREEMENT * scale) | (here.isna() != first.isna())
     if differ.any():
         raise TableError(*_questions(rows[repeated], differ))
     again = rows.duplicated(KEY)
@@ -58,12 +59,19 @@ def _without_echoes(rows: pd.DataFrame, unused: pd.DataFrame, notes: list[str]) 
     ordered = rows[several].assign(released=rows["released"].astype(str)).sort_values("released", kind="stable")
     before = ordered.groupby(key, sort=False, observed=True)["volume_t"].shift()
     echo = (ordered["volume_t"] - before).abs() <= AGREEMENT * before.abs()
-    revised = int((~echo & before.notna()).sum())
+    revised = int((~echo & before.notna() & ordered["volume_t"].notna()).sum())
+    withdrawn = int(ordered["volume_t"].isna().sum())
+    if withdrawn:
+        notes = [*notes, f"{withdrawn:,} figures are withdrawn by a later release: unknown from its day on."]
     if revised:
         notes = [*notes, f"{revised:,} figures are revised by a later release: both are kept, each from its own day."]
     again = ordered.index[echo]
     reason = "a later release repeats the figure"
     return Joined(rows.drop(index=again), pd.concat([unused, unused_rows("", rows.loc[again], reason)]), notes)
+
+
+def _tonnes(volume: float) -> str:
+    return f"{volume:g} t" if volume == volume else "withdrawn"
 
 
 def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
@@ -74,8 +82,8 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
         where = f"{same['file']} row {same['row']}" if same["file"] != one["file"] else f"row {same['row']}"
         said.append(
             f"{one['file']} row {one['row']}: {one['product']} {one['destination']} {one['month']} is "
-            f"{one['volume_t']:g} t here "
-            f"and {same['volume_t']:g} t in {where}. Which holds?"
+            f"{_tonnes(one['volume_t'])} here "
+            f"and {_tonnes(same['volume_t'])} in {where}. Which holds?"
         )
     count = int(differ.sum())
     more = f" ({count:,} such figures)" if count > MOST_QUESTIONS else ""

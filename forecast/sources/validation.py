@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.tables.frames import latest_figures
+
 VALIDATION_COLUMNS = ["check", "product", "destination", "months", "found", "suggestion"]
 
 MONTHS_AROUND = 3
@@ -89,9 +91,7 @@ def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.
     >>> validate_exports(table)[["check", "months", "suggestion"]].values.tolist()
     [['unit slip', '2025-04', 'kilograms?']]
     """
-    latest = exports.sort_values("released", kind="stable").drop_duplicates(
-        ["product", "destination", "month"], keep="last"
-    )
+    latest = latest_figures(exports)
     found: Rows = []
     for (product, destination), rows in latest.groupby(["product", "destination"], sort=True, observed=True):
         series = Monthly.of(rows)

@@ -56,6 +56,26 @@ def test_one_sentence_per_cause(tmp_path: Path):
     assert said == ["Not used, 500: a destination that is not known (Utopia: 500 rows with 500 in all)."]
 
 
+def test_an_empty_cell_of_a_later_release_withdraws_the_figure(tmp_path: Path):
+    """In a foreign file as in one of ours: both rows are used; a zero under that status is not."""
+    rows = "product;destination;month;volume_t;released;status\nw;USA;2025-05;46;2025-06-20;\nw;USA;2025-06;4;;\n"
+    found = import_exports(write(tmp_path, f"{rows}w;USA;2025-05;;2025-07-20;\n"), today=date(2026, 1, 1))
+    may = found.exports[found.exports["month"].astype(str) == "2025-05"]
+    assert may["volume_t"].fillna(-1).tolist() == [46, -1]
+    assert may["status"].tolist() == ["reported", "withdrawn"]
+    assert found.notes == ("1 figures are withdrawn by a later release: unknown from its day on.",)
+    zero = import_exports(write(tmp_path, f"{rows}w;USA;2025-05;0;2025-07-20;withdrawn\n"), today=date(2026, 1, 1))
+    assert zero.unused["reason"].tolist() == ["a volume under the status withdrawn"]
+
+
+def test_a_figure_and_its_withdrawal_of_one_day_are_a_question(tmp_path: Path):
+    """Nothing says which holds."""
+    rows = "product;destination;month;volume_t;released\nw;USA;2025-05;46;2025-06-20\nw;USA;2025-05;47;2025-07-20\n"
+    path = write(tmp_path, f"{rows}w;USA;2025-05;;2025-07-20\n")
+    with pytest.raises(TableError, match=r"row 4: w USA 2025-05 is withdrawn here and 47 t in row 3\. Which holds\?"):
+        import_exports(path, today=date(2026, 1, 1))
+
+
 def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):
     """`product` names a file without products and picks among several; else the file's name serves, with a word."""
     plain = write(tmp_path, HEAD + "UK;2025-05;1000\n", "Tea & coffee.csv")
