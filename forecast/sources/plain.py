@@ -21,6 +21,7 @@ from forecast.realtime.events import KINDS
 from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.files.delimited import bare_cell, unwrapped
 from forecast.sources.importing import import_exports, sentences
 from forecast.tables.frames import stacked
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
@@ -40,6 +41,11 @@ _NOT_CSV = {
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
 
+
+_FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
+"""Columns whose cells may be quotations."""
+
+_MARKS = ('"', "'", "\u201c", "\u201d", "\u201e")
 
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 
@@ -134,7 +140,7 @@ def in_own_columns(path: Path) -> bool:
     except OSError:
         return True
     text = head.decode("utf-8-sig", errors="replace").lstrip()
-    first = {cell.strip().strip('"').lower() for cell in text.partition("\n")[0].split(",")}
+    first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 
 
@@ -262,7 +268,7 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
     content = _content(name, path)
     plainly = header_and_columns(content)
-    if plainly is not None:
+    if plainly is not None and not _quoted_again(*plainly):
         header, rows = plainly
         _check_delimiter(name, header)
         return rows.set_axis(header, axis=1)
@@ -271,10 +277,10 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
 
 def _by_records(name: str, content: bytes) -> pd.DataFrame:
     """The same row by row, by the rules of `csv`, with a sentence for every row that is too long or too short."""
-    records = list(_records(name, _text(name, content)))
+    records = list(_records(name, unwrapped(_text(name, content))))
     if not records:
         raise TableError(f"{name}: expected a header and rows, found an empty file.")
-    (_, header), *records = records
+    (_, header), *records = _bare(records)
     _check_delimiter(name, header)
     wrong = [
         f"{name} row {row}: expected {len(header)} fields as in the header, found {len(fields)}."
@@ -285,6 +291,26 @@ def _by_records(name: str, content: bytes) -> pd.DataFrame:
         raise TableError(*wrong)
     rows = [row for row, _ in records]
     return pd.DataFrame([fields for _, fields in records], index=rows, columns=header, dtype=str)
+
+
+def _quoted_again(header: list[str], rows: pd.DataFrame) -> bool:
+    """Whether lines or cells have quotes around them that are text by the rules of CSV."""
+    cells = [rows[place].cat.categories for place, name in enumerate(header) if name not in _FREE_TEXT]
+    texts = [*header, *(str(text) for column in cells for text in column)]
+    return "," in header[0] or any(text[:1] in _MARKS for text in texts)
+
+
+def _bare(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """The rows without quotes that were written into cells: those of free text only where the header has them too."""
+    _, header = records[0]
+    names = [bare_cell(cell) for cell in header]
+    free = {place for place, name in enumerate(names) if name in _FREE_TEXT and names == header}
+    if not any(cell[:1] in _MARKS for _, fields in records for cell in fields):
+        return records
+    return [
+        (row, [cell if place in free else bare_cell(cell) for place, cell in enumerate(fields)])
+        for row, fields in records
+    ]
 
 
 def _content(name: str, path: Path) -> bytes:

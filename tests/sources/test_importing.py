@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast import TableError, import_exports
+from forecast import TableError, import_exports, read_exports
 from forecast.sources.importing import sentences
 
 DAY = date(2026, 1, 1)
@@ -74,6 +74,73 @@ def test_a_figure_and_its_withdrawal_of_one_day_are_a_question(tmp_path: Path):
     path = write(tmp_path, f"{rows}w;USA;2025-05;;2025-07-20\n")
     with pytest.raises(TableError, match=r"row 4: w USA 2025-05 is withdrawn here and 47 t in row 3\. Which holds\?"):
         import_exports(path, today=date(2026, 1, 1))
+
+
+HEADER = ["product", "destination", "month", "volume_t"]
+NAMED = dict(zip(("product", "destination", "month", "volume"), "abcd", strict=True))
+CELLS = [["w", "USA", "2025-05", "46.5"], ["w", "DEU", "2025-05", "7"], ["w", "USA", "2025-06", "48"]]
+
+
+def quoted(text: str) -> str:
+    """A cell of CSV that stands in quotes."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def cells_again(row: list[str], mark: str = ",") -> str:
+    return mark.join(quoted(quoted(cell)) for cell in row)
+
+
+def line_again(row: list[str], mark: str = ",") -> str:
+    return quoted(mark.join(row))
+
+
+def plainly(row: list[str], mark: str = ",") -> str:
+    return mark.join(row)
+
+
+def in_curly(row: list[str], mark: str = ",") -> str:
+    return mark.join(f"\u201c{cell}\u201d" for cell in row)
+
+
+QUOTED_TWICE = {
+    "cells": (cells_again, [cells_again] * 3),
+    "cells of the header": (cells_again, [plainly] * 3),
+    "cells of the rows": (plainly, [cells_again] * 3),
+    "cells of some rows": (plainly, [plainly, cells_again, plainly]),
+    "curly": (in_curly, [in_curly] * 3),
+    "curly rows": (plainly, [in_curly] * 3),
+    "lines": (line_again, [line_again] * 3),
+    "lines thrice": (lambda row, mark: quoted(line_again(row, mark)), [line_again] * 3),
+    "the header": (line_again, [plainly] * 3),
+    "the rows": (plainly, [line_again] * 3),
+    "some rows": (plainly, [plainly, line_again, plainly]),
+    "lines and their cells": (lambda row, mark: quoted(mark.join(map(quoted, row))), [line_again] * 3),
+    "lines with empty cells behind": (lambda row, mark: line_again(row, mark) + ";;", [line_again] * 3),
+}
+"""How the header is written, and how each row is."""
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("kind", QUOTED_TWICE)
+def test_what_is_quoted_once_more_is_read_as_meant(tmp_path: Path, kind: str, mark: str):
+    """Whether all of it is or some, with any separator, in our own columns and in the file's."""
+    first, each = QUOTED_TWICE[kind]
+    for header, columns in ((HEADER, {}), (["a", "b", "c", "d"], NAMED)):
+        lines = [first(header, mark), *(write_row(row, mark) for write_row, row in zip(each, CELLS, strict=True))]
+        path = write(tmp_path, "\n".join(lines) + "\n")
+        found = import_exports(path, columns=columns, unit="t", today=date(2026, 1, 1)).exports
+        assert found[["destination", "volume_t"]].values.tolist() == [["USA", 46.5], ["DEU", 7.0], ["USA", 48.0]]
+        if not columns:
+            strictly = read_exports(path, today=date(2026, 1, 1))
+            assert strictly[HEADER].equals(found[HEADER])
+
+
+def test_quotes_that_are_text_stay(tmp_path: Path):
+    """A source that is a quotation is not stripped, and a cell over two lines is one cell."""
+    rows = '"product","destination","month","volume_t","source"\nw,USA,2025-05,46,"""As said"""\n'
+    path = write(tmp_path, f'{rows}w,USA,2025-06,46,"one\ntwo, ""three"""\n')
+    assert read_exports(path, today=date(2026, 1, 1))["source"].tolist() == ['"As said"', 'one two, "three"']
 
 
 def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):
