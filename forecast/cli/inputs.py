@@ -17,6 +17,8 @@ from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.sources.plain import ExportFiles
+
 
 def today() -> date:
     """The day of the call."""
@@ -81,6 +83,13 @@ class Tables:
     """The day of the call, after which no figures can be."""
     learned: frozenset[str] = frozenset()
     """Products of which there are figures to learn from only."""
+    replaced: tuple[str, ...] = ()
+    """Sentences on figures that stand in place of others."""
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What ``run.json`` says of the files beside their names, where there is anything to say."""
+        return {"notes": [*self.replaced]} if self.replaced else {}
 
     @property
     def own(self) -> pd.DataFrame:
@@ -102,8 +111,8 @@ def read(given: Given) -> Tables:
     problems: list[str] = []
     learned: frozenset[str] = frozenset()
     try:
-        exports = _exports(given.exports, day)
-        exports, learned = _with_experience(exports, given, day)
+        found = _exports(given.exports, day)
+        exports, learned = _with_experience(found.exports, given, day)
     except fc.TableError as error:
         problems += error.problems
     try:
@@ -113,7 +122,8 @@ def read(given: Given) -> Tables:
     if problems:
         raise fc.TableError(*problems)
     totals = _totals(given, learned)
-    return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day, learned)
+    places, record = fc.read_destinations(), _record(given)
+    return Tables(exports, events, fc.read_groups(), places, totals, record, day, learned, found.replaced)
 
 
 def _with_experience(own: pd.DataFrame, given: Given, day: date) -> tuple[pd.DataFrame, frozenset[str]]:
@@ -140,8 +150,8 @@ def _totals(given: Given, learned: frozenset[str]) -> pd.DataFrame | None:
     return totals[totals["product"].isin(learned)].reset_index(drop=True)
 
 
-def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
-    """The figures of all ``files``; what those that were imported are is said on stderr."""
+def _exports(files: Sequence[str], day: date) -> ExportFiles:
+    """The figures of all ``files``; what imported ones are and what stands in place of what is said on stderr."""
     from forecast.sources.plain import exports_in
 
     found = exports_in(files, day)
@@ -149,7 +159,7 @@ def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
     if not (context and context.params.get("quiet")):
         for line in found.said:
             say(line, err=True)
-    return found.exports
+    return found
 
 
 def given_events(files: Sequence[str]) -> pd.DataFrame:

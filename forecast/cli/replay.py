@@ -66,8 +66,9 @@ class ReplayRequest:
             **{name: value for name, value in self.options.items() if name != "seed"},
         }
         last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
-        return about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
-                         inputs=given.paths())  # fmt: skip
+        about = about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
+                          inputs=given.paths())  # fmt: skip
+        return about | self.tables.notes
 
 
 def past_days(

@@ -23,11 +23,13 @@ from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
 from forecast.sources.files.delimited import bare_cell, unwrapped
 from forecast.sources.importing import import_exports, sentences
-from forecast.tables.frames import stacked
+from forecast.sources.overlaps import Source, in_order_of_right
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
-from forecast.tables.schema import EXPORT_COLUMNS
+from forecast.tables.schema import EXPORT_COLUMNS, FIGURE_KEY, SeriesKey
+from forecast.vocabulary.countries import listed
 from forecast.vocabulary.products import product_of
 from forecast.vocabulary.shipped import SHIPPED, shipped
+from forecast.vocabulary.text import counted
 
 _NO_TABLE = (b"\x1f\x8b", b"%PDF")
 """First bytes of files in which nothing can be imported."""
@@ -95,10 +97,14 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ExportFiles:
-    """What stands in files of export figures: ``exports``, and in ``said`` what the imported ones were, a line each."""
+    """What stands in files of export figures: ``exports``, and a line each in ``said`` for what the imported ones were.
+
+    Among these lines are the ``replaced`` ones, which say whose figures were taken in place of others.
+    """
 
     exports: pd.DataFrame
     said: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def exports_in(paths: Collection[str | Path], today: date | None = None) -> ExportFiles:
@@ -110,24 +116,29 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
         A sentence for everything that is wrong in the files.
     """
     given = list(paths) or [SHIPPED]
-    foreign = [path for path in given if str(path) != SHIPPED and not in_own_columns(Path(path))]
-    own = [path for path in given if path not in foreign]
-    problems: list[str] = []
-    parts, said = [], []
+    mine = [path for path in given if str(path) != SHIPPED]
+    foreign = [path for path in mine if not in_own_columns(Path(path))]
+    own = [path for path in mine if path not in foreign]
+    problems, said = [], []
+    sources: list[Source] = []
     try:
-        parts += _own_exports(own, today)
+        sources += [_own_exports(own, today)] if own else []
     except TableError as error:
         problems += error.problems
     try:
-        imported = import_exports(foreign, today=today) if foreign else None
+        if foreign:
+            imported = import_exports(foreign, today=today)
+            sources.append(Source(listed([one.file for one in imported.files], 3, 80), imported.exports, {}))
+            said = sentences(imported)
     except TableError as error:
         problems += error.problems
     if problems:
         raise TableError(*problems)
-    if imported is not None:
-        parts.append(imported.exports)
-        said = sentences(imported)
-    return ExportFiles(_beside(parts), tuple(said))
+    if len(mine) < len(given):
+        shipped_ones = exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations())
+        sources.append(Source("the shipped file", shipped_ones, {}))
+    exports, replaced = in_order_of_right(sources)
+    return ExportFiles(exports, (*said, *replaced), tuple(replaced))
 
 
 def in_own_columns(path: Path) -> bool:
@@ -144,16 +155,15 @@ def in_own_columns(path: Path) -> bool:
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 
 
-def _own_exports(paths: list[str | Path], today: date | None) -> list[pd.DataFrame]:
-    """The user's own table where there is one, then the shipped one."""
-    mine = [path for path in paths if str(path) != SHIPPED]
-    parts = []
-    if mine:
-        table = exports_table(without_repeats(raw_files(mine, "exports.csv")), read_destinations(), today)
-        parts.append(_under_slugs(table))
-    if len(mine) < len(paths):
-        parts.append(exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations()))
-    return parts
+def _own_exports(paths: list[str | Path], today: date | None) -> Source:
+    """The user's own table."""
+    raw = without_repeats(raw_files(paths, "exports.csv"))
+    table = _under_slugs(exports_table(raw, read_destinations(), today))
+    files: dict[SeriesKey, str] = {}
+    for name, rows in raw.items() if len(raw) > 1 else ():
+        for product, destination in rows[["product", "destination"]].drop_duplicates().itertuples(index=False):
+            files.setdefault((product_of(product), destination), name)
+    return Source(next(iter(raw)), table, files)
 
 
 def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:
@@ -161,17 +171,13 @@ def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:
     slugs = {word: product_of(word) for word in table["product"].unique()}
     if all(word == slug for word, slug in slugs.items()):
         return table
-    return table.assign(product=table["product"].map(slugs).astype(table["product"].dtype))
-
-
-def _beside(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Tables in the order of their right: a series of a later one only where no earlier one has it."""
-    joined = parts[-1]
-    for table in reversed(parts[:-1]):
-        series = pd.MultiIndex.from_frame(joined[["product", "destination"]])
-        taken = series.isin(pd.MultiIndex.from_frame(table[["product", "destination"]]))
-        joined = stacked([joined[~taken], table]).reset_index(drop=True)
-    return joined
+    named = table.assign(product=table["product"].map(slugs).astype(table["product"].dtype))
+    again = named[named.duplicated([*FIGURE_KEY, "released"])]
+    if len(again):
+        row = again.iloc[0]
+        twice = f"{row['destination']} {row['month']} stands under {row['product']} and under its customs code"
+        raise TableError(f"exports: {twice} ({counted(len(again), 'figure')}). One row per product and month.")
+    return named
 
 
 def of_other_products(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
