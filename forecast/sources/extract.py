@@ -286,7 +286,7 @@ def _in_tonnes(number: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Tonnes, by division where a tonne is a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
     in_a_tonne = 1 / factor
     whole = np.round(in_a_tonne)
-    return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / whole, number * factor)
+    return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / np.maximum(whole, 1), number * factor)
 
 
 def _unnamed(cells: pd.DataFrame, settings: ReadSettings) -> Reasons:

@@ -47,6 +47,9 @@ _NOT_CSV = {
 _FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
 """Columns whose cells may be quotations."""
 
+_UNITS = {"unit", "units", "uom", "unit_of_measure", "quantity_unit", "qty_unit"}
+"""Headings of columns that say that not every volume need be in tonnes."""
+
 _MARKS = ('"', "'", "\u201c", "\u201d", "\u201e")
 
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<")
@@ -142,7 +145,7 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
 
 
 def in_own_columns(path: Path) -> bool:
-    """Whether a file is to be read strictly: its first row has most of our columns, or it holds nothing to import."""
+    """Whether a file is to be read strictly: our columns and no units in its first row, or nothing that can be imported."""
     try:
         if not is_file(path):
             return True
@@ -152,6 +155,8 @@ def in_own_columns(path: Path) -> bool:
         return True
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
+    if first & _UNITS:
+        return False
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 
 

@@ -256,3 +256,56 @@ def test_a_day_for_all_rows_counts_for_months_that_were_over(tmp_path: Path):
     got = import_exports(write(tmp_path, text), product="w", released=date(2025, 6, 20), today=date(2026, 1, 1))
     assert got.exports["month"].astype(str).tolist() == ["2025-05"]
     assert got.unused["reason"].tolist() == ["a release day before the end of its month"]
+
+
+NAMED_COLUMNS = "Country,Month,Tonnes\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "volumes"),
+    [
+        ("product,destination,month,volume_t,unit\nw,USA,2025-05,46000,kg\nw,USA,2025-06,47,t\n", [46.0, 47.0]),
+        ("Country,Month,Net weight (kg),Quantity,Unit\nUSA,2025-05,46000,9,NO\nUSA,2025-06,4,9,NO\n", [46.0, 0.004]),
+        ("Country,Month,Quantity (1000 t)\nUSA,2025-05,1.25\nUSA,2025-06,3\n", [1250.0, 3000.0]),
+        ("Land;Monat;Tonnen\nUSA;2025-05;1.234,5\nUSA;2025-06;7\n", [1234.5, 7.0]),
+        (NAMED_COLUMNS + "USA,2025-05,46.5*\nUSA,2025-06,47 p\nUSA,2025-07,48(r)\nUSA,2025-08,9\u2020\n",
+         [46.5, 47.0, 48.0, 9.0]),
+        (NAMED_COLUMNS + '"Korea, South",2025-05,"1,234.5"\nT\u00fcrkiye,2025-05,-\n410,2025-06,7\n', [1234.5, 7.0]),
+    ],
+)  # fmt: skip
+def test_a_table_of_anybody_is_read_as_meant(tmp_path: Path, content: str, volumes: list[float]):
+    """Units beside the figures, notes behind them, names and marks of other countries."""
+    path = write(tmp_path, content)
+    assert import_exports(path, product="w", today=date(2026, 1, 1)).exports["volume_t"].tolist() == volumes
+    assert read_exports(path, today=date(2026, 1, 1))["volume_t"].tolist() == volumes
+
+
+def test_a_share_in_percent_is_no_product(tmp_path: Path):
+    """A column beside destination, month and volume is the product only where it can be one."""
+    path = write(tmp_path, "Country,Month,Tonnes,Change\nUSA,2025-05,46,5%\nUSA,2025-06,47,-2 %\n", "wood.csv")
+    assert import_exports(path, today=date(2026, 1, 1)).exports["product"].tolist() == ["wood", "wood"]
+
+
+def test_two_months_in_one_cell_are_no_day(tmp_path: Path):
+    """January and February together are not the second of January."""
+    path = write(tmp_path, NAMED_COLUMNS + "USA,2025-01/02,2470\nUSA,2025-03,46\nUSA,2025-04,47\n")
+    found = import_exports(path, today=date(2026, 1, 1))
+    assert found.exports["month"].astype(str).tolist() == ["2025-03", "2025-04"]
+    assert found.unused["reason"].tolist() == ["no month that can be read"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "decimal", "note"),
+    [
+        ("1.234", None, "Numbers such as 1.234 are read as fractions: --decimal , reads them as thousands."),
+        ("1,234", None, "Numbers such as 1,234 are read as fractions: --decimal . reads them as thousands."),
+        ("1.234", ",", ""),
+        ("0.234", None, ""),
+        ("1.23", None, ""),
+    ],
+)
+def test_a_mark_that_could_be_of_thousands_is_said(tmp_path: Path, figure: str, decimal: str | None, note: str):
+    """Where every number has it before three digits, and nothing says what it is."""
+    path = write(tmp_path, f"Country;Month;Tonnes\nUSA;2025-05;{figure}\nUSA;2025-06;987\n")
+    found = import_exports(path, product="w", decimal=decimal, today=date(2026, 1, 1))
+    assert [*found.notes] == [note] * bool(note)

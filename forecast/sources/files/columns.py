@@ -155,7 +155,7 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
     if columns.series and not columns.product and len(free) == 1 and not are_numbers(table.cells[free[0]]):
         columns = replace(columns, product=columns.series, destination=free[0], series="")
     elif columns.destination and not columns.product and not columns.series and len(free) == 1:
-        text = not are_numbers(table.cells[free[0]]) and not is_money(free[0])
+        text = not are_numbers(table.cells[free[0]].str.rstrip("% ")) and not is_money(free[0])
         columns = replace(columns, product=free[0] if text else "")
     return columns
 

@@ -24,8 +24,9 @@ from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import from_parts, months
+from forecast.vocabulary.numbers import could_be_thousands
 from forecast.vocabulary.text import folded, shown, slug
-from forecast.vocabulary.units import is_money, unit_in
+from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 
 def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
@@ -116,19 +117,22 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or _titled(table)
     if columns.unit and not settings.unit:
-        unit = table.coded(columns.unit)
-        return recoded(unit, [text or stated for text in unit.cat.categories]), []
-    said = []
+        unit, heading = table.coded(columns.unit), unit_in(columns.volume)
+        said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
+        return recoded(unit, said), []
+    notes = []
     if not stated and frame:
         stated = "t"
-        said = [f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."]
+        notes = [
+            f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."
+        ]
     if not stated:
         raise TableError(
             f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
             "column "
             "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
         )
-    return recoded(table.coded(""), [stated]), said
+    return recoded(table.coded(""), [stated]), notes
 
 
 def _titled(table: Table) -> str:
@@ -195,6 +199,11 @@ def _extract(
             said.append(
                 f"No column names the product: it is called {name} after the file (--product NAME changes that)."
             )
+    comma_separated = sheet.delimiter != ";"
+    odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
+    if odd and not ("," in odd and comma_separated):
+        other = "," if "." in odd else "."
+        said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
     return Extract(
         table.file,
@@ -203,7 +212,7 @@ def _extract(
         reason,
         table.file,
         notes=tuple(said),
-        comma_separated=sheet.delimiter != ";",
+        comma_separated=comma_separated,
     )
 
 
