@@ -14,7 +14,6 @@ import typer
 from forecast.cli.console import plain_interrupts, progress_bar, say
 from forecast.cli.inputs import Given, Tables
 from forecast.cli.selection import Choice
-from forecast.vocabulary.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,6 +129,7 @@ def check_scored(run: Forecasts, replay: ReplayRequest, quiet: bool) -> None:
         When no model could be fitted on any day, with the reason of the last.
     """
     from forecast.tables.read import TableError
+    from forecast.vocabulary.text import counted
 
     if run.forecasts.empty and len(run.failures):
         why = str(run.failures.sort_values("issued", kind="stable")["reason"].iloc[-1]).rstrip(".")

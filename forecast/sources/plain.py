@@ -47,8 +47,18 @@ _NOT_CSV = {
 _FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
 """Columns whose cells may be quotations."""
 
-_UNITS = {"unit", "units", "uom", "unit_of_measure", "quantity_unit", "qty_unit"}
-"""Headings of columns that say that not every volume need be in tonnes."""
+_NOT_STRICT = {
+    "unit",
+    "units",
+    "uom",
+    "unit_of_measure",
+    "quantity_unit",
+    "qty_unit",
+    "flow",
+    "trade_flow",
+    "trade flow",
+}
+"""Headings of columns that say that not every volume need be in tonnes, or exports."""
 
 _MARKS = ('"', "'", "\u201c", "\u201d", "\u201e")
 
@@ -145,7 +155,7 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
 
 
 def in_own_columns(path: Path) -> bool:
-    """Whether a file is to be read strictly: our columns and no units in its first row, or nothing that can be imported."""
+    """Whether a file is to be read strictly: our columns, no units or flows, in its first row, or nothing to import."""
     try:
         if not is_file(path):
             return True
@@ -155,7 +165,7 @@ def in_own_columns(path: Path) -> bool:
         return True
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
-    if first & _UNITS:
+    if first & _NOT_STRICT:
         return False
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 

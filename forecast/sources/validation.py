@@ -158,10 +158,9 @@ def _slips(series: Monthly) -> Rows:
             fits = (high <= STEADIEST * low) & (right >= middle / NEAR) & (right <= middle * NEAR)
             if fits.sum() > max(2, MOST_SLIPS * len(volumes)):
                 continue
-            for place in np.flatnonzero(fits & ~named).tolist():
+            places = np.flatnonzero(fits & ~named).tolist()
+            for place in (one for one in places if _is_written_so(volumes[one], around[one], times)):
                 ratio = volumes[place] / middle[place]
-                if not _is_written_so(volumes[place], around[place], times):
-                    continue
                 words = f"{ratio:,.0f} times its neighbours" if ratio > 1 else f"1/{1 / ratio:,.0f} of its neighbours"
                 slip = f"{volumes[place]:,.6g} t, {words}"
                 found.append(_row("unit slip", positive.month(place), slip, suggestion))

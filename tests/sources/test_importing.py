@@ -309,3 +309,27 @@ def test_a_mark_that_could_be_of_thousands_is_said(tmp_path: Path, figure: str, 
     path = write(tmp_path, f"Country;Month;Tonnes\nUSA;2025-05;{figure}\nUSA;2025-06;987\n")
     found = import_exports(path, product="w", decimal=decimal, today=date(2026, 1, 1))
     assert [*found.notes] == [note] * bool(note)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "product,destination,month,volume_t,flow\nw,USA,2025-05,46,Export\nw,USA,2025-05,7,Import\n",
+        "Country,Month,Flow,Tonnes\nUSA,2025-05,Exports,46\nUSA,2025-05,Imports,7\n",
+        "Country,Trade flow,Unit,2025-05,2025-06\nUSA,X,t,46,\nUSA,General imports,t,7,8\n",
+        "Month,Flow,Unit,USA,Germany\n2025-05,Exports,t,46,\n2025-05,Imports,t,7,8\n",
+    ],
+)
+def test_imports_are_not_taken_for_exports(tmp_path: Path, content: str):
+    """Long or wide, in our own columns or the file's; nor is the flow the product."""
+    path = write(tmp_path, content)
+    found = import_exports(path, product="w", today=date(2026, 1, 1))
+    assert found.exports["volume_t"].tolist() == [46.0]
+    assert "imports, not exports" in set(found.unused["reason"])
+
+
+def test_a_file_of_imports_alone_has_nothing_to_use(tmp_path: Path):
+    """The reason is said, and no product is called after the flow."""
+    path = write(tmp_path, "Country,Month,Flow,Tonnes\nUSA,2025-05,Imports,46\nUSA,2025-06,Imports,47\n")
+    with pytest.raises(TableError, match="2 rows: imports, not exports"):
+        import_exports(path, today=date(2026, 1, 1))

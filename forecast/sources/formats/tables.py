@@ -83,7 +83,17 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
     what = "long frame of a forecasting library" if frame else "plain table"
-    return _extract(sheet, table, what, cells, repeated_rows(table.cells), settings, notes + said)
+    left_out = _inward(table, columns, repeated_rows(table.cells))
+    return _extract(sheet, table, what, cells, left_out, settings, notes + said)
+
+
+def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
+    """Reasons why rows are not used, with one for those whose flow is into the reporter."""
+    flows = table.coded(columns.flow)
+    inward = [
+        text for text in flows.cat.categories if folded(text).startswith(("import", "general import", "re import"))
+    ]
+    return reasons.mask(flows.isin(inward), "imports, not exports")
 
 
 def cells_of(table: Table, heading: str) -> list[str]:
@@ -164,7 +174,8 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     }
     parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
     cells = pd.concat(parts).sort_index(kind="stable")
-    left_out = repeated_rows(table.cells).reindex(cells.index) if table.cells.index.is_unique else None
+    reasons = _inward(table, columns, repeated_rows(table.cells))
+    left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
     return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
 
 
@@ -174,11 +185,13 @@ def _melted_destinations(
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
-    roles = {columns.product, columns.month, columns.year, columns.unit}
+    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
     others = [name for name in table.headings if name not in across and name not in roles]
     notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
     cells = pd.concat(parts).sort_index(kind="stable")
-    return _extract(sheet, table, "wide table, destinations across", cells, None, settings, notes)
+    reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
+    left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
+    return _extract(sheet, table, "wide table, destinations across", cells, left_out, settings, notes)
 
 
 def _extract(
