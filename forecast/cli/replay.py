@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from forecast.tables.run import Forecasts
 
 
-LEAST_MONTHS = 4
+LEAST_TO_REPLAY = 4
 """Months of a series without which nothing is scored: three for the simplest forecast, naive, and the one forecast."""
 
 
@@ -105,7 +105,7 @@ def past_days(
 
 
 def _too_short(tables: Tables, choice: Choice, products: Sequence[str]) -> list[str]:
-    """A sentence for each product without a series of `LEAST_MONTHS`."""
+    """A sentence for each product without a series of `LEAST_TO_REPLAY`."""
     from forecast.backtest.plan import selected_series
     from forecast.tables.frames import latest_figures
 
@@ -114,8 +114,8 @@ def _too_short(tables: Tables, choice: Choice, products: Sequence[str]) -> list[
         codes = [code for _, code in selected_series(tables.exports, [product], choice.destinations)]
         own = tables.exports[tables.exports["product"].eq(product) & tables.exports["destination"].isin(codes)]
         months = latest_figures(own).groupby("destination")["month"].count().max()
-        if months < LEAST_MONTHS:
-            need = f"needs a series of at least {LEAST_MONTHS} months with figures, and the longest has {months}"
+        if months < LEAST_TO_REPLAY:
+            need = f"needs a series of at least {LEAST_TO_REPLAY} months with figures, and the longest has {months}"
             found.append(f"{product}: too short to replay: a backtest {need}.")
     return found
 

@@ -21,7 +21,7 @@ AGREEMENT = 1e-6
 MOST_QUESTIONS = 3
 """Conflicts that are spelt out."""
 
-MONTHS_IN_COMMON, TIMES, WITHIN = 3, 3.0, 0.18
+MONTHS_IN_COMMON, _TIMES, _WITHIN = 3, 3.0, 0.18
 """Months from which units are compared, the logarithm of a thousand, and how near to it the ratio must be."""
 
 
@@ -108,7 +108,7 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Source:
+class TableOfFiles:
     """A table of exports, its ``name`` in sentences, and the ``files`` of its series where it has several."""
 
     name: str
@@ -116,7 +116,7 @@ class Source:
     files: Mapping[SeriesKey, str]
 
 
-def in_order_of_right(sources: Sequence[Source]) -> tuple[pd.DataFrame, list[str]]:
+def in_order_of_right(sources: Sequence[TableOfFiles]) -> tuple[pd.DataFrame, list[str]]:
     """One table of several, a series of a later one only where no earlier one has it, and a sentence on what gave way.
 
     Nothing is said of a series that gave way to the same figures.
@@ -169,7 +169,7 @@ def other_unit(own: pd.DataFrame, other: pd.DataFrame, source: str) -> str:
     if both.empty:
         return ""
     logs = (both["own"] / both["other"]).map(math.log10).groupby(both["series"], sort=False).agg(["median", "count"])
-    found = logs[(logs["count"] >= MONTHS_IN_COMMON) & ((logs["median"].abs() - TIMES).abs() <= WITHIN)]
+    found = logs[(logs["count"] >= MONTHS_IN_COMMON) & ((logs["median"].abs() - _TIMES).abs() <= _WITHIN)]
     if found.empty:
         return ""
     words = [f"{' '.join(key)} ({int(many)} months)" for key, many in zip(found.index, found["count"], strict=True)]

@@ -23,7 +23,7 @@ from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
 from forecast.sources.files.delimited import bare_cell, unwrapped
 from forecast.sources.importing import import_exports, sentences
-from forecast.sources.overlaps import Source, in_order_of_right
+from forecast.sources.overlaps import TableOfFiles, in_order_of_right
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
 from forecast.tables.schema import EXPORT_COLUMNS, FIGURE_KEY, SeriesKey
 from forecast.vocabulary.countries import listed
@@ -133,7 +133,7 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
     foreign = [path for path in mine if not in_own_columns(Path(path))]
     own = [path for path in mine if path not in foreign]
     problems, said = [], []
-    sources: list[Source] = []
+    sources: list[TableOfFiles] = []
     try:
         sources += [_own_exports(own, today)] if own else []
     except TableError as error:
@@ -141,7 +141,7 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
     try:
         if foreign:
             imported = import_exports(foreign, today=today)
-            sources.append(Source(listed([one.file for one in imported.files], 3, 80), imported.exports, {}))
+            sources.append(TableOfFiles(listed([one.file for one in imported.files], 3, 80), imported.exports, {}))
             said = sentences(imported)
     except TableError as error:
         problems += error.problems
@@ -149,7 +149,7 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
         raise TableError(*problems)
     if len(mine) < len(given):
         shipped_ones = exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations())
-        sources.append(Source("the shipped file", shipped_ones, {}))
+        sources.append(TableOfFiles("the shipped file", shipped_ones, {}))
     exports, replaced = in_order_of_right(sources)
     return ExportFiles(exports, (*said, *replaced), tuple(replaced))
 
@@ -170,7 +170,7 @@ def in_own_columns(path: Path) -> bool:
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 
 
-def _own_exports(paths: list[str | Path], today: date | None) -> Source:
+def _own_exports(paths: list[str | Path], today: date | None) -> TableOfFiles:
     """The user's own table."""
     raw = without_repeats(raw_files(paths, "exports.csv"))
     table = _under_slugs(exports_table(raw, read_destinations(), today))
@@ -178,7 +178,7 @@ def _own_exports(paths: list[str | Path], today: date | None) -> Source:
     for name, rows in raw.items() if len(raw) > 1 else ():
         for product, destination in rows[["product", "destination"]].drop_duplicates().itertuples(index=False):
             files.setdefault((product_of(product), destination), name)
-    return Source(next(iter(raw)), table, files)
+    return TableOfFiles(next(iter(raw)), table, files)
 
 
 def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ SLIPS = {1000.0: "kilograms?", 100.0: "hundreds of kilograms, or a slip of the d
 STEADIEST, NEAR = 4.0, 1.5
 """Ratios: how far apart the neighbours of a slip may lie, and how far from their median the month in the right unit."""
 
-LEVEL = 8.0
+LEVEL_WIDTH = 8.0
 """How far apart the months of one level may lie, as a ratio."""
 
 THOUSAND = 3.0
@@ -201,7 +201,7 @@ def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
     above = np.flatnonzero(series.volumes > 0)
     positive = series.where(above)
     steps = np.diff(np.log10(positive.volumes))
-    borders = np.flatnonzero(np.abs(steps) >= THOUSAND - np.log10(LEVEL)) + 1
+    borders = np.flatnonzero(np.abs(steps) >= THOUSAND - np.log10(LEVEL_WIDTH)) + 1
     together = (np.diff(above) == 1) & (np.diff(positive.ordinals) <= MONTHS_AROUND)
     parts = np.split(positive.volumes, borders)
     level = np.zeros(len(positive.volumes), dtype=int)
@@ -219,16 +219,18 @@ def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
 
 def _is_thousandfold(before: np.ndarray, after: np.ndarray) -> bool:
     """Whether two parts of a series are steady levels, one about 1,000 times the other."""
-    steady = all(part.max() <= LEVEL * part.min() for part in (before, after))
+    steady = all(part.max() <= LEVEL_WIDTH * part.min() for part in (before, after))
     ratio = abs(np.log10(np.median(after) / np.median(before)))
-    return bool(steady and len(before) + len(after) > MONTHS_AROUND and abs(ratio - THOUSAND) <= np.log10(LEVEL / 2))
+    return bool(
+        steady and len(before) + len(after) > MONTHS_AROUND and abs(ratio - THOUSAND) <= np.log10(LEVEL_WIDTH / 2)
+    )
 
 
 def _are_of_two_units(wrong: np.ndarray, right: np.ndarray) -> bool:
     """Whether months are, taken together too, 1,000 times or a thousandth of others, and written no more coarsely."""
     ratio = np.log10(np.median(wrong) / np.median(right))
     fine = ratio > 0 or _usual_digits(wrong) >= max(_usual_digits(right) - 1, LEAST_DIGITS)
-    return bool(fine and abs(abs(ratio) - THOUSAND) <= np.log10(LEVEL / 4))
+    return bool(fine and abs(abs(ratio) - THOUSAND) <= np.log10(LEVEL_WIDTH / 4))
 
 
 def _usual_digits(volumes: np.ndarray) -> float:
