@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 
 from forecast.backtest.run import forecast_all
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
+from forecast.tables.frames import latest_figures
 from forecast.tables.quantiles import LEVELS
 from forecast.tables.read import usual_release
 from forecast.tables.schema import EVENTS, EXPORTS
@@ -27,8 +28,7 @@ _KEY = ["product", "destination", "month"]
 
 def _latest(exports: pd.DataFrame) -> pd.DataFrame:
     """The latest release of each figure, sorted by series and month."""
-    ordered = exports.sort_values("released", kind="stable")
-    return ordered.drop_duplicates(_KEY, keep="last").sort_values(_KEY, kind="stable").reset_index(drop=True)
+    return latest_figures(exports).sort_values(_KEY, kind="stable").reset_index(drop=True)
 
 
 def to_nixtla(exports: pd.DataFrame) -> pd.DataFrame:

@@ -195,6 +195,7 @@ def _of_day(context: RunContext, day: date, products: Sequence[str]) -> list[Any
     reported = {
         product: months_ahead(context.data.vintages[product], snapshot.cutoff(product), context.settings.horizon)
         for product in products
+        if product in snapshot.volumes
     }
     months = {product: found.asi8.tolist() for product, found in reported.items()}
     return [day.isoformat(), months, _volumes(snapshot), _cells(snapshot.events), _cells(snapshot.totals)]

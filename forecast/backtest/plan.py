@@ -15,6 +15,7 @@ from forecast.backtest.costs import series_a_task
 from forecast.ensemble.calibration import earlier_days
 from forecast.realtime.releases import VintagesByProduct, all_series, cutoffs
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MEMBERS, MODELS, REGISTRY, STAND_IN, check_engine
+from forecast.tables.frames import latest_figures
 from forecast.tables.schema import SeriesKey
 
 EXPERIENCE = "shipped"
@@ -166,8 +167,10 @@ def issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | Se
     ValueError
         When nothing was known of the products on the first of them.
     """
-    first = exports.loc[exports["product"].isin(products), "released"]
-    days = [first.max()] if issued is None else [issued] if isinstance(issued, date) else sorted(set(issued))
+    rows = exports[exports["product"].isin(products)]
+    released = rows["released"]
+    days = [released.max()] if issued is None else [issued] if isinstance(issued, date) else sorted(set(issued))
+    first = released[rows["volume_t"].notna()]
     if first.empty or days[0] < first.min():
         raise ValueError(f"Nothing of {', '.join(products)} was released by {days[0]}: issue on a later day.")
     return days
@@ -206,6 +209,7 @@ def backtest_origins(
     for product in products:
         series = selected_series(exports, [product], destinations)
         rows = exports[exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])]
+        rows = latest_figures(rows) if rows["volume_t"].isna().any() else rows
         months = {month for month in rows["month"].unique() if (first or month) <= month <= (to or month)}
         days = [day for day, cutoff in cutoffs(exports, product).items() if cutoff + 1 in months]
         found[product] = days[-count:] if count else days

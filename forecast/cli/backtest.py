@@ -41,7 +41,7 @@ from forecast.cli.options import (
     Window,
     WorkBackend,
 )
-from forecast.cli.replay import ReplayRequest, made, past_days, redone_by_libraries, resumable
+from forecast.cli.replay import ReplayRequest, check_scored, made, past_days, redone_by_libraries, resumable
 from forecast.cli.script import Script
 from forecast.cli.selection import asked
 from forecast.cli.writing import sums_of, tables_of_sums, write_tables
@@ -112,6 +112,9 @@ def _replayed(replay: ReplayRequest, folder: Path, given: Given, resume: bool, q
     partial = folder.with_name(f"{folder.name}.partial")
     with resumable(folder, partial):
         run = made(replay, partial, about, resume, quiet)
+        if run.forecasts.empty:
+            fc.Checkpoint(partial).remove()
+        check_scored(run, replay, quiet)
         scored, tested = scored_and_tested(run, tables.exports, tables.events, tables.groups)
         sums = sums_of(run, tables, replay.options["horizon"])
         parity = redone_by_libraries(replay, run)

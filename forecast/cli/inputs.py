@@ -18,6 +18,7 @@ from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.sources.plain import ExportFiles
     from forecast.store.database import Store
     from forecast.store.issued import Issue
 
@@ -106,10 +107,17 @@ class Tables:
     """The day of the call, after which no figures can be."""
     learned: frozenset[str] = frozenset()
     """Products of which there are figures to learn from only."""
+    replaced: tuple[str, ...] = ()
+    """Sentences on figures that stand in place of others."""
     issued: date | None = None
     """The day of the last issue, where figures and calendar are those of a store."""
     products: tuple[str, ...] = ()
     """What that issue forecast."""
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What ``run.json`` says of the files beside their names, where there is anything to say."""
+        return {"notes": [*self.replaced]} if self.replaced else {}
 
     @property
     def own(self) -> pd.DataFrame:
@@ -135,8 +143,8 @@ def read(given: Given) -> Tables:
     problems: list[str] = []
     learned: frozenset[str] = frozenset()
     try:
-        exports = _exports(given.exports, day)
-        exports, learned = _with_experience(exports, given, day)
+        found = _exports(given.exports, day)
+        exports, learned = _with_experience(found.exports, given, day)
     except fc.TableError as error:
         problems += error.problems
     try:
@@ -146,7 +154,8 @@ def read(given: Given) -> Tables:
     if problems:
         raise fc.TableError(*problems)
     totals = _totals(given, learned)
-    return Tables(exports, events, fc.read_groups(), fc.read_destinations(), totals, _record(given), day, learned)
+    places, record = fc.read_destinations(), _record(given)
+    return Tables(exports, events, fc.read_groups(), places, totals, record, day, learned, found.replaced)
 
 
 def _with_experience(own: pd.DataFrame, given: Given, day: date) -> tuple[pd.DataFrame, frozenset[str]]:
@@ -173,15 +182,15 @@ def _totals(given: Given, learned: frozenset[str]) -> pd.DataFrame | None:
     return totals[totals["product"].isin(learned)].reset_index(drop=True)
 
 
-def _exports(files: Sequence[str], day: date) -> pd.DataFrame:
-    """The figures of all ``files``; what those that were imported are is said on stderr."""
+def _exports(files: Sequence[str], day: date) -> ExportFiles:
+    """The figures of all ``files``; what imported ones are and what stands in place of what is said on stderr."""
     from forecast.sources.plain import exports_in
 
     found = exports_in(files, day)
     if not _is_quiet():
         for line in found.said:
             say(line, err=True)
-    return found.exports
+    return found
 
 
 def _is_quiet() -> bool:
@@ -322,7 +331,7 @@ def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
     from forecast.store.update import with_experience
     from forecast.store.vintages import exports_as_of
 
-    own, learned = exports_as_of(store, issue.issued, issue.places), given.figures_to_learn_from
+    own, learned = exports_as_of(store, issue.issued, issue.places, before_withdrawal=True), given.figures_to_learn_from
     exports, totals = own, None
     if learned is not None:
         exports = with_experience(fc.read_exports(learned, today=today()), own, issue.issued)

@@ -96,7 +96,7 @@ def next_months(
         sums = sums_of(run, tables, horizon)
         known = _known(tables, choice)
         found = _outlooks(known, tables, choice, run, sums)
-        about = _about(given, choice, found, horizon, seed, override)
+        about = _about(given, choice, found, horizon, seed, override) | tables.notes
         with progress_bar("Drawing", quiet) as progress:
             drawing = partial(_draw, known, tables, run, choice, progress) if plot else None
             _write(folder, run, about, found, sums, drawing)
@@ -142,10 +142,9 @@ def _outlooks(known: Snapshot, tables: Tables, choice: Choice, run: Forecasts, s
     """One per product of which something was known; of the others a line is said."""
     from forecast.report.outlook import outlook
 
-    released = tables.exports.groupby("product")["released"].min()
     found = []
     for product in choice.products:
-        if released[product] > choice.issued:
+        if product not in known.volumes:
             say(f"{product}: nothing was released by {choice.issued}.", err=True)
             continue
         found.append(
@@ -226,14 +225,16 @@ def _print(found: list[Outlook], folder: Path) -> None:
 
 def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
     """A line for the worst that looks wrong in the user's own figures, and one for each product without an event."""
+    import forecast as fc
+    from forecast.sources.overlaps import other_unit
     from forecast.sources.validation import worst_finding
     from forecast.vocabulary.products import without_events
 
     if set(given.exports) != {SHIPPED}:
         figures = tables.own[tables.own["product"].isin(choice.products)]
-        worst = worst_finding(figures, tables.groups)
-        if worst:
-            say(worst, err=True)
+        doubts = worst_finding(figures, tables.groups), other_unit(figures, fc.read_exports(), "the shipped file")
+        for doubt in filter(None, doubts):
+            say(doubt, err=True)
     unnamed = without_events(choice.products, tables.events) if len(tables.events) else ""
     if unnamed:
         say(unnamed, err=True)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from forecast.tables.run import Forecasts
 
 
+LEAST_TO_REPLAY = 4
+"""Months of a series without which nothing is scored: three for the simplest forecast, naive, and the one forecast."""
+
+
 @dataclass(frozen=True)
 class ReplayRequest:
     """A backtest as asked for: ``days`` are issue days by product, ``options`` those of the library by name.
@@ -66,8 +70,9 @@ class ReplayRequest:
             **{name: value for name, value in self.options.items() if name != "seed"},
         }
         last = {product: cutoffs(self.tables.exports, product)[days[-1]] for product, days in self.days.items() if days}
-        return about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
-                         inputs=given.paths())  # fmt: skip
+        about = about_run("backtest", arguments, issued=self.last_issued, seed=self.options["seed"], cutoffs=last,
+                          inputs=given.paths())  # fmt: skip
+        return about | self.tables.notes
 
 
 def past_days(
@@ -91,7 +96,50 @@ def past_days(
         raise TableError(str(error)) from error
     for product in [name for name, of_product in days.items() if not of_product]:
         say(f"{product}: no month with figures before it was found to forecast.", err=True)
+    short = _too_short(tables, choice, [name for name, of_product in days.items() if of_product])
+    if short and len(short) == sum(map(bool, days.values())):
+        raise TableError(*short)
+    for sentence in short:
+        say(sentence, err=True)
     return days
+
+
+def _too_short(tables: Tables, choice: Choice, products: Sequence[str]) -> list[str]:
+    """A sentence for each product without a series of `LEAST_TO_REPLAY`."""
+    from forecast.backtest.plan import selected_series
+    from forecast.tables.frames import latest_figures
+
+    found = []
+    for product in products:
+        codes = [code for _, code in selected_series(tables.exports, [product], choice.destinations)]
+        own = tables.exports[tables.exports["product"].eq(product) & tables.exports["destination"].isin(codes)]
+        months = latest_figures(own).groupby("destination")["month"].count().max()
+        if months < LEAST_TO_REPLAY:
+            need = f"needs a series of at least {LEAST_TO_REPLAY} months with figures, and the longest has {months}"
+            found.append(f"{product}: too short to replay: a backtest {need}.")
+    return found
+
+
+def check_scored(run: Forecasts, replay: ReplayRequest, quiet: bool) -> None:
+    """A line for each product with forecasts on fewer days than were asked for, or on none.
+
+    Raises
+    ------
+    TableError
+        When no model could be fitted on any day, with the reason of the last.
+    """
+    from forecast.tables.read import TableError
+    from forecast.vocabulary.text import counted
+
+    if run.forecasts.empty and len(run.failures):
+        why = str(run.failures.sort_values("issued", kind="stable")["reason"].iloc[-1]).rstrip(".")
+        raise TableError(f"{', '.join(replay.days)}: no model could be fitted on any issue day (on the last: {why}).")
+    days = run.forecasts.groupby("product")["issued"].nunique()
+    for product in [name for name, of_product in replay.days.items() if of_product]:
+        many = int(days.get(product, 0))
+        if many < (replay.origins or 1) and not quiet:
+            asked = f"{counted(replay.origins, 'issue day')} asked for, " if replay.origins else ""
+            say(f"{product}: {asked}{many} with forecasts: the figures allow no more.", err=True)
 
 
 def made(replay: ReplayRequest, partial: Path, about: Mapping[str, Any], resume: bool, quiet: bool) -> Forecasts:

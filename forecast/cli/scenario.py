@@ -86,7 +86,7 @@ def what_may_happen(
         tell_of_compiling(engine, quiet)
         with progress_bar("Forecasting", quiet) as progress:
             found = _branched(tables, additions, keywords, jobs, progress)
-        _write(folder, found, supposed.about(given, choice, found, seed))
+        _write(folder, found, supposed.about(given, choice, found, seed) | tables.notes)
         if not quiet:
             _print(found, choice.products, tables, folder)
 

@@ -122,7 +122,7 @@ def _stored(given: Given) -> list[str]:
         "from forecast.store.vintages import exports_as_of",
         f"with fc.Store({str(given.store)!r}) as store:",
         "    last = issues(store)[-1]",
-        "    exports = exports_as_of(store, last.issued, last.places)",
+        "    exports = exports_as_of(store, last.issued, last.places, before_withdrawal=True)",
     ]
     return lines if given.events else [*lines, "    events = issued_calendar(store, last)"]
 

@@ -81,12 +81,15 @@ def asked(
 def chosen(tables: Tables, products: list[str], codes: list[str], models: list[str], issued: date | None) -> Choice:
     """What was asked for, checked against the tables; no products mean every one on file."""
     from forecast.registry import MODELS
+    from forecast.tables.read import TableError
     from forecast.vocabulary.products import product_of
 
     on_file = sorted(tables.own["product"].unique())
     slugs = [name if name in on_file else product_of(name) for name in products]
     products = known_words(slugs, on_file, "product") or on_file
     rows = tables.exports[tables.exports["product"].isin(products)]
+    if rows["volume_t"].isna().all():
+        raise TableError(f"{', '.join(products)}: expected figures, found none but withdrawn ones.")
     places = tables.places[tables.places["code"].isin(rows["destination"])]
     destinations = known_codes(codes, places)
     names = known_words(models, list(MODELS), "models")
@@ -119,7 +122,7 @@ def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
 
 def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
     """The day asked for, or that of the latest release in ``rows``."""
-    first, last = rows["released"].min(), rows["released"].max()
+    first, last = rows.loc[rows["volume_t"].notna(), "released"].min(), rows["released"].max()
     if issued is not None and issued < first:
         raise typer.BadParameter(f"nothing was released by {issued}; the first figures came out on {first}.",
                                  param_hint="--issued")  # fmt: skip

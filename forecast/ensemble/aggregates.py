@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.tables.frames import records
+from forecast.tables.frames import latest_figures, records
 from forecast.tables.quantiles import PROBABILITIES, VOLUME_QUANTILES, sobol_scores, volumes
 from forecast.tables.run import Forecasts, correlation_matrix
 from forecast.tables.schema import OMITTED_COLUMNS, SUM_COLUMNS
@@ -189,8 +189,7 @@ def _joints(run: Forecasts, exports: pd.DataFrame, horizon: int) -> Iterator[tup
 
 def _known(exports: pd.DataFrame, issued: date) -> dict[Any, pd.Series]:
     """Volumes by month of every series (product, destination), in the latest release by the day ``issued``."""
-    released = exports[exports["released"] <= issued].sort_values("released", kind="stable")
-    latest = released.drop_duplicates(["product", "destination", "month"], keep="last").sort_values("month")
+    latest = latest_figures(exports[exports["released"] <= issued]).sort_values("month")
     return dict(list(latest.set_index("month").groupby(["product", "destination"])["volume_t"]))
 
 

@@ -199,7 +199,8 @@ def _candidate_shifts(
 
 def first_releases(exports: pd.DataFrame) -> Released:
     """The day on which each month of each series first came out."""
-    ordered = exports.sort_values("released", kind="stable").drop_duplicates(["product", "destination", "month"])
+    filled = exports[exports["volume_t"].notna()]
+    ordered = filled.sort_values("released", kind="stable").drop_duplicates(["product", "destination", "month"])
     cells = zip(ordered["product"], ordered["destination"], ordered["month"], strict=True)
     return dict(zip(cells, ordered["released"], strict=True))
 

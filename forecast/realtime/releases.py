@@ -84,13 +84,21 @@ class Vintages:
             return None
         first, volumes = self._wide(count)
         same = self.latest[first - int(self.month.min()) :][: len(volumes)]
-        heard_of = np.unique(self.place[:count])
+        heard_of = np.flatnonzero(~np.isnan(volumes).all(axis=0))
+        if not len(heard_of):
+            return None
         unrevised = len(heard_of) == len(self.destinations) and np.array_equal(volumes, same, equal_nan=True)
         months = months_of(np.arange(first, first + len(volumes))).rename("month")
         codes = pd.Index(self.destinations[heard_of], name="destination")
         # laid out alike whichever of the two it is: sums over another layout end on other last digits
         known = same if unrevised else np.ascontiguousarray(volumes[:, heard_of])
         return pd.DataFrame(known, months, codes, copy=False)
+
+    @cached_property
+    def is_figure(self) -> np.ndarray:
+        """Which vintages are figures: the others withdraw one."""
+        is_figure: np.ndarray = ~np.isnan(self.volume_t)
+        return is_figure
 
     @cached_property
     def latest(self) -> np.ndarray:
@@ -105,13 +113,16 @@ class Vintages:
         first = int(month.min())
         volumes = np.full((int(month.max()) - first + 1, len(self.destinations)), np.nan)
         volumes[month - first, place] = self.volume_t[:count]  # in order, so that of one cell the last stays
-        return first, volumes
+        return first, volumes  # a withdrawn figure is a gap from its day on
 
     def cutoffs(self) -> dict[date, pd.Period]:
         """The last month out, by the days on which it moved, in order."""
-        reached = np.maximum.accumulate(self.month)
-        last_of_day = np.append(self.released[1:] != self.released[:-1], True)
-        days, reached = self.released[last_of_day], reached[last_of_day]
+        month, released = self.month[self.is_figure], self.released[self.is_figure]
+        if not len(month):
+            return {}
+        reached = np.maximum.accumulate(month)
+        last_of_day = np.append(released[1:] != released[:-1], True)
+        days, reached = released[last_of_day], reached[last_of_day]
         moved = np.append(True, reached[1:] > reached[:-1])
         return {
             date.fromordinal(int(day)): pd.Period(ordinal=int(month), freq="M")
@@ -121,7 +132,8 @@ class Vintages:
     @cached_property
     def first_out(self) -> dict[int, int]:
         """The day on which the first figure of each month came out: ordinals, by month, the latest releases first."""
-        return dict(zip(self.month[::-1].tolist(), self.released[::-1].tolist(), strict=True))
+        months, days = self.month[self.is_figure], self.released[self.is_figure]
+        return dict(zip(months[::-1].tolist(), days[::-1].tolist(), strict=True))
 
     def together(self, month: pd.Period) -> list[pd.Period]:
         """The months that come out on the same day as ``month``, itself included.

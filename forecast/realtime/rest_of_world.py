@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
+from math import isnan
 from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 
 from forecast.realtime.events import Members
+from forecast.tables.frames import latest_figures
 from forecast.tables.schema import EXPORT_COLUMNS, REST_OF_WORLD, WORLD
 
 RECENT = 24
@@ -50,7 +52,7 @@ def separate_destinations(rows: pd.DataFrame, groups: Members) -> list[str]:
 
     A group stands where fewer than two of its members are covered themselves.
     """
-    latest = rows.sort_values("released", kind="stable").drop_duplicates(["destination", "month"], keep="last")
+    latest = latest_figures(rows)
     total = latest.loc[latest["destination"] == WORLD, "month"].sort_values()
     recent = set(total.iloc[-RECENT:])
     counted = latest[latest["month"].isin(recent)].groupby("destination")["month"].count()
@@ -95,6 +97,6 @@ def _vintages(ordered: pd.DataFrame, apart: list[str]) -> Iterator[tuple[object,
             if len(volumes) < len(apart) + 1:
                 continue
             rest = max(volumes[WORLD] - sum(volumes[code] for code in apart), 0.0)
-            if rest != last:
+            if rest != last and (last is not None or not isnan(rest)):
                 yield month, day, rest
             last = rest

@@ -24,7 +24,7 @@ from forecast.realtime.releases import Snapshot, as_of
 from forecast.report.outlook import ActingCalendar, since
 from forecast.report.text import spoken
 from forecast.safety.inert import show_letters
-from forecast.tables.frames import records
+from forecast.tables.frames import latest_figures, records
 from forecast.tables.schema import SeriesKey
 
 YEARS_SHOWN = 4
@@ -310,8 +310,7 @@ def plot_track(
     ``exports`` are the figures as known (of a month the latest release counts), ``forecasts`` every issue's rows.
     """
     own = exports[(exports["product"] == product) & (exports["destination"] == code)]
-    actual = own.sort_values("released", kind="stable").drop_duplicates("month", keep="last").set_index("month")
-    volume = actual["volume_t"].sort_index()
+    volume = latest_figures(own).set_index("month")["volume_t"].sort_index()
     chosen = forecasts["product"].eq(product) & forecasts["destination"].eq(code) & forecasts["model"].eq(model)
     rows = forecasts[chosen]
     figure = Figure(figsize=(_WIDTH, 3.6), dpi=150, layout="constrained", facecolor="white")

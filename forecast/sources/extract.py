@@ -11,7 +11,9 @@ import pandas as pd
 
 from forecast.safety.limits import SMALLEST_VOLUME_T, is_covered_day
 from forecast.tables.cells import LARGEST_VOLUME_T, Texts, labels
+from forecast.tables.frames import says_withdrawn, withdrawals
 from forecast.tables.read import usual_release
+from forecast.tables.schema import WITHDRAWN
 from forecast.vocabulary.countries import EUROPEAN_UNION, Places, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
 from forecast.vocabulary.numbers import is_gap, numbers
@@ -19,6 +21,9 @@ from forecast.vocabulary.text import of_each, shown, slug
 from forecast.vocabulary.units import Unit, unit_of
 
 KEY = ["product", "destination", "month", "released"]
+NO_FIGURE = "no figure (an empty cell)"
+"""Why a row without a volume is not used."""
+
 UNUSED_COLUMNS = ["file", "row", "reason", "product", "destination", "month", "volume"]
 ROW_COLUMNS = ["file", "row", "exporter", *KEY, "volume_t", "status", "source", "dated"]
 
@@ -141,8 +146,9 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     no_month = _month_reasons(month.different, period, settings.today)
     other = [_releases(cells, settings, month, period), _unnamed(cells, settings)]
     reason = _first_reason([(left_out.codes, left_out.different), no_code, (month.codes, no_month), *no_volume, *other])
-    used = np.flatnonzero(reason.codes == 0)
     rows = _rows(extract, settings, codes, _Months(month.codes, period), volume, units)
+    reason, rows = _with_withdrawn(reason, rows)
+    used = np.flatnonzero(reason.codes == 0)
     notes = list(extract.notes)
     if is_buddhist(list(month.different[:50])):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
@@ -165,6 +171,26 @@ def _first_reason(reasons: Sequence[Reasons]) -> Texts:
         if of_word.any():
             found = np.where(found == 0, of_word[codes], found)
     return Texts(found, pd.Index(list(said), dtype=object))
+
+
+def _with_withdrawn(reason: Texts, rows: pd.DataFrame) -> tuple[Texts, pd.DataFrame]:
+    """Rows without a figure that withdraw one of an earlier release are used; one withdrawn with a volume is not."""
+    codes, said = reason.codes.copy(), [*reason.different]
+    empty = rows["dated"].to_numpy(dtype=bool) & (codes == (said.index(NO_FIGURE) if NO_FIGURE in said else -1))
+    if not empty.any() and WITHDRAWN not in {str(word).lower() for word in rows["status"].cat.categories}:
+        return reason, rows
+    sound = (codes == 0) | empty
+    candidates = rows[sound].reset_index(drop=True)
+    filled = says_withdrawn(candidates) & candidates["volume_t"].notna()
+    gone = withdrawals(candidates)
+    if not (filled.any() or gone.any()):
+        return reason, rows
+    places = np.flatnonzero(sound)
+    codes[places[gone]], codes[places[filled]] = 0, len(said)
+    status = rows["status"].astype(str).to_numpy(dtype=object)
+    status[places[gone]] = WITHDRAWN
+    words = pd.Index([*said, "a volume under the status withdrawn"], dtype=object)
+    return Texts(codes, words), rows.assign(status=pd.Categorical(status))
 
 
 def directed(
@@ -195,7 +221,7 @@ def unused_rows(file: str, rows: pd.DataFrame, reason: str) -> pd.DataFrame:
             "product": rows["product"],
             "destination": rows["destination"],
             "month": rows["month"],
-            "volume": rows["volume_t"].map(lambda volume: f"{volume:g} t"),
+            "volume": rows["volume_t"].map(lambda volume: f"{volume:g} t" if volume == volume else ""),
         },
         columns=UNUSED_COLUMNS,
     ).assign(file=file or rows["file"])
@@ -246,9 +272,7 @@ def _volumes(texts: Texts, units: _Units, extract: Extract, settings: ReadSettin
         is_gap(str(text)) if np.isnan(one) else False for text, one in zip(texts.different, figures, strict=True)
     ]
     gap = np.array(missing, dtype=bool)
-    why = np.select(
-        [gap, ~np.isfinite(figures)], ["no figure (an empty cell)", "a volume that is no number"], default=""
-    )
+    why = np.select([gap, ~np.isfinite(figures)], [NO_FIGURE, "a volume that is no number"], default="")
     below = np.where(figures < 0, "a volume below zero", "")
     factors = np.array([unit.factor for unit in units.different], dtype=float)
     volume = _in_tonnes(figures[texts.codes], factors[units.codes])
@@ -262,7 +286,7 @@ def _in_tonnes(number: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Tonnes, by division where a tonne is a whole number of the unit: 14,337,800 kg is 14337.8 t to the last bit."""
     in_a_tonne = 1 / factor
     whole = np.round(in_a_tonne)
-    return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / whole, number * factor)
+    return np.where(np.abs(in_a_tonne - whole) < 1e-6 * whole, number / np.maximum(whole, 1), number * factor)
 
 
 def _unnamed(cells: pd.DataFrame, settings: ReadSettings) -> Reasons:

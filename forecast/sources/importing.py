@@ -347,6 +347,8 @@ def _way_out(reason: str) -> str:
         return " Give them codes: --name 'Their name=USA'."
     if reason.startswith("no single"):
         return " Figures by country are needed, or those of the total (WLD)."
+    if reason.startswith("no month that"):
+        return " Write them as YYYY-MM."
     return " Give the file figures by month." if "not a month" in reason else ""
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
 from forecast.sources.extract import KEY, UNUSED_COLUMNS, unused_rows
+from forecast.tables.frames import latest_figures, stacked
 from forecast.tables.read import TableError
+from forecast.tables.schema import FIGURE_KEY, SeriesKey
+from forecast.vocabulary.countries import listed
 
 AGREEMENT = 1e-6
 """Relative difference up to which two figures of one month are the same, rounding apart."""
 
 MOST_QUESTIONS = 3
 """Conflicts that are spelt out."""
+
+MONTHS_IN_COMMON, _TIMES, _WITHIN = 3, 3.0, 0.18
+"""Months from which units are compared, the logarithm of a thousand, and how near to it the ratio must be."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ def joined_sources(rows: pd.DataFrame) -> Joined:
         return _without_echoes(rows, pd.DataFrame(columns=UNUSED_COLUMNS), [])
     first = rows[repeated].groupby(KEY, sort=False, observed=True)["volume_t"].transform("first")
     scale = pd.concat([first.abs(), rows.loc[repeated, "volume_t"].abs()], axis=1).max(axis=1)
-    differ = (rows.loc[repeated, "volume_t"] - first).abs() > AGREEMENT * scale
+    here = rows.loc[repeated, "volume_t"]
+    differ = ((here - first).abs() > AGREEMENT * scale) | (here.isna() != first.isna())
     if differ.any():
         raise TableError(*_questions(rows[repeated], differ))
     again = rows.duplicated(KEY)
@@ -58,12 +68,19 @@ def _without_echoes(rows: pd.DataFrame, unused: pd.DataFrame, notes: list[str]) 
     ordered = rows[several].assign(released=rows["released"].astype(str)).sort_values("released", kind="stable")
     before = ordered.groupby(key, sort=False, observed=True)["volume_t"].shift()
     echo = (ordered["volume_t"] - before).abs() <= AGREEMENT * before.abs()
-    revised = int((~echo & before.notna()).sum())
+    revised = int((~echo & before.notna() & ordered["volume_t"].notna()).sum())
+    withdrawn = int(ordered["volume_t"].isna().sum())
+    if withdrawn:
+        notes = [*notes, f"{withdrawn:,} figures are withdrawn by a later release: unknown from its day on."]
     if revised:
         notes = [*notes, f"{revised:,} figures are revised by a later release: both are kept, each from its own day."]
     again = ordered.index[echo]
     reason = "a later release repeats the figure"
     return Joined(rows.drop(index=again), pd.concat([unused, unused_rows("", rows.loc[again], reason)]), notes)
+
+
+def _tonnes(volume: float) -> str:
+    return f"{volume:g} t" if volume == volume else "withdrawn"
 
 
 def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
@@ -74,8 +91,8 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
         where = f"{same['file']} row {same['row']}" if same["file"] != one["file"] else f"row {same['row']}"
         said.append(
             f"{one['file']} row {one['row']}: {one['product']} {one['destination']} {one['month']} is "
-            f"{one['volume_t']:g} t here "
-            f"and {same['volume_t']:g} t in {where}. Which holds?"
+            f"{_tonnes(one['volume_t'])} here "
+            f"and {_tonnes(same['volume_t'])} in {where}. Which holds?"
         )
     count = int(differ.sum())
     more = f" ({count:,} such figures)" if count > MOST_QUESTIONS else ""
@@ -85,3 +102,78 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
         "the older, or download without the breakdown that makes several rows of one month."
     )
     return said
+
+
+# Tables beside each other --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TableOfFiles:
+    """A table of exports, its ``name`` in sentences, and the ``files`` of its series where it has several."""
+
+    name: str
+    exports: pd.DataFrame
+    files: Mapping[SeriesKey, str]
+
+
+def in_order_of_right(sources: Sequence[TableOfFiles]) -> tuple[pd.DataFrame, list[str]]:
+    """One table of several, a series of a later one only where no earlier one has it, and a sentence on what gave way.
+
+    Nothing is said of a series that gave way to the same figures.
+    """
+    kept = [sources[0].exports]
+    said: list[str] = []
+    names: dict[SeriesKey, str] = {}
+    for before, source in pairwise(sources):
+        names = {**{key: before.files.get(key, before.name) for key in _series(before.exports).unique()}, **names}
+        taken = _series(source.exports).isin(list(names))
+        if taken.any():
+            said += _replaced(stacked(kept), source.exports[taken], names, source.name)
+        kept = [source.exports[~taken], *kept]
+    return stacked(kept).reset_index(drop=True), said
+
+
+def _series(exports: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(exports[["product", "destination"]])
+
+
+def _replaced(own: pd.DataFrame, other: pd.DataFrame, names: Mapping[SeriesKey, str], source: str) -> list[str]:
+    """A sentence for each file that has series in place of others: which, and how many figures for how many."""
+    both = _side_by_side(own, other)
+    unlike = ~((both["own"] - both["other"]).abs() <= AGREEMENT * both["other"].abs())
+    differs = unlike[both["other"].notna()].groupby(both["series"], sort=False).any()
+    gave_way = both[both["series"].isin(differs.index[differs])]
+    said = []
+    for file, rows in gave_way.groupby(gave_way["series"].map(names), sort=False):
+        counts = rows.groupby("series", sort=False)[["own", "other"]].count()
+        words = [f"{' '.join(key)} ({mine} for {theirs})" for key, mine, theirs in counts.itertuples()]
+        total = f"{counts['own'].sum():,} figures are taken in place of {counts['other'].sum():,} of {source}"
+        said.append(f"{file}: {total}: {listed(words, longest=80)}.")
+    return said
+
+
+def _side_by_side(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The latest figures of the series that are in both tables: ``series``, ``own`` and ``other``, a row a month."""
+    mine, theirs = (latest_figures(table) for table in (own, other))
+    mine = mine[_series(mine).isin(_series(theirs))]
+    columns = [table.set_index(FIGURE_KEY)["volume_t"] for table in (mine, theirs)]
+    both = pd.concat(columns, axis=1, keys=["own", "other"])
+    both["series"] = pd.Series([(str(product), str(code)) for product, code, _ in both.index], both.index, dtype=object)
+    return both.reset_index(drop=True)
+
+
+def other_unit(own: pd.DataFrame, other: pd.DataFrame, source: str) -> str:
+    """A sentence on series that are 1,000 times those of ``other`` in the same months, or a thousandth; else empty."""
+    both = _side_by_side(own, other)
+    both = both[(both["own"] > 0) & (both["other"] > 0)]
+    if both.empty:
+        return ""
+    logs = (both["own"] / both["other"]).map(math.log10).groupby(both["series"], sort=False).agg(["median", "count"])
+    found = logs[(logs["count"] >= MONTHS_IN_COMMON) & ((logs["median"].abs() - _TIMES).abs() <= _WITHIN)]
+    if found.empty:
+        return ""
+    words = [f"{' '.join(key)} ({int(many)} months)" for key, many in zip(found.index, found["count"], strict=True)]
+    many_times = found["median"].iloc[0] > 0
+    times, unit = ("1,000 times", "kg") if many_times else ("a thousandth of", "kt")
+    how = f"forecast import FILE --unit {unit} reads them so"
+    return f"Figures are {times} those of {source} in the same months: {listed(words, longest=80)}: {how}."

@@ -21,12 +21,15 @@ from forecast.realtime.events import KINDS
 from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.files.delimited import bare_cell, unwrapped
 from forecast.sources.importing import import_exports, sentences
-from forecast.tables.frames import stacked
+from forecast.sources.overlaps import TableOfFiles, in_order_of_right
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
-from forecast.tables.schema import EXPORT_COLUMNS
+from forecast.tables.schema import EXPORT_COLUMNS, FIGURE_KEY, SeriesKey
+from forecast.vocabulary.countries import listed
 from forecast.vocabulary.products import product_of
 from forecast.vocabulary.shipped import SHIPPED, shipped
+from forecast.vocabulary.text import counted
 
 _NO_TABLE = (b"\x1f\x8b", b"%PDF")
 """First bytes of files in which nothing can be imported."""
@@ -40,6 +43,24 @@ _NOT_CSV = {
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
 
+
+_FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
+"""Columns whose cells may be quotations."""
+
+_NOT_STRICT = {
+    "unit",
+    "units",
+    "uom",
+    "unit_of_measure",
+    "quantity_unit",
+    "qty_unit",
+    "flow",
+    "trade_flow",
+    "trade flow",
+}
+"""Headings of columns that say that not every volume need be in tonnes, or exports."""
+
+_MARKS = ('"', "'", "\u201c", "\u201d", "\u201e")
 
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 
@@ -89,10 +110,14 @@ def read_exports(*paths: str | Path, today: date | None = None) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ExportFiles:
-    """What stands in files of export figures: ``exports``, and in ``said`` what the imported ones were, a line each."""
+    """What stands in files of export figures: ``exports``, and a line each in ``said`` for what the imported ones were.
+
+    Among these lines are the ``replaced`` ones, which say whose figures were taken in place of others.
+    """
 
     exports: pd.DataFrame
     said: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def exports_in(paths: Collection[str | Path], today: date | None = None) -> ExportFiles:
@@ -104,28 +129,33 @@ def exports_in(paths: Collection[str | Path], today: date | None = None) -> Expo
         A sentence for everything that is wrong in the files.
     """
     given = list(paths) or [SHIPPED]
-    foreign = [path for path in given if str(path) != SHIPPED and not in_own_columns(Path(path))]
-    own = [path for path in given if path not in foreign]
-    problems: list[str] = []
-    parts, said = [], []
+    mine = [path for path in given if str(path) != SHIPPED]
+    foreign = [path for path in mine if not in_own_columns(Path(path))]
+    own = [path for path in mine if path not in foreign]
+    problems, said = [], []
+    sources: list[TableOfFiles] = []
     try:
-        parts += _own_exports(own, today)
+        sources += [_own_exports(own, today)] if own else []
     except TableError as error:
         problems += error.problems
     try:
-        imported = import_exports(foreign, today=today) if foreign else None
+        if foreign:
+            imported = import_exports(foreign, today=today)
+            sources.append(TableOfFiles(listed([one.file for one in imported.files], 3, 80), imported.exports, {}))
+            said = sentences(imported)
     except TableError as error:
         problems += error.problems
     if problems:
         raise TableError(*problems)
-    if imported is not None:
-        parts.append(imported.exports)
-        said = sentences(imported)
-    return ExportFiles(_beside(parts), tuple(said))
+    if len(mine) < len(given):
+        shipped_ones = exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations())
+        sources.append(TableOfFiles("the shipped file", shipped_ones, {}))
+    exports, replaced = in_order_of_right(sources)
+    return ExportFiles(exports, (*said, *replaced), tuple(replaced))
 
 
 def in_own_columns(path: Path) -> bool:
-    """Whether a file is to be read strictly: its first row has most of our columns, or it holds nothing to import."""
+    """Whether a file is to be read strictly: our columns, no units or flows, in its first row, or nothing to import."""
     try:
         if not is_file(path):
             return True
@@ -134,20 +164,21 @@ def in_own_columns(path: Path) -> bool:
     except OSError:
         return True
     text = head.decode("utf-8-sig", errors="replace").lstrip()
-    first = {cell.strip().strip('"').lower() for cell in text.partition("\n")[0].split(",")}
+    first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
+    if first & _NOT_STRICT:
+        return False
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
 
 
-def _own_exports(paths: list[str | Path], today: date | None) -> list[pd.DataFrame]:
-    """The user's own table where there is one, then the shipped one."""
-    mine = [path for path in paths if str(path) != SHIPPED]
-    parts = []
-    if mine:
-        table = exports_table(without_repeats(raw_files(mine, "exports.csv")), read_destinations(), today)
-        parts.append(_under_slugs(table))
-    if len(mine) < len(paths):
-        parts.append(exports_table(raw_files([SHIPPED], "exports.csv"), read_destinations()))
-    return parts
+def _own_exports(paths: list[str | Path], today: date | None) -> TableOfFiles:
+    """The user's own table."""
+    raw = without_repeats(raw_files(paths, "exports.csv"))
+    table = _under_slugs(exports_table(raw, read_destinations(), today))
+    files: dict[SeriesKey, str] = {}
+    for name, rows in raw.items() if len(raw) > 1 else ():
+        for product, destination in rows[["product", "destination"]].drop_duplicates().itertuples(index=False):
+            files.setdefault((product_of(product), destination), name)
+    return TableOfFiles(next(iter(raw)), table, files)
 
 
 def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:
@@ -155,17 +186,13 @@ def _under_slugs(table: pd.DataFrame) -> pd.DataFrame:
     slugs = {word: product_of(word) for word in table["product"].unique()}
     if all(word == slug for word, slug in slugs.items()):
         return table
-    return table.assign(product=table["product"].map(slugs).astype(table["product"].dtype))
-
-
-def _beside(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Tables in the order of their right: a series of a later one only where no earlier one has it."""
-    joined = parts[-1]
-    for table in reversed(parts[:-1]):
-        series = pd.MultiIndex.from_frame(joined[["product", "destination"]])
-        taken = series.isin(pd.MultiIndex.from_frame(table[["product", "destination"]]))
-        joined = stacked([joined[~taken], table]).reset_index(drop=True)
-    return joined
+    named = table.assign(product=table["product"].map(slugs).astype(table["product"].dtype))
+    again = named[named.duplicated([*FIGURE_KEY, "released"])]
+    if len(again):
+        row = again.iloc[0]
+        twice = f"{row['destination']} {row['month']} stands under {row['product']} and under its customs code"
+        raise TableError(f"exports: {twice} ({counted(len(again), 'figure')}). One row per product and month.")
+    return named
 
 
 def of_other_products(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
@@ -262,7 +289,7 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
     content = _content(name, path)
     plainly = header_and_columns(content)
-    if plainly is not None:
+    if plainly is not None and not _quoted_again(*plainly):
         header, rows = plainly
         _check_delimiter(name, header)
         return rows.set_axis(header, axis=1)
@@ -271,10 +298,10 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
 
 def _by_records(name: str, content: bytes) -> pd.DataFrame:
     """The same row by row, by the rules of `csv`, with a sentence for every row that is too long or too short."""
-    records = list(_records(name, _text(name, content)))
+    records = list(_records(name, unwrapped(_text(name, content))))
     if not records:
         raise TableError(f"{name}: expected a header and rows, found an empty file.")
-    (_, header), *records = records
+    (_, header), *records = _bare(records)
     _check_delimiter(name, header)
     wrong = [
         f"{name} row {row}: expected {len(header)} fields as in the header, found {len(fields)}."
@@ -285,6 +312,26 @@ def _by_records(name: str, content: bytes) -> pd.DataFrame:
         raise TableError(*wrong)
     rows = [row for row, _ in records]
     return pd.DataFrame([fields for _, fields in records], index=rows, columns=header, dtype=str)
+
+
+def _quoted_again(header: list[str], rows: pd.DataFrame) -> bool:
+    """Whether lines or cells have quotes around them that are text by the rules of CSV."""
+    cells = [rows[place].cat.categories for place, name in enumerate(header) if name not in _FREE_TEXT]
+    texts = [*header, *(str(text) for column in cells for text in column)]
+    return "," in header[0] or any(text[:1] in _MARKS for text in texts)
+
+
+def _bare(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """The rows without quotes that were written into cells: those of free text only where the header has them too."""
+    _, header = records[0]
+    names = [bare_cell(cell) for cell in header]
+    free = {place for place, name in enumerate(names) if name in _FREE_TEXT and names == header}
+    if not any(cell[:1] in _MARKS for _, fields in records for cell in fields):
+        return records
+    return [
+        (row, [cell if place in free else bare_cell(cell) for place, cell in enumerate(fields)])
+        for row, fields in records
+    ]
 
 
 def _content(name: str, path: Path) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.tables.frames import latest_figures
+
 VALIDATION_COLUMNS = ["check", "product", "destination", "months", "found", "suggestion"]
 
 MONTHS_AROUND = 3
@@ -19,6 +21,12 @@ SLIPS = {1000.0: "kilograms?", 100.0: "hundreds of kilograms, or a slip of the d
 
 STEADIEST, NEAR = 4.0, 1.5
 """Ratios: how far apart the neighbours of a slip may lie, and how far from their median the month in the right unit."""
+
+LEVEL_WIDTH = 8.0
+"""How far apart the months of one level may lie, as a ratio."""
+
+THOUSAND = 3.0
+"""The logarithm of how many kilograms a tonne has."""
 
 MOST_SLIPS = 0.05
 """Share of a series' months above which such months are its habit and no slips."""
@@ -31,6 +39,9 @@ NOMENCLATURE_CHANGES = ("2012-01", "2017-01", "2022-01", "2028-01")
 
 BREAK = 3.0
 """Ratio of the levels around a change of codes from which it is said."""
+
+LEAST_DIGITS = 3
+"""Digits without which a figure below its neighbours is small and not in another unit."""
 
 _DIGITS, COINCIDENCES = 4, 0.01
 """Digits of a month that repeats the last by no chance, and the share of months that may equal one further off."""
@@ -89,9 +100,7 @@ def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.
     >>> validate_exports(table)[["check", "months", "suggestion"]].values.tolist()
     [['unit slip', '2025-04', 'kilograms?']]
     """
-    latest = exports.sort_values("released", kind="stable").drop_duplicates(
-        ["product", "destination", "month"], keep="last"
-    )
+    latest = latest_figures(exports)
     found: Rows = []
     for (product, destination), rows in latest.groupby(["product", "destination"], sort=True, observed=True):
         series = Monthly.of(rows)
@@ -134,7 +143,7 @@ def worst_finding(exports: pd.DataFrame, groups: Groups | None = None) -> str:
 
 def _slips(series: Monthly) -> Rows:
     """Months that would lie among their steady neighbours if they were 1,000 or 100 times less, or more."""
-    positive = series.where(series.volumes > 0)
+    positive, named = _on_another_level(series)
     volumes = positive.volumes
     if len(volumes) < 4:
         return []
@@ -149,12 +158,83 @@ def _slips(series: Monthly) -> Rows:
             fits = (high <= STEADIEST * low) & (right >= middle / NEAR) & (right <= middle * NEAR)
             if fits.sum() > max(2, MOST_SLIPS * len(volumes)):
                 continue
-            for place in np.flatnonzero(fits).tolist():
+            places = np.flatnonzero(fits & ~named).tolist()
+            for place in (one for one in places if _is_written_so(volumes[one], around[one], times)):
                 ratio = volumes[place] / middle[place]
                 words = f"{ratio:,.0f} times its neighbours" if ratio > 1 else f"1/{1 / ratio:,.0f} of its neighbours"
                 slip = f"{volumes[place]:,.6g} t, {words}"
                 found.append(_row("unit slip", positive.month(place), slip, suggestion))
     return found
+
+
+def _is_written_so(volume: float, around: np.ndarray, times: float) -> bool:
+    """Whether a figure has the digits that its neighbours would have in another unit: a small one has fewer.
+
+    A slip of the decimal mark leaves them as they are; in kilograms there may be more.
+    """
+    neighbours = around[~np.isnan(around)]
+    digits = _digits(volume)
+    more = digits - _usual_digits(neighbours)
+    small = volume < neighbours.min() and digits < LEAST_DIGITS
+    return bool(more >= -1 and not small and (times > 500 or more <= 1))
+
+
+def _runs_of_slips(series: Monthly) -> Rows:
+    """Months that lie together on a level 1,000 times that of the others, or a thousandth, named in one row."""
+    positive, wrong = _on_another_level(series)
+    if not wrong.any():
+        return []
+    places = np.flatnonzero(wrong)
+    runs = [positive.where(run) for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)]
+    ratio = float(np.median(positive.volumes[wrong]) / np.median(positive.volumes[~wrong]))
+    times = f"{ratio:,.0f} times" if ratio > 1 else f"1/{1 / ratio:,.0f} of"
+    unit = SLIPS[1000.0] if ratio > 1 else "thousands of tonnes?"
+    return [_row("unit slip", ", ".join(run.span() for run in runs), f"{len(places)} months, {times} the others", unit)]
+
+
+def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
+    """The months above zero, and which of them, the fewer, lie a thousandfold from the others, if in a row or many.
+
+    Trade that begins or stops does not jump by just that factor from one steady level to another. A month without
+    volume between two levels, or none for long, says nothing of units.
+    """
+    above = np.flatnonzero(series.volumes > 0)
+    positive = series.where(above)
+    steps = np.diff(np.log10(positive.volumes))
+    borders = np.flatnonzero(np.abs(steps) >= THOUSAND - np.log10(LEVEL_WIDTH)) + 1
+    together = (np.diff(above) == 1) & (np.diff(positive.ordinals) <= MONTHS_AROUND)
+    parts = np.split(positive.volumes, borders)
+    level = np.zeros(len(positive.volumes), dtype=int)
+    for place, before, after in zip(borders.tolist(), parts, parts[1:], strict=False):
+        if together[place - 1] and _is_thousandfold(before[-MONTHS_AROUND:], after[:MONTHS_AROUND]):
+            level[place:] += int(np.sign(steps[place - 1]))
+    levels, counts = np.unique(level, return_counts=True)
+    if len(levels) != 2:
+        return positive, np.zeros(len(level), dtype=bool)
+    wrong = level == (levels[1] if counts[1] <= counts[0] else levels[0])
+    apart = not (wrong[1:] & wrong[:-1]).any()
+    few = apart and wrong.sum() <= max(2, MOST_SLIPS * len(wrong))
+    return positive, wrong & (not few and _are_of_two_units(positive.volumes[wrong], positive.volumes[~wrong]))
+
+
+def _is_thousandfold(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two parts of a series are steady levels, one about 1,000 times the other."""
+    steady = all(part.max() <= LEVEL_WIDTH * part.min() for part in (before, after))
+    ratio = abs(np.log10(np.median(after) / np.median(before)))
+    return bool(
+        steady and len(before) + len(after) > MONTHS_AROUND and abs(ratio - THOUSAND) <= np.log10(LEVEL_WIDTH / 2)
+    )
+
+
+def _are_of_two_units(wrong: np.ndarray, right: np.ndarray) -> bool:
+    """Whether months are, taken together too, 1,000 times or a thousandth of others, and written no more coarsely."""
+    ratio = np.log10(np.median(wrong) / np.median(right))
+    fine = ratio > 0 or _usual_digits(wrong) >= max(_usual_digits(right) - 1, LEAST_DIGITS)
+    return bool(fine and abs(abs(ratio) - THOUSAND) <= np.log10(LEVEL_WIDTH / 4))
+
+
+def _usual_digits(volumes: np.ndarray) -> float:
+    return float(np.median([_digits(volume) for volume in volumes.tolist()]))
 
 
 def _repeats(series: Monthly) -> Rows:
@@ -221,7 +301,9 @@ def _estimated(rows: pd.DataFrame) -> Rows:
     return [_row("estimated weights", Monthly.of(estimated).span(), words, "rounder than they look")]
 
 
-SERIES_CHECKS: list[Callable[[Monthly], Rows]] = [_slips, _repeats, _same_years, _samples, _code_changes]
+SERIES_CHECKS: list[Callable[[Monthly], Rows]] = [
+    _slips, _runs_of_slips, _repeats, _same_years, _samples, _code_changes,
+]  # fmt: skip
 """Functions of one series."""
 
 

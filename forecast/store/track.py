@@ -13,8 +13,9 @@ from forecast.registry import STAND_IN
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.store.database import Store
 from forecast.store.issued import issued_forecasts
-from forecast.store.vintages import FIGURE_KEY, exports_as_of
+from forecast.store.vintages import exports_as_of
 from forecast.tables.quantiles import LEVELS
+from forecast.tables.schema import FIGURE_KEY
 
 MINIMUM = 8
 """Forecasts with an actual below which no share and no skill is stated."""

@@ -198,7 +198,7 @@ def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
 
 def _exports(store: Store, routine: Routine, day: date, places: int | None = None) -> pd.DataFrame:
     """The store's figures as known on a day, beside the experience of other products."""
-    own = exports_as_of(store, day, places)
+    own = exports_as_of(store, day, places, before_withdrawal=True)
     return own if routine.experience is None else with_experience(routine.experience, own, day)
 
 

@@ -14,10 +14,8 @@ import pandas as pd
 from forecast.safety.atomic import read_regular
 from forecast.safety.limits import LARGEST_FILE
 from forecast.store.database import Store, StoreError
-from forecast.tables.schema import EXPORT_COLUMNS
+from forecast.tables.schema import EXPORT_COLUMNS, FIGURE_KEY, WITHDRAWN
 
-FIGURE_KEY = ["product", "destination", "month"]
-WITHDRAWN = "withdrawn"
 SAME = 1e-9
 """Relative difference up to which two figures are one."""
 REVISION_COLUMNS = [
@@ -112,8 +110,9 @@ def _on_file(exports: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
     """Whether each row stands on file with the same release day and volume."""
     keys = [*FIGURE_KEY, "released"]
     last = known[[*keys, "volume_t"]].drop_duplicates(keys, keep="last").rename(columns={"volume_t": "on_file"})
-    found = exports[[*keys, "volume_t"]].merge(last, on=keys, how="left")
-    return np.isclose(found["volume_t"], found["on_file"].astype(float), rtol=SAME, atol=0.0)
+    found = exports[[*keys, "volume_t"]].merge(last, on=keys, how="left", indicator="where")
+    alike = np.isclose(found["volume_t"], found["on_file"].astype(float), rtol=SAME, atol=0.0, equal_nan=True)
+    return alike & (found["where"] == "both").to_numpy()
 
 
 def _judged_by_history(known: pd.DataFrame, exports: pd.DataFrame, ingested: date) -> tuple[np.ndarray, np.ndarray]:
@@ -185,10 +184,14 @@ def latest_vintages(store: Store) -> pd.DataFrame:
     return _typed(store.query("SELECT * FROM vintages ORDER BY place"))
 
 
-def exports_as_of(store: Store, day: date, places: int | None = None) -> pd.DataFrame:
+def exports_as_of(
+    store: Store, day: date, places: int | None = None, *, before_withdrawal: bool = False
+) -> pd.DataFrame:
     """The exports table as known on ``day``: columns of the schema, each release a row; withdrawn cells are absent.
 
-    ``places`` takes only the first so many vintages of the store: what it held when an issue was made.
+    ``places`` takes only the first so many vintages of the store: what it held when an issue was made. With
+    ``before_withdrawal`` withdrawn cells are there, the withdrawal a row without a volume: for whoever replays earlier
+    days, on which the figure stood.
 
     Examples
     --------
@@ -205,9 +208,11 @@ def exports_as_of(store: Store, day: date, places: int | None = None) -> pd.Data
     text = "SELECT * FROM vintages WHERE released <= ? AND place <= ? ORDER BY released, place"
     known = _typed(store.query(text, [day, places if places is not None else 2**62]))
     last = known.drop_duplicates(FIGURE_KEY, keep="last")
-    gone = set(_cells(last[last["status"] == WITHDRAWN]))
-    kept = known[np.array([key not in gone for key in _cells(known)], dtype=bool)]
-    kept = kept[kept["status"] != WITHDRAWN].drop_duplicates([*FIGURE_KEY, "released"], keep="last")
+    kept = known
+    if not before_withdrawal:
+        gone = set(_cells(last[last["status"] == WITHDRAWN]))
+        kept = known[np.array([key not in gone for key in _cells(known)], dtype=bool) & (known["status"] != WITHDRAWN)]
+    kept = kept.drop_duplicates([*FIGURE_KEY, "released"], keep="last")
     return kept[EXPORT_COLUMNS].sort_values([*FIGURE_KEY, "released"], kind="stable").reset_index(drop=True)
 
 

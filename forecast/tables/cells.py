@@ -144,6 +144,11 @@ PRECISION = [
     ),
     VOLUME[2],
 ]
+VOLUME_OR_EMPTY = [
+    Check(lambda texts: (texts.different == "") | np.isfinite(texts.numbers), VOLUME[1].sentence),
+    *VOLUME[2:],
+]
+"""Those of a volume that a later release may have withdrawn."""
 
 
 def month_until(today: date) -> Check:

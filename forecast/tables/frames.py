@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype, union_categoricals
 
 from forecast.safety.inert import csv_cell
-from forecast.tables.schema import ColumnType, TableSchema
+from forecast.tables.schema import FIGURE_KEY, WITHDRAWN, ColumnType, TableSchema
 
 _SPECIAL = re.compile('[,"\r\n]')
 """What makes a cell of CSV stand in quotes."""
@@ -26,6 +26,51 @@ def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Tables of the same columns, at least one, one below the other; those without rows have no say in the types."""
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else tables[0]
+
+
+def latest_figures(exports: pd.DataFrame) -> pd.DataFrame:
+    """The latest release of each figure of a table of exports, in the order of release, without withdrawn ones.
+
+    Examples
+    --------
+    >>> row = {"product": "w", "destination": "USA", "month": "2025-05"}
+    >>> released = [row | {"volume_t": 46.0, "released": 1}, row | {"volume_t": 47.0, "released": 2}]
+    >>> latest_figures(pd.DataFrame(released))["volume_t"].tolist()
+    [47.0]
+    >>> latest_figures(pd.DataFrame([*released, row | {"volume_t": math.nan, "released": 3}])).empty
+    True
+    """
+    latest = exports.sort_values("released", kind="stable").drop_duplicates(FIGURE_KEY, keep="last")
+    gone = latest["volume_t"].isna()
+    return latest[~gone] if gone.any() else latest
+
+
+def withdrawals(table: pd.DataFrame) -> pd.Series:
+    """Whether each row of exports withdraws a figure: no volume, and an earlier release has one or the status says so.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> row = {"product": "w", "destination": "USA", "month": "2025-05", "status": ""}
+    >>> days = [(46.0, date(2025, 6, 20)), (math.nan, date(2025, 7, 20)), (math.nan, date(2025, 5, 31))]
+    >>> withdrawals(pd.DataFrame([row | {"volume_t": tonnes, "released": day} for tonnes, day in days])).tolist()
+    [False, True, False]
+    """
+    empty = table["volume_t"].isna()
+    if not empty.any():
+        return empty
+    rows = table.assign(released=table["released"].astype(object))
+    first = rows[~empty].groupby(FIGURE_KEY, observed=True)["released"].min().rename("first")
+    before = rows[empty].join(first, on=FIGURE_KEY)
+    pairs = zip(before["first"], before["released"], strict=True)
+    later = [not pd.isna(known) and known < day for known, day in pairs]
+    revoked = pd.Series(later, index=before.index, dtype=bool).reindex(table.index, fill_value=False)
+    return empty & (revoked | says_withdrawn(table))
+
+
+def says_withdrawn(table: pd.DataFrame) -> pd.Series:
+    """Whether the status of each row says that it withdraws a figure."""
+    return table["status"].map(lambda text: str(text).lower() == WITHDRAWN).astype(bool)
 
 
 def packed(table: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:

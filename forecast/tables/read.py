@@ -21,7 +21,8 @@ from pandas.api.types import union_categoricals
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
-from forecast.tables.schema import DESTINATIONS, EVENTS, EXPORTS, PERIOD_TOTALS, TableSchema
+from forecast.tables.frames import says_withdrawn, withdrawals
+from forecast.tables.schema import DESTINATIONS, EVENTS, EXPORTS, PERIOD_TOTALS, WITHDRAWN, TableSchema
 
 Files = Mapping[str, pd.DataFrame]
 """Raw tables by file name: every cell a string (or a category that is one), the index the row number in that file."""
@@ -62,7 +63,8 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     """Monthly volumes, a row per product, destination, month and release: columns `EXPORT_COLUMNS`, in file order.
 
     ``month`` is a period, ``volume_t`` and ``precision_t`` are tonnes (precision NaN where not given), ``released`` is
-    a date, filled by `usual_release` where empty. Rows of one key with different ``released`` are vintages.
+    a date, filled by `usual_release` where empty. Rows of one key with different ``released`` are vintages; an empty
+    volume after an earlier one, or of the status ``withdrawn``, withdraws the figure from its day on: NaN.
     ``destinations`` is the table of known codes; ``today``, by default the day of the call, bounds months and releases.
 
     Raises
@@ -83,9 +85,14 @@ def exports_table(files: Files, destinations: pd.DataFrame, today: date | None =
     required = {
         "month": [checks.MONTH, checks.month_until(today), checks.MONTH_COVERED],
         **_volume_checks(destinations, today),
+        "volume_t": checks.VOLUME_OR_EMPTY,
     }
     problems = cell_problems(raw, key, required, {"destination": checks.destination_hint(destinations)})
     table = _typed_volumes(_without(raw, problems), ["month"])
+    withdrawn = withdrawals(table)
+    problems += _empty_or_filled(raw, key, table, withdrawn)
+    if withdrawn.any():
+        table["status"] = table["status"].astype(str).mask(withdrawn, WITHDRAWN)
     problems += _released_early(raw, key, table, "month")
     problems += _twice(raw, key, table, ["product", "destination", "month", "released"])
     return _table_or_error(table, problems, EXPORTS)
@@ -262,6 +269,16 @@ def _typed_events(sound: pd.DataFrame) -> pd.DataFrame:
 
 
 # Between cells and rows: the typed table is indexed by position in the raw one ----------------------------------------
+
+
+def _empty_or_filled(raw: pd.DataFrame, key: str, table: pd.DataFrame, withdrawn: pd.Series) -> list[Problem]:
+    """Rows without a volume that withdraw nothing, and rows that withdraw a figure and state one."""
+    empty = np.flatnonzero((raw["volume_t"] == "").to_numpy())
+    absent = np.setdiff1d(empty, table.index[withdrawn]).tolist()
+    filled = table.index[says_withdrawn(table) & table["volume_t"].notna()]
+    said = "volume_t must be empty where status is withdrawn, found {volume_t}."
+    nothing = _row_problems(raw, key, absent, f"volume_t {checks.VOLUME[0].sentence}")
+    return [*nothing, *_row_problems(raw, key, filled, said)]
 
 
 def _volume_checks(destinations: pd.DataFrame, today: date) -> dict[str, list[Check]]:

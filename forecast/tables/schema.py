@@ -47,6 +47,12 @@ WORLD = "WLD"
 REST_OF_WORLD = "ROW"
 """The total less the destinations with figures of their own."""
 
+FIGURE_KEY = ["product", "destination", "month"]
+"""Columns that say which figure a row of exports is a release of."""
+
+WITHDRAWN = "withdrawn"
+"""The status of a release that takes a figure back: from its day on there is none."""
+
 
 @dataclass(frozen=True)
 class TableSchema:

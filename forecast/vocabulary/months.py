@@ -43,8 +43,10 @@ _YEAR_FIRST = re.compile(
     r"|(?P<year3>\d{4})\s*年\s*(?P<month3>\d{1,2})\s*月?"
 )
 _MONTH_FIRST = re.compile(r"(?P<month>\d{1,2})[-/. ](?P<year>\d{4})")
-_ISO_DAY = re.compile(r"(?P<year>\d{4})[-/.]?(?P<month>\d{2})[-/.]?(?P<day>\d{2})(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?")
-_LOOSE_DAY = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?: [\d:.]+)?")
+_ISO_DAY = re.compile(
+    r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
+)
+_LOOSE_DAY = re.compile(r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?: [\d:.]+)?")
 _NAMED = re.compile(
     r"(?P<name>[^\W\d_]{3,}|[一二三四五六七八九十]+月)\.?[-/., ]*(?:de )?(?P<year>'?\d{2}|\d{4})"
     r"|(?P<year2>\d{4})[-/., ]*(?P<name2>[^\W\d_]{3,})\.?"

@@ -10,6 +10,9 @@ import pandas as pd
 GAPS = {"", "na", "n/a", "nan", "null", "none", "-", "--", "–", "—", "...", "…", "..", ":", "x", "#n/a", "<na>", "n.a."}
 """What means that there is no figure, in small letters."""
 
+_MARKED = re.compile(r"(?<=[\d.,])(\*+|[\u2020\u2021]|\(?[per]\)?)$")
+"""The sign of a note, or of a preliminary, estimated or revised figure, behind a number."""
+
 _SPACES = re.compile(r"[\s\u00a0\u202f']+")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MANY = {mark: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}}){{2,}}") for mark in ",."}
@@ -38,6 +41,23 @@ def numbers(cells: pd.Series, decimal: str | None = None, comma_separated: bool 
     return pd.Series(straight[codes], index=cells.index)
 
 
+def could_be_thousands(cells: pd.Series, decimal: str | None = None) -> str:
+    """A number whose only mark stands before three digits, where it was taken for that of fractions; else empty.
+
+    Where every number with a mark has it there, the mark may as well be that of thousands.
+
+    Examples
+    --------
+    >>> could_be_thousands(pd.Series(["1.234", "98.765", "7"])), could_be_thousands(pd.Series(["1.234", "9.5"]))
+    ('1.234', '')
+    """
+    texts = [_bare(str(text)) for text in pd.unique(cells)]
+    marked = [text for text in texts if "," in text or "." in text]
+    whole = bool(marked) and any(all(_ONE[mark].fullmatch(text) for text in marked) for mark in ",.")
+    whole = whole and not any(text.lstrip("+-").startswith("0") for text in marked)
+    return marked[0] if whole and decimal is None else ""
+
+
 def is_gap(text: str) -> bool:
     """Whether ``text`` says that there is no figure."""
     return text.strip().lower() in GAPS
@@ -45,7 +65,7 @@ def is_gap(text: str) -> bool:
 
 def _bare(text: str) -> str:
     """The number without spaces, brackets turned into a sign; empty for a gap."""
-    text = _SPACES.sub("", text)
+    text = _MARKED.sub("", _SPACES.sub("", text))
     if is_gap(text):
         return ""
     return f"-{text[1:-1]}" if text.startswith("(") and text.endswith(")") else text

@@ -27,7 +27,8 @@ _TONNES = {
     1e-3: "kg kgs kgm kilogram kilograms kilogramme kilogrammes kilo kilos quilograma quilogramas 千克 公斤|kg net|"
     "net kg|quilograma liquido|kilograms net|weight in kilograms|volume kg",
     0.1: "dt quintal quintals|100 kg|100kg|quantity in 100kg|in 100kg",
-    1.0: "t tonne tonnes ton tons mt tne toneladas tonelada 吨 公吨|metric ton|metric tons|metric tonnes|net tonnes",
+    1.0: "t tonne tonnes tonnen tonnellate ton tons mt tne toneladas tonelada 吨 公吨|"
+    "metric ton|metric tons|metric tonnes|net tonnes",
     1e3: "kt kts ktonnes mmt3 千吨|thousand t|thousand tonnes|thousand tons|thousand metric tons|1000 t|1000 mt|"
     "1 000 mt|1 000 t|1 000 tonnes|1000 tonnes|tmt|mil toneladas",
     1e4: "万吨",

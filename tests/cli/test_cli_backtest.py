@@ -209,6 +209,44 @@ def test_months_without_figures(place: Path) -> None:
     assert result.stderr == "magnets: expected a month with figures before it, found none to forecast.\n"
 
 
+def short(months: int, product: str = "magnets") -> str:
+    """A file of so many months, and its name."""
+    rows = simulated.exports({"USA": [10.0 + month for month in range(months)]}, product=product)
+    as_text(rows[["product", "destination", "month", "volume_t", "released"]]).to_csv(f"{product}.csv", index=False)
+    return f"{product}.csv"
+
+
+@pytest.mark.parametrize("models", ["naive", "naive,structural,combination"])
+@pytest.mark.parametrize("months", [2, 3])
+def test_a_history_too_short_is_one_sentence(place: Path, months: int, models: str) -> None:
+    """It says how many months are needed and how many there are, and leaves nothing behind."""
+    result = run("backtest", "--exports", short(months), "--events", "none", "--models", models, "--origins", "12")
+    assert (result.exit_code, result.stdout) == (1, "")
+    need = f"needs a series of at least 4 months with figures, and the longest has {months}"
+    assert result.stderr == f"magnets: too short to replay: a backtest {need}.\n"
+    assert not Path("output").exists()
+
+
+def test_where_no_model_can_be_fitted_nothing_is_written(place: Path) -> None:
+    """The reason of the last day, which had most months."""
+    result = run("backtest", "--exports", short(8), "--events", "none", "--models", "arima")
+    assert (result.exit_code, result.stdout) == (1, "")
+    why = "arima needs 12 observed months and found 7"
+    assert result.stderr.endswith(f"magnets: no model could be fitted on any issue day (on the last: {why}).\n")
+    assert not list(Path("output").glob("*"))
+
+
+def test_fewer_origins_than_asked_for_are_counted(place: Path) -> None:
+    """Days with forecasts, of each product; one too short beside others is named and they go on."""
+    files = ["--exports", short(8), "--exports", short(3, "gallium"), "--events", "none", "--models", "naive"]
+    result = run("backtest", *files, "--origins", "12")
+    assert result.exit_code == 0, result.output
+    assert "magnets: 12 issue days asked for, 5 with forecasts: the figures allow no more.\n" in result.stderr
+    assert "gallium: too short to replay" in result.stderr
+    exact = run("backtest", *files[:2], *files[4:], "--origins", "5")
+    assert exact.stderr == ""
+
+
 @pytest.mark.slow
 def test_a_product_without_a_past_is_named(place: Path) -> None:
     """A product whose figures all came out at once has no origin; a line says so and the others go on."""

@@ -72,6 +72,15 @@ def test_next_prints_a_table_and_writes_a_folder(place: Path) -> None:
     assert (folder / "table.md").read_text().startswith("## Exports of magnets: forecast for 2023-01\n")
 
 
+def test_figures_in_place_of_others_are_said_and_kept(place: Path) -> None:
+    """On stderr, and as a note of the run."""
+    (place / "more.csv").write_text("product;destination;month;volume_t\nmagnets;USA;2022-01;1\n")
+    result = forecast_next("--exports", "more.csv", "--models", "naive", "--destination", "USA")
+    sentence = "exports.csv: 30 figures are taken in place of 1 of more.csv: magnets USA (30 for 1)."
+    assert sentence in result.stderr
+    assert read_about(place / "output" / "next-2023-01-20")["notes"] == [sentence]
+
+
 def test_the_table_shows_the_numbers_of_the_folder(place: Path) -> None:
     """Median and 80 % interval of the printed table are the combination's rows of forecasts.csv."""
     result = forecast_next("--output", "run")

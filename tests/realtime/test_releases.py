@@ -29,6 +29,28 @@ def test_the_vintage_of_the_day_counts():
         assert as_of(table, calendar(), day).volumes["magnets"]["USA"].tolist() == expected
 
 
+def test_a_withdrawn_figure_is_a_gap_from_its_day_on():
+    """The day before it is what it was; the cutoff does not move, and a later release ends the gap."""
+    first = exports({"USA": [1.0, 2.0]}, start="2025-03")
+    withdrawn = first.iloc[[1]].assign(volume_t=np.nan, released=date(2025, 6, 20))
+    again = first.iloc[[1]].assign(volume_t=2.5, released=date(2025, 7, 20))
+    table = pd.concat([again, withdrawn, first], ignore_index=True)
+    for day, expected in ((date(2025, 6, 19), 2.0), (date(2025, 6, 20), np.nan), (date(2025, 7, 20), 2.5)):
+        known = as_of(table, calendar(), day)
+        assert known.cutoff("magnets") == pd.Period("2025-04")
+        assert np.array_equal(known.volumes["magnets"]["USA"], [1.0, expected], equal_nan=True)
+    assert origins(table, "magnets") == origins(first, "magnets")
+
+
+def test_a_series_of_which_all_is_withdrawn_is_not_there():
+    """Neither a column without figures nor a product without any is part of a snapshot."""
+    table = exports({"USA": [1.0, 2.0], "DEU": [3.0]}, start="2025-03")
+    gone = table[table["destination"] == "DEU"].assign(volume_t=np.nan, released=date(2025, 6, 20))
+    known = as_of(pd.concat([table, gone]), calendar(), date(2025, 6, 20))
+    assert known.volumes["magnets"].columns.tolist() == ["USA"]
+    assert as_of(gone, calendar(), date(2025, 6, 20)).volumes == {}
+
+
 def test_series_that_end_before_the_cutoff_keep_empty_months():
     """The cutoff is the product's; the gap is a gap."""
     table = exports({"WLD": [10.0, 11.0, 12.0], "USA": [1.0, np.nan, np.nan]}, start="2025-03")
@@ -105,3 +127,14 @@ def test_while_the_next_months_are_not_out_the_year_before_says_which_come_toget
     for table in (full, live):
         months = months_ahead(vintages_of(table)["rare_earth_magnets"], pd.Period("2024-12"), 1)
         assert months.astype(str).tolist() == ["2025-01", "2025-02"]
+
+
+def test_the_rest_of_a_withdrawn_total_is_withdrawn():
+    """From the day on which the total of a month is taken back, the rest of the world of that month is a gap."""
+    table = exports({"WLD": [10.0] * 14, "USA": [4.0] * 14}, start="2024-01")
+    total = table[table["destination"].eq("WLD") & table["month"].eq(pd.Period("2024-05"))]
+    both = pd.concat([table, total.assign(volume_t=np.nan, released=date(2025, 4, 1))], ignore_index=True)
+    rest = fc.with_rest_of_world(both, {}, date(2025, 4, 1))
+    for day, expected in ((date(2025, 3, 31), 6.0), (date(2025, 4, 1), np.nan)):
+        known = as_of(rest, calendar(), day).volumes["magnets"].loc["2024-05", "ROW"]
+        assert np.array_equal([known], [expected], equal_nan=True)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast import TableError, import_exports
+from forecast import TableError, import_exports, read_exports
 from forecast.sources.importing import sentences
 
 DAY = date(2026, 1, 1)
@@ -54,6 +54,93 @@ def test_one_sentence_per_cause(tmp_path: Path):
     got = import_exports(write(tmp_path, HEAD + "UK;2025-05;1\n" + rows), product="w", today=DAY)
     said = [line for line in sentences(got) if line.startswith("Not used")]
     assert said == ["Not used, 500: a destination that is not known (Utopia: 500 rows with 500 in all)."]
+
+
+def test_an_empty_cell_of_a_later_release_withdraws_the_figure(tmp_path: Path):
+    """In a foreign file as in one of ours: both rows are used; a zero under that status is not."""
+    rows = "product;destination;month;volume_t;released;status\nw;USA;2025-05;46;2025-06-20;\nw;USA;2025-06;4;;\n"
+    found = import_exports(write(tmp_path, f"{rows}w;USA;2025-05;;2025-07-20;\n"), today=date(2026, 1, 1))
+    may = found.exports[found.exports["month"].astype(str) == "2025-05"]
+    assert may["volume_t"].fillna(-1).tolist() == [46, -1]
+    assert may["status"].tolist() == ["reported", "withdrawn"]
+    assert found.notes == ("1 figures are withdrawn by a later release: unknown from its day on.",)
+    zero = import_exports(write(tmp_path, f"{rows}w;USA;2025-05;0;2025-07-20;withdrawn\n"), today=date(2026, 1, 1))
+    assert zero.unused["reason"].tolist() == ["a volume under the status withdrawn"]
+
+
+def test_a_figure_and_its_withdrawal_of_one_day_are_a_question(tmp_path: Path):
+    """Nothing says which holds."""
+    rows = "product;destination;month;volume_t;released\nw;USA;2025-05;46;2025-06-20\nw;USA;2025-05;47;2025-07-20\n"
+    path = write(tmp_path, f"{rows}w;USA;2025-05;;2025-07-20\n")
+    with pytest.raises(TableError, match=r"row 4: w USA 2025-05 is withdrawn here and 47 t in row 3\. Which holds\?"):
+        import_exports(path, today=date(2026, 1, 1))
+
+
+HEADER = ["product", "destination", "month", "volume_t"]
+NAMED = dict(zip(("product", "destination", "month", "volume"), "abcd", strict=True))
+CELLS = [["w", "USA", "2025-05", "46.5"], ["w", "DEU", "2025-05", "7"], ["w", "USA", "2025-06", "48"]]
+
+
+def quoted(text: str) -> str:
+    """A cell of CSV that stands in quotes."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def cells_again(row: list[str], mark: str = ",") -> str:
+    return mark.join(quoted(quoted(cell)) for cell in row)
+
+
+def line_again(row: list[str], mark: str = ",") -> str:
+    return quoted(mark.join(row))
+
+
+def plainly(row: list[str], mark: str = ",") -> str:
+    return mark.join(row)
+
+
+def in_curly(row: list[str], mark: str = ",") -> str:
+    return mark.join(f"\u201c{cell}\u201d" for cell in row)
+
+
+QUOTED_TWICE = {
+    "cells": (cells_again, [cells_again] * 3),
+    "cells of the header": (cells_again, [plainly] * 3),
+    "cells of the rows": (plainly, [cells_again] * 3),
+    "cells of some rows": (plainly, [plainly, cells_again, plainly]),
+    "curly": (in_curly, [in_curly] * 3),
+    "curly rows": (plainly, [in_curly] * 3),
+    "lines": (line_again, [line_again] * 3),
+    "lines thrice": (lambda row, mark: quoted(line_again(row, mark)), [line_again] * 3),
+    "the header": (line_again, [plainly] * 3),
+    "the rows": (plainly, [line_again] * 3),
+    "some rows": (plainly, [plainly, line_again, plainly]),
+    "lines and their cells": (lambda row, mark: quoted(mark.join(map(quoted, row))), [line_again] * 3),
+    "lines with empty cells behind": (lambda row, mark: line_again(row, mark) + ";;", [line_again] * 3),
+}
+"""How the header is written, and how each row is."""
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("kind", QUOTED_TWICE)
+def test_what_is_quoted_once_more_is_read_as_meant(tmp_path: Path, kind: str, mark: str):
+    """Whether all of it is or some, with any separator, in our own columns and in the file's."""
+    first, each = QUOTED_TWICE[kind]
+    for header, columns in ((HEADER, {}), (["a", "b", "c", "d"], NAMED)):
+        lines = [first(header, mark), *(write_row(row, mark) for write_row, row in zip(each, CELLS, strict=True))]
+        path = write(tmp_path, "\n".join(lines) + "\n")
+        found = import_exports(path, columns=columns, unit="t", today=date(2026, 1, 1)).exports
+        assert found[["destination", "volume_t"]].values.tolist() == [["USA", 46.5], ["DEU", 7.0], ["USA", 48.0]]
+        if not columns:
+            strictly = read_exports(path, today=date(2026, 1, 1))
+            assert strictly[HEADER].equals(found[HEADER])
+
+
+def test_quotes_that_are_text_stay(tmp_path: Path):
+    """A source that is a quotation is not stripped, and a cell over two lines is one cell."""
+    rows = '"product","destination","month","volume_t","source"\nw,USA,2025-05,46,"""As said"""\n'
+    path = write(tmp_path, f'{rows}w,USA,2025-06,46,"one\ntwo, ""three"""\n')
+    assert read_exports(path, today=date(2026, 1, 1))["source"].tolist() == ['"As said"', 'one two, "three"']
 
 
 def test_a_product_is_named_picked_or_called_after_the_file(tmp_path: Path):
@@ -169,3 +256,80 @@ def test_a_day_for_all_rows_counts_for_months_that_were_over(tmp_path: Path):
     got = import_exports(write(tmp_path, text), product="w", released=date(2025, 6, 20), today=date(2026, 1, 1))
     assert got.exports["month"].astype(str).tolist() == ["2025-05"]
     assert got.unused["reason"].tolist() == ["a release day before the end of its month"]
+
+
+NAMED_COLUMNS = "Country,Month,Tonnes\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "volumes"),
+    [
+        ("product,destination,month,volume_t,unit\nw,USA,2025-05,46000,kg\nw,USA,2025-06,47,t\n", [46.0, 47.0]),
+        ("Country,Month,Net weight (kg),Quantity,Unit\nUSA,2025-05,46000,9,NO\nUSA,2025-06,4,9,NO\n", [46.0, 0.004]),
+        ("Country,Month,Quantity (1000 t)\nUSA,2025-05,1.25\nUSA,2025-06,3\n", [1250.0, 3000.0]),
+        ("Land;Monat;Tonnen\nUSA;2025-05;1.234,5\nUSA;2025-06;7\n", [1234.5, 7.0]),
+        (NAMED_COLUMNS + "USA,2025-05,46.5*\nUSA,2025-06,47 p\nUSA,2025-07,48(r)\nUSA,2025-08,9\u2020\n",
+         [46.5, 47.0, 48.0, 9.0]),
+        (NAMED_COLUMNS + '"Korea, South",2025-05,"1,234.5"\nT\u00fcrkiye,2025-05,-\n410,2025-06,7\n', [1234.5, 7.0]),
+    ],
+)  # fmt: skip
+def test_a_table_of_anybody_is_read_as_meant(tmp_path: Path, content: str, volumes: list[float]):
+    """Units beside the figures, notes behind them, names and marks of other countries."""
+    path = write(tmp_path, content)
+    assert import_exports(path, product="w", today=date(2026, 1, 1)).exports["volume_t"].tolist() == volumes
+    assert read_exports(path, today=date(2026, 1, 1))["volume_t"].tolist() == volumes
+
+
+def test_a_share_in_percent_is_no_product(tmp_path: Path):
+    """A column beside destination, month and volume is the product only where it can be one."""
+    path = write(tmp_path, "Country,Month,Tonnes,Change\nUSA,2025-05,46,5%\nUSA,2025-06,47,-2 %\n", "wood.csv")
+    assert import_exports(path, today=date(2026, 1, 1)).exports["product"].tolist() == ["wood", "wood"]
+
+
+def test_two_months_in_one_cell_are_no_day(tmp_path: Path):
+    """January and February together are not the second of January."""
+    path = write(tmp_path, NAMED_COLUMNS + "USA,2025-01/02,2470\nUSA,2025-03,46\nUSA,2025-04,47\n")
+    found = import_exports(path, today=date(2026, 1, 1))
+    assert found.exports["month"].astype(str).tolist() == ["2025-03", "2025-04"]
+    assert found.unused["reason"].tolist() == ["no month that can be read"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "decimal", "note"),
+    [
+        ("1.234", None, "Numbers such as 1.234 are read as fractions: --decimal , reads them as thousands."),
+        ("1,234", None, "Numbers such as 1,234 are read as fractions: --decimal . reads them as thousands."),
+        ("1.234", ",", ""),
+        ("0.234", None, ""),
+        ("1.23", None, ""),
+    ],
+)
+def test_a_mark_that_could_be_of_thousands_is_said(tmp_path: Path, figure: str, decimal: str | None, note: str):
+    """Where every number has it before three digits, and nothing says what it is."""
+    path = write(tmp_path, f"Country;Month;Tonnes\nUSA;2025-05;{figure}\nUSA;2025-06;987\n")
+    found = import_exports(path, product="w", decimal=decimal, today=date(2026, 1, 1))
+    assert [*found.notes] == [note] * bool(note)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "product,destination,month,volume_t,flow\nw,USA,2025-05,46,Export\nw,USA,2025-05,7,Import\n",
+        "Country,Month,Flow,Tonnes\nUSA,2025-05,Exports,46\nUSA,2025-05,Imports,7\n",
+        "Country,Trade flow,Unit,2025-05,2025-06\nUSA,X,t,46,\nUSA,General imports,t,7,8\n",
+        "Month,Flow,Unit,USA,Germany\n2025-05,Exports,t,46,\n2025-05,Imports,t,7,8\n",
+    ],
+)
+def test_imports_are_not_taken_for_exports(tmp_path: Path, content: str):
+    """Long or wide, in our own columns or the file's; nor is the flow the product."""
+    path = write(tmp_path, content)
+    found = import_exports(path, product="w", today=date(2026, 1, 1))
+    assert found.exports["volume_t"].tolist() == [46.0]
+    assert "imports, not exports" in set(found.unused["reason"])
+
+
+def test_a_file_of_imports_alone_has_nothing_to_use(tmp_path: Path):
+    """The reason is said, and no product is called after the flow."""
+    path = write(tmp_path, "Country,Month,Flow,Tonnes\nUSA,2025-05,Imports,46\nUSA,2025-06,Imports,47\n")
+    with pytest.raises(TableError, match="2 rows: imports, not exports"):
+        import_exports(path, today=date(2026, 1, 1))

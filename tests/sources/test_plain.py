@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from forecast.sources.overlaps import other_unit
 from forecast.sources.plain import (
+    exports_in,
     raw_files,
     read_destinations,
     read_events,
@@ -126,6 +128,67 @@ def test_a_series_of_the_users_own_stands_instead_of_the_shipped_one(tmp_path: P
     of_series = "product == 'rare_earth_magnets' and destination == 'USA'"
     assert both.query(of_series)["volume_t"].tolist() == [12.5]
     assert len(both) == len(shipped_alone) - len(shipped_alone.query(of_series)) + 1
+
+
+OF_THE_UNITED_STATES = "product == 'rare_earth_magnets' and destination == 'USA'"
+
+
+def magnets(times: float, last: int) -> str:
+    """The last shipped figures of magnets to the United States, so many times over."""
+    rows = read_exports().query(OF_THE_UNITED_STATES).sort_values("month").tail(last)
+    cells = zip(rows["month"], rows["volume_t"] * times, strict=True)
+    return HEADER + "".join(f"rare_earth_magnets,USA,{month},{volume}\n" for month, volume in cells)
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_figures_in_place_of_shipped_ones_are_said(tmp_path: Path, mark: str):
+    """Which file, how many for how many; the user's own stand, whatever the file's columns and separator are."""
+    mine = write(tmp_path, magnets(1.1, 12).replace(",", mark))
+    of_all = len(read_exports().query(OF_THE_UNITED_STATES))
+    found = exports_in(["shipped", mine])
+    assert found.replaced == (
+        f"mine.csv: 12 figures are taken in place of {of_all} of the shipped file: rare_earth_magnets USA "
+        f"(12 for {of_all}).",
+    )
+    assert found.said[-1:] == found.replaced
+    shipped_ones = read_exports().query(OF_THE_UNITED_STATES).sort_values("month").tail(12)["volume_t"].tolist()
+    assert found.exports.query(OF_THE_UNITED_STATES)["volume_t"].tolist() == pytest.approx(
+        [1.1 * volume for volume in shipped_ones], rel=1e-12
+    )
+
+
+def test_figures_that_equal_those_they_replace_need_no_word(tmp_path: Path):
+    """The same figures, and a further month."""
+    mine = write(tmp_path, magnets(1.0, 999) + "rare_earth_magnets,USA,2026-09,400\n")
+    assert exports_in(["shipped", mine], date(2026, 11, 1)).replaced == ()
+
+
+def test_each_file_is_named_for_its_series(tmp_path: Path):
+    """A foreign file gives way to one in our columns, and each says for itself what it took the place of."""
+    mine = write(tmp_path, HEADER + ROW)
+    more = write(tmp_path, HEADER + ROW.replace("USA", "DEU"), "more.csv")
+    other = write(tmp_path, (HEADER + ROW.replace("46.4", "9") + ROW.replace("USA", "DEU")).replace(",", ";"), "o.csv")
+    found = exports_in([mine, more, other])
+    assert found.replaced == ("mine.csv: 1 figures are taken in place of 1 of o.csv: magnets USA (1 for 1).",)
+    assert sorted(found.exports["volume_t"]) == [46.4, 46.4]
+
+
+@pytest.mark.parametrize(("times", "words"), [(1000, "1,000 times"), (1 / 1000, "a thousandth of")])
+def test_figures_in_another_unit_than_the_shipped_ones_are_named(tmp_path: Path, times: float, words: str):
+    """A file in kilograms all through, beside the same months in tonnes; a tenth more is no other unit."""
+    own = read_exports(write(tmp_path, magnets(times, 12)))
+    sentence = other_unit(own, read_exports(), "the shipped file")
+    assert sentence.startswith(f"Figures are {words} those of the shipped file in the same months: rare_earth_magnets")
+    assert other_unit(read_exports(write(tmp_path, magnets(1.1, 12))), read_exports(), "the shipped file") == ""
+    assert other_unit(read_exports(write(tmp_path, HEADER + ROW)), read_exports(), "the shipped file") == ""
+
+
+def test_a_figure_under_slug_and_code_is_asked_about(tmp_path: Path):
+    """Two rows that are one figure under two names of the product are an error, as under one."""
+    rows = "85051110,USA,2026-05,12.5\nrare_earth_magnets,USA,2026-05,13\n"
+    sentence = "exports: USA 2026-05 stands under rare_earth_magnets and under its customs code (1 figure)."
+    with pytest.raises(TableError, match=f"^{re.escape(sentence)} One row per product and month.$"):
+        read_exports(write(tmp_path, HEADER + rows))
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path):

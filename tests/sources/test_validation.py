@@ -93,3 +93,51 @@ def test_months_that_repeat_by_chance_are_left_alone():
     """In a series whose figures often equal others, further off too, two equal months say nothing."""
     coarse = [1234.0, 1235.0, 1234.0, 1236.0, 1235.0, 1235.0, 1236.0, 1234.0, 1235.0, 1236.0, 1234.0, 1236.0]
     assert validate_exports(exports(USA=coarse)).query("check == 'repeated month'").empty
+
+
+LEVEL = [*STEADY, *(1.1 * np.array(STEADY)).round(1), *(0.9 * np.array(STEADY)).round(1)]
+"""Three years."""
+
+
+def scaled(times: float, *runs: slice) -> list[float]:
+    """The three years with months in another unit."""
+    volumes = np.array(LEVEL)
+    for run in runs:
+        volumes[run] *= times
+    return [float(f"{volume:.6g}") for volume in volumes]
+
+
+@pytest.mark.parametrize("times", [1000, 1 / 1000])
+@pytest.mark.parametrize(
+    ("runs", "months", "count"),
+    [
+        ([slice(33, None)], "2027-10 to 2027-12", 3),
+        ([slice(34, None)], "2027-11 to 2027-12", 2),
+        ([slice(0, 4)], "2025-01 to 2025-04", 4),
+        ([slice(15, 20)], "2026-04 to 2026-08", 5),
+        ([slice(15, 17), slice(33, None)], "2026-04 to 2026-05, 2027-10 to 2027-12", 5),
+        ([slice(4, 5), slice(9, 10), slice(20, 21)], "2025-05, 2025-10, 2026-09", 3),
+    ],
+)
+def test_months_of_another_unit_are_one_finding(times: float, runs: list[slice], months: str, count: int):
+    """At the end, at the start, between, or in several places: all the months in a row of the table."""
+    found = validate_exports(exports(USA=scaled(times, *runs))).query("check == 'unit slip'")
+    assert found["months"].tolist() == [months]
+    assert found["found"].iloc[0].startswith(f"{count} months, ")
+    assert found["suggestion"].iloc[0] == ("kilograms?" if times > 1 else "thousands of tonnes?")
+
+
+@pytest.mark.parametrize(
+    "volumes",
+    [
+        [*LEVEL[:30], 0.1, 0.2, 0.1, 0.3, 0.1, 0.2],  # stopped but for samples
+        [*LEVEL[:30], 0.152, 0.131, 0.0, 0.0, 0.17, 0.14],  # stopped, with months of nothing
+        [0.1, 0.2, 0.1, 0.15, 0.1, 0.2, *LEVEL[6:]],  # samples first
+        [*LEVEL[:20], 0.0, 0.0, 0.0, 0.02, 0.31, 2.4, 18.0, *LEVEL[27:]],  # stopped and begun again
+        [*LEVEL[:35], 1.0],  # a last month of next to nothing
+        [*LEVEL[:35], 0.0987 * 60],  # a fall to a twentieth
+    ],
+)
+def test_a_change_of_trade_is_no_slip_of_units(volumes: list[float]):
+    """Bans, beginnings and next to nothing are left alone."""
+    assert "unit slip" not in set(validate_exports(exports(USA=volumes))["check"])

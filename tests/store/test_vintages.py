@@ -79,6 +79,20 @@ def test_a_withdrawn_figure_is_gone_from_that_day_and_kept_before(store: Store) 
     assert (row["first_t"], row["days"], np.isnan(row["latest_t"])) == (46.0, 42, True)
 
 
+def test_a_file_withdraws_a_figure(store: Store) -> None:
+    """A row without a volume counts once; whoever replays earlier days still has the figure of these."""
+    append(store, one(46.0, date(2020, 6, 20)), {"a.csv": "0"}, date(2020, 6, 20))
+    gone = one(np.nan, date(2020, 8, 1)).assign(status="withdrawn")
+    both = pd.concat([one(46.0, date(2020, 6, 20)), gone], ignore_index=True)
+    added = [append(store, rows, {f"{at}.csv": f"{at}"}, date(2020, 8, 2)) for at, rows in enumerate((both, gone), 1)]
+    assert [(one.new, one.revised, one.known) for one in added] == [(0, 1, 1), (0, 0, 1)]
+    assert exports_as_of(store, date(2020, 8, 1)).empty
+    replayed = exports_as_of(store, date(2020, 8, 1), before_withdrawal=True)
+    assert replayed["volume_t"].fillna(-1).tolist() == [46.0, -1]
+    none = simulated.calendar().astype(object)
+    assert snapshot_of_table(replayed, none, date(2020, 7, 31)).volumes["magnets"]["USA"].tolist() == [46.0]
+
+
 def test_what_is_not_there_cannot_be_withdrawn(store: Store) -> None:
     """A sentence names the cell."""
     with pytest.raises(StoreError, match=r"magnets USA 2020-05: found no figure by 2020-08-01 to withdraw\.$"):

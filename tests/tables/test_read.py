@@ -69,6 +69,45 @@ def problems(error: pytest.ExceptionInfo[TableError]) -> list[str]:
     return error.value.problems
 
 
+RELEASED = "product,destination,month,volume_t,released,status"
+
+
+@pytest.mark.parametrize("status", ["", "reported", "Withdrawn"])
+def test_an_empty_volume_in_a_later_release_withdraws_the_figure(status: str):
+    """The figure stays what was known before, and is missing, not zero, from the day of the withdrawal on."""
+    table = exports(f"magnets,USA,2025-05,,2025-09-20,{status}", "magnets,USA,2025-05,46,2025-06-20,", header=RELEASED)
+    assert table["volume_t"].fillna(-1).tolist() == [-1, 46]
+    assert table["status"].tolist() == ["withdrawn", "reported"]
+
+
+def test_a_withdrawal_without_the_figure_needs_its_status():
+    """A file of news alone may withdraw what an earlier file had; an empty cell that says nothing is an error."""
+    assert exports("magnets,USA,2025-05,,2025-09-20,withdrawn", header=RELEASED)["volume_t"].isna().all()
+    with pytest.raises(TableError) as error:
+        exports("magnets,USA,2025-05,46,2025-09-20,", "magnets,USA,2025-05,,2025-06-20,", header=RELEASED)
+    assert problems(error) == [
+        "exports.csv row 3: USA 2025-05: volume_t must be tonnes, found an empty cell. A missing month is a missing "
+        "row; zero is 0."
+    ]
+
+
+def test_a_withdrawn_figure_has_no_volume():
+    """A zero under the status withdrawn is not read as zero."""
+    with pytest.raises(TableError) as error:
+        exports("magnets,USA,2025-05,46,2025-06-20,", "magnets,USA,2025-05,0,2025-09-20,withdrawn", header=RELEASED)
+    assert problems(error) == [
+        "exports.csv row 3: USA 2025-05: volume_t must be empty where status is withdrawn, found 0."
+    ]
+
+
+def test_a_withdrawal_is_written_and_read_back():
+    """The table as text, even without the figure that was withdrawn, is the table again."""
+    rows = ("magnets,USA,2025-05,46,2025-06-20,", "magnets,USA,2025-05,,2025-09-20,")
+    table = exports(*rows, header=RELEASED)
+    for part in (table, table.iloc[1:].reset_index(drop=True)):
+        pd.testing.assert_frame_equal(exports_table({"exports.csv": as_text(part)}, PLACES, TODAY), part)
+
+
 def test_exports_come_out_typed_with_the_defaults_filled():
     """Month is a period, volume a float; empty optional cells become the 20th of the next month, reported, NaN."""
     header = "product,destination,month,volume_t,released,status,precision_t,source"

@@ -16,7 +16,7 @@ from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS
 from forecast.sources.plain import read_destinations, read_events, read_exports, read_groups
-from forecast.tables.frames import records
+from forecast.tables.frames import latest_figures, records
 from forecast.tables.read import TableError
 from forecast.tables.run_folder import WITHOUT_EVENTS, OutputError, check_forecasts, read_about, read_saved
 from forecast.tables.schema import RUN_TABLES, SCORES, ColumnType, TableSchema
@@ -251,7 +251,7 @@ def actuals_of(replay: Replay, product: str, destination: str) -> pd.Series:
     if replay.exports is None:
         rows = replay.scored.assign(volume_t=replay.scored["actual_t"])
     else:
-        rows = replay.exports.sort_values("released", kind="stable")
+        rows = latest_figures(replay.exports)
     own = rows[(rows["product"] == product) & (rows["destination"] == destination)]
     latest: pd.Series = own.drop_duplicates("month", keep="last").set_index("month")["volume_t"].sort_index()
     return latest

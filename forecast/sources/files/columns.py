@@ -33,6 +33,7 @@ ROLES = {
     "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
+    "flow": "flow trade_flow flow_desc flowdesc trade_flow_name direction fluxo flujo flux",
     "released": "released release release_date",
     "status": "status",
 }
@@ -59,6 +60,7 @@ class Columns:
     unit: str = ""
     released: str = ""
     status: str = ""
+    flow: str = ""
     series: str = ""
     """The column that names product and destination together."""
 
@@ -155,7 +157,7 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
     if columns.series and not columns.product and len(free) == 1 and not are_numbers(table.cells[free[0]]):
         columns = replace(columns, product=columns.series, destination=free[0], series="")
     elif columns.destination and not columns.product and not columns.series and len(free) == 1:
-        text = not are_numbers(table.cells[free[0]]) and not is_money(free[0])
+        text = not are_numbers(table.cells[free[0]].str.rstrip("% ")) and not is_money(free[0])
         columns = replace(columns, product=free[0] if text else "")
     return columns
 

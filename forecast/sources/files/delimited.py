@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
-from statistics import median
+from statistics import median, mode
 
 import pandas as pd
 
@@ -23,6 +24,15 @@ HEAD = 20_000
 
 _CHINESE = ("数据年月", "商品", "贸易伙伴", "数量", "计量单位", "国家", "国别", "年月", "月份", "千克", "日期")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_WRAPPED = re.compile(r'\s*"((?:[^"]|"")*)"[\s,;|]*')
+"""A line that is one quoted cell, its own quotes doubled, empty cells behind it."""
+
+_PAIRS = {('"', '"'), ("'", "'"), *zip("\u201c\u201e\u201e\u201d", "\u201d\u201c\u201d\u201d", strict=True)}
+"""Marks that stand around a cell that was quoted as text."""
+
+MOST_QUOTINGS = 3
+"""How many times over a line or a cell may have been quoted."""
+
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -61,11 +71,63 @@ def delimited_sheet(file: str, content: bytes) -> Sheet:
         if sheet is not None:
             return sheet
     text, encoding = decoded(content)
-    said, body, skipped = _stated_separator(text)
+    said, stated, skipped = _stated_separator(text)
+    body = unwrapped(stated)
     separator = said or _separator(body)
-    grid = grid_of(bounded(file, _unwrapped(file, _records(file, body, separator), separator)))
+    twice = ", quoted twice" if body is not stated else ""
+    rows = ((row, [bare_cell(cell) for cell in cells]) for row, cells in _records(file, body, separator))
+    grid = grid_of(bounded(file, rows))
     grid.index = grid.index + skipped
-    return Sheet(file, _kind(separator, encoding), grid, separator)
+    return Sheet(file, _kind(separator, encoding) + twice, grid, separator)
+
+
+def unwrapped(text: str) -> str:
+    r"""The text with the lines that were quoted whole, once more than their cells, as they were before.
+
+    A line counts as one of these where it then has as many cells as most lines. Where a quoted cell goes over several
+    lines, nothing is changed.
+
+    Examples
+    --------
+    >>> unwrapped('"a,b"\n"1,""x, y"" "\n2,z\n')
+    'a,b\n1,"x, y" \n2,z\n'
+    """
+    lines = text.splitlines(keepends=True) if '"' in text else []
+    if not any(_WRAPPED.fullmatch(line) for line in lines) or any(line.count('"') % 2 for line in lines):
+        return text
+    bare = [_bare_line(line) for line in lines]
+    mark = _separator("".join(bare))
+    counts = [_outside_quotes(line, mark) for line in bare]
+    usual = mode(count for count, line in zip(counts, bare, strict=True) if line.strip())
+    chosen = [new if count == usual and count else old for old, new, count in zip(lines, bare, counts, strict=True)]
+    return text if chosen == lines else "".join(chosen)
+
+
+def _bare_line(line: str) -> str:
+    """A line without the quotes around the whole of it."""
+    end = line[len(line.rstrip("\r\n")) :]
+    for _ in range(MOST_QUOTINGS):
+        found = _WRAPPED.fullmatch(line)
+        if not found:
+            break
+        line = found.group(1).replace('""', '"') + end
+    return line
+
+
+def bare_cell(cell: str) -> str:
+    """A cell without marks of quotation around the whole of it.
+
+    Examples
+    --------
+    >>> bare_cell('"USA"'), bare_cell("'2025-05'"), bare_cell("1'234"), bare_cell('"Soy" and "Rice"')
+    ('USA', '2025-05', "1'234", '"Soy" and "Rice"')
+    """
+    for _ in range(MOST_QUOTINGS):
+        text = cell.strip()
+        if len(text) < 2 or (text[0], text[-1]) not in _PAIRS or {text[0], text[-1]} & {*text[1:-1].strip("\"'")}:
+            break
+        cell = text[1:-1]
+    return cell
 
 
 def _kind(separator: str, encoding: str) -> str:
@@ -114,22 +176,6 @@ def _badly_quoted(file: str, row: int, error: csv.Error) -> str:
     return f"{file} row {row}: expected fields quoted as in CSV, {found}."
 
 
-def _unwrapped(file: str, records: Iterator[tuple[int, list[str]]], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that were quoted as one field each, with their own quotes doubled, parted once more."""
-    rows = list(records)
-    wrapped = [fields for _, fields in rows if len(fields) == 1 and separator in fields[0]]
-    if not wrapped or len(wrapped) < 0.9 * len(rows):
-        return iter(rows)
-    return ((row, _parted(file, row, fields[0], separator)) for row, fields in rows)
-
-
-def _parted(file: str, row: int, text: str, separator: str) -> list[str]:
-    try:
-        return next(csv.reader([text], delimiter=separator), [])
-    except csv.Error as error:
-        raise TableError(_badly_quoted(file, row, error)) from error
-
-
 def _by_columns(file: str, content: bytes) -> Sheet | None:
     """A file of UTF-8 read by columns; None where rows differ in length or quotes stand inside fields."""
     start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
@@ -141,7 +187,7 @@ def _by_columns(file: str, content: bytes) -> Sheet | None:
         width = len(next(csv.reader([body.partition("\n")[0]], delimiter=separator), []))
     except csv.Error:
         return None
-    fits = width <= MOST_COLUMNS and is_plain(content, separator)
+    fits = 1 < width <= MOST_COLUMNS and is_plain(content, separator)
     grid = coded_columns(content, start, width, separator) if fits else None
     if grid is None:
         return None

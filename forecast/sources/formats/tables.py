@@ -24,8 +24,9 @@ from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import from_parts, months
+from forecast.vocabulary.numbers import could_be_thousands
 from forecast.vocabulary.text import folded, shown, slug
-from forecast.vocabulary.units import is_money, unit_in
+from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 
 def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
@@ -82,7 +83,17 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
     what = "long frame of a forecasting library" if frame else "plain table"
-    return _extract(sheet, table, what, cells, repeated_rows(table.cells), settings, notes + said)
+    left_out = _inward(table, columns, repeated_rows(table.cells))
+    return _extract(sheet, table, what, cells, left_out, settings, notes + said)
+
+
+def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
+    """Reasons why rows are not used, with one for those whose flow is into the reporter."""
+    flows = table.coded(columns.flow)
+    inward = [
+        text for text in flows.cat.categories if folded(text).startswith(("import", "general import", "re import"))
+    ]
+    return reasons.mask(flows.isin(inward), "imports, not exports")
 
 
 def cells_of(table: Table, heading: str) -> list[str]:
@@ -116,19 +127,22 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or _titled(table)
     if columns.unit and not settings.unit:
-        unit = table.coded(columns.unit)
-        return recoded(unit, [text or stated for text in unit.cat.categories]), []
-    said = []
+        unit, heading = table.coded(columns.unit), unit_in(columns.volume)
+        said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
+        return recoded(unit, said), []
+    notes = []
     if not stated and frame:
         stated = "t"
-        said = [f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."]
+        notes = [
+            f"Nothing says the unit of {shown(columns.volume)}: it is taken for tonnes (--unit kg says otherwise)."
+        ]
     if not stated:
         raise TableError(
             f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
             "column "
             "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
         )
-    return recoded(table.coded(""), [stated]), said
+    return recoded(table.coded(""), [stated]), notes
 
 
 def _titled(table: Table) -> str:
@@ -160,7 +174,8 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     }
     parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
     cells = pd.concat(parts).sort_index(kind="stable")
-    left_out = repeated_rows(table.cells).reindex(cells.index) if table.cells.index.is_unique else None
+    reasons = _inward(table, columns, repeated_rows(table.cells))
+    left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
     return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
 
 
@@ -170,11 +185,13 @@ def _melted_destinations(
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
-    roles = {columns.product, columns.month, columns.year, columns.unit}
+    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
     others = [name for name in table.headings if name not in across and name not in roles]
     notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
     cells = pd.concat(parts).sort_index(kind="stable")
-    return _extract(sheet, table, "wide table, destinations across", cells, None, settings, notes)
+    reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
+    left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
+    return _extract(sheet, table, "wide table, destinations across", cells, left_out, settings, notes)
 
 
 def _extract(
@@ -195,6 +212,11 @@ def _extract(
             said.append(
                 f"No column names the product: it is called {name} after the file (--product NAME changes that)."
             )
+    comma_separated = sheet.delimiter != ";"
+    odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
+    if odd and not ("," in odd and comma_separated):
+        other = "," if "." in odd else "."
+        said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
     return Extract(
         table.file,
@@ -203,7 +225,7 @@ def _extract(
         reason,
         table.file,
         notes=tuple(said),
-        comma_separated=sheet.delimiter != ";",
+        comma_separated=comma_separated,
     )
 
 
