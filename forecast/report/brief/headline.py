@@ -91,7 +91,7 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
 
 # Why, what if, how often right --------------------------------------------------------------------------------------
 
-MOST_NAMED = 3
+NAMED_MEASURES = 3
 """Measures that the first screen names."""
 
 
@@ -105,7 +105,7 @@ def why_in_short(found: Mapping[str, Any] | None) -> str:
     'Largest of the measures acting: ban of 2024-06-30 (-9.3 t) and truce of 2024-09-01 (+2 t).'
     """
     parts = [part for part in (found or {"parts": ()})["parts"] if part["kind"] == "episode"]
-    largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:MOST_NAMED]
+    largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:NAMED_MEASURES]
     if not largest:
         return ""
     said = [f"{part_title(part)} ({signed(part['tonnes'])} t)" for part in largest]
@@ -126,7 +126,7 @@ def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
         return ""
     (_, first, _, base, *_), *others = lines
     said = [f"{name} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
-            for _, name, share, median, (low, high), _ in others[:MOST_NAMED]]  # fmt: skip
+            for _, name, share, median, (low, high), _ in others[:NAMED_MEASURES]]  # fmt: skip
     return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t."
 
 
