@@ -15,9 +15,8 @@ from sklearn.exceptions import NotFittedError
 
 from forecast.backtest.run import forecast_all
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
-from forecast.tables.frames import latest_figures
+from forecast.tables.frames import latest_figures, usual_release
 from forecast.tables.quantiles import LEVELS
-from forecast.tables.read import usual_release
 from forecast.tables.schema import EVENTS, EXPORTS
 
 JOINED_BY = "/"

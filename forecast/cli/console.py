@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from forecast.backtest.run import Progress
 
-SHOWN_PROBLEMS = 20
 BAR_AFTER_SECONDS = 2.0
 
 
@@ -56,6 +55,8 @@ def say(sentence: str, err: bool = False) -> None:
 
 def complain(sentences: list[str]) -> None:
     """Print a line on stderr for each of the first sentences, and how many there are beyond."""
+    from forecast.tables.read import SHOWN_PROBLEMS
+
     for sentence in sentences[:SHOWN_PROBLEMS]:
         say(sentence, err=True)
     if len(sentences) > SHOWN_PROBLEMS:
@@ -85,7 +86,8 @@ def plain_refusals() -> Iterator[ExitStack]:
         except (
             TableError, OutputError, CheckpointError, ClusterError, StoreError, JudgementError, ServiceError
         ) as error:  # fmt: skip
-            complain([line for line in str(error).splitlines() if line.strip()])
+            lines = error.problems if isinstance(error, TableError) else str(error).splitlines()
+            complain([line for line in lines if line.strip()])
             raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say("Stopped: nothing was left half-written.", err=True)

@@ -11,8 +11,7 @@ import pandas as pd
 
 from forecast.safety.limits import SMALLEST_VOLUME_T, is_covered_day
 from forecast.tables.cells import LARGEST_VOLUME_T, Texts, labels
-from forecast.tables.frames import says_withdrawn, withdrawals
-from forecast.tables.read import usual_release
+from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import WITHDRAWN
 from forecast.vocabulary.countries import EUROPEAN_UNION, Places, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -175,3 +176,15 @@ def _cell_text(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def usual_release(month: pd.Period) -> date:
+    """The day from which a volume of ``month`` is known where no day is given: the 20th of the next month.
+
+    Examples
+    --------
+    >>> usual_release(pd.Period("2025-12", freq="M"))
+    datetime.date(2026, 1, 20)
+    """
+    after = month + 1
+    return date(after.year, after.month, 20)

@@ -21,15 +21,19 @@ from pandas.api.types import union_categoricals
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
-from forecast.tables.frames import says_withdrawn, withdrawals
+from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import DESTINATIONS, EVENTS, EXPORTS, PERIOD_TOTALS, WITHDRAWN, TableSchema
 
 Files = Mapping[str, pd.DataFrame]
 """Raw tables by file name: every cell a string (or a category that is one), the index the row number in that file."""
 
 
+SHOWN_PROBLEMS = 20
+"""Sentences that are shown of those that say what is wrong."""
+
+
 class TableError(ValueError):
-    r"""What is wrong with the user's tables: ``problems`` has a sentence for each, ``str()`` a line for each.
+    r"""What is wrong with the user's tables: ``problems`` has a sentence for each, ``str()`` a line for the first.
 
     What a sentence quotes from a file is shown and never obeyed, whichever part of the file it is.
 
@@ -37,6 +41,8 @@ class TableError(ValueError):
     --------
     >>> TableError("a.csv row 2: one thing.", "a.csv row 5: \x1b another.").problems
     ['a.csv row 2: one thing.', 'a.csv row 5: � another.']
+    >>> print(str(TableError(*(f"a.csv row {row}: no month." for row in range(30)))).splitlines()[-1])
+    and 10 more, all in the error's `problems`.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -44,19 +50,9 @@ class TableError(ValueError):
         super().__init__(*self.problems)
 
     def __str__(self) -> str:
-        return "\n".join(self.problems)
-
-
-def usual_release(month: pd.Period) -> date:
-    """The day from which a volume of ``month`` is known where no day is given: the 20th of the next month.
-
-    Examples
-    --------
-    >>> usual_release(pd.Period("2025-12", freq="M"))
-    datetime.date(2026, 1, 20)
-    """
-    after = month + 1
-    return date(after.year, after.month, 20)
+        beyond = len(self.problems) - SHOWN_PROBLEMS
+        more = [f"and {beyond:,} more, all in the error's `problems`."] if beyond > 0 else []
+        return "\n".join([*self.problems[:SHOWN_PROBLEMS], *more])
 
 
 def exports_table(files: Files, destinations: pd.DataFrame, today: date | None = None) -> pd.DataFrame:

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.plain import read_events, read_exports
-from forecast.tables.frames import as_text, csv_blocks, packed, stacked, unpacked
+from forecast.tables.frames import as_text, csv_blocks, packed, stacked, unpacked, usual_release
 from forecast.tables.read import (
     TableError,
     destinations_table,
     events_table,
     exports_table,
     period_totals_table,
-    usual_release,
 )
 from forecast.tables.schema import EVENT_COLUMNS, EXPORT_COLUMNS, RUN_TABLES
 
@@ -537,3 +536,10 @@ def test_blocks_of_lines_are_the_file_that_pandas_writes(rows: list[tuple], size
     table = pd.DataFrame(rows, columns=["text", "day", "number", "any"]).assign(month=pd.Period("2025-01"))
     expected = as_text(table).to_csv(index=False, lineterminator="\n")
     assert "".join(text for _, text in csv_blocks(table, size)) == expected
+
+
+def test_of_many_problems_the_first_are_shown():
+    """The text of an error has twenty sentences and how many more there are; ``problems`` has them all."""
+    error = TableError(*(f"a.csv row {row}: no month." for row in range(2_000)))
+    assert str(error).splitlines()[19:] == ["a.csv row 19: no month.", "and 1,980 more, all in the error's `problems`."]
+    assert len(error.problems) == 2_000

@@ -23,7 +23,8 @@ from forecast.sources.extract import (
     united_states_release,
 )
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.tables.read import TableError, usual_release
+from forecast.tables.frames import usual_release
+from forecast.tables.read import TableError
 from forecast.vocabulary.countries import members_of, places
 from forecast.vocabulary.numbers import numbers
 from forecast.vocabulary.units import unit_of

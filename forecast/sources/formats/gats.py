@@ -14,7 +14,8 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, united_states_release
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
-from forecast.tables.read import TableError, usual_release
+from forecast.tables.frames import usual_release
+from forecast.tables.read import TableError
 from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import unit_in
