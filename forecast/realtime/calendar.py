@@ -8,7 +8,15 @@ from functools import cached_property
 
 import pandas as pd
 
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on, called_off, carries_on, known_events
+from forecast.realtime.events import (
+    ACTING_KINDS,
+    Members,
+    acts_on,
+    called_off,
+    carries_on,
+    known_events,
+    same_direction,
+)
 from forecast.tables.frames import records
 
 
@@ -124,7 +132,7 @@ class Calendar:
     def previous(self, event: Event) -> Event | None:
         """The event that ``event`` continues; None where it begins an episode.
 
-        That is the one it names; where it names none, the one that it carries on
+        That is the one it names, but for an easing of a tightening; where it names none, the one that it carries on
         (`forecast.realtime.events.carries_on`), the latest to take effect where there are several.
         """
         return self._previous[event.event]
@@ -143,11 +151,13 @@ class Calendar:
 
     @cached_property
     def _previous(self) -> dict[str, Event | None]:
-        named = {event.event: event for event in self.events}
         return {
-            event.event: named.get(event.continues) if event.continues else self._carried_on(event)
-            for event in self.events
+            event.event: self._named_by(event) if event.continues else self._carried_on(event) for event in self.events
         }
+
+    def _named_by(self, event: Event) -> Event | None:
+        found = next((earlier for earlier in self.events if earlier.event == event.continues), None)
+        return found if found is not None and same_direction(found.kind, event.kind) else None
 
     def _carried_on(self, later: Event) -> Event | None:
         return max((event for event in self.events if carries_on(event, later)), key=_by_effect, default=None)

@@ -169,8 +169,9 @@ class PolicyMeasure(NamedTuple):
 def measures(events: Iterable[Any]) -> list[PolicyMeasure]:
     """Events grouped with what continues them, in order of effect of the first row.
 
-    What continues an event names it, across a gap and in other scope too, or names nothing and `carries_on`. A measure
-    ends where a suspension of the same scope sets it aside, and revives where that ends.
+    What continues an event names it, across a gap and in other scope too, or names nothing and `carries_on`; it has the
+    same direction (`same_direction`). A measure ends where a suspension of the same scope sets it aside, and revives
+    where that ends.
 
     Examples
     --------
@@ -220,11 +221,24 @@ def _chains(events: Iterable[Any]) -> list[list[Any]]:
         named = getattr(event, "continues", "") or ""
         carried = (at for at, chain in enumerate(found) if not named and carries_on(chain[-1], event))
         at = place.get(named, next(carried, len(found)))
+        if at < len(found) and not same_direction(found[at][0].kind, event.kind):
+            at = len(found)
         if at == len(found):
             found.append([])
         found[at].append(event)
         place[event.event] = at
     return found
+
+
+def same_direction(kind: str, later: str) -> bool:
+    """Whether a row of kind ``later`` may be the same measure as one of ``kind``: no easing is what it eases.
+
+    Examples
+    --------
+    >>> same_direction("tariff", "licensing"), same_direction("ban", "suspension")
+    (True, False)
+    """
+    return (kind in EASING) == (later in EASING)
 
 
 def called_off(event: Any) -> bool:

@@ -29,12 +29,13 @@ def forecasts(barred: pd.PeriodIndex, *rows: dict, issued: date | None = None) -
 
 
 @pytest.mark.slow
-def test_what_a_ban_held_back_comes_when_it_is_suspended():
-    """As when it ends, to the last digit."""
+@pytest.mark.parametrize("continues", ["", "ban"])
+def test_what_a_ban_held_back_comes_when_it_is_suspended(continues):
+    """As when it ends, to the last digit, also where the suspension names the ban that it sets aside."""
     barred = MONTHS[MONTHS >= "2025-06"]
     ban, day = BAN | {"announced": ASIDE, "effective": ASIDE}, date(2026, 7, 1)
     known = {"announced": date(2026, 6, 25), "effective": day}
-    suspended = forecasts(barred, ban, SUSPENSION | known)
+    suspended = forecasts(barred, ban, SUSPENSION | known | {"continues": continues})
     ended = forecasts(barred, ban | {"ends": day, "ends_announced": date(2026, 6, 25)})
     np.testing.assert_array_equal(suspended, ended)
     assert suspended[-1] > 40.0
