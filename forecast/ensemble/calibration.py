@@ -29,7 +29,7 @@ from forecast.realtime.days import month_lengths
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
-from forecast.registry import MEMBERS, REGISTRY
+from forecast.registry import MEMBERS
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES, within_record
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
@@ -37,9 +37,6 @@ from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 BY_MONTHS = ("event", "after")
 """Phases whose factors are shrunk by months and not by cells: all series of one month share its shocks, so that sixty
 of them are one month."""
-
-UNLEARNED = np.array([REGISTRY[name].unlearned for name in MEMBERS])
-"""Weights of the members in calm months of which too little was learned."""
 
 EARLIER = 24
 """Origins before a day whose forecasts it learns from."""
@@ -192,12 +189,11 @@ def _held(volumes: np.ndarray, plain: np.ndarray, keys: pd.DataFrame, known: pd.
 
 
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
-    """Weights of the models for every cell: one set for calm cells, one for others; with few of them unlearned.
+    """Weights of the models, the same for all cells of a day; equal where too little was learned.
 
-    These are equal where measures act, and in calm cells those of the registry.
-
-    A model without any forecast has none; cells that a model lacks teach nothing. Errors count in units of the models'
-    own intervals (weighted least squares), so that a few series of many empty months do not decide for all.
+    All members know the measures. One more in the calendar moves a forecast by what it does, and not by who is heard.
+    A model without any forecast has no weight; cells that a model lacks teach nothing. Errors count in units of the
+    models' own intervals (weighted least squares), so that a few series of many empty months do not decide for all.
     """
     members = len(MEMBERS)
     errors = log_errors(actual[:, None], here.cells.volumes[:, :members, MEDIAN])
@@ -205,20 +201,15 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
-    for kind, unlearned, least in (
-        (here.calm, UNLEARNED, ENOUGH["calm"]),
-        (~here.calm, np.ones(members), ENOUGH["event"]),
-    ):
-        seen, weight = whole & kind, unlearned / unlearned.sum()
-        if len(there) and seen.sum() >= least:
-            weight = np.zeros(members)
-            weight[there] = precision_weights(errors[seen][:, there])
-        weights[kind, :members] = weight
+    weights[:, :members] = 1.0 / members
+    if len(there) and whole.sum() >= ENOUGH["calm"]:
+        weights[:, :members] = 0.0
+        weights[:, there] = precision_weights(errors[whole][:, there])
     return weights
 
 
 def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:
-    """What is added to the log forecast of each cell since the forecasts before it erred to one side, in calm months.
+    """What is added to the log forecast of each cell since the forecasts of calm months before it erred to one side.
 
     Forecasts of one series on one day count as one, by their mean error; where an event explains one, none is repeated.
     """
@@ -230,7 +221,7 @@ def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.n
     errors = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last]
     before = persistent_error(errors)
     shift = before * bias_persistence(errors, before[:, :last])
-    return np.asarray(np.where(here.calm, shift[cell], 0.0))
+    return np.asarray(shift[cell])
 
 
 def _factors(

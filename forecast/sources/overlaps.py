@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from forecast.sources.extract import KEY, UNUSED_COLUMNS, unused_rows
@@ -20,6 +21,9 @@ AGREEMENT = 1e-6
 
 MOST_QUESTIONS = 3
 """Conflicts that are spelt out."""
+
+LEAST_ALONE = 12
+"""Months from which a series stands by itself beside another of the same product and destination."""
 
 MONTHS_IN_COMMON, _TIMES, _WITHIN = 3, 3.0, 0.18
 """Months from which units are compared, the logarithm of a thousand, and how near to it the ratio must be."""
@@ -119,18 +123,27 @@ class TableOfFiles:
 def in_order_of_right(sources: Sequence[TableOfFiles]) -> tuple[pd.DataFrame, list[str]]:
     """One table of several, a series of a later one only where no earlier one has it, and a sentence on what gave way.
 
-    Nothing is said of a series that gave way to the same figures.
+    A series of less than `LEAST_ALONE` months, as a file of the newest ones has, is joined month by month to that of a
+    later one. Nothing is said of a series that gave way to the same figures.
     """
     kept = [sources[0].exports]
     said: list[str] = []
     names: dict[SeriesKey, str] = {}
     for before, source in pairwise(sources):
         names = {**{key: before.files.get(key, before.name) for key in _series(before.exports).unique()}, **names}
-        taken = _series(source.exports).isin(list(names))
+        own = stacked(kept)
+        taken = _gives_way(source.exports, own)
         if taken.any():
-            said += _replaced(stacked(kept), source.exports[taken], names, source.name)
+            said += _replaced(own, source.exports[taken], names, source.name)
         kept = [source.exports[~taken], *kept]
     return stacked(kept).reset_index(drop=True), said
+
+
+def _gives_way(other: pd.DataFrame, own: pd.DataFrame) -> np.ndarray:
+    """Which rows of ``other`` have ``own`` figures in their place: of whole series, and of months of short ones."""
+    months = own.groupby(["product", "destination"], observed=True)["month"].nunique()
+    figure = pd.MultiIndex.from_frame(other[FIGURE_KEY]).isin(pd.MultiIndex.from_frame(own[FIGURE_KEY]))
+    return np.asarray(figure | _series(other).isin(months.index[months >= LEAST_ALONE]))
 
 
 def _series(exports: pd.DataFrame) -> pd.MultiIndex:

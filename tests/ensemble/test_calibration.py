@@ -12,8 +12,8 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, UNLEARNED, _weights, earlier_days
-from forecast.ensemble.combination import Cells, combination, interquartile_mean
+from forecast.ensemble.calibration import EARLIER, _weights, earlier_days
+from forecast.ensemble.combination import Cells, combination
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
@@ -93,28 +93,32 @@ def test_without_calibration_weights_are_equal():
 
 @pytest.mark.slow
 def test_with_few_earlier_forecasts_the_models_own_stand():
-    """In the first year of a product nothing was learned: unlearned weights, no shift, own intervals, and zero cells.
-
-    In calm months the structural model counts next to nothing, the other members equally.
-    """
+    """In the first year of a product nothing was learned: equal weights, no shift, own intervals, and zero cells."""
     young = forecast_all(world(months=14, destinations=1), calendar(), GROUPS, models=MODELS)
     notes = young.calibration
     assert notes["cells"].tolist() == [0]
-    unlearned = [1e-6 if name == "structural" else 1.0 for name in MEMBERS]
-    expected = np.array([unlearned]) / sum(unlearned)
-    np.testing.assert_allclose(notes[[f"weight_{name}" for name in MEMBERS]], expected)
+    np.testing.assert_allclose(notes[[f"weight_{name}" for name in MEMBERS]], 1 / len(MEMBERS))
     assert (notes[[f"factor_{bound}" for bound in BOUNDS]] == 1).all(axis=None)
     own = young.forecasts[young.forecasts["model"] == "theta"][BOUNDS].to_numpy()
     np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][BOUNDS], own)
 
 
-def test_the_structural_model_speaks_where_it_stands_alone():
-    """A member of next to no weight is the forecast where there is no other, and moves little where there are."""
-    lone = np.full((2, len(MEMBERS) + 1, 1), np.nan)
-    lone[:, MEMBERS.index("structural")] = 70.0
-    lone[1, MEMBERS.index("theta")] = 100.0
-    weights = np.tile(np.append(UNLEARNED, 1.0), (2, 1))
-    assert interquartile_mean(lone, weights)[:, 0] == pytest.approx([70.0, 100.0], rel=1e-5)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "low", "high"), [("ban", 0.0, 0.9), ("tariff", 0.0, 1.0), ("truce", 1.0, 1.5)])
+def test_a_measure_moves_a_forecast_by_what_it_does(kind, low, high):
+    """Of one destination: who is heard, and by how much, is as without it, and all members go the way of its kind."""
+    members = ["theta", "ets", "structural", "pooled", "combination"]
+    day = date(2024, 1, 1)
+    row = {"kind": kind, "announced": day, "effective": day, "destinations": ("D1",)}
+    tables = [calendar(row), calendar(row).iloc[:0]]
+    with_it, without = (
+        forecast_all(world(), table, GROUPS, models=members, destinations=["D1"], experience="none") for table in tables
+    )
+    names = ["shift", *(f"weight_{name}" for name in MEMBERS)]
+    pd.testing.assert_frame_equal(with_it.calibration[names], without.calibration[names], check_exact=True)
+    ratio = with_it.forecasts.set_index("model")["volume_t"] / without.forecasts.set_index("model")["volume_t"]
+    assert ratio.between(low, high).all()
+    assert ratio.min() <= ratio["combination"] <= ratio.max()
 
 
 @pytest.mark.slow

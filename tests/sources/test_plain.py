@@ -163,6 +163,20 @@ def test_figures_that_equal_those_they_replace_need_no_word(tmp_path: Path):
     assert exports_in(["shipped", mine], date(2026, 11, 1)).replaced == ()
 
 
+def test_the_newest_months_alone_are_joined_to_what_is_shipped(tmp_path: Path):
+    """Two months, of which one is new: the shipped series with them, and a word on the one that differs."""
+    shipped_ones = read_exports().query(OF_THE_UNITED_STATES)
+    last = shipped_ones["month"].max()
+    rows = f"rare_earth_magnets,USA,{last},500\nrare_earth_magnets,USA,{last + 1},510\n"
+    found = exports_in(["shipped", write(tmp_path, HEADER + rows)], date(2026, 11, 1))
+    assert found.replaced == (
+        "mine.csv: 2 figures are taken in place of 1 of the shipped file: rare_earth_magnets USA (2 for 1).",
+    )
+    joined = found.exports.query(OF_THE_UNITED_STATES).sort_values("month")
+    assert joined["volume_t"].tolist()[-2:] == [500, 510]
+    assert joined["month"].nunique() == shipped_ones["month"].nunique() + 1
+
+
 def test_each_file_is_named_for_its_series(tmp_path: Path):
     """A foreign file gives way to one in our columns, and each says for itself what it took the place of."""
     mine = write(tmp_path, HEADER + ROW)
