@@ -63,6 +63,17 @@ def test_one_table_in_many_writings(tmp_path: Path, text: str):
     assert figures(write(tmp_path, text), unit=unit, product="w") == RIGHT
 
 
+def test_commas_in_headings_and_numbers_do_not_part_cells(tmp_path: Path):
+    """The separator is the mark of which every line has equally many, not the one of which there are most."""
+    head = "Month;United States, Rep.;Korea, Rep.;Congo, Dem. Rep.\n"
+    rows = "2025-04;987;1,234,567;1,002,003\n2025-05;1,500;2,345,678;9,876,543\n2025-06;2,500;3,456,789;876,543\n"
+    got = import_exports(write(tmp_path, head + rows), unit="kg", product="w", decimal=".", today=DAY)
+    assert sorted(got.exports["destination"].unique()) == ["COD", "KOR"]
+    volumes = got.exports.set_index(["destination", "month"])["volume_t"]
+    assert volumes["KOR", pd.Period("2025-05", "M")] == 2345.678
+    assert "separated by semicolons" in got.files[0].what
+
+
 @pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
 def test_workbooks_and_parquet(tmp_path: Path, suffix: str):
     """Dates and numbers come as values and are the same table."""
