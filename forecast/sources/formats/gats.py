@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, united_states_release
+from forecast.sources.files.columns import unit_beside
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
@@ -95,13 +96,15 @@ def _layout(sheet: Sheet, header: int, across: dict[int, int]) -> Layout:
     if words & {"value", "values"} and not words & {"qty", "quantity"}:
         raise TableError(f"{sheet.file}: is a report of values. Ask for quantities and download again.")
     wanted = {place: month for place, month in across.items() if folded(below[place]) not in ("value", "values")}
-    table = Table(sheet.file, cells, sheet.delimiter).filled()
+    above = tuple(cell for title in sheet.rows(header) for cell in title if cell)
+    table = Table(sheet.file, cells, sheet.delimiter, above).filled()
     return Layout(table, {names[place]: month for place, month in wanted.items()}, bool(words & {"qty", "quantity"}))
 
 
 def _units(table: Table, found: Layout, settings: ReadSettings) -> pd.Series:
     said = table.column(*_UNIT)
     stated = settings.unit or next((unit for heading in table.headings if (unit := unit_in(heading))), "")
+    stated = stated or unit_beside(table)
     if table.heading(*_UNIT) is None and not stated:
         raise TableError(f"{table.file}: has years down and months across and no unit. Say it: --unit kg or --unit t.")
     return said.where(said != "", stated)

@@ -18,6 +18,7 @@ from forecast.sources.files.columns import (
     headings_of,
     most_are,
     table_in,
+    unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.cells import recoded
@@ -125,7 +126,7 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
-    stated = settings.unit or unit_in(columns.volume) or _titled(table)
+    stated = settings.unit or unit_in(columns.volume) or unit_beside(table)
     if columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
@@ -138,15 +139,14 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
         ]
     if not stated:
         raise TableError(
-            f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
-            "column "
+            f"{table.file}: expected the unit in {_place_of_unit(columns)} or in a column "
             "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
         )
     return recoded(table.coded(""), [stated]), notes
 
 
-def _titled(table: Table) -> str:
-    return next((unit for name in table.headings if "(" in name and (unit := unit_in(name.partition("(")[2]))), "")
+def _place_of_unit(columns: Columns) -> str:
+    return f"the heading {shown(columns.volume)!r}" if columns.volume else "a title line above the header"
 
 
 # Wide tables ----------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _months_across(table: Table, columns: Columns) -> list[str]:
 
 
 def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings) -> Extract:
-    names = Table(table.file, table.cells.drop(columns=across), table.delimiter)
+    names = replace(table, cells=table.cells.drop(columns=across))
     known = places("", settings.names)
     columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
     if not columns.destination and not settings.destination:

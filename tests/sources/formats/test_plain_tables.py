@@ -118,6 +118,33 @@ def test_what_cannot_be_told_is_asked(tmp_path: Path, text: str, sentence: str):
         import_exports(write(tmp_path, text), today=DAY)
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["Unit: kilograms", "Unit,kilograms", "Quantity in kg", "Exports by country (kg)", "Unidade: Quilograma líquido",
+     "单位：千克", "Customs;Unit of measure: kg"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "table",
+    [LONG, "Month,DEU,GBR\n2025-05,1500,\n2025-06,,2500\n", "Country,2025-05,2025-06\nDEU,1500,\nGBR,,2500\n",
+     "Year,Country,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec\n2025,DEU,,,,,1500\n2025,GBR,,,,,,2500\n"],
+    ids=["long", "destinations across", "months across", "months across under years"],
+)  # fmt: skip
+def test_the_unit_of_a_title_line(tmp_path: Path, title: str, table: str):
+    """What a line above the header says of the unit is what the file says."""
+    assert figures(write(tmp_path, f"Exports of widgets\n{title}\n\n{table}"), product="w") == RIGHT
+
+
+def test_title_lines_that_state_two_units_state_none(tmp_path: Path):
+    """Of kilograms and tonnes neither is chosen; the sentence says where a unit can stand, in a wide table too."""
+    wide = "Weight in t\nQuantity in kg\nMonth,DEU,GBR\n2025-05,1500,2\n"
+    with pytest.raises(TableError) as refused:
+        import_exports(write(tmp_path, wide), product="w", today=DAY)
+    assert str(refused.value) == (
+        "mine.csv: expected the unit in a title line above the header or in a column of units, found none. "
+        "Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
+    )
+
+
 def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     """ROW is no Rwanda; a name of the caller's is taken."""
     path = write(tmp_path, "Country,Month,kg\nROW,2025-05,1\nUtopia,2025-05,2\nUK,2025-05,3\n")
