@@ -29,6 +29,8 @@ class Sheet:
     """What the container is, such as ``CSV separated by semicolons``."""
     grid: pd.DataFrame
     delimiter: str = ""
+    title: str = ""
+    """The name of one of several sheets of a workbook."""
 
     def row(self, position: int) -> list[str]:
         """Cells of the row at ``position``."""

@@ -85,6 +85,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         "USDA GATS" if gats else table.file,
         release=united_states_release if gats else usual_release,
         comma_separated=sheet.delimiter != ";",
+        unnamed="" if cells["product"].any() else "years down and months across",
     )
 
 

@@ -145,6 +145,49 @@ def test_title_lines_that_state_two_units_state_none(tmp_path: Path):
     )
 
 
+def workbook(folder: Path, volumes: dict[str, float], year: int = 2025) -> Path:
+    """A workbook of a sheet each, with one figure of the United Kingdom, in May."""
+    path = folder / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for place, (title, volume) in enumerate(volumes.items()):
+            month = f"{year + (place if title.isdigit() else 0)}-05"
+            frame = pd.DataFrame({"Country": ["UK"], "Month": [month], "kg": [volume]})
+            frame.to_excel(book, sheet_name=title, index=False)
+    return path
+
+
+def test_sheets_of_one_layout_are_a_product_each(tmp_path: Path):
+    """Where no column names the product the sheet does, in a note; `--product` then picks one of them."""
+    path = workbook(tmp_path, {"Soy beans": 6453, "Corn 2025": 51138})
+    got = import_exports(path, today=DAY)
+    assert dict(zip(got.exports["product"], got.exports["volume_t"], strict=True)) == {"soy_beans": 6.453,
+                                                                                       "corn": 51.138}  # fmt: skip
+    assert got.notes == (
+        "No column names the product: it is called soy_beans after the sheet.",
+        "No column names the product: it is called corn after the sheet.",
+    )
+    assert import_exports(path, product="corn", today=DAY).exports["volume_t"].tolist() == [51.138]
+
+
+@pytest.mark.parametrize("titles", [("2023", "2024"), ("Tabelle1", "Tabelle2"), ("Exports 2023", "Exports 2024")])
+def test_sheets_named_after_years_or_by_a_program_are_one_product(tmp_path: Path, titles: tuple[str, str]):
+    """Such a name says nothing of the product."""
+    got = import_exports(workbook(tmp_path, {titles[0]: 1500, titles[1]: 1500}, 2023), today=DAY)
+    assert got.exports["product"].unique().tolist() == ["book"]
+    assert got.notes[0] == (
+        "No column names the product: it is called book after the file (--product NAME changes that)."
+    )
+
+
+def test_a_product_of_the_callers_is_that_of_sheets_of_other_names(tmp_path: Path):
+    """Sheets named after destinations, or beside a product that none of them is, are no products."""
+    path = workbook(tmp_path, {"North": 1500, "South": 1500})
+    assert import_exports(path, product="w", today=DAY).exports["product"].tolist() == ["w"]
+    path = workbook(tmp_path, {"China": 1500, "Japan": 2500})
+    with pytest.raises(TableError, match="Which holds"):
+        import_exports(path, today=DAY)
+
+
 def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     """ROW is no Rwanda; a name of the caller's is taken."""
     path = write(tmp_path, "Country,Month,kg\nROW,2025-05,1\nUtopia,2025-05,2\nUK,2025-05,3\n")
