@@ -190,9 +190,13 @@ def _melted_destinations(
 ) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
-    parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
     roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
-    others = [name for name in table.headings if name not in across and name not in roles]
+    known = places("", settings.names)
+    free = [name for name in table.headings if name not in (*across, *roles) and not name.isdigit()]
+    groups = [name for name in free if known.knows(name)]
+    figures = [name for name in table.headings if name in (*across, *groups)]
+    parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
+    others = [name for name in table.headings if name not in (*figures, *roles)]
     notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))

@@ -197,6 +197,20 @@ def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     assert named.exports["destination"].tolist() == ["FRA", "GBR"]
 
 
+def test_a_rest_across_is_listed_as_one_down(tmp_path: Path):
+    """A column of a wide table that is no single destination stands in the unused rows, each month with its figure."""
+    path = write(tmp_path, "Month,USA,Others,temperature\n2025-05,1,3,20\n2025-06,2,4,21\n")
+    got = import_exports(path, product="w", unit="t", today=DAY)
+    columns = ["row", "reason", "destination", "month", "volume"]
+    reason = "no single destination: a group, a rest, or none stated"
+    assert got.unused[columns].to_numpy().tolist() == [
+        [2, reason, "Others", "2025-05", "3"],
+        [3, reason, "Others", "2025-06", "4"],
+    ]
+    assert got.exports["volume_t"].tolist() == [1.0, 2.0]
+    assert got.notes == ("Columns that are no destination are left out: temperature.",)
+
+
 def test_the_union_in_its_memberships(tmp_path: Path):
     """EU is of 28 members in 2019 and of 27 from February 2020."""
     path = write(tmp_path, "Country,Month,t\nEU,2019-12,5\nEuropean Union,2020-02,6\nEU27_2020,2019-12,4\n")
