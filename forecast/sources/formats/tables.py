@@ -146,7 +146,7 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
     if not stated:
         raise TableError(
             f"{table.file}: expected the unit in {_place_of_unit(columns)} or in a column "
-            "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
+            "of units, found none. Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
         )
     return recoded(table.coded(""), [stated]), notes
 

@@ -141,7 +141,7 @@ def test_title_lines_that_state_two_units_state_none(tmp_path: Path):
         import_exports(write(tmp_path, wide), product="w", today=DAY)
     assert str(refused.value) == (
         "mine.csv: expected the unit in a title line above the header or in a column of units, found none. "
-        "Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
+        "Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
     )
 
 
