@@ -27,6 +27,9 @@ _PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
 _UNIT = ("uom", "unit", "unit of measure", "units", "单位")
 _SPAN = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
 
+FEWEST_MONTHS = 2
+"""Months across from which a header is one of months: a year that has begun has few."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -39,10 +42,10 @@ class Layout:
 
 
 def layout(sheet: Sheet) -> Layout | None:
-    """The first row with all twelve months across, and the header in it or in the row below; None without one."""
+    """The first row with months across, two at least, and the header in it or in the row below; None without one."""
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
         across = {place: MONTH_NAMES[folded(cell)] for place, cell in enumerate(row) if folded(cell) in MONTH_NAMES}
-        if set(across.values()) != set(range(1, 13)):
+        if len(set(across.values())) < FEWEST_MONTHS:
             continue
         for below in (position, position + 1):
             if below < len(sheet.grid) and {folded(cell) for cell in sheet.row(below)} & set(_YEAR):

@@ -188,6 +188,15 @@ def test_a_product_of_the_callers_is_that_of_sheets_of_other_names(tmp_path: Pat
         import_exports(path, today=DAY)
 
 
+def test_a_few_months_across_under_years(tmp_path: Path):
+    """January to March alone are months across as all twelve are."""
+    path = write(tmp_path, "Country,Year,Unit,Jan,Feb,Mar\nUK,2024,kg,1000,2000,3000\nUK,2025,kg,4000,,\n")
+    got = import_exports(path, product="w", today=DAY)
+    assert got.exports["month"].astype(str).tolist() == ["2024-01", "2024-02", "2024-03", "2025-01"]
+    assert got.exports["volume_t"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert got.unused["month"].tolist() == ["2025-02", "2025-03"]
+
+
 def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     """ROW is no Rwanda; a name of the caller's is taken."""
     path = write(tmp_path, "Country,Month,kg\nROW,2025-05,1\nUtopia,2025-05,2\nUK,2025-05,3\n")
