@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from forecast.backtest.run import Progress
 
 BAR_AFTER_SECONDS = 2.0
+
+IMPORT = "forecast import FILE"
+"""How sentences on a file name the command that reads it with options."""
 
 
 def screen() -> Console:
@@ -63,6 +69,32 @@ def complain(sentences: list[str]) -> None:
         say(f"and {len(sentences) - SHOWN_PROBLEMS} more.", err=True)
 
 
+def current_context() -> Any:
+    """What was parsed of the running command; None outside of one. Later versions of typer have their own click."""
+    own = find_spec("typer._click") is not None
+    return import_module("typer._click.globals" if own else "click.globals").get_current_context(silent=True)
+
+
+def in_two_commands(sentence: str) -> str:
+    """The advice to import a file, where another command was given it, as both commands with its name, in order."""
+    from forecast.vocabulary.text import shown
+
+    context = current_context()
+    command = context.info_name if context else "import"
+    if command in ("import", "fetch") or f"{IMPORT} " not in sentence or not sentence.endswith("."):
+        return sentence
+    option = "" if command in ("update", "validate") else "--exports "
+    files = [str(path) for path in context.params.get("exports" if option else "files") or []]
+    file = next((path for path in files if sentence.startswith(shown(Path(path).name, 80))), "FILE")
+    output = "imported.csv" if Path(file).name == "exports.csv" else "exports.csv"
+    first, _, rest = sentence.removesuffix(".").partition(f"{IMPORT} ")
+    options, bracket, more = rest.partition(" (or ")
+    importing = f"forecast import {shlex.quote(file)} {options} --output {output}"
+    store = context.params.get("store")
+    kept = f" --store {shlex.quote(str(store))}" if store else ""
+    return f"{first}{importing}, then forecast {command} {option}{output}{kept}{bracket}{more}."
+
+
 @contextmanager
 def plain_refusals() -> Iterator[ExitStack]:
     """What is wrong with the user's data or folder, a line for each problem, exit 1; Ctrl-C, one line, exit 130.
@@ -87,7 +119,7 @@ def plain_refusals() -> Iterator[ExitStack]:
             TableError, OutputError, CheckpointError, ClusterError, StoreError, JudgementError, ServiceError
         ) as error:  # fmt: skip
             lines = error.problems if isinstance(error, TableError) else str(error).splitlines()
-            complain([line for line in lines if line.strip()])
+            complain([in_two_commands(line) for line in lines if line.strip()])
             raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say("Stopped: nothing was left half-written.", err=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from forecast.cli.console import say
+from forecast.cli.console import current_context, say
 from forecast.cli.options import NO_EVENTS, NO_EXPERIENCE, PRIORS, SHIPPED
 
 if TYPE_CHECKING:
@@ -26,12 +24,6 @@ if TYPE_CHECKING:
 def today() -> date:
     """The day of the call."""
     return date.today()
-
-
-def current_context() -> Any:
-    """What was parsed of the running command; None outside of one. Later versions of typer have their own click."""
-    own = find_spec("typer._click") is not None
-    return import_module("typer._click.globals" if own else "click.globals").get_current_context(silent=True)
 
 
 @dataclass(frozen=True)

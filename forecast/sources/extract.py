@@ -62,6 +62,10 @@ class Extract:
     release: Callable[[pd.Period], date] = usual_release
     notes: tuple[str, ...] = ()
     comma_separated: bool = True
+    unnamed: str = ""
+    """The layout of a table in which nothing names the product; empty where something does."""
+    file_product: str = ""
+    """What the product of such a table is called after its file."""
 
 
 @dataclass(frozen=True)

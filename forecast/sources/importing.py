@@ -15,7 +15,7 @@ from forecast.sources.extract import UNUSED_COLUMNS, Extract, Reading, ReadSetti
 from forecast.sources.files.opening import sheets_of
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import READERS
-from forecast.sources.formats.tables import headless
+from forecast.sources.formats.tables import headless, named
 from forecast.sources.overlaps import joined_sources
 from forecast.tables import cells as checks
 from forecast.tables.cells import as_plain, recoded
@@ -221,10 +221,11 @@ def _readings(path: Path, source: str | None, settings: ReadSettings, step: Call
             problems += error.problems
             continue
         if extract is not None:
-            found.append(reading(extract, settings))
+            found.append((sheet, extract))
+    readings = [reading(extract, settings) for extract in named(found, settings)]
     step()
-    if found:
-        return found
+    if readings:
+        return readings
     raise TableError(*(problems or [headless(sheets[0])]))
 
 

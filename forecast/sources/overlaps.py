@@ -100,6 +100,9 @@ def _questions(rows: pd.DataFrame, differ: pd.Series) -> list[str]:
         )
     count = int(differ.sum())
     more = f" ({count:,} such figures)" if count > MOST_QUESTIONS else ""
+    sheets = rows["file"].astype(str).unique()
+    if len(sheets) > 1 and all(" [" in name for name in sheets) and len({name.split(" [")[0] for name in sheets}) == 1:
+        return [*said, f"Sheets of one workbook differ{more}: leave out all but one, or name each after its product."]
     said.append(
         f"Figures of one month differ{more}: leave out one file, import the newer with --released YYYY-MM-DD so that "
         "it revises "

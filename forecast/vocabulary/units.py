@@ -95,6 +95,11 @@ _LENGTHS = {
 }
 _BUSHELS = {"bu": 1.0, "bushel": 1.0, "bushels": 1.0, "1000 bushels": 1e3, "1 000 bushels": 1e3,
             "thousand bushels": 1e3, "million bushels": 1e6}  # fmt: skip
+_LABELS = "unit units uom unidade unidades unite einheit unidad 单位 计量单位 数量单位 数量 重量"
+_TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quantity unit", "unidade de medida",
+                 "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
+_TITLE_PARTS = re.compile(r"[;,()|\[\]（），；]")
+_NAMED_IN_TITLE = re.compile(r"(?:(?P<label>[^:：]*)[:：]|.*\b(?:in|em|en)\s)(?P<unit>.+)", re.IGNORECASE)
 _MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
 
 
@@ -169,6 +174,29 @@ def unit_in(heading: str) -> str:
         if span in TONNES and (span not in alone or words[-1] == span):
             return _short(TONNES[span])
     return ""
+
+
+def unit_in_title(line: str) -> str:
+    """The unit of weight that a line above a table states, behind ``Unit:`` or ``in`` or apart; empty where none.
+
+    Examples
+    --------
+    >>> [unit_in_title(line) for line in ("Unit: kilograms", "Quantity in kg, 2020-2024", "单位：千克", "Exports (t)")]
+    ['kg', 'kg', 'kg', 't']
+    >>> [unit_in_title(line) for line in ("Reporter: MT", "Value in pounds", "Exports by ton class", "MT")]
+    ['', '', '', '']
+    """
+    return next((unit for part in _TITLE_PARTS.split(line) if (unit := _unit_of_part(part.strip()))), "")
+
+
+def _unit_of_part(part: str) -> str:
+    """The unit that a part of a line names; letters that are codes of countries too need a word before them."""
+    named = _NAMED_IN_TITLE.fullmatch(part)
+    labelled = named is not None and (named["label"] is None or folded(named["label"]) in _TITLE_LABELS)
+    word = folded(named["unit"] if named else part)
+    alone = not named and (len(word) > 2 or word in ("kg", "kt", "t"))
+    stated = word in TONNES and (labelled or alone) and not is_money(part)
+    return _short(TONNES[word]) if stated else ""
 
 
 def is_money(heading: str) -> bool:

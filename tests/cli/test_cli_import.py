@@ -94,3 +94,23 @@ def test_next_names_the_worst_finding_and_a_product_without_events(folder: Path)
     unnamed = "No event on file names w: only events that name ALL products are known of it."
     assert said.splitlines()[:2] == [slip, unnamed]
     assert "No event on file" not in run("next", *words, "--events", "none")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        (["update", "customs.csv", "--store", "my store"], "update exports.csv --store 'my store'"),
+        (["next", "--exports", "customs.csv"], "next --exports exports.csv"),
+        (["validate", "customs.csv"], "validate exports.csv"),
+    ],
+)
+def test_a_file_without_a_unit_needs_two_commands_which_are_named_in_order(folder: Path, words: list[str], then: str):
+    """A command without `--unit` says the import that writes a file, and itself with that file."""
+    (folder / "customs.csv").write_text("Country,Month,NetWeight\nUK,2025-05,1500\n")
+    code, _, said = run(*words)
+    assert (code, said.strip()) == (
+        1,
+        "customs.csv: expected the unit in the heading 'NetWeight' or in a column of units, found none. Say it: "
+        f"forecast import customs.csv --unit kg --output exports.csv, then forecast {then} "
+        "(or --unit t, '100 kg', lb, kt, usd).",
+    )

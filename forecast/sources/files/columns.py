@@ -14,7 +14,7 @@ from forecast.vocabulary.countries import Places, listed
 from forecast.vocabulary.months import month_of, months
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import folded, shown
-from forecast.vocabulary.units import is_money, unit_in, unit_of
+from forecast.vocabulary.units import is_money, unit_in, unit_in_title, unit_of
 
 ROLES = {
     "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
@@ -83,6 +83,8 @@ def table_in(sheet: Sheet, settings: ReadSettings) -> Table | None:
 def _header_score(row: list[str], wanted: set[str]) -> float:
     """How many cells of a row can be headings; a number among them, if no year or month, speaks against it."""
     names = [folded(cell) for cell in row if cell]
+    if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in _ALIASES["unit"] and unit_in(names[1])):
+        return 0.0  # a title line, or the unit in one
     known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
     hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
     dated = sum(month_of(cell) is not None for cell in row)
@@ -194,3 +196,10 @@ def are_numbers(cells: pd.Series) -> bool:
 def headings_of(table: Table) -> str:
     """The columns that are there, in words."""
     return f"columns {listed(table.headings, 8)}"
+
+
+def unit_beside(table: Table) -> str:
+    """The unit in brackets in any heading, else the only one that the lines above the header state; else empty."""
+    in_heading = (unit_in(name.partition("(")[2]) for name in table.headings if "(" in name)
+    above = {unit for line in table.above if (unit := unit_in_title(line))}
+    return next(filter(None, in_heading), above.pop() if len(above) == 1 else "")

@@ -145,12 +145,12 @@ def _stated_separator(text: str) -> tuple[str, str, int]:
 
 
 def _separator(text: str) -> str:
-    """The mark that parts the first rows into most fields, in most of them."""
+    """The mark that parts the most of the first lines into equally many cells, header included; then into most."""
     lines = [line for line in text[:HEAD].splitlines() if line.strip()][:30] or [""]
     counts = {mark: [_outside_quotes(line, mark) for line in lines] for mark in _SEPARATORS}
-    usual = {mark: (median(many), sum(many)) for mark, many in counts.items()}
-    best = max(usual, key=lambda mark: usual[mark])
-    return best if usual[best][1] else ","
+    alike = {mark: max((many.count(one) for one in many if one), default=0) for mark, many in counts.items()}
+    usual = {mark: (alike[mark], median(many), sum(many)) for mark, many in counts.items()}
+    return max(usual, key=lambda mark: usual[mark])
 
 
 def _outside_quotes(line: str, mark: str) -> int:

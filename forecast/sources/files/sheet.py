@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Sheet:
     """What the container is, such as ``CSV separated by semicolons``."""
     grid: pd.DataFrame
     delimiter: str = ""
+    title: str = ""
+    """The name of one of several sheets of a workbook."""
 
     def row(self, position: int) -> list[str]:
         """Cells of the row at ``position``."""
@@ -44,7 +46,8 @@ class Sheet:
         cells = self.grid.iloc[position + 1 :].set_axis(header, axis=1)
         named = [column for column, name in zip(cells.columns, self.row(position), strict=True) if name]
         filled = named or header
-        return Table(self.file, cells[filled], self.delimiter)
+        above = tuple(cell for title in self.rows(position) for cell in title if cell)
+        return Table(self.file, cells[filled], self.delimiter, above)
 
     def headed(self, *needed: Collection[str]) -> Table | None:
         """The table whose header has a name of each of ``needed`` (aliases of one column, folded); None without one."""
@@ -62,6 +65,8 @@ class Table:
     file: str
     cells: pd.DataFrame
     delimiter: str = ""
+    above: tuple[str, ...] = ()
+    """The cells of the title lines above the header."""
 
     @property
     def headings(self) -> list[str]:
@@ -93,7 +98,7 @@ class Table:
             blank &= np.array([not text.strip() for text in texts.different], dtype=bool)[texts.codes]
             if not blank.any():
                 return self
-        return Table(self.file, self.cells[~blank], self.delimiter)
+        return replace(self, cells=self.cells[~blank])
 
 
 def distinct(names: Sequence[str]) -> list[str]:

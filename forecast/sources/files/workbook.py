@@ -94,7 +94,7 @@ def _sheets(file: str, kind: str, named: list[tuple[str, Iterator[Sequence[Any]]
         name = file if len(named) == 1 else f"{file} [{shown(title)}]"
         grid = grid_of(bounded(name, _filled(name, rows)))
         if len(grid):
-            sheets.append(Sheet(name, kind, grid))
+            sheets.append(Sheet(name, kind, grid, title=title if len(named) > 1 else ""))
     return sheets
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, united_states_release
+from forecast.sources.files.columns import unit_beside
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
@@ -26,6 +27,9 @@ _PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
 _UNIT = ("uom", "unit", "unit of measure", "units", "单位")
 _SPAN = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
 
+FEWEST_MONTHS = 2
+"""Months across from which a header is one of months: a year that has begun has few."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -38,10 +42,10 @@ class Layout:
 
 
 def layout(sheet: Sheet) -> Layout | None:
-    """The first row with all twelve months across, and the header in it or in the row below; None without one."""
+    """The first row with months across, two at least, and the header in it or in the row below; None without one."""
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
         across = {place: MONTH_NAMES[folded(cell)] for place, cell in enumerate(row) if folded(cell) in MONTH_NAMES}
-        if set(across.values()) != set(range(1, 13)):
+        if len(set(across.values())) < FEWEST_MONTHS:
             continue
         for below in (position, position + 1):
             if below < len(sheet.grid) and {folded(cell) for cell in sheet.row(below)} & set(_YEAR):
@@ -84,6 +88,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         "USDA GATS" if gats else table.file,
         release=united_states_release if gats else usual_release,
         comma_separated=sheet.delimiter != ";",
+        unnamed="" if cells["product"].any() else "years down and months across",
     )
 
 
@@ -95,13 +100,15 @@ def _layout(sheet: Sheet, header: int, across: dict[int, int]) -> Layout:
     if words & {"value", "values"} and not words & {"qty", "quantity"}:
         raise TableError(f"{sheet.file}: is a report of values. Ask for quantities and download again.")
     wanted = {place: month for place, month in across.items() if folded(below[place]) not in ("value", "values")}
-    table = Table(sheet.file, cells, sheet.delimiter).filled()
+    above = tuple(cell for title in sheet.rows(header) for cell in title if cell)
+    table = Table(sheet.file, cells, sheet.delimiter, above).filled()
     return Layout(table, {names[place]: month for place, month in wanted.items()}, bool(words & {"qty", "quantity"}))
 
 
 def _units(table: Table, found: Layout, settings: ReadSettings) -> pd.Series:
     said = table.column(*_UNIT)
     stated = settings.unit or next((unit for heading in table.headings if (unit := unit_in(heading))), "")
+    stated = stated or unit_beside(table)
     if table.heading(*_UNIT) is None and not stated:
         raise TableError(f"{table.file}: has years down and months across and no unit. Say it: --unit kg or --unit t.")
     return said.where(said != "", stated)

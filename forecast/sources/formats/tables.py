@@ -5,6 +5,8 @@ Columns are known by their headings, by what the caller says of them, and last b
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -18,15 +20,20 @@ from forecast.sources.files.columns import (
     headings_of,
     most_are,
     table_in,
+    unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import from_parts, months
+from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months
 from forecast.vocabulary.numbers import could_be_thousands
 from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
+
+_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+_GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
+"""Names of sheets, folded, that programs give, or that count parts of a table or a year."""
 
 
 def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
@@ -125,7 +132,7 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
-    stated = settings.unit or unit_in(columns.volume) or _titled(table)
+    stated = settings.unit or unit_in(columns.volume) or unit_beside(table)
     if columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
@@ -138,15 +145,14 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
         ]
     if not stated:
         raise TableError(
-            f"{table.file}: expected the unit in the heading {shown(columns.volume) or 'of the volumes'!r} or in a "
-            "column "
-            "of units, found none. Say it: forecast import FILE --unit t (or kg, '100 kg', lb, kt, usd)."
+            f"{table.file}: expected the unit in {_place_of_unit(columns)} or in a column "
+            "of units, found none. Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
         )
     return recoded(table.coded(""), [stated]), notes
 
 
-def _titled(table: Table) -> str:
-    return next((unit for name in table.headings if "(" in name and (unit := unit_in(name.partition("(")[2]))), "")
+def _place_of_unit(columns: Columns) -> str:
+    return f"the heading {shown(columns.volume)!r}" if columns.volume else "a title line above the header"
 
 
 # Wide tables ----------------------------------------------------------------------------------------------------------
@@ -161,7 +167,7 @@ def _months_across(table: Table, columns: Columns) -> list[str]:
 
 
 def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings) -> Extract:
-    names = Table(table.file, table.cells.drop(columns=across), table.delimiter)
+    names = replace(table, cells=table.cells.drop(columns=across))
     known = places("", settings.names)
     columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
     if not columns.destination and not settings.destination:
@@ -184,9 +190,13 @@ def _melted_destinations(
 ) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
-    parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in across]
     roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
-    others = [name for name in table.headings if name not in across and name not in roles]
+    known = places("", settings.names)
+    free = [name for name in table.headings if name not in (*across, *roles) and not name.isdigit()]
+    groups = [name for name in free if known.knows(name)]
+    figures = [name for name in table.headings if name in (*across, *groups)]
+    parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
+    others = [name for name in table.headings if name not in (*figures, *roles)]
     notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
@@ -203,15 +213,9 @@ def _extract(
     settings: ReadSettings,
     notes: list[str] | None = None,
 ) -> Extract:
-    """The extract of a plain table; one without a column of products is one, named by the caller or the file."""
+    """The extract of a plain table; one without a column of products is of one, which `named` gives a name."""
     said = list(notes or [])
-    if (cells["product"] == "").all():
-        name = settings.product or slug(table.file.rpartition(".")[0] or table.file) or "product"
-        cells = cells.assign(product=name)
-        if not settings.product:
-            said.append(
-                f"No column names the product: it is called {name} after the file (--product NAME changes that)."
-            )
+    nameless = bool((cells["product"] == "").all())
     comma_separated = sheet.delimiter != ";"
     odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
     if odd and not ("," in odd and comma_separated):
@@ -226,7 +230,52 @@ def _extract(
         table.file,
         notes=tuple(said),
         comma_separated=comma_separated,
+        unnamed=what if nameless else "",
+        file_product=slug(table.file.rpartition(".")[0] or table.file) or "product",
     )
+
+
+# Tables in which nothing names the product ----------------------------------------------------------------------------
+
+
+def named(found: Sequence[tuple[Sheet, Extract]], settings: ReadSettings) -> list[Extract]:
+    """The extracts of a file, those in which nothing names the product called after the sheet, the caller or the file.
+
+    Sheets of one layout are of a product each where their names differ by more than the date, and the caller names
+    none or one of theirs.
+    """
+    own = [_product_of_sheet(sheet) if extract.unnamed else "" for sheet, extract in found]
+    layouts = {name: {word for word, (_, one) in zip(own, found, strict=True) if word and one.unnamed == name}
+               for name in {extract.unnamed for _, extract in found}}  # fmt: skip
+    return [
+        _named(extract, word if _are_products(layouts[extract.unnamed], settings) else "", settings)
+        for word, (_, extract) in zip(own, found, strict=True)
+    ]
+
+
+def _product_of_sheet(sheet: Sheet) -> str:
+    """The slug of a sheet's name without years; empty where it is a year, a month, or given by the program."""
+    title = folded(sheet.title)
+    words = title if title.startswith("hs") else _YEAR.sub(" ", title)
+    dated = all(word in MONTH_NAMES for word in words.split()) or month_of(sheet.title) is not None
+    return "" if dated or _GIVEN.fullmatch(title) else slug(sheet.title if words == title else words)
+
+
+def _are_products(names: set[str], settings: ReadSettings) -> bool:
+    """Whether names of sheets can be products: several that are not all destinations, the caller's among them."""
+    known = places("", settings.names)
+    mine = not settings.product or slug(settings.product) in names
+    return len(names) > 1 and mine and not all(known.knows(name) for name in names)
+
+
+def _named(extract: Extract, sheet: str, settings: ReadSettings) -> Extract:
+    name = sheet or settings.product or extract.file_product
+    if not (extract.unnamed and name):
+        return extract
+    said = f"No column names the product: it is called {name} after the {'sheet' if sheet else 'file'}"
+    way_out = "" if sheet else " (--product NAME changes that)"
+    notes = extract.notes if settings.product and not sheet else (*extract.notes, f"{said}{way_out}.")
+    return replace(extract, cells=extract.cells.assign(product=name), notes=notes)
 
 
 # What is missing ------------------------------------------------------------------------------------------------------

@@ -63,6 +63,17 @@ def test_one_table_in_many_writings(tmp_path: Path, text: str):
     assert figures(write(tmp_path, text), unit=unit, product="w") == RIGHT
 
 
+def test_commas_in_headings_and_numbers_do_not_part_cells(tmp_path: Path):
+    """The separator is the mark of which every line has equally many, not the one of which there are most."""
+    head = "Month;United States, Rep.;Korea, Rep.;Congo, Dem. Rep.\n"
+    rows = "2025-04;987;1,234,567;1,002,003\n2025-05;1,500;2,345,678;9,876,543\n2025-06;2,500;3,456,789;876,543\n"
+    got = import_exports(write(tmp_path, head + rows), unit="kg", product="w", decimal=".", today=DAY)
+    assert sorted(got.exports["destination"].unique()) == ["COD", "KOR"]
+    volumes = got.exports.set_index(["destination", "month"])["volume_t"]
+    assert volumes["KOR", pd.Period("2025-05", "M")] == 2345.678
+    assert "separated by semicolons" in got.files[0].what
+
+
 @pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
 def test_workbooks_and_parquet(tmp_path: Path, suffix: str):
     """Dates and numbers come as values and are the same table."""
@@ -107,6 +118,88 @@ def test_what_cannot_be_told_is_asked(tmp_path: Path, text: str, sentence: str):
         import_exports(write(tmp_path, text), today=DAY)
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["Unit: kilograms", "Unit,kilograms", "Quantity in kg", "Exports by country (kg)", "Unidade: Quilograma líquido",
+     "单位：千克", "Customs;Unit of measure: kg"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "table",
+    [LONG, "Month,DEU,GBR\n2025-05,1500,\n2025-06,,2500\n", "Country,2025-05,2025-06\nDEU,1500,\nGBR,,2500\n",
+     "Year,Country,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec\n2025,DEU,,,,,1500\n2025,GBR,,,,,,2500\n"],
+    ids=["long", "destinations across", "months across", "months across under years"],
+)  # fmt: skip
+def test_the_unit_of_a_title_line(tmp_path: Path, title: str, table: str):
+    """What a line above the header says of the unit is what the file says."""
+    assert figures(write(tmp_path, f"Exports of widgets\n{title}\n\n{table}"), product="w") == RIGHT
+
+
+def test_title_lines_that_state_two_units_state_none(tmp_path: Path):
+    """Of kilograms and tonnes neither is chosen; the sentence says where a unit can stand, in a wide table too."""
+    wide = "Weight in t\nQuantity in kg\nMonth,DEU,GBR\n2025-05,1500,2\n"
+    with pytest.raises(TableError) as refused:
+        import_exports(write(tmp_path, wide), product="w", today=DAY)
+    assert str(refused.value) == (
+        "mine.csv: expected the unit in a title line above the header or in a column of units, found none. "
+        "Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
+    )
+
+
+def workbook(folder: Path, volumes: dict[str, float], year: int = 2025) -> Path:
+    """A workbook of a sheet each, with one figure of the United Kingdom, in May."""
+    path = folder / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for place, (title, volume) in enumerate(volumes.items()):
+            month = f"{year + (place if title.isdigit() else 0)}-05"
+            frame = pd.DataFrame({"Country": ["UK"], "Month": [month], "kg": [volume]})
+            frame.to_excel(book, sheet_name=title, index=False)
+    return path
+
+
+def test_sheets_of_one_layout_are_a_product_each(tmp_path: Path):
+    """Where no column names the product the sheet does, in a note; `--product` then picks one of them."""
+    path = workbook(tmp_path, {"Soy beans": 6453, "Corn 2025": 51138})
+    got = import_exports(path, today=DAY)
+    assert dict(zip(got.exports["product"], got.exports["volume_t"], strict=True)) == {"soy_beans": 6.453,
+                                                                                       "corn": 51.138}  # fmt: skip
+    assert got.notes == (
+        "No column names the product: it is called soy_beans after the sheet.",
+        "No column names the product: it is called corn after the sheet.",
+    )
+    assert import_exports(path, product="corn", today=DAY).exports["volume_t"].tolist() == [51.138]
+
+
+@pytest.mark.parametrize("titles", [("2023", "2024"), ("Tabelle1", "Tabelle2"), ("Exports 2023", "Exports 2024")])
+def test_sheets_named_after_years_or_by_a_program_are_one_product(tmp_path: Path, titles: tuple[str, str]):
+    """Such a name says nothing of the product."""
+    got = import_exports(workbook(tmp_path, {titles[0]: 1500, titles[1]: 1500}, 2023), today=DAY)
+    assert got.exports["product"].unique().tolist() == ["book"]
+    assert got.notes[0] == (
+        "No column names the product: it is called book after the file (--product NAME changes that)."
+    )
+
+
+def test_a_product_of_the_callers_is_that_of_sheets_of_other_names(tmp_path: Path):
+    """Sheets named after destinations, or beside a product that none of them is, are no products."""
+    path = workbook(tmp_path, {"North": 1500, "South": 1500})
+    assert import_exports(path, product="w", today=DAY).exports["product"].tolist() == ["w"]
+    path = workbook(tmp_path, {"China": 1500, "Japan": 2500})
+    with pytest.raises(TableError) as refused:
+        import_exports(path, today=DAY)
+    assert refused.value.problems[-1] == (
+        "Sheets of one workbook differ: leave out all but one, or name each after its product."
+    )
+
+
+def test_a_few_months_across_under_years(tmp_path: Path):
+    """January to March alone are months across as all twelve are."""
+    path = write(tmp_path, "Country,Year,Unit,Jan,Feb,Mar\nUK,2024,kg,1000,2000,3000\nUK,2025,kg,4000,,\n")
+    got = import_exports(path, product="w", today=DAY)
+    assert got.exports["month"].astype(str).tolist() == ["2024-01", "2024-02", "2024-03", "2025-01"]
+    assert got.exports["volume_t"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert got.unused["month"].tolist() == ["2025-02", "2025-03"]
+
+
 def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     """ROW is no Rwanda; a name of the caller's is taken."""
     path = write(tmp_path, "Country,Month,kg\nROW,2025-05,1\nUtopia,2025-05,2\nUK,2025-05,3\n")
@@ -114,6 +207,20 @@ def test_groups_and_unknown_names_are_listed_not_guessed(tmp_path: Path):
     assert got.unused["destination"].tolist() == ["ROW", "Utopia"]
     named = import_exports(path, product="w", names={"Utopia": "FRA"}, today=DAY)
     assert named.exports["destination"].tolist() == ["FRA", "GBR"]
+
+
+def test_a_rest_across_is_listed_as_one_down(tmp_path: Path):
+    """A column of a wide table that is no single destination stands in the unused rows, each month with its figure."""
+    path = write(tmp_path, "Month,USA,Others,temperature\n2025-05,1,3,20\n2025-06,2,4,21\n")
+    got = import_exports(path, product="w", unit="t", today=DAY)
+    columns = ["row", "reason", "destination", "month", "volume"]
+    reason = "no single destination: a group, a rest, or none stated"
+    assert got.unused[columns].to_numpy().tolist() == [
+        [2, reason, "Others", "2025-05", "3"],
+        [3, reason, "Others", "2025-06", "4"],
+    ]
+    assert got.exports["volume_t"].tolist() == [1.0, 2.0]
+    assert got.notes == ("Columns that are no destination are left out: temperature.",)
 
 
 def test_the_union_in_its_memberships(tmp_path: Path):
