@@ -171,7 +171,7 @@ def _store_of(given: Given) -> dict[str, str]:
 def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder: Path, store: Path) -> None:
     """What was taken in, what is out by now, what is forecast, and what changed."""
     import forecast as fc
-    from forecast.cli.store_tables import judgement_lines, print_scored, print_what_changed
+    from forecast.cli.store_tables import print_scored, print_what_changed
     from forecast.ensemble.judgement import JUDGED
     from forecast.report.table import print_outlook
 
@@ -187,8 +187,6 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
     print_scored(done.scored, (routine.shown, JUDGED), spoken, console)
     for found in _outlooks(done, routine, record, spoken):
         print_outlook(found, console)
-    for line in judgement_lines(done.run.judgements, spoken):
-        say(line)
     print_what_changed(done.changes, spoken, console)
     _print_next(done)
     say(f"Every model's numbers are in {folder}; the issue is kept in {store}.")

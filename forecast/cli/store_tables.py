@@ -135,22 +135,6 @@ def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, 
     return rows
 
 
-def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
-    """A sentence for each judged forecast: the model's number, the judged one, and why.
-
-    Examples
-    --------
-    >>> row = {"destination": "USA", "month": pd.Period("2026-08"), "model_t": 353.0, "judged_t": 282.4, "rule": "-20%"}
-    >>> judgement_lines(pd.DataFrame([row | {"reason": "customs strike"}]), {"USA": "United States"})
-    ['United States 2026-08: the model says 353 t, judged 282 t (-20%): customs strike']
-    """
-    return [
-        f"{names.get(row.destination, row.destination)} {row.month}: the model says {digits(row.model_t)} t, "
-        f"judged {digits(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
-        for row in records(judgements)
-    ]
-
-
 # Revisions -----------------------------------------------------------------------------------------------------------
 
 

@@ -90,27 +90,36 @@ def headline(found: Outlook) -> tuple[str, str]:
 
 
 def columns(rows: pd.DataFrame) -> list[str]:
-    """The headings of the table; several months forecast need a column that says which."""
+    """The headings of the table; several months forecast need a column that says which, judged ones the model's."""
     of_month = ["for month"] if rows["month"].nunique() > 1 else []
     held = ["80 % held"] if rows["held"].any() else []
+    judged = ["the model"] if rows["model_t"].notna().any() else []
     return [
-        "destination", "last actual", "of month", *of_month, "forecast", "80 % interval", *held, "on month", "on year",
-        "events acting", "notes",
+        "destination", "last actual", "of month", *of_month, "forecast", *judged, "80 % interval", *held, "on month",
+        "on year", "events acting", "notes",
     ]  # fmt: skip
 
 
 def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     """The text of every cell, under `columns`; what a row would repeat of its destination is left out."""
     several, record, former, said = rows["month"].nunique() > 1, rows["held"].any(), None, ""
+    judged = bool(rows["model_t"].notna().any())
     for row in records(rows):
         first, kinds = row.destination != former, _kinds(row)
         actual = [str(row.name), digits(row.last_t), str(row.last_month)] if first else ["", "", ""]
         interval = f"{digits(row.lower_80)} to {digits(row.upper_80)}"
         held = [row.held or UNKNOWN] if record else []
-        numbers = [digits(row.volume_t), interval, *held, change(row.on_month), change(row.on_year)]
+        numbers = [*_forecast(row, judged=judged), interval, *held, change(row.on_month), change(row.on_year)]
         of_month = [str(row.month)] if several else []
         yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
         former, said = row.destination, kinds
+
+
+def _forecast(row: Any, *, judged: bool) -> list[str]:
+    """The forecast, and where any is judged what the model says beside it."""
+    is_judged = not pd.isna(row.model_t)
+    number = f"judged {digits(row.volume_t)}" if is_judged else digits(row.volume_t)
+    return [number, *([digits(row.model_t) if is_judged else ""] if judged else [])]
 
 
 SUM_HEADINGS = ["destination", "months together", "forecast", "80 % interval"]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
@@ -61,6 +62,20 @@ def test_the_headline_says_what_moved_the_forecast_the_largest_first():
         "; the issue of 2026-07-20 had 5,500 t for the same month, moved since by new figures (+57 t) and entries added"
         " to the calendar (-20 t)."
     )
+
+
+def test_the_headline_leads_with_the_judged_number_and_the_reason():
+    """A judged total has the model's number and the parts that it follows; the judged number is in the table too."""
+    found = _outlook()
+    rows = found.rows.assign(model_t=[5600.0, 12.0], reason=["follows its parts", "port strike"], held="")
+    page = _page(replace(found, rows=rows), Behind(changes=_changes()))
+    lead = page[page.index('class="lead"') :].partition("</p>")[0]
+    assert (
+        "in all are judged at 5,537 t in August 2026, where the model says 5,600 t: Old 5 t in place of 12 t"
+        " (port strike). Four times in five the actual should lie between 4,457 and 7,053 t." in lead
+    )
+    assert "judgement (-63 t), new figures (+57 t) and entries added to the calendar (-20 t)" in lead
+    assert '<td class="number">5,537</td><td class="number">5,600</td>' in page
 
 
 def test_what_changed_adds_up_in_tonnes_and_in_logs():
@@ -179,7 +194,7 @@ def _outlook(world="World"):
         ("WLD", world, 5375.0, CUTOFF, month, 5537.0, 4457.0, 7053.0, 0.03, -0.1, "11 of 16", (), (), ()),
         ("OLD", "Old", 4.0, CUTOFF - 12, month, 5.0, 1.0, 30.0, float("nan"), float("nan"), "", (), (), ("wide",)),
     ]
-    table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
+    table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS[:-2]).assign(model_t=float("nan"), reason="")
     return Outlook("rare_earth_magnets", "combination", date(2026, 8, 20), CUTOFF, table, ())
 
 

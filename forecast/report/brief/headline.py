@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.ensemble.judgement import FOLLOWS
 from forecast.report.brief.tables import PHASE_WORDS, contributions
 from forecast.report.explain_table import part_title
 from forecast.report.outlook import Outlook
@@ -47,11 +48,24 @@ def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None) -> li
     row = records(found.rows)[0]
     to = "in all" if row.destination == WORLD else f"to {row.name}"
     held = f"; one month ahead such intervals held {row.held} times" if row.held else ""
+    how = "judged" if row.reason else "forecast"
+    said = f"Exports of {spoken(found.product)} {to} are {how} at {digits(row.volume_t)} t in {month_name(row.month)}"
     return [
-        f"Exports of {spoken(found.product)} {to} are forecast at {digits(row.volume_t)} t in {month_name(row.month)}.",
+        f"{said}{_judged(row, found.rows)}.",
         f"Four times in five the actual should lie between {digits(row.lower_80)} and {digits(row.upper_80)} t{held}.",
         f"{_against_actuals(row)}{_since_last_issue(row, changes)}.",
     ]
+
+
+def _judged(row: Any, rows: pd.DataFrame) -> str:
+    """What the model says in place of a judged forecast, and why it was judged: a total by the parts it follows."""
+    if not row.reason:
+        return ""
+    parts = rows[(rows["month"] == row.month) & rows["reason"].ne("") & rows["reason"].ne(FOLLOWS)]
+    named = [f"{one.name} {digits(one.volume_t)} t in place of {digits(one.model_t)} t ({one.reason})"
+             for one in records(parts)]  # fmt: skip
+    why = _and(named) if row.reason == FOLLOWS and named else row.reason
+    return f", where the model says {digits(row.model_t)} t: {why}"
 
 
 def _against_actuals(row: Any) -> str:
@@ -81,8 +95,10 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
     if own.empty:
         return ""
     before, parts = float(own["before_t"].iloc[0]), own.set_index("contribution")["change_t"]
-    causes = sorted(contributions(own), key=lambda name: -abs(parts[name]))
-    said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(float(parts[name]))} t)" for name in causes]
+    moved = {name: float(parts[name]) for name in contributions(own)}
+    moved |= {"judgement": row.volume_t - row.model_t} if row.reason else {}
+    causes = sorted(moved, key=lambda name: -abs(moved[name]))
+    said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(moved[name])} t)" for name in causes]
     issue = f"; the issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
     if not said:
         return f"{issue}, and nothing has moved it"
@@ -112,7 +128,7 @@ def why_in_short(found: Mapping[str, Any] | None) -> str:
     return f"Largest of the measures acting: {_and(said)}."
 
 
-def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
+def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object, *, judged: bool = False) -> str:
     """What the likeliest of the branches leads to: ``lines`` of `branches_table` of a destination, in their month.
 
     Examples
@@ -127,7 +143,8 @@ def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
     (_, first, _, base, *_), *others = lines
     said = [f"{name} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
             for _, name, share, median, (low, high), _ in others[:NAMED_MEASURES]]  # fmt: skip
-    return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t."
+    without = " Branches are without judgement." if judged else ""
+    return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t.{without}"
 
 
 def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str) -> str:

@@ -205,7 +205,7 @@ def _in_short(found: Outlook, behind: Behind) -> str:
         month = str(branches["month"].max())
     said = {
         "why": why_in_short(parts[0] if parts else None),
-        "happen": what_if_in_short(lines, month),
+        "happen": what_if_in_short(lines, month, judged=bool(first["reason"])),
         "right": right_in_short(behind.own("last_issue", own), behind.own("phases", own), str(first["destination"])),
     }
     items = "".join(

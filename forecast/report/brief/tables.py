@@ -49,18 +49,21 @@ def said_cell(cell: Cell) -> str:
 def forecast_table(rows: pd.DataFrame, caption: str) -> BriefTable:
     """Rows of an outlook: the forecast first, then what it is compared with; every row names its destination."""
     several, record = rows["month"].nunique() > 1, bool(rows["held"].any())
-    head = ["destination", *(["for month"] if several else []), "forecast", "80 % interval", "last actual",
-            "of month", "on the month", "on the year", *(["80 % held"] if record else []), "events acting",
+    judged = bool(rows["model_t"].notna().any())
+    head = ["destination", *(["for month"] if several else []), "forecast",
+            *(["judged; the model says"] if judged else []), "80 % interval", "last actual", "of month",
+            "on the month", "on the year", *(["80 % held"] if record else []), "events acting",
             "notes"]  # fmt: skip
     return BriefTable(
-        f"{caption}, tonnes", tuple(head), tuple(_forecast_cells(row, several, record) for row in records(rows))
+        f"{caption}, tonnes", tuple(head), tuple(_forecast_cells(row, several, record, judged) for row in records(rows))
     )
 
 
-def _forecast_cells(row: Any, several: bool, record: bool) -> tuple[Cell, ...]:
+def _forecast_cells(row: Any, several: bool, record: bool, judged: bool) -> tuple[Cell, ...]:
     kinds = ", ".join(f"({spoken(kind)})" if kind in row.unestimated else spoken(kind) for kind in row.events)
     month = [str(row.month)] if several else []
-    numbers: list[Cell] = [float(row.volume_t), (float(row.lower_80), float(row.upper_80)), float(row.last_t)]
+    beside: list[Cell] = ["" if pd.isna(row.model_t) else float(row.model_t)] if judged else []
+    numbers: list[Cell] = [float(row.volume_t), *beside, (float(row.lower_80), float(row.upper_80)), float(row.last_t)]
     compared = [str(row.last_month), change(row.on_month), change(row.on_year)]
     held = [row.held or UNKNOWN] if record else []
     return (str(row.name), *month, *numbers, *compared, *held, kinds or UNKNOWN, ", ".join(row.notes))
