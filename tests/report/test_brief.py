@@ -78,6 +78,34 @@ def test_the_headline_leads_with_the_judged_number_and_the_reason():
     assert '<td class="number">5,537</td><td class="number">5,600</td>' in page
 
 
+def test_what_nobody_issued_is_not_called_an_issue():
+    """A replay of the last release day says so in headline, sentence, captions and text; an issue is one."""
+    issued = pd.DataFrame([{"product": "rare_earth_magnets", "destination": "WLD", "month": CUTOFF, "volume_t": 5307.0,
+                            "lower_80": 5000.0, "upper_80": 5600.0, "lower_95": 4900.0, "upper_95": 5700.0,
+                            "actual_t": 5375.0}])  # fmt: skip
+    behind = Behind(changes=_changes(), last_issue=issued)
+    page, made = (_page(behind=one) for one in (behind, replace(behind, replayed=("changes", "last_issue"))))
+    assert "; as it would have been issued on 2026-07-20 it was 5,500 t for the same month" in made
+    assert "As it would have been issued: 5,307 t for 2026-07, and 5,375 t came out." in made
+    assert "<caption>What would have been issued, and the actual, tonnes</caption>" in made
+    assert "<caption>Since what would have been issued on 2026-07-20, tonnes" in made
+    for said in ("the issue of", "last issue", "The last issue", "Last time"):
+        assert said in page
+        assert said not in made
+
+
+def test_the_record_of_a_store_is_shown_from_its_first_forecast_on():
+    """Counts, not shares, of the model shown; other models and products are not among them."""
+    row = {"product": "rare_earth_magnets", "model": "combination", "slice": "all", "n": 3, "held_80": 2, "held_95": 3}
+    tracked = pd.DataFrame([row, row | {"model": "naive", "held_80": 1}, row | {"product": "gallium", "held_80": 0}])
+    said = brief_markdown([_outlook()], Behind(tracked=tracked))
+    assert "### Track record of the store, one month ahead" in said
+    assert [line for line in said.splitlines() if line.startswith("| all months")] == [
+        "| all months | 3 | 2 of 3 | 3 of 3 |"
+    ]
+    assert "No track record" not in _page(behind=Behind(tracked=tracked))
+
+
 def test_what_changed_adds_up_in_tonnes_and_in_logs():
     """Each row of both tables is the sum of its contributions."""
     tonnes, logs = changes_tables(_changes(), {"WLD": "World"})

@@ -38,10 +38,11 @@ def month_name(month: pd.Period) -> str:
     return f"{month.to_timestamp().month_name()} {month.year}"
 
 
-def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None) -> list[str]:
+def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None, *, replayed: bool = False) -> list[str]:
     """Sentences made from the numbers of the first row: what comes, how sure, and why it differs from last month.
 
-    ``changes`` are contributions to the change since the last issue (`forecast.store.changes.CHANGE_COLUMNS`).
+    ``changes`` are contributions to the change since the last issue (`forecast.store.changes.CHANGE_COLUMNS`), which is
+    ``replayed`` where nothing was issued.
     """
     if found.rows.empty:
         return [f"No destination of {spoken(found.product)} has a forecast."]
@@ -53,7 +54,7 @@ def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None) -> li
     return [
         f"{said}{_judged(row, found.rows)}.",
         f"Four times in five the actual should lie between {digits(row.lower_80)} and {digits(row.upper_80)} t{held}.",
-        f"{_against_actuals(row)}{_since_last_issue(row, changes)}.",
+        f"{_against_actuals(row)}{_since_last_issue(row, changes, replayed=replayed)}.",
     ]
 
 
@@ -87,7 +88,7 @@ def _apart(fraction: float) -> str:
     return f"{whole:,} % {'above' if fraction > 0 else 'below'}" if whole else "level with"
 
 
-def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
+def _since_last_issue(row: Any, changes: pd.DataFrame | None, *, replayed: bool) -> str:
     """What moved this month's forecast since the last issue, the largest contribution first."""
     if changes is None or changes.empty:
         return ""
@@ -99,7 +100,9 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
     moved |= {"judgement": row.volume_t - row.model_t} if row.reason else {}
     causes = sorted(moved, key=lambda name: -abs(moved[name]))
     said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(moved[name])} t)" for name in causes]
-    issue = f"; the issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
+    day = own["before"].iloc[0]
+    source = f"as it would have been issued on {day} it was" if replayed else f"the issue of {day} had"
+    issue = f"; {source} {digits(before)} t for the same month"
     if not said:
         return f"{issue}, and nothing has moved it"
     return f"{issue}, moved since by {_and(said)}"
@@ -147,8 +150,10 @@ def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object, *, judged:
     return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t.{without}"
 
 
-def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str) -> str:
+def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str, *, replayed: bool = False) -> str:
     """The last issue against the actual of a destination, and how often intervals held by phase; as far as known.
+
+    Where nothing was issued it is ``replayed``: made again from what was known then.
 
     Examples
     --------
@@ -158,13 +163,14 @@ def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str)
     'Last time: 5,307 t for 2026-07, and 5,375 t came out.'
     """
     own = issued[issued["destination"] == destination] if len(issued) else issued
+    when = "As it would have been issued" if replayed else "Last time"
     said = [
-        f"Last time: {digits(row.volume_t)} t for {row.month}, and {digits(row.actual_t)} t came out."
+        f"{when}: {digits(row.volume_t)} t for {row.month}, and {digits(row.actual_t)} t came out."
         for row in records(own.tail(1))
     ]
     held = [f"{row.held_80} of {row.n} in {PHASE_WORDS.get(row.phase, row.phase)}" for row in records(phases)]
     if held:
-        said.append(f"Over all destinations the 80 % interval held {_and(held)}.")
+        said.append(f"In a backtest over all destinations the 80 % interval held {_and(held)}.")
     return " ".join(said)
 
 

@@ -13,6 +13,7 @@ from forecast.report.analogues import SINCE
 from forecast.report.analogues_table import percent_of
 from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.outlook import Outlook
+from forecast.report.scoreboard import SHOWN_SLICES
 from forecast.report.table import SUM_HEADINGS, sum_cells
 from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 from forecast.tables.frames import records
@@ -93,7 +94,7 @@ def contributions(changes: pd.DataFrame) -> list[str]:
     return [str(name) for name in moved.index if moved[name] > 0]
 
 
-def changes_tables(changes: pd.DataFrame, names: Mapping[str, str]) -> list[BriefTable]:
+def changes_tables(changes: pd.DataFrame, names: Mapping[str, str], *, replayed: bool = False) -> list[BriefTable]:
     """What moved each forecast since the last issue, in tonnes and in percent of logs; each row adds up."""
     if changes.empty:
         return []
@@ -108,8 +109,9 @@ def changes_tables(changes: pd.DataFrame, names: Mapping[str, str]) -> list[Brie
         tonnes.append((name, str(month), start, end, signed(end - start), *(signed(float(by)) for by, _ in own)))
         logs.append((name, str(month), f"{cell['log_change'].sum():+.4f}", *(f"{by:+.4f}" for _, by in own)))
     said = tuple(map(spoken, causes))
+    since = f"Since what would have been issued on {before}" if replayed else f"Since the issue of {before}"
     return [
-        BriefTable(f"Since the issue of {before}, tonnes: contributions add up to the change",
+        BriefTable(f"{since}, tonnes: contributions add up to the change",
                    ("destination", "month", "before", "now", "change", *said), tuple(tonnes)),
         BriefTable("The same in logs", ("destination", "month", "change", *said), tuple(logs)),
     ]  # fmt: skip
@@ -155,7 +157,7 @@ DIFFERENT = 1e-6
 # How often right -----------------------------------------------------------------------------------------------------
 
 
-def last_month_table(issued: pd.DataFrame, names: Mapping[str, str]) -> BriefTable | None:
+def last_month_table(issued: pd.DataFrame, names: Mapping[str, str], *, replayed: bool = False) -> BriefTable | None:
     """What the issue before said of the months that are out by now: rows of forecasts with ``actual_t``."""
     lines = [
         (names.get(row.destination, row.destination), str(row.month), float(row.volume_t),
@@ -164,7 +166,21 @@ def last_month_table(issued: pd.DataFrame, names: Mapping[str, str]) -> BriefTab
         for row in records(issued)
     ]  # fmt: skip
     head = ("destination", "month", "forecast", "80 % interval", "actual", "inside", "error")
-    return BriefTable("The last issue and the actual, tonnes", head, tuple(lines)) if lines else None
+    caption = (
+        "What would have been issued, and the actual, tonnes" if replayed else "The last issue and the actual, tonnes"
+    )
+    return BriefTable(caption, head, tuple(lines)) if lines else None
+
+
+def tracked_table(record: pd.DataFrame | None, product: str, model: str) -> BriefTable | None:
+    """How often the intervals held that a store issued, one month ahead, over all destinations, from `store.track`."""
+    own = None if record is None else record[(record["product"] == product) & (record["model"] == model)]
+    if own is None or own.empty:
+        return None
+    lines = tuple((SHOWN_SLICES.get(row.slice, row.slice), str(row.n), f"{row.held_80} of {row.n}",
+                   f"{row.held_95} of {row.n}") for row in records(own))  # fmt: skip
+    head = ("months", "forecasts", "80 % interval held", "95 % interval held")
+    return BriefTable("Track record of the store, one month ahead", head, lines)
 
 
 def _inside(row: Any) -> str:
@@ -199,7 +215,7 @@ def phases_table(phases: pd.DataFrame) -> BriefTable | None:
         for row in records(phases)
     ]  # fmt: skip
     head = ("months", "forecasts", "80 % interval held", "95 % interval held", "mean absolute error, t")
-    return BriefTable("How often right, by phase, one month ahead", head, tuple(lines)) if lines else None
+    return BriefTable("How often right in a backtest, by phase, one month ahead", head, tuple(lines)) if lines else None
 
 
 # Analogues -----------------------------------------------------------------------------------------------------------
