@@ -47,21 +47,25 @@ def _place(code: str, model: str, names: Mapping[str, str]) -> str:
 
 
 def print_scored(scored: pd.DataFrame, shown: Sequence[str], names: Mapping[str, str], console: Console) -> None:
-    """Print what was issued of the months that are out by now, one month ahead, by models ``shown``."""
+    """Print what was issued of the months that are out by now, one month ahead, by models ``shown``.
+
+    Where there are several products each row names its own.
+    """
     rows = scored[scored["model"].isin(shown) & scored["horizon"].eq(1)]
     if rows.empty:
         return
     _title(console, "What was issued, and the actual", "one month ahead; volumes in tonnes")
+    several = rows["product"].nunique() > 1
     cells = [
         [
-            _place(row.destination, row.model, names), str(row.month),
+            *([spoken(row.product)] if several else []), _place(row.destination, row.model, names), str(row.month),
             digits(row.volume_t), f"{digits(row.lower_80)} to {digits(row.upper_80)}", digits(row.actual_t),
             _inside(row), change(row.error),
         ]
         for row in records(rows)
     ]  # fmt: skip
     headings = ("destination", "month", "issued", "80 % interval", "actual", "inside", "error")
-    console.print(_table(headings, cells))
+    console.print(_table([*(["product"] if several else []), *headings], cells, 1 + several))
     console.print()
 
 

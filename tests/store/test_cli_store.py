@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 import simulated
 import stored
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_events, read_run
+from forecast.cli.store_tables import print_scored
 from forecast.realtime.events import known_events
 from forecast.store.changes import CHANGE_COLUMNS, NEWS_DECOMP_COLUMNS
 from forecast.store.database import Store
@@ -154,6 +157,20 @@ def test_the_record_of_next_comes_from_the_store(place: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     assert "held" in result.stdout
     assert " of 9" in result.stdout
+
+
+@pytest.mark.parametrize("products", [["widgets"], ["widgets", "rare_gadgets"]])
+def test_rows_of_several_products_name_their_own(products: list[str]) -> None:
+    """One product needs no column; of two, each row says of which it is."""
+    row = {"destination": "DEU", "model": "combination", "month": pd.Period("2026-10"), "horizon": 1, "volume_t": 725.0,
+           "lower_80": 493.0, "upper_80": 1059.0, "actual_t": 623.0, "inside_80": True, "inside_95": True,
+           "error": 0.16}  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    print_scored(pd.DataFrame([row | {"product": name} for name in products]), ["combination"], {}, console)
+    _, _, _, head, _, *lines = console.file.getvalue().splitlines()
+    named = [name.replace("_", " ") for name in products] if len(products) > 1 else []
+    assert head.startswith("product" if named else "destination")
+    assert [line.startswith(name) for line, name in zip(lines, named, strict=False)] == [True] * len(named)
 
 
 @pytest.mark.slow
