@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,7 +114,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         analogues=briefing.like_it(of, found, parts),
         names=called,
         keeps_parts=of.about["command"] != "store",
-        called=events,
+        called=replace(events, said={**briefing.supposed_names(scenario, called), **events.said}),
     )
 
 

@@ -381,6 +381,18 @@ def of_scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     return rows, probabilities
 
 
+def supposed_names(folder: Path | None, places: Mapping[str, str]) -> dict[str, str]:
+    """What people call the events that a scenario adds, by identifier: of a run, or of the shipped scenarios."""
+    import forecast as fc
+    from forecast.report.agenda import EventNames
+
+    if folder is None:
+        supposed = fc.read_scenario(SHIPPED)
+        return dict(EventNames.of(supposed[supposed["kind"] != "lapse"], places).said)
+    said = _about(folder, "scenario").get("called")
+    return {str(event): str(name)[:200] for event, name in said.items()} if isinstance(said, dict) else {}
+
+
 def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.DataFrame | None, dict[str, float]]:
     """The branches of the shipped scenarios; None where they are not ahead of the run, or not on its calendar."""
     import forecast as fc

@@ -14,6 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from forecast.cli.briefing import newest
+from forecast.report.agenda import EventNames
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.page import Behind, brief_page
@@ -92,6 +93,34 @@ def test_what_nobody_issued_is_not_called_an_issue():
     for said in ("the issue of", "last issue", "The last issue", "Last time"):
         assert said in page
         assert said not in made
+
+
+def test_branches_are_not_taken_for_events():
+    """One of two events happens with more than its branch's share: the branch says only it, the other one both."""
+    cell = {
+        "product": "rare_earth_magnets",
+        "destination": "WLD",
+        "month": CUTOFF + 6,
+        "lower_80": 1.0,
+        "upper_80": 9e3,
+    }
+    shares = {
+        "as the calendar stands": 0.56,
+        "ban-2027": 0.14,
+        "truce-2025 lapses": 0.24,
+        "ban-2027 + truce-2025 lapses": 0.06,
+    }
+    branches = pd.DataFrame(
+        [cell | {"branch": name, "volume_t": 100.0 * place} for place, name in enumerate(shares, 1)]
+    )
+    called = EventNames({"ban-2027": "ban of 2027-01-01, United States", "truce-2025": "truce of 2025-11-10"})
+    page = _page(_outlook(), Behind(branches=branches, probabilities=shares, names={"WLD": "World"}, called=called))
+    short = page[page.index('class="short"') :].partition("</dl>")[0]
+    assert (
+        "In 2027-01, only ban of 2027-01-01, United States (14 %): 200 t (1 to 9,000); only truce of 2025-11-10 lapses"
+        " (24 %): 300 t (1 to 9,000); both (6 %): 400 t (1 to 9,000); as the calendar stands 100 t." in short
+    )
+    assert "ban-2027" not in page
 
 
 def test_the_record_of_a_store_is_shown_from_its_first_forecast_on():

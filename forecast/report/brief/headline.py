@@ -140,11 +140,14 @@ def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object, *, judged:
     >>> lapse = ("World", "truce of 2025-11-10 lapses", "20 %", 5347.0, (4520.0, 6337.0), "-47")
     >>> what_if_in_short([stands, lapse], "2026-12")
     'In 2026-12, truce of 2025-11-10 lapses (20 %): 5,347 t (4,520 to 6,337); as the calendar stands 5,394 t.'
+    >>> both = ("World", "both: a ban + truce of 2025-11-10 lapses", "6 %", 9.0, (8.0, 9.5), "")
+    >>> what_if_in_short([stands, ("World", "only a ban", "14 %", 8.0, (7.0, 9.0), ""), both], "2027-01")
+    'In 2027-01, only a ban (14 %): 8 t (7 to 9); both (6 %): 9 t (8 to 9.5); as the calendar stands 5,394 t.'
     """
     if len(lines) < 2:
         return ""
     (_, first, _, base, *_), *others = lines
-    said = [f"{name} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
+    said = [f"{name.partition(': ')[0]} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
             for _, name, share, median, (low, high), _ in others[:NAMED_MEASURES]]  # fmt: skip
     without = " Branches are without judgement." if judged else ""
     return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t.{without}"

@@ -128,9 +128,10 @@ def branches_table(
     ``branches`` are rows of branches.csv of one product, the calendar as it stands first among ``probabilities``.
     """
     first, last = next(iter(probabilities)), _last_month(branches)
+    said = called.branches(list(probabilities))
     base = last[last["branch"] == first].set_index("destination")["volume_t"]
     lines = [
-        (names.get(row.destination, row.destination), called.branch(str(row.branch)),
+        (names.get(row.destination, row.destination), said[str(row.branch)],
          f"{100 * probabilities[row.branch]:.0f} %", float(row.volume_t), (float(row.lower_80), float(row.upper_80)),
          signed(row.volume_t - base[row.destination]) if row.branch != first else "")
         for row in records(last)
