@@ -256,7 +256,7 @@ def tracked(
             with progress_bar("Drawing", quiet) as progress:
                 _write_track(folder, opened, found, day, progress)
         if not quiet:
-            _print_track(found, folder)
+            _print_track(found, folder, words(models))
 
 
 def _tracked_rows(
@@ -318,7 +318,8 @@ def _shown(found: pd.DataFrame) -> str:
     return COMBINATION if COMBINATION in models else str(models[0])
 
 
-def _print_track(found: pd.DataFrame, folder: Path) -> None:
+def _print_track(found: pd.DataFrame, folder: Path, chosen: list[str]) -> None:
+    """The latest month, and the record: of the combination, with ``chosen`` models of these, the combination first."""
     import forecast as fc
     from forecast.cli.store_tables import print_record, print_scored
     from forecast.ensemble.judgement import JUDGED
@@ -326,8 +327,12 @@ def _print_track(found: pd.DataFrame, folder: Path) -> None:
 
     console, counted = screen(), found[found["counts"]]
     latest = counted[counted["month"] == counted["month"].max()]
-    print_scored(latest, (_shown(found), JUDGED), names(fc.read_destinations()), console)
-    print_record(record(found), MINIMUM, console)
+    first, on_file = [_shown(found), JUDGED], list(dict.fromkeys(found["model"]))
+    print_scored(latest, first, names(fc.read_destinations()), console)
+    others = [model for model in on_file if model not in first]
+    print_record(record(found), MINIMUM, console, [*first, *(others if chosen else [])])
+    if others and not chosen:
+        say(f"Other models: --models {','.join(others)}")
     left_out = int((~found["live"]).sum())
     if left_out:
         say(f"{left_out} forecasts were made after their month was out and do not count.")

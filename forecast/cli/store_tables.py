@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
+from forecast.registry import COMBINATION
 from forecast.report.scoreboard import SHOWN_SLICES
 from forecast.report.text import UNKNOWN, change, digits, signed, spoken
 from forecast.tables.frames import records
@@ -74,12 +75,21 @@ def _inside(row: object) -> str:
     return f"{inside[0]} %" if inside else "outside"
 
 
-def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
-    """Print coverage with Wilson intervals and skill against naive, by product, model and phase, one month ahead."""
-    for product in dict.fromkeys(record["product"]):
+def print_record(record: pd.DataFrame, minimum: int, console: Console, shown: Sequence[str]) -> None:
+    """Print coverage with Wilson intervals and skill against naive, by product, model and phase, one month ahead.
+
+    A sentence says first how often the intervals of the first of the models ``shown`` held; they stand in that order.
+    """
+    places = {name: place for place, name in enumerate(shown)}
+    own = record[record["model"].isin(list(places))]
+    own = own.sort_values("model", key=lambda column: column.map(places), kind="stable")
+    if len(own):
+        console.print(Text(held_sentence(own, shown[0])))
+        console.print()
+    for product in [name for name in dict.fromkeys(record["product"]) if name in set(own["product"])]:
         about = f"one month ahead; shares with 95 % Wilson intervals, nothing below n = {minimum}"
         _title(console, f"Track record of {spoken(product)}", about)
-        rows = record[record["product"] == product]
+        rows = own[own["product"] == product]
         cells = [
             [
                 spoken(row.model),
@@ -93,6 +103,22 @@ def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
         ]
         console.print(_table(("model", "months", "n", "inside 80 %", "inside 95 %", "skill against naive"), cells, 2))
         console.print()
+
+
+def held_sentence(record: pd.DataFrame, model: str) -> str:
+    """How often intervals of a model held over all products, one month ahead.
+
+    Examples
+    --------
+    >>> row = {"product": "magnets", "model": "combination", "slice": "all", "n": 9, "held_80": 7, "held_95": 8}
+    >>> held_sentence(pd.DataFrame([row, row | {"product": "gallium"}]), "combination")
+    'The combination, one month ahead: 14 of 18 actuals inside the 80 % interval, 16 of 18 inside the 95 % interval.'
+    """
+    own = record[(record["model"] == model) & (record["slice"] == "all")]
+    n = own["n"].sum()
+    held = [f"{own[f'held_{level}'].sum()} of {n}" for level in (80, 95)]
+    inside = f"{held[0]} actuals inside the 80 % interval, {held[1]} inside the 95 % interval"
+    return f"{'The ' if model == COMBINATION else ''}{spoken(model)}, one month ahead: {inside}."
 
 
 def _held(row: object, level: int) -> str:

@@ -84,6 +84,13 @@ def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.M
     assert result.exit_code == 0, result.output
     assert "Track record of widgets" in result.stdout
     assert "nothing below n = 8" in result.stdout
+    record = result.stdout.partition("Track record of widgets")[2]
+    assert {line.split()[0] for line in record.splitlines() if " months " in line} == {"model", "combination"}
+    assert re.search(r"The combination, one month ahead: \d of 3 actuals inside the 80 % interval", result.stdout)
+    assert "Other models: --models naive,theta\n" in result.stdout
+    chosen = run("track", "--store", "s.duckdb", "--models", "naive,combination", "--output", "chosen").stdout
+    listed = [line.split()[0] for line in chosen.partition("Track record")[2].splitlines() if " all months " in line]
+    assert listed == ["combination", "naive"]
     folder = Path("output/track-2022-07-20")
     assert sorted(path.name for path in (folder / "plots").iterdir()) == [
         "widgets-DEU.png", "widgets-USA.png", "widgets-WLD.png",
