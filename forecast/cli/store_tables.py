@@ -13,13 +13,12 @@ from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
 from forecast.registry import COMBINATION
+from forecast.report.brief.tables import contributions
 from forecast.report.scoreboard import SHOWN_SLICES
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import NEXT_TO_NOTHING, UNKNOWN, change, digits, moved_by, spoken
 from forecast.tables.frames import records
 
 SHOWN_REVISIONS = 20
-LEAST_CHANGE = 0.0005
-"""Changes below this share are said to be none."""
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> Table:
@@ -139,19 +138,18 @@ def print_what_changed(changes: pd.DataFrame, names: Mapping[str, str], console:
     if changes.empty:
         return
     before, issued = changes["before"].iloc[0], changes["issued"].iloc[0]
-    causes = _causes(changes)
-    for product, own in changes.groupby("product", sort=False):
+    touched = {product: own for product, own in changes.groupby("product", sort=False) if contributions(own)}
+    causes = contributions(changes)
+    untouched = [spoken(str(name)) for name in dict.fromkeys(changes["product"]) if name not in touched]
+    if untouched:
+        console.print(Text(f"Nothing has moved the forecasts of {', '.join(untouched)} since the issue of {before}."))
+        console.print()
+    for product, own in touched.items():
         about = f"from the issue of {before} to that of {issued}; tonnes, contributions add up to the change"
         _title(console, f"What changed of {spoken(str(product))}", about)
         headings = ("destination", "month", "before", "now", "change", *(spoken(cause) for cause in causes))
         console.print(_table(headings, _change_cells(own, causes, names)))
         console.print()
-
-
-def _causes(changes: pd.DataFrame) -> list[str]:
-    """The contributions that are not zero throughout."""
-    moved = changes.groupby("contribution", sort=False)["change_t"].apply(lambda column: column.abs().sum())
-    return [str(name) for name in moved.index if moved[name] > 0]
 
 
 def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, str]) -> list[list[str]]:
@@ -160,8 +158,10 @@ def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, 
         before, after = cell["before_t"].iloc[0], cell["after_t"].iloc[0]
         parts = cell.set_index("contribution")["change_t"]
         name = _place(str(code), str(model), names)
-        moved = change(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
-        rows.append([name, str(month), digits(before), digits(after), moved, *(signed(parts[name]) for name in causes)])
+        by = change(after / before - 1) if abs(after - before) > NEXT_TO_NOTHING * before else "none"
+        rows.append(
+            [name, str(month), digits(before), digits(after), by, *(moved_by(parts[name], before) for name in causes)]
+        )
     return rows
 
 

@@ -142,6 +142,18 @@ def test_what_changed_adds_up_in_tonnes_and_in_logs():
     assert [float(text) for text in logs.lines[0][2:]] == pytest.approx([0.0067, 0.0103, -0.0036])
 
 
+def test_what_rounds_to_nothing_is_left_out():
+    """A contribution of no forecast is no column, one of another forecast is 0, and without any there is a sentence."""
+    changes = _changes()
+    tiny = changes.assign(change_t=changes["change_t"].where(changes["contribution"] == "new_figures", -4.4e-05))
+    other = changes.assign(destination="OLD", change_t=4.2e-08)
+    tonnes, _ = changes_tables(pd.concat([tiny, other]), {"WLD": "World"})
+    assert tonnes.head == ("destination", "month", "before", "now", "change", "new figures")
+    assert [line[5] for line in tonnes.lines] == ["+57", "0"]
+    assert changes_tables(other, {}) == []
+    assert "<p>Nothing has moved these forecasts since 2026-07-20.</p>" in _page(behind=Behind(changes=other))
+
+
 def test_the_first_screen_answers_why_what_if_and_how_often_right():
     """A sentence each before the first table, led by a link to its section; long tables are folded."""
     part = {"name": "ban", "title": "ban of 2026-05-01", "description": "", "kind": "episode", "tonnes": -300.0,

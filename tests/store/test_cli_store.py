@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_events, read_run
-from forecast.cli.store_tables import print_scored
+from forecast.cli.store_tables import print_scored, print_what_changed
 from forecast.realtime.events import known_events
 from forecast.store.changes import CHANGE_COLUMNS, NEWS_DECOMP_COLUMNS
 from forecast.store.database import Store
@@ -178,6 +178,23 @@ def test_rows_of_several_products_name_their_own(products: list[str]) -> None:
     named = [name.replace("_", " ") for name in products] if len(products) > 1 else []
     assert head.startswith("product" if named else "destination")
     assert [line.startswith(name) for line, name in zip(lines, named, strict=False)] == [True] * len(named)
+
+
+def test_products_that_nothing_moved_are_one_line() -> None:
+    """A product with a contribution above rounding has a table, the others a sentence together."""
+    row = {"destination": "DEU", "model": "combination", "month": pd.Period("2026-10"), "before_t": 50.0,
+           "before": DAYS[0], "issued": DAYS[1], "contribution": "new_figures"}  # fmt: skip
+    moved = {"widgets": 5.0, "rare_gadgets": 4.2e-08, "gallium": 0.0}
+    changes = pd.DataFrame(
+        [row | {"product": name, "change_t": by, "after_t": 50.0 + by} for name, by in moved.items()]
+    )
+    console = Console(file=io.StringIO(), width=120)
+    print_what_changed(changes, {}, console)
+    printed = console.file.getvalue()
+    said = "Nothing has moved the forecasts of rare gadgets, gallium since the issue of 2022-06-20.\n"
+    assert printed.startswith(said)
+    assert printed.count("What changed of") == 1
+    assert "e-0" not in printed
 
 
 @pytest.mark.slow

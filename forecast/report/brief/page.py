@@ -259,7 +259,10 @@ def _changed(found: Outlook, behind: Behind) -> str:
         " figures and the calendar to this one. The steps add up, and depend on that order; models are estimated again"
         " on every step."
     )
-    tonnes, logs = map(wide_table, behind.changes_tables(found))
+    moved = behind.changes_tables(found)
+    if not moved:
+        return f"<p>Nothing has moved these forecasts since {changes['before'].iloc[0]}.</p>"
+    tonnes, logs = map(wide_table, moved)
     return f"<p>{hypertext(said)}</p>{tonnes}{_folded('The same in logs', logs)}"
 
 

@@ -15,7 +15,7 @@ from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.outlook import Outlook
 from forecast.report.scoreboard import SHOWN_SLICES
 from forecast.report.table import SUM_HEADINGS, sum_cells
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import NEXT_TO_NOTHING, UNKNOWN, change, digits, moved_by, signed, spoken
 from forecast.tables.frames import records
 
 Cell = str | float | tuple[float, float]
@@ -89,24 +89,27 @@ def parts_table(found: Mapping[str, Any]) -> BriefTable:
 
 
 def contributions(changes: pd.DataFrame) -> list[str]:
-    """The contributions that are not zero throughout, in their order."""
-    moved = changes.groupby("contribution", sort=False, observed=True)["change_t"].apply(lambda one: one.abs().sum())
-    return [str(name) for name in moved.index if moved[name] > 0]
+    """The contributions that move any forecast by more than rounding, in their order."""
+    shares = changes["change_t"].abs() / changes["before_t"].where(changes["before_t"] > 0, 1.0)
+    largest = shares.groupby(changes["contribution"], sort=False, observed=True).max()
+    return [str(name) for name in largest.index if largest[name] >= NEXT_TO_NOTHING]
 
 
 def changes_tables(changes: pd.DataFrame, names: Mapping[str, str], *, replayed: bool = False) -> list[BriefTable]:
     """What moved each forecast since the last issue, in tonnes and in percent of logs; each row adds up."""
-    if changes.empty:
+    if changes.empty or not contributions(changes):
         return []
     causes, before = contributions(changes), changes["before"].iloc[0]
     tonnes: list[tuple[Cell, ...]] = []
     logs: list[tuple[Cell, ...]] = []
     for (code, month), cell in changes.groupby(["destination", "month"], sort=False, observed=True):
         start, end = float(cell["before_t"].iloc[0]), float(cell["after_t"].iloc[0])
-        moved = dict(zip(cell["contribution"], zip(cell["change_t"], cell["log_change"], strict=True), strict=True))
+        by_cause = dict(zip(cell["contribution"], zip(cell["change_t"], cell["log_change"], strict=True), strict=True))
         name = names.get(str(code), str(code))
-        own = [moved[cause] for cause in causes]
-        tonnes.append((name, str(month), start, end, signed(end - start), *(signed(float(by)) for by, _ in own)))
+        own = [by_cause[cause] for cause in causes]
+        tonnes.append(
+            (name, str(month), start, end, moved_by(end - start, start), *(moved_by(float(by), start) for by, _ in own))
+        )
         logs.append((name, str(month), f"{cell['log_change'].sum():+.4f}", *(f"{by:+.4f}" for _, by in own)))
     said = tuple(map(spoken, causes))
     since = f"Since what would have been issued on {before}" if replayed else f"Since the issue of {before}"
