@@ -202,11 +202,20 @@ def _remarks(found: Outlook, *, roomy: bool) -> Table:
 def _lines(found: Outlook, *, roomy: bool) -> Iterator[tuple[str, str]]:
     """(label, line) of every remark, the label on its first line alone; events and notes too where not in the table."""
     if not roomy:
-        for texts in cells(found.rows):
-            yield texts[0], " - ".join(text for text in texts[-2:] if text)
-        yield "", ""
+        beside = list(_beside(found.rows))
+        yield from [*beside, *([("", "")] if beside else [])]
     for remark in found.remarks:
         yield from zip([remark.label, *[""] * (len(remark.lines) - 1)], remark.lines, strict=True)
+
+
+def _beside(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """What acts on each destination and its notes, where there is any: by month where months differ."""
+    for name, own in rows.groupby("name", sort=False):
+        said = {row.month: " - ".join(filter(None, [_kinds(row) if row.events else "", ", ".join(row.notes)]))
+                for row in records(own)}  # fmt: skip
+        alike = len(set(said.values())) == 1
+        lines = [text if alike else f"{month}: {text}" for month, text in said.items() if text][: 1 if alike else None]
+        yield from zip([str(name), *[""] * len(lines)], lines, strict=False)
 
 
 def as_markdown(found: Outlook) -> str:

@@ -221,6 +221,22 @@ def test_events_follow_a_narrow_table() -> None:
                for line in lines)  # fmt: skip
 
 
+def test_what_says_nothing_does_not_follow_a_narrow_table() -> None:
+    """A destination on which nothing acts has no line; where months differ each line begins with its month."""
+    two = [forecast(code, 450.0, 400.0, 500.0, "2025-12", month) for code in ("JPN", "USA", "WLD")
+           for month in ("2026-01", "2026-02")]  # fmt: skip
+    shown = found(run(two))
+    rows = shown.rows.assign(
+        events=[("licensing",) if code == "WLD" else ("truce",) * (code == "USA" and month.month == 1)
+                for code, month in zip(shown.rows["destination"], shown.rows["month"], strict=True)],
+        unestimated=[()] * 6, notes=[()] * 6,
+    )  # fmt: skip
+    below = printed(replace(shown, rows=rows, remarks=()), 80).split("2026-02")[-1].splitlines()[2:]
+    assert [line.split() for line in below if line.strip()] == [
+        ["World", "licensing"], ["United", "States", "2026-01:", "truce"],
+    ]  # fmt: skip
+
+
 def test_several_months() -> None:
     """Two months forecast are two rows, each with its month; what would be said twice is said once."""
     two = [*FORECASTS, forecast("WLD", 1050.0, 800.0, 1400.0, "2025-12", "2026-02")]
