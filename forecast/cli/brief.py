@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,8 +35,8 @@ ScenarioFolder = Annotated[
 ]  # fmt: skip
 StoreOfBrief = Annotated[
     Path | None,
-    typer.Option("--store", metavar="FILE", help="The store that an update was made with; without RUN its latest issue "
-                 "is briefed."),
+    typer.Option("--store", metavar="FILE", help="The store that an update was made with, or whose track record is to "
+                 "be shown; without RUN its latest issue is briefed."),
 ]  # fmt: skip
 Quick = Annotated[
     bool,
@@ -91,8 +92,12 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     medians = shown_medians(of.run, of.issued)
     parts = list(as_objects(explained(of.run, of.issued), medians, called, called=events))
     changes, last_issue = of.changes, _of_shown(of.last_issue, of.shown)
+    replayed = []
     if changes is None and not quick:
-        changes, last_issue = briefing.since_last_release(of, jobs, progress)
+        changes, replayed_issue = briefing.since_last_release(of, jobs, progress)
+        replayed = ["changes"]
+        if last_issue is None or last_issue.empty:
+            last_issue, replayed = replayed_issue, ["changes", "last_issue"]
     branches, probabilities = _scenario(of, scenario, how)
     return Behind(
         explained=parts,
@@ -103,11 +108,13 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         branches=branches,
         probabilities=probabilities,
         record=tables.record,
+        tracked=of.tracked,
+        replayed=replayed,
         phases=_phases(of),
         analogues=briefing.like_it(of, found, parts),
         names=called,
         keeps_parts=of.about["command"] != "store",
-        called=events,
+        called=replace(events, said={**briefing.supposed_names(scenario, called), **events.said}),
     )
 
 

@@ -34,6 +34,8 @@ class Material:
         What moved since the last issue, where an update has it; None where it is still to be found.
     last_issue
         Forecasts of the shown model whose month came out since the last issue, with ``actual_t``, where a store has it.
+    tracked
+        The store's record by model and slice (`forecast.store.track.record`), where there is a store.
     """
 
     about: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Material:
     tables: Tables
     changes: pd.DataFrame | None = None
     last_issue: pd.DataFrame | None = None
+    tracked: pd.DataFrame | None = None
 
     @property
     def issued(self) -> date:
@@ -75,6 +78,8 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     OutputError
         When it is the run of another command, or its files are no longer the same.
     """
+    from forecast.report.track_record import beside_shipped
+    from forecast.store.track import held_record, record, track
     from forecast.tables.run_folder import read_about, read_run
 
     if read_about(folder).get("command") == "update" or read_about(folder).get("arguments", {}).get("store"):
@@ -86,7 +91,14 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     tables = read(given)
     if given.exports == (SHIPPED,):
         say_whose_figures()
-    return Material(about, run, with_rest(tables, date.fromisoformat(about["issued"])))
+    issued = date.fromisoformat(about["issued"])
+    of = Material(about, run, with_rest(tables, issued))
+    if store is None:
+        return of
+    with opened_store(store) as opened:
+        scored, tracked = _scored(opened, issued), record(track(opened, issued))
+        own = beside_shipped(held_record(track(opened, issued)), tables.record)
+    return replace(of, tables=replace(of.tables, record=own), last_issue=scored, tracked=tracked)
 
 
 def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Path | None) -> Material:
@@ -95,6 +107,7 @@ def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Pa
 
     from forecast.store.changes import CHANGE_COLUMNS
     from forecast.store.issued import issues
+    from forecast.store.track import record, track
     from forecast.tables.run_folder import OutputError
 
     issued = date.fromisoformat(about["issued"])
@@ -106,10 +119,11 @@ def _of_update(folder: Path, about: Mapping[str, Any], run: Forecasts, store: Pa
             raise OutputError(
                 f"{folder}: expected its issue of {issued} in {opened.path}, found none. Name its --store."
             )
-        tables, scored = stored_tables(opened, own[-1], _AS_UPDATED), _scored(opened, own[-1])
+        tables, scored = stored_tables(opened, own[-1], _AS_UPDATED), _scored(opened, issued)
+        tracked = record(track(opened, issued))
     path = folder / "changes.csv"
     changes = pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=CHANGE_COLUMNS)
-    return Material(about, run, with_rest(tables, issued), _typed(changes), scored)
+    return Material(about, run, with_rest(tables, issued), _typed(changes), scored, tracked)
 
 
 def of_store(store: Path | None) -> Material:
@@ -122,6 +136,7 @@ def of_store(store: Path | None) -> Material:
     """
     from forecast.store.database import StoreError
     from forecast.store.issued import issued_forecasts, issued_judgements, issues
+    from forecast.store.track import record, track
     from forecast.tables.run import Forecasts
     from forecast.tables.schema import RUN_TABLES
 
@@ -133,7 +148,7 @@ def of_store(store: Path | None) -> Material:
         rows = issued_forecasts(opened, last.number)[RUN_TABLES["forecasts"].columns]
         judged = issued_judgements(opened)
         changes = opened.query("SELECT * FROM changes WHERE issue = ?", [last.number])
-        scored = _scored(opened, last)
+        scored, tracked = _scored(opened, last.issued), record(track(opened, last.issued))
     run = Forecasts(forecasts=rows, judgements=judged[judged["issue"] == last.number].drop(columns="issue"))
     cutoffs = rows.groupby("product")["cutoff"].max()
     about = {
@@ -141,20 +156,30 @@ def of_store(store: Path | None) -> Material:
         "cutoffs": {str(product): str(month) for product, month in cutoffs.items()},
         "fingerprint": last.fingerprint, "version": last.version,
     }  # fmt: skip
-    return Material(about, run, with_rest(tables, last.issued), _typed(changes.assign(issued=last.issued)), scored)
+    moved = _typed(changes.assign(issued=last.issued))
+    return Material(about, run, with_rest(tables, last.issued), moved, scored, tracked)
 
 
 _AS_UPDATED = Given((), (), SHIPPED)
 """What an issue is made from beside its store: the shipped figures of other products."""
 
 
-def _scored(store: Any, issue: Any) -> pd.DataFrame:
-    """Forecasts whose month came out between the issue before one and that one, with the actual."""
+def _scored(store: Any, issued: date) -> pd.DataFrame:
+    """Forecasts whose month came out between the last issue day and this one, with the actual; else the last that did.
+
+    Two issues of one day are of the same figures: actuals are compared with what an earlier day said.
+    """
     from forecast.store.issued import issues
+    from forecast.store.track import track
     from forecast.store.update import scored_since
 
-    before = [one for one in issues(store) if one.number < issue.number]
-    return scored_since(store, before[-1] if before else None, issue.issued)
+    before = [one for one in issues(store) if one.issued < issued]
+    lately: pd.DataFrame = scored_since(store, before[-1] if before else None, issued)
+    rows = track(store, issued)
+    counted: pd.DataFrame = rows[rows["counts"]]
+    if lately.empty and len(counted):
+        lately = counted[counted["month"] == counted["month"].max()]
+    return lately
 
 
 def _typed(changes: pd.DataFrame) -> pd.DataFrame:
@@ -354,6 +379,18 @@ def of_scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     if wrong:
         raise OutputError(f"{folder / ABOUT}: expected probabilities from 0 to 1, found another of {wrong[0][:60]!r}.")
     return rows, probabilities
+
+
+def supposed_names(folder: Path | None, places: Mapping[str, str]) -> dict[str, str]:
+    """What people call the events that a scenario adds, by identifier: of a run, or of the shipped scenarios."""
+    import forecast as fc
+    from forecast.report.agenda import EventNames
+
+    if folder is None:
+        supposed = fc.read_scenario(SHIPPED)
+        return dict(EventNames.of(supposed[supposed["kind"] != "lapse"], places).said)
+    said = _about(folder, "scenario").get("called")
+    return {str(event): str(name)[:200] for event, name in said.items()} if isinstance(said, dict) else {}
 
 
 def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.DataFrame | None, dict[str, float]]:

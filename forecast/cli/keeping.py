@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.cli.console import say
-from forecast.cli.inputs import Given, Tables, names
+from forecast.cli.inputs import Given, Tables
 from forecast.cli.selection import Choice
 
 if TYPE_CHECKING:
@@ -34,14 +34,6 @@ def with_judgement(run: Forecasts, judgements: Sequence[Judgement], choice: Choi
     from forecast.ensemble.judgement import judged_run
 
     return judged_run(run, judgements, choice.shown, tables.groups)
-
-
-def print_judgements(run: Forecasts, tables: Tables) -> None:
-    """A line for every judged forecast: both numbers and the reason."""
-    from forecast.cli.store_tables import judgement_lines
-
-    for line in judgement_lines(run.judgements, names(tables.places)):
-        say(line)
 
 
 def with_stored_record(tables: Tables, path: Path | None) -> Tables:

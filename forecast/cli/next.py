@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
 from forecast.cli.inputs import Given, Tables, holds_figures, names, with_rest
-from forecast.cli.keeping import judgements_of, keep_issue, print_judgements, with_judgement, with_stored_record
+from forecast.cli.keeping import judgements_of, keep_issue, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
     SHIPPED,
@@ -105,7 +105,6 @@ def next_months(
         if quiet:
             return
         _print(found, folder)
-        print_judgements(run, tables)
         _say_doubts(given, tables, choice)
         if issued is None:
             _say_newer_figures(found, tables, given)

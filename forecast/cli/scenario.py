@@ -86,7 +86,8 @@ def what_may_happen(
         tell_of_compiling(engine, quiet)
         with progress_bar("Forecasting", quiet) as progress:
             found = _branched(tables, additions, keywords, jobs, progress)
-        _write(folder, found, supposed.about(given, choice, found, seed) | tables.notes)
+        about = supposed.about(given, choice, found, seed) | _called(found, tables) | tables.notes
+        _write(folder, found, about)
         if not quiet:
             _print(found, choice.products, tables, folder)
 
@@ -159,6 +160,14 @@ class _Supposed:
         inputs = given.paths() | self.paths()
         about = about_run("scenario", arguments, issued=choice.issued, seed=seed, cutoffs=cutoffs, inputs=inputs)
         return about | {"branches": {branch.name: branch.probability for branch in found.branches}}
+
+
+def _called(found: Scenario, tables: Tables) -> dict[str, dict[str, str]]:
+    """What people call the events added, for those who read ``run.json``: the calendar does not have them."""
+    from forecast.report.branches import event_names
+
+    called = event_names(found, names(tables.places), tables.events)
+    return {"called": {event: called(event) for one in found.suppositions for event in one.added["event"]}}
 
 
 def _branched(

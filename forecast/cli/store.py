@@ -171,7 +171,7 @@ def _store_of(given: Given) -> dict[str, str]:
 def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder: Path, store: Path) -> None:
     """What was taken in, what is out by now, what is forecast, and what changed."""
     import forecast as fc
-    from forecast.cli.store_tables import judgement_lines, print_scored, print_what_changed
+    from forecast.cli.store_tables import print_scored, print_what_changed
     from forecast.ensemble.judgement import JUDGED
     from forecast.report.table import print_outlook
 
@@ -187,8 +187,6 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
     print_scored(done.scored, (routine.shown, JUDGED), spoken, console)
     for found in _outlooks(done, routine, record, spoken):
         print_outlook(found, console)
-    for line in judgement_lines(done.run.judgements, spoken):
-        say(line)
     print_what_changed(done.changes, spoken, console)
     _print_next(done)
     say(f"Every model's numbers are in {folder}; the issue is kept in {store}.")
@@ -258,7 +256,7 @@ def tracked(
             with progress_bar("Drawing", quiet) as progress:
                 _write_track(folder, opened, found, day, progress)
         if not quiet:
-            _print_track(found, folder)
+            _print_track(found, folder, words(models))
 
 
 def _tracked_rows(
@@ -320,7 +318,8 @@ def _shown(found: pd.DataFrame) -> str:
     return COMBINATION if COMBINATION in models else str(models[0])
 
 
-def _print_track(found: pd.DataFrame, folder: Path) -> None:
+def _print_track(found: pd.DataFrame, folder: Path, chosen: list[str]) -> None:
+    """The latest month, and the record: of the combination, with ``chosen`` models of these, the combination first."""
     import forecast as fc
     from forecast.cli.store_tables import print_record, print_scored
     from forecast.ensemble.judgement import JUDGED
@@ -328,8 +327,12 @@ def _print_track(found: pd.DataFrame, folder: Path) -> None:
 
     console, counted = screen(), found[found["counts"]]
     latest = counted[counted["month"] == counted["month"].max()]
-    print_scored(latest, (_shown(found), JUDGED), names(fc.read_destinations()), console)
-    print_record(record(found), MINIMUM, console)
+    first, on_file = [_shown(found), JUDGED], list(dict.fromkeys(found["model"]))
+    print_scored(latest, first, names(fc.read_destinations()), console)
+    others = [model for model in on_file if model not in first]
+    print_record(record(found), MINIMUM, console, [*first, *(others if chosen else [])])
+    if others and not chosen:
+        say(f"Other models: --models {','.join(others)}")
     left_out = int((~found["live"]).sum())
     if left_out:
         say(f"{left_out} forecasts were made after their month was out and do not count.")

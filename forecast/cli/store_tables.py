@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.ensemble.judgement import JUDGED
+from forecast.registry import COMBINATION
+from forecast.report.brief.tables import contributions
 from forecast.report.scoreboard import SHOWN_SLICES
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import NEXT_TO_NOTHING, UNKNOWN, change, digits, moved_by, spoken
 from forecast.tables.frames import records
 
 SHOWN_REVISIONS = 20
-LEAST_CHANGE = 0.0005
-"""Changes below this share are said to be none."""
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> Table:
@@ -47,21 +47,25 @@ def _place(code: str, model: str, names: Mapping[str, str]) -> str:
 
 
 def print_scored(scored: pd.DataFrame, shown: Sequence[str], names: Mapping[str, str], console: Console) -> None:
-    """Print what was issued of the months that are out by now, one month ahead, by models ``shown``."""
+    """Print what was issued of the months that are out by now, one month ahead, by models ``shown``.
+
+    Where there are several products each row names its own.
+    """
     rows = scored[scored["model"].isin(shown) & scored["horizon"].eq(1)]
     if rows.empty:
         return
     _title(console, "What was issued, and the actual", "one month ahead; volumes in tonnes")
+    several = rows["product"].nunique() > 1
     cells = [
         [
-            _place(row.destination, row.model, names), str(row.month),
+            *([spoken(row.product)] if several else []), _place(row.destination, row.model, names), str(row.month),
             digits(row.volume_t), f"{digits(row.lower_80)} to {digits(row.upper_80)}", digits(row.actual_t),
             _inside(row), change(row.error),
         ]
         for row in records(rows)
     ]  # fmt: skip
     headings = ("destination", "month", "issued", "80 % interval", "actual", "inside", "error")
-    console.print(_table(headings, cells))
+    console.print(_table([*(["product"] if several else []), *headings], cells, 1 + several))
     console.print()
 
 
@@ -70,12 +74,21 @@ def _inside(row: object) -> str:
     return f"{inside[0]} %" if inside else "outside"
 
 
-def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
-    """Print coverage with Wilson intervals and skill against naive, by product, model and phase, one month ahead."""
-    for product in dict.fromkeys(record["product"]):
+def print_record(record: pd.DataFrame, minimum: int, console: Console, shown: Sequence[str]) -> None:
+    """Print coverage with Wilson intervals and skill against naive, by product, model and phase, one month ahead.
+
+    A sentence says first how often the intervals of the first of the models ``shown`` held; they stand in that order.
+    """
+    places = {name: place for place, name in enumerate(shown)}
+    own = record[record["model"].isin(list(places))]
+    own = own.sort_values("model", key=lambda column: column.map(places), kind="stable")
+    if len(own):
+        console.print(Text(held_sentence(own, shown[0])))
+        console.print()
+    for product in [name for name in dict.fromkeys(record["product"]) if name in set(own["product"])]:
         about = f"one month ahead; shares with 95 % Wilson intervals, nothing below n = {minimum}"
         _title(console, f"Track record of {spoken(product)}", about)
-        rows = record[record["product"] == product]
+        rows = own[own["product"] == product]
         cells = [
             [
                 spoken(row.model),
@@ -89,6 +102,22 @@ def print_record(record: pd.DataFrame, minimum: int, console: Console) -> None:
         ]
         console.print(_table(("model", "months", "n", "inside 80 %", "inside 95 %", "skill against naive"), cells, 2))
         console.print()
+
+
+def held_sentence(record: pd.DataFrame, model: str) -> str:
+    """How often intervals of a model held over all products, one month ahead.
+
+    Examples
+    --------
+    >>> row = {"product": "magnets", "model": "combination", "slice": "all", "n": 9, "held_80": 7, "held_95": 8}
+    >>> held_sentence(pd.DataFrame([row, row | {"product": "gallium"}]), "combination")
+    'The combination, one month ahead: 14 of 18 actuals inside the 80 % interval, 16 of 18 inside the 95 % interval.'
+    """
+    own = record[(record["model"] == model) & (record["slice"] == "all")]
+    n = own["n"].sum()
+    held = [f"{own[f'held_{level}'].sum()} of {n}" for level in (80, 95)]
+    inside = f"{held[0]} actuals inside the 80 % interval, {held[1]} inside the 95 % interval"
+    return f"{'The ' if model == COMBINATION else ''}{spoken(model)}, one month ahead: {inside}."
 
 
 def _held(row: object, level: int) -> str:
@@ -109,19 +138,18 @@ def print_what_changed(changes: pd.DataFrame, names: Mapping[str, str], console:
     if changes.empty:
         return
     before, issued = changes["before"].iloc[0], changes["issued"].iloc[0]
-    causes = _causes(changes)
-    for product, own in changes.groupby("product", sort=False):
+    touched = {product: own for product, own in changes.groupby("product", sort=False) if contributions(own)}
+    causes = contributions(changes)
+    untouched = [spoken(str(name)) for name in dict.fromkeys(changes["product"]) if name not in touched]
+    if untouched:
+        console.print(Text(f"Nothing has moved the forecasts of {', '.join(untouched)} since the issue of {before}."))
+        console.print()
+    for product, own in touched.items():
         about = f"from the issue of {before} to that of {issued}; tonnes, contributions add up to the change"
         _title(console, f"What changed of {spoken(str(product))}", about)
         headings = ("destination", "month", "before", "now", "change", *(spoken(cause) for cause in causes))
         console.print(_table(headings, _change_cells(own, causes, names)))
         console.print()
-
-
-def _causes(changes: pd.DataFrame) -> list[str]:
-    """The contributions that are not zero throughout."""
-    moved = changes.groupby("contribution", sort=False)["change_t"].apply(lambda column: column.abs().sum())
-    return [str(name) for name in moved.index if moved[name] > 0]
 
 
 def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, str]) -> list[list[str]]:
@@ -130,25 +158,11 @@ def _change_cells(own: pd.DataFrame, causes: Sequence[str], names: Mapping[str, 
         before, after = cell["before_t"].iloc[0], cell["after_t"].iloc[0]
         parts = cell.set_index("contribution")["change_t"]
         name = _place(str(code), str(model), names)
-        moved = change(after / before - 1) if abs(after - before) > LEAST_CHANGE * before else "none"
-        rows.append([name, str(month), digits(before), digits(after), moved, *(signed(parts[name]) for name in causes)])
+        by = change(after / before - 1) if abs(after - before) > NEXT_TO_NOTHING * before else "none"
+        rows.append(
+            [name, str(month), digits(before), digits(after), by, *(moved_by(parts[name], before) for name in causes)]
+        )
     return rows
-
-
-def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
-    """A sentence for each judged forecast: the model's number, the judged one, and why.
-
-    Examples
-    --------
-    >>> row = {"destination": "USA", "month": pd.Period("2026-08"), "model_t": 353.0, "judged_t": 282.4, "rule": "-20%"}
-    >>> judgement_lines(pd.DataFrame([row | {"reason": "customs strike"}]), {"USA": "United States"})
-    ['United States 2026-08: the model says 353 t, judged 282 t (-20%): customs strike']
-    """
-    return [
-        f"{names.get(row.destination, row.destination)} {row.month}: the model says {digits(row.model_t)} t, "
-        f"judged {digits(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
-        for row in records(judgements)
-    ]
 
 
 # Revisions -----------------------------------------------------------------------------------------------------------

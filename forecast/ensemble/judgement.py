@@ -187,6 +187,19 @@ def judged_run(run: Forecasts, judgements: Sequence[Judgement], shown: str, grou
     )
 
 
+def as_judged(shown: pd.DataFrame, run: Forecasts) -> pd.DataFrame:
+    """Rows of the model that was judged with the judged numbers in their place.
+
+    ``model_t`` has the model's median and ``reason`` why, where a row is judged; NaN and nothing elsewhere.
+    """
+    cell = ["product", "destination", "issued", "month"]
+    judged = run.forecasts.loc[run.forecasts["model"] == JUDGED, [*cell, *VOLUME_QUANTILES]]
+    numbers = shown[cell].merge(judged, on=cell, how="left").set_axis(shown.index)
+    said = shown[cell].merge(run.judgements[[*cell, "model_t", "reason"]], on=cell, how="left").set_axis(shown.index)
+    volumes = {name: numbers[name].fillna(shown[name]) for name in VOLUME_QUANTILES}
+    return shown.assign(**volumes, model_t=said["model_t"].astype(float), reason=said["reason"].fillna("").astype(str))
+
+
 def _correlations(run: Forecasts, judged: pd.DataFrame, shown: str) -> pd.DataFrame:
     """Those of the model that is judged: months that are multiplied each by a factor go on moving together."""
     own = run.correlations[run.correlations["model"] == shown]

@@ -86,6 +86,26 @@ class EventNames:
         happens = [part.partition(" lapses") for part in name.split(" + ")]
         return " + ".join(f"{self(event)}{lapses}{rest}" for event, lapses, rest in happens)
 
+    def branches(self, names: Collection[str]) -> dict[str, str]:
+        """The names of all branches of a scenario; one in which only one of several things happens says that it does.
+
+        The first is the calendar as it stands. So that nobody takes the probability of a branch for that of an event.
+
+        Examples
+        --------
+        >>> list(EventNames().branches(["as the calendar stands", "a", "b", "a + b"]).values())
+        ['as the calendar stands', 'only a', 'only b', 'both: a + b']
+        >>> list(EventNames().branches(["as the calendar stands", "a"]).values())
+        ['as the calendar stands', 'a']
+        """
+        several = len({part for name in list(names)[1:] for part in name.split(" + ")})
+        said = {}
+        for place, name in enumerate(names):
+            count = name.count(" + ") + 1
+            alone = "only " if several > 1 and count == 1 and place else ""
+            said[name] = f"{alone or ('both: ' if several == count == 2 else '')}{self.branch(name)}"
+        return said
+
     def description(self, name: str) -> str:
         """What the calendar says of an event in a sentence, or nothing."""
         return self.described.get(name.rpartition(":")[2], "")

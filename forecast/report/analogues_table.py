@@ -22,13 +22,22 @@ NARROW_WITHOUT = ("notice", "+2")
 ROOM = 78
 
 
+NOTHING_ALIKE = (
+    "No measure of its kind took effect whose volumes are known before and after it. Give further series with"
+    " --experience or --exports, or measures of the kind with --events."
+)
+
+
 def print_analogues(
     found: pd.DataFrame, names: Mapping[str, str], console: Console, called: Callable[[str], str] = str
 ) -> None:
     """Print what volumes did since each measure, in percent of the base; sources follow, a line a measure.
 
-    ``names`` and ``called`` name destinations and events.
+    ``names`` and ``called`` name destinations and events. Where nothing is like the measure a sentence says so.
     """
+    if found.empty:
+        console.print(Text(NOTHING_ALIKE))
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="", show_edge=False)
     table.add_column("measure, product and destination", overflow="fold")
     shown = [heading for heading in COURSE if console.width >= ROOM or heading not in NARROW_WITHOUT]

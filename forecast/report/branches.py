@@ -92,8 +92,9 @@ def _table(found: Scenario, rows: pd.DataFrame, names: Mapping[str, str], called
     table.add_column("destination", overflow="fold")
     table.add_column("month", no_wrap=True)
     table.add_column(MIXTURE, justify="right", style="bold", overflow="fold")
+    said = called.branches([branch.name for branch in found.branches])
     for branch in _shown(found):
-        name = called.branch(branch.name).replace(" + ", "\n+ ")
+        name = said[branch.name].replace(" + ", "\n+ ")
         table.add_column(Text(f"{name}\n{branch.probability:.0%}".replace("%", " %")), justify="right", overflow="fold")
     for texts in cells(found, rows, names, many=many):
         table.add_row(*map(Text, texts))

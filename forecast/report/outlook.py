@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from forecast.ensemble.judgement import JUDGED, as_judged
 from forecast.realtime.days import next_release, release_day
 from forecast.realtime.events import ACTING_KINDS, Members, acts_on
 from forecast.realtime.releases import Snapshot
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
-from forecast.report.remark import adding_up, by_headline, inside_sums
+from forecast.report.remark import adding_up, by_headline, inside_sums, judgement_lines
 from forecast.report.text import digits, spoken
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
@@ -42,7 +44,7 @@ STALE_MONTHS = 12
 
 OUTLOOK_COLUMNS = [
     "destination", "name", "last_t", "last_month", "month", "volume_t", "lower_80", "upper_80", "on_month", "on_year",
-    "held", "events", "unestimated", "notes",
+    "held", "events", "unestimated", "notes", "model_t", "reason",
 ]  # fmt: skip
 
 TOGETHER_COLUMNS = ["destination", "name", "start", "end", "known", "volume_t", "lower_80", "upper_80"]
@@ -62,7 +64,8 @@ class Outlook:
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
         ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
-        estimated effect, ``notes`` short texts: all tuples.
+        estimated effect, ``notes`` short texts: all tuples. A judged row has the judged numbers, the model's median as
+        ``model_t`` (NaN elsewhere) and the ``reason``.
     remarks
         What is not known, and when the next figures come.
     together
@@ -107,15 +110,17 @@ def outlook(
     issued = known.issued
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
-    shown = rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled)
+    shown = as_judged(rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled), run)
     calendar = ActingCalendar(known.events, groups, product)
-    summed, omitted = _sums_shown(sums, product, issued, model)
+    judged = _on_day(run.judgements, product, issued)
+    summed, omitted = _sums_shown(sums, (product, issued, model), judged)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
     inside, moved = (_on_day(table, product, issued) for table in (run.estimates, run.nowcasts))
     moved = moved if model == COMBINED else moved.iloc[:0]
     rows = _rows(shown, known.volumes[product], calendar, dropped, names, held)
     rows = rows.assign(notes=pd.Series(_marked(rows, inside, moved), index=rows.index, dtype=object))
     remarks = (
+        Remark("Judged", tuple(judgement_lines(judged, names))),
         _without_forecast(failures, model, names),
         _events_acting(rows, calendar, names),
         _not_estimated(rows, dropped, calendar),
@@ -157,13 +162,26 @@ def _marked(rows: pd.DataFrame, inside: pd.DataFrame, moved: pd.DataFrame) -> li
     return found
 
 
-def _sums_shown(sums: Sums | None, product: str, issued: date, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The sums of what is shown, and those that are not given."""
+def _sums_shown(
+    sums: Sums | None, shown: tuple[str, date, str], judged: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The sums of what is shown (product, issue day, model), and those not given; of judged months as judged."""
     if sums is None:
         return pd.DataFrame(columns=SUM_COLUMNS), pd.DataFrame(columns=OMITTED_COLUMNS)
-    shown = {"product": product, "issued": issued, "model": model}
-    summed, omitted = (table[(table[list(shown)] == shown).all(axis=1)] for table in (sums.table, sums.omitted))
-    return summed, omitted
+    months = {code: set(own["month"]) for code, own in judged.groupby("destination")}
+    found = []
+    for table in (sums.table, sums.omitted):
+        own = table[(table["product"] == shown[0]) & (table["issued"] == shown[1])]
+        kept = [
+            row.model == (JUDGED if _is_among(months.get(row.destination, ()), row) else shown[2])
+            for row in records(own)
+        ]
+        found.append(own[np.array(kept, dtype=bool)])
+    return found[0], found[1]
+
+
+def _is_among(months: Collection[pd.Period], span: Any) -> bool:
+    return any(span.start <= month <= span.end for month in months)
 
 
 def rest_reconciled(shown: pd.DataFrame, reconciled: pd.DataFrame) -> pd.DataFrame:
@@ -260,7 +278,8 @@ def _rows(
         events = calendar.acting(code, forecast.month)
         acting = _kinds(events)
         without = _unestimated(events, dropped[dropped["destination"] == code])
-        texts = (held.get(code, ""), acting, without, _notes(forecast, volume))
+        record = "" if forecast.reason else held.get(code, "")  # the record is of the model's own intervals
+        texts = (record, acting, without, _notes(forecast, volume), forecast.model_t, forecast.reason)
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
     stands = [_place(row[0], row[1], volumes, shown["cutoff"].iloc[0]) for row in rows]
@@ -300,8 +319,10 @@ def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
     wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
+    judged = (f"judged: {forecast.reason}",) if forecast.reason else ()
     count = volume.count()
-    return (*wide, f"{count} month{'s' if count != 1 else ''} known") if count < SPARSE else wide
+    few = (f"{count} month{'s' if count != 1 else ''} known",) if count < SPARSE else ()
+    return *judged, *wide, *few
 
 
 def _change(forecast: float, actual: float | None) -> float:

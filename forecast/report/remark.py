@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +22,22 @@ class Remark:
 
     label: str
     lines: tuple[str, ...]
+
+
+def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """A sentence for each judged forecast: the model's number, the judged one, and why.
+
+    Examples
+    --------
+    >>> row = {"destination": "USA", "month": pd.Period("2026-08"), "model_t": 353.0, "judged_t": 282.4, "rule": "-20%"}
+    >>> judgement_lines(pd.DataFrame([row | {"reason": "customs strike"}]), {"USA": "United States"})
+    ['United States 2026-08: the model says 353 t, judged 282 t (-20%): customs strike']
+    """
+    return [
+        f"{names.get(row.destination, row.destination)} {row.month}: the model says {digits(row.model_t)} t, "
+        f"judged {digits(row.judged_t)} t" + ("" if row.rule == row.reason else f" ({row.rule})") + f": {row.reason}"
+        for row in records(judgements)
+    ]
 
 
 def adding_up(

@@ -90,27 +90,36 @@ def headline(found: Outlook) -> tuple[str, str]:
 
 
 def columns(rows: pd.DataFrame) -> list[str]:
-    """The headings of the table; several months forecast need a column that says which."""
+    """The headings of the table; several months forecast need a column that says which, judged ones the model's."""
     of_month = ["for month"] if rows["month"].nunique() > 1 else []
     held = ["80 % held"] if rows["held"].any() else []
+    judged = ["the model"] if rows["model_t"].notna().any() else []
     return [
-        "destination", "last actual", "of month", *of_month, "forecast", "80 % interval", *held, "on month", "on year",
-        "events acting", "notes",
+        "destination", "last actual", "of month", *of_month, "forecast", *judged, "80 % interval", *held, "on month",
+        "on year", "events acting", "notes",
     ]  # fmt: skip
 
 
 def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     """The text of every cell, under `columns`; what a row would repeat of its destination is left out."""
     several, record, former, said = rows["month"].nunique() > 1, rows["held"].any(), None, ""
+    judged = bool(rows["model_t"].notna().any())
     for row in records(rows):
         first, kinds = row.destination != former, _kinds(row)
         actual = [str(row.name), digits(row.last_t), str(row.last_month)] if first else ["", "", ""]
         interval = f"{digits(row.lower_80)} to {digits(row.upper_80)}"
         held = [row.held or UNKNOWN] if record else []
-        numbers = [digits(row.volume_t), interval, *held, change(row.on_month), change(row.on_year)]
+        numbers = [*_forecast(row, judged=judged), interval, *held, change(row.on_month), change(row.on_year)]
         of_month = [str(row.month)] if several else []
         yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
         former, said = row.destination, kinds
+
+
+def _forecast(row: Any, *, judged: bool) -> list[str]:
+    """The forecast, and where any is judged what the model says beside it."""
+    is_judged = not pd.isna(row.model_t)
+    number = f"judged {digits(row.volume_t)}" if is_judged else digits(row.volume_t)
+    return [number, *([digits(row.model_t) if is_judged else ""] if judged else [])]
 
 
 SUM_HEADINGS = ["destination", "months together", "forecast", "80 % interval"]
@@ -193,11 +202,20 @@ def _remarks(found: Outlook, *, roomy: bool) -> Table:
 def _lines(found: Outlook, *, roomy: bool) -> Iterator[tuple[str, str]]:
     """(label, line) of every remark, the label on its first line alone; events and notes too where not in the table."""
     if not roomy:
-        for texts in cells(found.rows):
-            yield texts[0], " - ".join(text for text in texts[-2:] if text)
-        yield "", ""
+        beside = list(_beside(found.rows))
+        yield from [*beside, *([("", "")] if beside else [])]
     for remark in found.remarks:
         yield from zip([remark.label, *[""] * (len(remark.lines) - 1)], remark.lines, strict=True)
+
+
+def _beside(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """What acts on each destination and its notes, where there is any: by month where months differ."""
+    for name, own in rows.groupby("name", sort=False):
+        said = {row.month: " - ".join(filter(None, [_kinds(row) if row.events else "", ", ".join(row.notes)]))
+                for row in records(own)}  # fmt: skip
+        alike = len(set(said.values())) == 1
+        lines = [text if alike else f"{month}: {text}" for month, text in said.items() if text][: 1 if alike else None]
+        yield from zip([str(name), *[""] * len(lines)], lines, strict=False)
 
 
 def as_markdown(found: Outlook) -> str:

@@ -21,6 +21,21 @@ def digits(volume: float) -> str:
     return f"{volume:,.0f}" if abs(volume) >= 10 or volume == 0 else f"{volume:.2g}"
 
 
+NEXT_TO_NOTHING = 5e-4
+"""Share of a volume below which what moved it is shown as none: it rounds to 0.0 percent."""
+
+
+def moved_by(tonnes: float, volume: float) -> str:
+    """Tonnes that moved a volume, with their sign; 0 where they are less than `NEXT_TO_NOTHING` of it.
+
+    Examples
+    --------
+    >>> moved_by(-4.4e-05, 150.0), moved_by(4.2e-08, 0.5), moved_by(-0.2, 150.0), moved_by(0.034, 0.0)
+    ('0', '0', '-0.2', '+0.034')
+    """
+    return "0" if abs(tonnes) < NEXT_TO_NOTHING * abs(volume) else signed(tonnes)
+
+
 def signed(tonnes: float) -> str:
     """Tonnes with their sign; less than a milligram, which only rounding leaves, is none.
 

@@ -119,6 +119,21 @@ def test_what_changed_is_written_in_the_open_schema_and_closes(place: Path):
 
 
 @pytest.mark.slow
+def test_an_issue_made_again_the_same_day_has_the_track_record_of_the_store(place: Path):
+    """Actuals are compared with the issue of an earlier day, from the store as from a run that names it."""
+    words = ("--models", "naive,structural,combination", "--no-calibrate", "--experience", "none", "--quiet")
+    Path("again.duckdb").write_bytes(Path("s.duckdb").read_bytes())
+    files = ("--exports", "exports.csv", "--events", "events.csv", "--store", "again.duckdb", "--output", "again")
+    assert run("next", *files, *words).exit_code == 0
+    for source in ((), ("again",)):
+        done = run("brief", *source, "--store", "again.duckdb", "--output", "record/page.html", "--quick", "--markdown")
+        assert done.exit_code == 0, done.output
+        markdown = Path("record/page.md").read_text(encoding="utf-8")
+        assert {row[1] for row in rows_below(markdown, "The last issue and the actual")} == {"2022-06"}
+        assert rows_below(markdown, "Track record of the store, one month ahead")[0][:2] == ["all months", "2"]
+
+
+@pytest.mark.slow
 def test_without_its_store_the_brief_of_an_update_asks_for_it(place: Path):
     """It is found where the run says that it lies; else exit 1 and what to do, of the newest run as of a named one."""
     assert run("brief", str(RUN), "--quick", "--output", "found/page.html").exit_code == 0

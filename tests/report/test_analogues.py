@@ -11,7 +11,7 @@ from rich.console import Console
 
 from forecast.realtime.data import Data
 from forecast.report.agenda import EventNames
-from forecast.report.analogues import AnalogueError, analogues
+from forecast.report.analogues import ANALOGUE_COLUMNS, AnalogueError, analogues
 from forecast.report.analogues_table import print_analogues
 
 NOW = date(2023, 12, 20)
@@ -67,3 +67,13 @@ def test_analogues_are_named_and_fit(width):
     assert max(map(len, said.splitlines())) <= width
     assert "licensing of 2023-07-01 (now)" in " ".join(said.split())
     assert {"United", "States"} <= set(said.split())
+
+
+def test_nothing_alike_is_a_sentence():
+    """No headings without rows: what was sought, and what to give."""
+    console = Console(file=io.StringIO(), width=400)
+    print_analogues(pd.DataFrame(columns=ANALOGUE_COLUMNS), {}, console)
+    assert console.file.getvalue() == (
+        "No measure of its kind took effect whose volumes are known before and after it. Give further series with"
+        " --experience or --exports, or measures of the kind with --events.\n"
+    )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
@@ -13,6 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from forecast.cli.briefing import newest
+from forecast.report.agenda import EventNames
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.page import Behind, brief_page
@@ -63,11 +65,93 @@ def test_the_headline_says_what_moved_the_forecast_the_largest_first():
     )
 
 
+def test_the_headline_leads_with_the_judged_number_and_the_reason():
+    """A judged total has the model's number and the parts that it follows; the judged number is in the table too."""
+    found = _outlook()
+    rows = found.rows.assign(model_t=[5600.0, 12.0], reason=["follows its parts", "port strike"], held="")
+    page = _page(replace(found, rows=rows), Behind(changes=_changes()))
+    lead = page[page.index('class="lead"') :].partition("</p>")[0]
+    assert (
+        "in all are judged at 5,537 t in August 2026, where the model says 5,600 t: Old 5 t in place of 12 t"
+        " (port strike). Four times in five the actual should lie between 4,457 and 7,053 t." in lead
+    )
+    assert "judgement (-63 t), new figures (+57 t) and entries added to the calendar (-20 t)" in lead
+    assert '<td class="number">5,537</td><td class="number">5,600</td>' in page
+
+
+def test_what_nobody_issued_is_not_called_an_issue():
+    """A replay of the last release day says so in headline, sentence, captions and text; an issue is one."""
+    issued = pd.DataFrame([{"product": "rare_earth_magnets", "destination": "WLD", "month": CUTOFF, "volume_t": 5307.0,
+                            "lower_80": 5000.0, "upper_80": 5600.0, "lower_95": 4900.0, "upper_95": 5700.0,
+                            "actual_t": 5375.0}])  # fmt: skip
+    behind = Behind(changes=_changes(), last_issue=issued)
+    page, made = (_page(behind=one) for one in (behind, replace(behind, replayed=("changes", "last_issue"))))
+    assert "; as it would have been issued on 2026-07-20 it was 5,500 t for the same month" in made
+    assert "As it would have been issued: 5,307 t for 2026-07, and 5,375 t came out." in made
+    assert "<caption>What would have been issued, and the actual, tonnes</caption>" in made
+    assert "<caption>Since what would have been issued on 2026-07-20, tonnes" in made
+    for said in ("the issue of", "last issue", "The last issue", "Last time"):
+        assert said in page
+        assert said not in made
+
+
+def test_branches_are_not_taken_for_events():
+    """One of two events happens with more than its branch's share: the branch says only it, the other one both."""
+    cell = {
+        "product": "rare_earth_magnets",
+        "destination": "WLD",
+        "month": CUTOFF + 6,
+        "lower_80": 1.0,
+        "upper_80": 9e3,
+    }
+    shares = {
+        "as the calendar stands": 0.56,
+        "ban-2027": 0.14,
+        "truce-2025 lapses": 0.24,
+        "ban-2027 + truce-2025 lapses": 0.06,
+    }
+    branches = pd.DataFrame(
+        [cell | {"branch": name, "volume_t": 100.0 * place} for place, name in enumerate(shares, 1)]
+    )
+    called = EventNames({"ban-2027": "ban of 2027-01-01, United States", "truce-2025": "truce of 2025-11-10"})
+    page = _page(_outlook(), Behind(branches=branches, probabilities=shares, names={"WLD": "World"}, called=called))
+    short = page[page.index('class="short"') :].partition("</dl>")[0]
+    assert (
+        "In 2027-01, only ban of 2027-01-01, United States (14 %): 200 t (1 to 9,000); only truce of 2025-11-10 lapses"
+        " (24 %): 300 t (1 to 9,000); both (6 %): 400 t (1 to 9,000); as the calendar stands 100 t." in short
+    )
+    assert "ban-2027" not in page
+
+
+def test_the_record_of_a_store_is_shown_from_its_first_forecast_on():
+    """Counts, not shares, of the model shown; other models and products are not among them."""
+    row = {"product": "rare_earth_magnets", "model": "combination", "slice": "all", "n": 3, "held_80": 2, "held_95": 3}
+    tracked = pd.DataFrame([row, row | {"model": "naive", "held_80": 1}, row | {"product": "gallium", "held_80": 0}])
+    said = brief_markdown([_outlook()], Behind(tracked=tracked))
+    assert "### Track record of the store, one month ahead" in said
+    assert [line for line in said.splitlines() if line.startswith("| all months")] == [
+        "| all months | 3 | 2 of 3 | 3 of 3 |"
+    ]
+    assert "No track record" not in _page(behind=Behind(tracked=tracked))
+
+
 def test_what_changed_adds_up_in_tonnes_and_in_logs():
     """Each row of both tables is the sum of its contributions."""
     tonnes, logs = changes_tables(_changes(), {"WLD": "World"})
     assert tonnes.lines == (("World", "2026-08", 5500.0, 5537.0, "+37", "+57", "-20"),)
     assert [float(text) for text in logs.lines[0][2:]] == pytest.approx([0.0067, 0.0103, -0.0036])
+
+
+def test_what_rounds_to_nothing_is_left_out():
+    """A contribution of no forecast is no column, one of another forecast is 0, and without any there is a sentence."""
+    changes = _changes()
+    tiny = changes.assign(change_t=changes["change_t"].where(changes["contribution"] == "new_figures", -4.4e-05))
+    other = changes.assign(destination="OLD", change_t=4.2e-08)
+    tonnes, _ = changes_tables(pd.concat([tiny, other]), {"WLD": "World"})
+    assert tonnes.head == ("destination", "month", "before", "now", "change", "new figures")
+    assert [line[5] for line in tonnes.lines] == ["+57", "0"]
+    assert changes_tables(other, {}) == []
+    assert "<p>Nothing has moved these forecasts since 2026-07-20.</p>" in _page(behind=Behind(changes=other))
 
 
 def test_the_first_screen_answers_why_what_if_and_how_often_right():
@@ -179,7 +263,7 @@ def _outlook(world="World"):
         ("WLD", world, 5375.0, CUTOFF, month, 5537.0, 4457.0, 7053.0, 0.03, -0.1, "11 of 16", (), (), ()),
         ("OLD", "Old", 4.0, CUTOFF - 12, month, 5.0, 1.0, 30.0, float("nan"), float("nan"), "", (), (), ("wide",)),
     ]
-    table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
+    table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS[:-2]).assign(model_t=float("nan"), reason="")
     return Outlook("rare_earth_magnets", "combination", date(2026, 8, 20), CUTOFF, table, ())
 
 

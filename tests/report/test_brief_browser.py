@@ -110,7 +110,7 @@ def _page():
     months = pd.period_range(CUTOFF - 20, CUTOFF, freq="M")
     rows = [
         (code, name, 5375.0, CUTOFF, CUTOFF + 1, 5537.0, 4457.0, 7053.0, 0.03, -0.1, "11 of 16",
-         ("licensing", "tariff", "truce"), (), ("wide",))
+         ("licensing", "tariff", "truce"), (), ("wide",), float("nan"), "")
         for code, name in (("WLD", "World"), ("USA", LONG))
     ]  # fmt: skip
     remarks = (Remark("Figures end earlier", ("2026-03: " + LONG,)),)

@@ -10,12 +10,14 @@ import pytest
 import simulated
 from rich.console import Console
 
+from forecast.ensemble.aggregates import Sums
+from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.realtime.releases import as_of
 from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook
 from forecast.tables.run import Forecasts
-from forecast.tables.schema import RUN_TABLES
+from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 ISSUED = date(2026, 1, 20)
 NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
@@ -219,6 +221,22 @@ def test_events_follow_a_narrow_table() -> None:
                for line in lines)  # fmt: skip
 
 
+def test_what_says_nothing_does_not_follow_a_narrow_table() -> None:
+    """A destination on which nothing acts has no line; where months differ each line begins with its month."""
+    two = [forecast(code, 450.0, 400.0, 500.0, "2025-12", month) for code in ("JPN", "USA", "WLD")
+           for month in ("2026-01", "2026-02")]  # fmt: skip
+    shown = found(run(two))
+    rows = shown.rows.assign(
+        events=[("licensing",) if code == "WLD" else ("truce",) * (code == "USA" and month.month == 1)
+                for code, month in zip(shown.rows["destination"], shown.rows["month"], strict=True)],
+        unestimated=[()] * 6, notes=[()] * 6,
+    )  # fmt: skip
+    below = printed(replace(shown, rows=rows, remarks=()), 80).split("2026-02")[-1].splitlines()[2:]
+    assert [line.split() for line in below if line.strip()] == [
+        ["World", "licensing"], ["United", "States", "2026-01:", "truce"],
+    ]  # fmt: skip
+
+
 def test_several_months() -> None:
     """Two months forecast are two rows, each with its month; what would be said twice is said once."""
     two = [*FORECASTS, forecast("WLD", 1050.0, 800.0, 1400.0, "2025-12", "2026-02")]
@@ -239,6 +257,41 @@ def test_markdown_is_a_table_and_a_list() -> None:
         "| United States | 200 | 2025-10 | 150 | 50 to 600 | - | -25 % | licensing, (truce) | wide, 10 months known |"
     )
     assert [line[2:].split(":")[0] for line in text.splitlines() if line.startswith("- ")] == list(remarks(found()))
+
+
+def test_a_judged_forecast_stands_in_the_table_with_the_models_beside_it() -> None:
+    """Number, interval and changes are the judged ones, marked, with the reason; other rows stay as they are."""
+    made = judged_run(run(), [parse_judgement("JPN=-20%: port strike")], "combination", {})
+    lines = [line for line in as_markdown(found(made)).splitlines() if line.startswith("|")]
+    assert lines[0].startswith("| destination | last actual | of month | forecast | the model | 80 % interval |")
+    world, japan, usa = lines[2:]
+    assert world.startswith("| World | 1,000 | 2025-12 | judged 1,010 | 1,100 | 826 to 1,194 | +1 % |")
+    assert japan.startswith("| Japan | 500 | 2025-12 | judged 360 | 450 | 320 to 400 | -28 % |")
+    assert "judged: port strike" in japan
+    assert usa.startswith("| United States | 200 | 2025-10 | 150 |  | 50 to 600 |")
+    assert remarks(found(made))["Judged"] == (
+        "Japan 2026-01: the model says 450 t, judged 360 t (-20%): port strike",
+        "World 2026-01: the model says 1,100 t, judged 1,010 t: follows its parts",
+    )
+    assert "judged 360" in printed(found(made), 80).replace("  ", " ")
+
+
+def test_a_sum_with_a_judged_month_is_of_the_judged_months() -> None:
+    """Of two sums of one span that of the judged months is shown; a span without a judged month keeps the model's."""
+    made = judged_run(run(), [parse_judgement("JPN@2026-01=-20%: port strike")], "combination", {})
+    spans = [("combination", "2026-01", 9.0), ("judged", "2026-01", 7.0), ("combination", "2026-02", 5.0)]
+    table = pd.DataFrame(
+        [
+            dict.fromkeys(SUM_COLUMNS, tonnes)
+            | {"product": "magnets", "destination": "JPN", "model": model, "issued": ISSUED}
+            | {"cutoff": pd.Period("2025-12"), "start": pd.Period(start), "end": pd.Period(start) + 2}
+            for model, start, tonnes in spans
+        ]
+    )
+    sums = Sums(table, pd.DataFrame(columns=OMITTED_COLUMNS))
+    known = as_of(EXPORTS, EVENTS, ISSUED)
+    shown = outlook(known, {}, made, product="magnets", model="combination", names=NAMES, sums=sums)
+    assert shown.together["volume_t"].tolist() == [7.0, 5.0]
 
 
 def test_many_destinations_are_counted() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 import simulated
 import stored
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from forecast import cli, read_events, read_run
+from forecast.cli.store_tables import print_scored, print_what_changed
 from forecast.realtime.events import known_events
 from forecast.store.changes import CHANGE_COLUMNS, NEWS_DECOMP_COLUMNS
 from forecast.store.database import Store
@@ -81,6 +84,13 @@ def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.M
     assert result.exit_code == 0, result.output
     assert "Track record of widgets" in result.stdout
     assert "nothing below n = 8" in result.stdout
+    record = result.stdout.partition("Track record of widgets")[2]
+    assert {line.split()[0] for line in record.splitlines() if " months " in line} == {"model", "combination"}
+    assert re.search(r"The combination, one month ahead: \d of 3 actuals inside the 80 % interval", result.stdout)
+    assert "Other models: --models naive,theta\n" in result.stdout
+    chosen = run("track", "--store", "s.duckdb", "--models", "naive,combination", "--output", "chosen").stdout
+    listed = [line.split()[0] for line in chosen.partition("Track record")[2].splitlines() if " all months " in line]
+    assert listed == ["combination", "naive"]
     folder = Path("output/track-2022-07-20")
     assert sorted(path.name for path in (folder / "plots").iterdir()) == [
         "widgets-DEU.png", "widgets-USA.png", "widgets-WLD.png",
@@ -154,6 +164,37 @@ def test_the_record_of_next_comes_from_the_store(place: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     assert "held" in result.stdout
     assert " of 9" in result.stdout
+
+
+@pytest.mark.parametrize("products", [["widgets"], ["widgets", "rare_gadgets"]])
+def test_rows_of_several_products_name_their_own(products: list[str]) -> None:
+    """One product needs no column; of two, each row says of which it is."""
+    row = {"destination": "DEU", "model": "combination", "month": pd.Period("2026-10"), "horizon": 1, "volume_t": 725.0,
+           "lower_80": 493.0, "upper_80": 1059.0, "actual_t": 623.0, "inside_80": True, "inside_95": True,
+           "error": 0.16}  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    print_scored(pd.DataFrame([row | {"product": name} for name in products]), ["combination"], {}, console)
+    _, _, _, head, _, *lines = console.file.getvalue().splitlines()
+    named = [name.replace("_", " ") for name in products] if len(products) > 1 else []
+    assert head.startswith("product" if named else "destination")
+    assert [line.startswith(name) for line, name in zip(lines, named, strict=False)] == [True] * len(named)
+
+
+def test_products_that_nothing_moved_are_one_line() -> None:
+    """A product with a contribution above rounding has a table, the others a sentence together."""
+    row = {"destination": "DEU", "model": "combination", "month": pd.Period("2026-10"), "before_t": 50.0,
+           "before": DAYS[0], "issued": DAYS[1], "contribution": "new_figures"}  # fmt: skip
+    moved = {"widgets": 5.0, "rare_gadgets": 4.2e-08, "gallium": 0.0}
+    changes = pd.DataFrame(
+        [row | {"product": name, "change_t": by, "after_t": 50.0 + by} for name, by in moved.items()]
+    )
+    console = Console(file=io.StringIO(), width=120)
+    print_what_changed(changes, {}, console)
+    printed = console.file.getvalue()
+    said = "Nothing has moved the forecasts of rare gadgets, gallium since the issue of 2022-06-20.\n"
+    assert printed.startswith(said)
+    assert printed.count("What changed of") == 1
+    assert "e-0" not in printed
 
 
 @pytest.mark.slow

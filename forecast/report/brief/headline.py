@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.ensemble.judgement import FOLLOWS
 from forecast.report.brief.tables import PHASE_WORDS, contributions
 from forecast.report.explain_table import part_title
 from forecast.report.outlook import Outlook
@@ -37,21 +38,35 @@ def month_name(month: pd.Period) -> str:
     return f"{month.to_timestamp().month_name()} {month.year}"
 
 
-def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None) -> list[str]:
+def briefing_headline(found: Outlook, changes: pd.DataFrame | None = None, *, replayed: bool = False) -> list[str]:
     """Sentences made from the numbers of the first row: what comes, how sure, and why it differs from last month.
 
-    ``changes`` are contributions to the change since the last issue (`forecast.store.changes.CHANGE_COLUMNS`).
+    ``changes`` are contributions to the change since the last issue (`forecast.store.changes.CHANGE_COLUMNS`), which is
+    ``replayed`` where nothing was issued.
     """
     if found.rows.empty:
         return [f"No destination of {spoken(found.product)} has a forecast."]
     row = records(found.rows)[0]
     to = "in all" if row.destination == WORLD else f"to {row.name}"
     held = f"; one month ahead such intervals held {row.held} times" if row.held else ""
+    how = "judged" if row.reason else "forecast"
+    said = f"Exports of {spoken(found.product)} {to} are {how} at {digits(row.volume_t)} t in {month_name(row.month)}"
     return [
-        f"Exports of {spoken(found.product)} {to} are forecast at {digits(row.volume_t)} t in {month_name(row.month)}.",
+        f"{said}{_judged(row, found.rows)}.",
         f"Four times in five the actual should lie between {digits(row.lower_80)} and {digits(row.upper_80)} t{held}.",
-        f"{_against_actuals(row)}{_since_last_issue(row, changes)}.",
+        f"{_against_actuals(row)}{_since_last_issue(row, changes, replayed=replayed)}.",
     ]
+
+
+def _judged(row: Any, rows: pd.DataFrame) -> str:
+    """What the model says in place of a judged forecast, and why it was judged: a total by the parts it follows."""
+    if not row.reason:
+        return ""
+    parts = rows[(rows["month"] == row.month) & rows["reason"].ne("") & rows["reason"].ne(FOLLOWS)]
+    named = [f"{one.name} {digits(one.volume_t)} t in place of {digits(one.model_t)} t ({one.reason})"
+             for one in records(parts)]  # fmt: skip
+    why = _and(named) if row.reason == FOLLOWS and named else row.reason
+    return f", where the model says {digits(row.model_t)} t: {why}"
 
 
 def _against_actuals(row: Any) -> str:
@@ -73,7 +88,7 @@ def _apart(fraction: float) -> str:
     return f"{whole:,} % {'above' if fraction > 0 else 'below'}" if whole else "level with"
 
 
-def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
+def _since_last_issue(row: Any, changes: pd.DataFrame | None, *, replayed: bool) -> str:
     """What moved this month's forecast since the last issue, the largest contribution first."""
     if changes is None or changes.empty:
         return ""
@@ -81,9 +96,13 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None) -> str:
     if own.empty:
         return ""
     before, parts = float(own["before_t"].iloc[0]), own.set_index("contribution")["change_t"]
-    causes = sorted(contributions(own), key=lambda name: -abs(parts[name]))
-    said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(float(parts[name]))} t)" for name in causes]
-    issue = f"; the issue of {own['before'].iloc[0]} had {digits(before)} t for the same month"
+    moved = {name: float(parts[name]) for name in contributions(own)}
+    moved |= {"judgement": row.volume_t - row.model_t} if row.reason else {}
+    causes = sorted(moved, key=lambda name: -abs(moved[name]))
+    said = [f"{_STEP_WORDS.get(name, spoken(name))} ({signed(moved[name])} t)" for name in causes]
+    day = own["before"].iloc[0]
+    source = f"as it would have been issued on {day} it was" if replayed else f"the issue of {day} had"
+    issue = f"; {source} {digits(before)} t for the same month"
     if not said:
         return f"{issue}, and nothing has moved it"
     return f"{issue}, moved since by {_and(said)}"
@@ -112,7 +131,7 @@ def why_in_short(found: Mapping[str, Any] | None) -> str:
     return f"Largest of the measures acting: {_and(said)}."
 
 
-def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
+def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object, *, judged: bool = False) -> str:
     """What the likeliest of the branches leads to: ``lines`` of `branches_table` of a destination, in their month.
 
     Examples
@@ -121,17 +140,23 @@ def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object) -> str:
     >>> lapse = ("World", "truce of 2025-11-10 lapses", "20 %", 5347.0, (4520.0, 6337.0), "-47")
     >>> what_if_in_short([stands, lapse], "2026-12")
     'In 2026-12, truce of 2025-11-10 lapses (20 %): 5,347 t (4,520 to 6,337); as the calendar stands 5,394 t.'
+    >>> both = ("World", "both: a ban + truce of 2025-11-10 lapses", "6 %", 9.0, (8.0, 9.5), "")
+    >>> what_if_in_short([stands, ("World", "only a ban", "14 %", 8.0, (7.0, 9.0), ""), both], "2027-01")
+    'In 2027-01, only a ban (14 %): 8 t (7 to 9); both (6 %): 9 t (8 to 9.5); as the calendar stands 5,394 t.'
     """
     if len(lines) < 2:
         return ""
     (_, first, _, base, *_), *others = lines
-    said = [f"{name} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
+    said = [f"{name.partition(': ')[0]} ({share}): {digits(median)} t ({digits(low)} to {digits(high)})"
             for _, name, share, median, (low, high), _ in others[:NAMED_MEASURES]]  # fmt: skip
-    return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t."
+    without = " Branches are without judgement." if judged else ""
+    return f"In {month}, {'; '.join(said)}; {first} {digits(base)} t.{without}"
 
 
-def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str) -> str:
+def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str, *, replayed: bool = False) -> str:
     """The last issue against the actual of a destination, and how often intervals held by phase; as far as known.
+
+    Where nothing was issued it is ``replayed``: made again from what was known then.
 
     Examples
     --------
@@ -141,13 +166,14 @@ def right_in_short(issued: pd.DataFrame, phases: pd.DataFrame, destination: str)
     'Last time: 5,307 t for 2026-07, and 5,375 t came out.'
     """
     own = issued[issued["destination"] == destination] if len(issued) else issued
+    when = "As it would have been issued" if replayed else "Last time"
     said = [
-        f"Last time: {digits(row.volume_t)} t for {row.month}, and {digits(row.actual_t)} t came out."
+        f"{when}: {digits(row.volume_t)} t for {row.month}, and {digits(row.actual_t)} t came out."
         for row in records(own.tail(1))
     ]
     held = [f"{row.held_80} of {row.n} in {PHASE_WORDS.get(row.phase, row.phase)}" for row in records(phases)]
     if held:
-        said.append(f"Over all destinations the 80 % interval held {_and(held)}.")
+        said.append(f"In a backtest over all destinations the 80 % interval held {_and(held)}.")
     return " ".join(said)
 
 

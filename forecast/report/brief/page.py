@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
-from forecast.report.agenda import EventNames
 from forecast.report.brief import tables
+from forecast.report.brief.behind import Behind as Behind
 from forecast.report.brief.chart import fan_chart
-from forecast.report.brief.headline import briefing_headline, right_in_short, what_if_in_short, why_in_short
+from forecast.report.brief.headline import right_in_short, what_if_in_short, why_in_short
 from forecast.report.brief.tables import BriefTable
 from forecast.report.brief.why import analogues_chart, branches_chart, waterfall_chart
 from forecast.report.explain import ASSOCIATION
 from forecast.report.explain_table import largest_measures
-from forecast.report.outlook import ActingCalendar, Outlook, recent
+from forecast.report.outlook import Outlook, recent
 from forecast.report.table import NOT_RECENT
 from forecast.report.text import digits, spoken
 from forecast.safety.inert import hypertext, json_text
@@ -34,71 +33,6 @@ READING = (
     " against the actual of the month before and of the same month a year earlier, where they are known. 80 % held: how"
     " often such intervals, one month ahead, held the actual. Kinds in brackets act without an estimated effect."
 )
-
-
-@dataclass(frozen=True)
-class Behind:
-    """What is behind the numbers of a page.
-
-    Attributes
-    ----------
-    explained
-        Forecasts with their parts (`forecast.report.explain.as_objects`), of all products.
-    calendars
-        Events known on the day, by product.
-    sums
-        Volumes of several months together, as known on the day (columns of period_totals).
-    changes
-        What moved the model shown since the last issue (`forecast.store.changes.CHANGE_COLUMNS`).
-    last_issue
-        Forecasts of the last issue whose month is out by now, with ``actual_t``.
-    branches, probabilities
-        Rows of branches.csv of a scenario, and its branches with their probabilities, the calendar as it stands first.
-    record, phases
-        How often intervals held by destination and, by phase, in the shipped backtest.
-    analogues
-        Past measures like the one with the largest part, by product (`forecast.report.analogues`).
-    names
-        Names of destinations by their codes.
-    keeps_parts
-        Whether what the run comes from keeps the parts of its forecasts.
-    called
-        Events by the names that people have for them.
-    """
-
-    explained: Sequence[Mapping[str, Any]] = ()
-    calendars: Mapping[str, ActingCalendar] = field(default_factory=dict)
-    sums: pd.DataFrame | None = None
-    changes: pd.DataFrame | None = None
-    last_issue: pd.DataFrame | None = None
-    branches: pd.DataFrame | None = None
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    record: pd.DataFrame | None = None
-    phases: pd.DataFrame | None = None
-    analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    keeps_parts: bool = True
-    called: EventNames = field(default_factory=EventNames)
-
-    def parts(self, found: Outlook) -> list[Mapping[str, Any]]:
-        """The forecasts of an outlook with their parts, in its order."""
-        order = list(dict.fromkeys(found.rows["destination"]))
-        own = [one for one in self.explained if one["product"] == found.product and one["destination"] in order]
-        return sorted(own, key=lambda one: order.index(one["destination"]))
-
-    def events(self, product: str, destination: str) -> list[Any]:
-        """Events that touch a destination, in order of effect."""
-        return self.calendars[product].on(destination) if product in self.calendars else []
-
-    def own(self, name: str, product: str) -> pd.DataFrame:
-        """The rows on a product of one of the tables; none where there is no such table."""
-        table = getattr(self, name)
-        return pd.DataFrame() if table is None else table[table["product"] == product]
-
-    def sums_on(self, product: str, destination: str) -> pd.DataFrame:
-        """The known sums of one series."""
-        rows = self.own("sums", product)
-        return rows[rows["destination"] == destination] if len(rows) else rows
 
 
 def brief_page(
@@ -183,7 +117,7 @@ def _product(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         "analogues": _analogues(found, behind),
         "notes": f"<dl>{remarks}</dl>",
     }
-    headline = " ".join(briefing_headline(found, behind.own("changes", own)))
+    headline = " ".join(behind.headline(found))
     return (
         f'<section><h2>{hypertext(spoken(own).capitalize())}</h2><p class="lead">{hypertext(headline)}</p>'
         f"{_in_short(found, behind)}"
@@ -205,8 +139,13 @@ def _in_short(found: Outlook, behind: Behind) -> str:
         month = str(branches["month"].max())
     said = {
         "why": why_in_short(parts[0] if parts else None),
-        "happen": what_if_in_short(lines, month),
-        "right": right_in_short(behind.own("last_issue", own), behind.own("phases", own), str(first["destination"])),
+        "happen": what_if_in_short(lines, month, judged=bool(first["reason"])),
+        "right": right_in_short(
+            behind.own("last_issue", own),
+            behind.own("phases", own),
+            str(first["destination"]),
+            replayed="last_issue" in behind.replayed,
+        ),
     }
     items = "".join(
         f'<dt><a href="#{_anchor(own, end)}">{SECTIONS[end]}</a></dt><dd>{hypertext(text)}</dd>'
@@ -314,12 +253,16 @@ def _changed(found: Outlook, behind: Behind) -> str:
     changes = behind.own("changes", found.product)
     if changes.empty:
         return "<p>No earlier issue is compared with this one.</p>"
+    source = "what would have been issued then" if "changes" in behind.replayed else "the last issue"
     said = (
-        "The forecast is made again along a path of inputs, from the last issue over settings, revised figures, new"
+        f"The forecast is made again along a path of inputs, from {source} over settings, revised figures, new"
         " figures and the calendar to this one. The steps add up, and depend on that order; models are estimated again"
         " on every step."
     )
-    tonnes, logs = map(wide_table, tables.changes_tables(changes, behind.names))
+    moved = behind.changes_tables(found)
+    if not moved:
+        return f"<p>Nothing has moved these forecasts since {changes['before'].iloc[0]}.</p>"
+    tonnes, logs = map(wide_table, moved)
     return f"<p>{hypertext(said)}</p>{tonnes}{_folded('The same in logs', logs)}"
 
 
@@ -350,7 +293,8 @@ def right_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
     """The last issue against the actual, the record by phase, and by destination, as far as each is known."""
     own, names = found.product, behind.names
     shown = [
-        tables.last_month_table(behind.own("last_issue", own), names),
+        tables.last_month_table(behind.own("last_issue", own), names, replayed="last_issue" in behind.replayed),
+        tables.tracked_table(behind.tracked, own, found.model),
         tables.phases_table(behind.own("phases", own)),
         tables.record_table(behind.record, own, found.model, names),
     ]
@@ -379,7 +323,7 @@ def brief_tables(found: Outlook, behind: Behind) -> list[BriefTable]:
     listed = [tables.forecast_table(rows, caption) for rows, caption in shown if len(rows)]
     listed += [tables.sums_table(found)] if len(found.together) else []
     listed += map(tables.parts_table, behind.parts(found))
-    listed += tables.changes_tables(behind.own("changes", found.product), behind.names)
+    listed += behind.changes_tables(found)
     own, past = behind.own("branches", found.product), behind.analogues.get(found.product)
     listed += [tables.branches_table(own, behind.probabilities, behind.names, behind.called)] if len(own) else []
     listed += right_tables(found, behind)

@@ -19,7 +19,6 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.page import Behind, brief_tables
 from forecast.report.brief.tables import BriefTable, Cell, written
 from forecast.report.outlook import Outlook
@@ -45,7 +44,7 @@ def brief_markdown(found: Sequence[Outlook], behind: Behind) -> str:
 
 def _product(found: Outlook, behind: Behind) -> list[str]:
     title = f"## {markdown(spoken(found.product).capitalize())}"
-    headline = markdown(" ".join(briefing_headline(found, behind.own("changes", found.product))))
+    headline = markdown(" ".join(behind.headline(found)))
     listed = [line for table in brief_tables(found, behind) for line in _markdown_table(table)]
     remarks = [f"- {remark.label}: {markdown('; '.join(remark.lines))}" for remark in found.remarks]
     return [title, "", headline, "", *listed, *remarks, ""]

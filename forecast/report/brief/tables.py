@@ -13,8 +13,9 @@ from forecast.report.analogues import SINCE
 from forecast.report.analogues_table import percent_of
 from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.outlook import Outlook
+from forecast.report.scoreboard import SHOWN_SLICES
 from forecast.report.table import SUM_HEADINGS, sum_cells
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import NEXT_TO_NOTHING, UNKNOWN, change, digits, moved_by, signed, spoken
 from forecast.tables.frames import records
 
 Cell = str | float | tuple[float, float]
@@ -49,18 +50,21 @@ def said_cell(cell: Cell) -> str:
 def forecast_table(rows: pd.DataFrame, caption: str) -> BriefTable:
     """Rows of an outlook: the forecast first, then what it is compared with; every row names its destination."""
     several, record = rows["month"].nunique() > 1, bool(rows["held"].any())
-    head = ["destination", *(["for month"] if several else []), "forecast", "80 % interval", "last actual",
-            "of month", "on the month", "on the year", *(["80 % held"] if record else []), "events acting",
+    judged = bool(rows["model_t"].notna().any())
+    head = ["destination", *(["for month"] if several else []), "forecast",
+            *(["judged; the model says"] if judged else []), "80 % interval", "last actual", "of month",
+            "on the month", "on the year", *(["80 % held"] if record else []), "events acting",
             "notes"]  # fmt: skip
     return BriefTable(
-        f"{caption}, tonnes", tuple(head), tuple(_forecast_cells(row, several, record) for row in records(rows))
+        f"{caption}, tonnes", tuple(head), tuple(_forecast_cells(row, several, record, judged) for row in records(rows))
     )
 
 
-def _forecast_cells(row: Any, several: bool, record: bool) -> tuple[Cell, ...]:
+def _forecast_cells(row: Any, several: bool, record: bool, judged: bool) -> tuple[Cell, ...]:
     kinds = ", ".join(f"({spoken(kind)})" if kind in row.unestimated else spoken(kind) for kind in row.events)
     month = [str(row.month)] if several else []
-    numbers: list[Cell] = [float(row.volume_t), (float(row.lower_80), float(row.upper_80)), float(row.last_t)]
+    beside: list[Cell] = ["" if pd.isna(row.model_t) else float(row.model_t)] if judged else []
+    numbers: list[Cell] = [float(row.volume_t), *beside, (float(row.lower_80), float(row.upper_80)), float(row.last_t)]
     compared = [str(row.last_month), change(row.on_month), change(row.on_year)]
     held = [row.held or UNKNOWN] if record else []
     return (str(row.name), *month, *numbers, *compared, *held, kinds or UNKNOWN, ", ".join(row.notes))
@@ -85,28 +89,32 @@ def parts_table(found: Mapping[str, Any]) -> BriefTable:
 
 
 def contributions(changes: pd.DataFrame) -> list[str]:
-    """The contributions that are not zero throughout, in their order."""
-    moved = changes.groupby("contribution", sort=False, observed=True)["change_t"].apply(lambda one: one.abs().sum())
-    return [str(name) for name in moved.index if moved[name] > 0]
+    """The contributions that move any forecast by more than rounding, in their order."""
+    shares = changes["change_t"].abs() / changes["before_t"].where(changes["before_t"] > 0, 1.0)
+    largest = shares.groupby(changes["contribution"], sort=False, observed=True).max()
+    return [str(name) for name in largest.index if largest[name] >= NEXT_TO_NOTHING]
 
 
-def changes_tables(changes: pd.DataFrame, names: Mapping[str, str]) -> list[BriefTable]:
+def changes_tables(changes: pd.DataFrame, names: Mapping[str, str], *, replayed: bool = False) -> list[BriefTable]:
     """What moved each forecast since the last issue, in tonnes and in percent of logs; each row adds up."""
-    if changes.empty:
+    if changes.empty or not contributions(changes):
         return []
     causes, before = contributions(changes), changes["before"].iloc[0]
     tonnes: list[tuple[Cell, ...]] = []
     logs: list[tuple[Cell, ...]] = []
     for (code, month), cell in changes.groupby(["destination", "month"], sort=False, observed=True):
         start, end = float(cell["before_t"].iloc[0]), float(cell["after_t"].iloc[0])
-        moved = dict(zip(cell["contribution"], zip(cell["change_t"], cell["log_change"], strict=True), strict=True))
+        by_cause = dict(zip(cell["contribution"], zip(cell["change_t"], cell["log_change"], strict=True), strict=True))
         name = names.get(str(code), str(code))
-        own = [moved[cause] for cause in causes]
-        tonnes.append((name, str(month), start, end, signed(end - start), *(signed(float(by)) for by, _ in own)))
+        own = [by_cause[cause] for cause in causes]
+        tonnes.append(
+            (name, str(month), start, end, moved_by(end - start, start), *(moved_by(float(by), start) for by, _ in own))
+        )
         logs.append((name, str(month), f"{cell['log_change'].sum():+.4f}", *(f"{by:+.4f}" for _, by in own)))
     said = tuple(map(spoken, causes))
+    since = f"Since what would have been issued on {before}" if replayed else f"Since the issue of {before}"
     return [
-        BriefTable(f"Since the issue of {before}, tonnes: contributions add up to the change",
+        BriefTable(f"{since}, tonnes: contributions add up to the change",
                    ("destination", "month", "before", "now", "change", *said), tuple(tonnes)),
         BriefTable("The same in logs", ("destination", "month", "change", *said), tuple(logs)),
     ]  # fmt: skip
@@ -123,9 +131,10 @@ def branches_table(
     ``branches`` are rows of branches.csv of one product, the calendar as it stands first among ``probabilities``.
     """
     first, last = next(iter(probabilities)), _last_month(branches)
+    said = called.branches(list(probabilities))
     base = last[last["branch"] == first].set_index("destination")["volume_t"]
     lines = [
-        (names.get(row.destination, row.destination), called.branch(str(row.branch)),
+        (names.get(row.destination, row.destination), said[str(row.branch)],
          f"{100 * probabilities[row.branch]:.0f} %", float(row.volume_t), (float(row.lower_80), float(row.upper_80)),
          signed(row.volume_t - base[row.destination]) if row.branch != first else "")
         for row in records(last)
@@ -152,7 +161,7 @@ DIFFERENT = 1e-6
 # How often right -----------------------------------------------------------------------------------------------------
 
 
-def last_month_table(issued: pd.DataFrame, names: Mapping[str, str]) -> BriefTable | None:
+def last_month_table(issued: pd.DataFrame, names: Mapping[str, str], *, replayed: bool = False) -> BriefTable | None:
     """What the issue before said of the months that are out by now: rows of forecasts with ``actual_t``."""
     lines = [
         (names.get(row.destination, row.destination), str(row.month), float(row.volume_t),
@@ -161,7 +170,21 @@ def last_month_table(issued: pd.DataFrame, names: Mapping[str, str]) -> BriefTab
         for row in records(issued)
     ]  # fmt: skip
     head = ("destination", "month", "forecast", "80 % interval", "actual", "inside", "error")
-    return BriefTable("The last issue and the actual, tonnes", head, tuple(lines)) if lines else None
+    caption = (
+        "What would have been issued, and the actual, tonnes" if replayed else "The last issue and the actual, tonnes"
+    )
+    return BriefTable(caption, head, tuple(lines)) if lines else None
+
+
+def tracked_table(record: pd.DataFrame | None, product: str, model: str) -> BriefTable | None:
+    """How often the intervals held that a store issued, one month ahead, over all destinations, from `store.track`."""
+    own = None if record is None else record[(record["product"] == product) & (record["model"] == model)]
+    if own is None or own.empty:
+        return None
+    lines = tuple((SHOWN_SLICES.get(row.slice, row.slice), str(row.n), f"{row.held_80} of {row.n}",
+                   f"{row.held_95} of {row.n}") for row in records(own))  # fmt: skip
+    head = ("months", "forecasts", "80 % interval held", "95 % interval held")
+    return BriefTable("Track record of the store, one month ahead", head, lines)
 
 
 def _inside(row: Any) -> str:
@@ -196,7 +219,7 @@ def phases_table(phases: pd.DataFrame) -> BriefTable | None:
         for row in records(phases)
     ]  # fmt: skip
     head = ("months", "forecasts", "80 % interval held", "95 % interval held", "mean absolute error, t")
-    return BriefTable("How often right, by phase, one month ahead", head, tuple(lines)) if lines else None
+    return BriefTable("How often right in a backtest, by phase, one month ahead", head, tuple(lines)) if lines else None
 
 
 # Analogues -----------------------------------------------------------------------------------------------------------
