@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, names
+from forecast.cli.inputs import Given, Tables, names, say_doubts
 from forecast.cli.options import (
     PRIORS,
     Destinations,
@@ -63,6 +63,7 @@ def unexplained(
         if show_python:
             Script(given, "found", "proposed_events", _keywords(choice), after=["print(found.events)"]).show()
             return
+        say_doubts(given, tables, choice.products)
         tell_of_compiling(engine, quiet)
         found = _found(tables, choice, jobs, quiet)
         if output is not None:

@@ -190,6 +190,20 @@ def _is_quiet() -> bool:
     return bool(context and context.params.get("quiet"))
 
 
+def say_doubts(given: Given, tables: Tables, products: Sequence[str]) -> None:
+    """A line for the worst that looks wrong in the user's own figures of ``products``, and one if they are in kg."""
+    import forecast as fc
+    from forecast.sources.overlaps import other_unit
+    from forecast.sources.validation import worst_finding
+
+    if set(given.exports) == {SHIPPED}:
+        return
+    figures = tables.own[tables.own["product"].isin(products)]
+    doubts = worst_finding(figures, tables.groups), other_unit(figures, fc.read_exports(), "the shipped file")
+    for doubt in filter(None, doubts):
+        say(doubt, err=True)
+
+
 def given_events(files: Sequence[str]) -> pd.DataFrame:
     """The calendar of all ``files``, or an empty one for the word that says so."""
     import forecast as fc

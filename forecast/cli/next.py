@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, holds_figures, names, with_rest
+from forecast.cli.inputs import Given, Tables, holds_figures, names, say_doubts, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
@@ -105,7 +105,8 @@ def next_months(
         if quiet:
             return
         _print(found, folder)
-        _say_doubts(given, tables, choice)
+        say_doubts(given, tables, choice.products)
+        _say_unnamed(tables, choice)
         if issued is None:
             _say_newer_figures(found, tables, given)
 
@@ -222,18 +223,10 @@ def _print(found: list[Outlook], folder: Path) -> None:
     say(f"Every model's numbers are in {folder}.")
 
 
-def _say_doubts(given: Given, tables: Tables, choice: Choice) -> None:
-    """A line for the worst that looks wrong in the user's own figures, and one for each product without an event."""
-    import forecast as fc
-    from forecast.sources.overlaps import other_unit
-    from forecast.sources.validation import worst_finding
+def _say_unnamed(tables: Tables, choice: Choice) -> None:
+    """A line for each product without an event."""
     from forecast.vocabulary.products import without_events
 
-    if set(given.exports) != {SHIPPED}:
-        figures = tables.own[tables.own["product"].isin(choice.products)]
-        doubts = worst_finding(figures, tables.groups), other_unit(figures, fc.read_exports(), "the shipped file")
-        for doubt in filter(None, doubts):
-            say(doubt, err=True)
     unnamed = without_events(choice.products, tables.events) if len(tables.events) else ""
     if unnamed:
         say(unnamed, err=True)

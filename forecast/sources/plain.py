@@ -288,12 +288,18 @@ def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.
 def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
     content = _content(name, path)
-    plainly = header_and_columns(content)
-    if plainly is not None and not _quoted_again(*plainly):
+    plainly = _by_columns(content)
+    if plainly is not None:
         header, rows = plainly
         _check_delimiter(name, header)
         return rows.set_axis(header, axis=1)
     return _by_records(name, content)
+
+
+def _by_columns(content: bytes) -> tuple[list[str], pd.DataFrame] | None:
+    """Header and cells of a file that needs no reading row by row; None for any other."""
+    plainly = header_and_columns(content)
+    return None if plainly is None or _quoted_again(*plainly) else plainly
 
 
 def _by_records(name: str, content: bytes) -> pd.DataFrame:

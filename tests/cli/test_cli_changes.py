@@ -137,3 +137,12 @@ def test_the_shipped_figures_have_no_unexplained_change():
     bare = CliRunner().invoke(cli.app, ["changes", "--events", "none"])
     assert re.search(r"^2025-04 to 2025-05 +United States +-\d\d %", bare.stdout, re.M)
     assert re.search(r"^2025-04 to 2025-06 +World +-\d\d %", bare.stdout, re.M)
+
+
+@pytest.mark.slow
+def test_a_month_in_another_unit_is_named(place: Path):
+    """Before anything is said of changes, since no policy made it."""
+    table = pd.read_csv("exports.csv")
+    slip = (table["destination"] == "JPN") & (table["month"] == "2021-06")
+    table.assign(volume_t=table["volume_t"].where(~slip, table["volume_t"] * 1000)).to_csv("exports.csv", index=False)
+    assert re.search(r"JPN 2021-06: [\d,]+ t, [\d,]+ times its neighbours: kilograms\?", run().stderr)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forecast.sources.files import delimited
 from forecast.sources.files.columnar import header_and_columns
 from forecast.sources.importing import Imported, import_exports
-from forecast.sources.plain import _by_records, read_destinations
+from forecast.sources.plain import _by_columns, _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
 
 PIECES = ['"', '""', ",", "a", " ", "\t", "1.5", "é", "\u3000", "\u00a0", "\x1c", "\x85", "'=", "=", "\u202e", '"b, c"']
@@ -60,7 +60,7 @@ class WrongMarkError(Exception):
 
 def same_rows(content: bytes) -> bool:
     """Whether a file was read by columns, and then as it is by rows."""
-    plainly = header_and_columns(content)
+    plainly = _by_columns(content)
     if plainly is None:
         return False
     header, rows = plainly
@@ -81,6 +81,11 @@ def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, l
     content = mark + "".join(text + end for text, end in lines).encode()
     with suppress(WrongMarkError):
         same_rows(content)
+
+
+def test_a_quote_that_is_text_is_left_to_the_rows():
+    """A line that was quoted whole has one cell by the rules of columns, and two by those of rows."""
+    assert not same_rows(b'"b, c"\n""\n')
 
 
 @pytest.mark.parametrize(
