@@ -13,6 +13,7 @@ from rich.text import Text
 
 from forecast.report.agenda import EventNames
 from forecast.report.outlook import whom
+from forecast.report.table import with_whole_words
 from forecast.report.text import digits, spoken
 from forecast.scenario.events import HypotheticalEvent
 from forecast.scenario.forecast import IDLE, MIXTURE, Branch, Scenario
@@ -68,7 +69,8 @@ def print_branches(
     console.print(Text(f"{figures}; medians of {spoken(found.model)} in tonnes, with 80 % intervals", style="dim"))
     console.print()
     if len(rows):
-        console.print(_table(found, rows, names, called, many=console.width < ONE_LINE))
+        table = _table(found, rows, names, called, many=console.width < ONE_LINE)
+        console.print(with_whole_words(table, console.width))
         console.print()
     console.print(_remarks(_lines(found, product, rows, names, called)))
     console.print()

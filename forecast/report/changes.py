@@ -12,6 +12,7 @@ from rich.text import Text
 
 from forecast.level_shifts.propose import Proposals
 from forecast.report.outlook import whom
+from forecast.report.table import with_whole_words
 from forecast.report.text import change, spoken
 from forecast.tables.frames import records
 
@@ -33,7 +34,7 @@ def print_changes(
     console.print(Text(f"figures and calendar as known on {found.issued}; {about}", style="dim"))
     console.print()
     if len(rows):
-        console.print(_table(rows, names, called))
+        console.print(with_whole_words(_table(rows, names, called), console.width))
         console.print()
     console.print(tested_sentence(found, product))
     console.print()

@@ -81,6 +81,30 @@ def _uncut(table: Table, console: Console) -> Segments:
     return Segments(console.render(table, console.options.update(width=max(console.width, least))))
 
 
+def with_whole_words(table: Table, width: int) -> Table:
+    """The table with columns that break no word, where it has to be narrower than its text and words leave room.
+
+    Columns begin as wide as their longest word, or their longest line where they do not wrap, and share what is left.
+    """
+    texts = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+    most = [max(len(line) for text in own for line in text.split("\n")) for own in texts]
+    words = [max((len(word) for text in own for word in text.split()), default=0) for own in texts]
+    widths = [longest if column.no_wrap else word
+              for column, word, longest in zip(table.columns, words, most, strict=True)]  # fmt: skip
+    room = width - (len(widths) - 1) * (2 if table.box else 1)  # padding, and what stands between columns
+    spare = room - sum(widths)
+    if spare < 0 or sum(most) <= room:
+        return table
+    while spare and widths != most:
+        narrow = [place for place, longest in enumerate(most) if widths[place] < longest]
+        for place in narrow[:spare]:
+            widths[place] += 1
+        spare -= len(narrow[:spare])
+    for column, own in zip(table.columns, widths, strict=True):
+        column.width = own
+    return table
+
+
 def headline(found: Outlook) -> tuple[str, str]:
     """What is forecast for when, and how to read it."""
     months = found.rows["month"].drop_duplicates().astype(str).tolist() or [str(found.cutoff + 1)]

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import simulated
+from rich import box
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from forecast.ensemble.aggregates import Sums
 from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.realtime.releases import as_of
 from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.outlook import Outlook, newer_figures, outlook, whom
-from forecast.report.table import as_markdown, print_outlook
+from forecast.report.table import as_markdown, print_outlook, with_whole_words
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
@@ -235,6 +238,31 @@ def test_what_says_nothing_does_not_follow_a_narrow_table() -> None:
     assert [line.split() for line in below if line.strip()] == [
         ["World", "licensing"], ["United", "States", "2026-01:", "truce"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [70, 80, 100, 140])
+def test_no_word_of_a_table_is_broken(width: int) -> None:
+    """Headings and cells wrap between words alone, within the screen, and what fits stays on one line."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    headings = (
+        "months",
+        "destinations",
+        "against expected",
+        "p",
+        "shown on",
+        "truce of 2025-11-10, United States lapses",
+    )
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    table.add_row("2025-04 to 2025-06", "Germany, United States", "-61 %", "<0.001", "2025-06-20", Text("no event"))
+    console = Console(file=io.StringIO(), width=width)
+    console.print(with_whole_words(table, width))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert {word for line in lines for word in line.split() if "─" not in word} == {
+        word for column in table.columns for cell in (column.header, *column.cells) for word in str(cell).split()
+    }
+    assert len(lines) == 3 or width < 140
 
 
 def test_several_months() -> None:
