@@ -145,4 +145,4 @@ def test_a_month_in_another_unit_is_named(place: Path):
     table = pd.read_csv("exports.csv")
     slip = (table["destination"] == "JPN") & (table["month"] == "2021-06")
     table.assign(volume_t=table["volume_t"].where(~slip, table["volume_t"] * 1000)).to_csv("exports.csv", index=False)
-    assert re.search(r"JPN 2021-06: [\d,]+ t, [\d,]+ times its neighbours: kilograms\?", run().stderr)
+    assert "JPN 2021-06: 49,215.5 t, 1,001 times its neighbours: kilograms?" in run().stderr
