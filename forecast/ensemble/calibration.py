@@ -29,7 +29,7 @@ from forecast.realtime.days import month_lengths
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
-from forecast.registry import MEMBERS
+from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES, within_record
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
@@ -37,6 +37,9 @@ from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 BY_MONTHS = ("event", "after")
 """Phases whose factors are shrunk by months and not by cells: all series of one month share its shocks, so that sixty
 of them are one month."""
+
+UNLEARNED = np.array([REGISTRY[name].unlearned for name in MEMBERS])
+"""Weights of the members where too little was learned."""
 
 EARLIER = 24
 """Origins before a day whose forecasts it learns from."""
@@ -189,7 +192,7 @@ def _held(volumes: np.ndarray, plain: np.ndarray, keys: pd.DataFrame, known: pd.
 
 
 def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
-    """Weights of the models, the same for all cells of a day; equal where too little was learned.
+    """Weights of the models, the same for all cells of a day; unlearned where there are few earlier ones.
 
     All members know the measures. One more in the calendar moves a forecast by what it does, and not by who is heard.
     A model without any forecast has no weight; cells that a model lacks teach nothing. Errors count in units of the
@@ -201,7 +204,7 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
-    weights[:, :members] = 1.0 / members
+    weights[:, :members] = UNLEARNED / UNLEARNED.sum()
     if len(there) and whole.sum() >= ENOUGH["calm"]:
         weights[:, :members] = 0.0
         weights[:, there] = precision_weights(errors[whole][:, there])

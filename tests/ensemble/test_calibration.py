@@ -12,8 +12,8 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, _weights, earlier_days
-from forecast.ensemble.combination import Cells, combination
+from forecast.ensemble.calibration import EARLIER, UNLEARNED, _weights, earlier_days
+from forecast.ensemble.combination import Cells, combination, interquartile_mean
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
@@ -93,14 +93,28 @@ def test_without_calibration_weights_are_equal():
 
 @pytest.mark.slow
 def test_with_few_earlier_forecasts_the_models_own_stand():
-    """In the first year of a product nothing was learned: equal weights, no shift, own intervals, and zero cells."""
+    """In the first year of a product nothing was learned: unlearned weights, no shift, own intervals, and zero cells.
+
+    The structural model counts next to nothing, the other members equally.
+    """
     young = forecast_all(world(months=14, destinations=1), calendar(), GROUPS, models=MODELS)
     notes = young.calibration
     assert notes["cells"].tolist() == [0]
-    np.testing.assert_allclose(notes[[f"weight_{name}" for name in MEMBERS]], 1 / len(MEMBERS))
+    unlearned = [1e-6 if name == "structural" else 1.0 for name in MEMBERS]
+    expected = np.array([unlearned]) / sum(unlearned)
+    np.testing.assert_allclose(notes[[f"weight_{name}" for name in MEMBERS]], expected)
     assert (notes[[f"factor_{bound}" for bound in BOUNDS]] == 1).all(axis=None)
     own = young.forecasts[young.forecasts["model"] == "theta"][BOUNDS].to_numpy()
     np.testing.assert_allclose(young.forecasts[young.forecasts["model"] == "combination"][BOUNDS], own)
+
+
+def test_the_structural_model_speaks_where_it_stands_alone():
+    """A member of next to no weight is the forecast where there is no other, and moves little where there are."""
+    lone = np.full((2, len(MEMBERS) + 1, 1), np.nan)
+    lone[:, MEMBERS.index("structural")] = 70.0
+    lone[1, MEMBERS.index("theta")] = 100.0
+    weights = np.tile(np.append(UNLEARNED, 1.0), (2, 1))
+    assert interquartile_mean(lone, weights)[:, 0] == pytest.approx([70.0, 100.0], rel=1e-5)
 
 
 @pytest.mark.slow

@@ -84,8 +84,8 @@ def test_a_calendar_is_shown_as_written(calendar: pd.DataFrame) -> None:
 
 
 def test_the_command_shows_brackets(tmp_path: Path) -> None:
-    """`[/850511]`, `[revised]` and `[link=...]` of the calendar stand in the table of ``forecast events``."""
-    result = run("events", "--events", str(events_file(tmp_path, [text[:40] for text in MARKUP])))
+    """`[/850511]`, `[revised]` and `[link=...]` of the calendar stand in the table of ``forecast events --all``."""
+    result = run("events", "--all", "--events", str(events_file(tmp_path, [text[:40] for text in MARKUP])))
     assert result.exit_code == 0
     flat = re.sub(r"\s+", " ", result.stdout)
     for word in ("[/850511]", "[revised]", "[link=https", ":warning:"):

@@ -122,12 +122,12 @@ def test_figures_that_agree_in_two_files_are_one(tmp_path: Path):
 
 
 def test_a_series_of_the_users_own_stands_instead_of_the_shipped_one(tmp_path: Path):
-    """Magnets to the United States are the user's, by slug or HS code; every other series of the package stays."""
-    mine = write(tmp_path, HEADER + "85051110,USA,2026-05,12.5\n")
+    """A year of magnets to the United States is the user's, by HS code; every other series of the package stays."""
+    mine = write(tmp_path, HEADER + "".join(f"85051110,USA,2025-{month:02},12.5\n" for month in range(1, 13)))
     shipped_alone, both = read_exports(), read_exports("shipped", mine)
     of_series = "product == 'rare_earth_magnets' and destination == 'USA'"
-    assert both.query(of_series)["volume_t"].tolist() == [12.5]
-    assert len(both) == len(shipped_alone) - len(shipped_alone.query(of_series)) + 1
+    assert both.query(of_series)["volume_t"].tolist() == [12.5] * 12
+    assert len(both) == len(shipped_alone) - len(shipped_alone.query(of_series)) + 12
 
 
 OF_THE_UNITED_STATES = "product == 'rare_earth_magnets' and destination == 'USA'"
