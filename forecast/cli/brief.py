@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.cli.briefing import Material
-    from forecast.report.brief.page import Behind
+    from forecast.report.brief.behind import Behind
     from forecast.report.outlook import Outlook
 
 RunOfBrief = Annotated[
@@ -81,7 +81,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     from forecast.cli import briefing
     from forecast.realtime.events import known_events
     from forecast.report.agenda import EventNames
-    from forecast.report.brief.page import Behind
+    from forecast.report.brief.behind import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.report.outlook import ActingCalendar
 

@@ -233,7 +233,7 @@ def say_whose_figures() -> None:
 
 
 def own_store() -> Path | None:
-    """The store of the newest update in ``output/``, one in this folder, or that of the user's data folder, if any."""
+    """The store of the newest update in ``output/``, or that of the user's data folder, if any."""
     from forecast.store.database import StoreError, default_path
     from forecast.tables.run_folder import OutputError, read_about
 
@@ -244,13 +244,10 @@ def own_store() -> Path | None:
             continue
         if isinstance(named, str) and Path(named).is_file():
             return Path(named)
-    for place in (*sorted(Path().glob("*.duckdb")), default_path()):
-        try:
-            if holds_figures(place):
-                return place
-        except StoreError:  # in use, or none of ours
-            continue
-    return None
+    try:
+        return default_path() if holds_figures(default_path()) else None
+    except StoreError:  # in use
+        return None
 
 
 def opened_store(path: Path | None, remedy: str = "Make one with forecast update FILE.") -> Store:

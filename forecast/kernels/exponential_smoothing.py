@@ -10,14 +10,14 @@ import numpy as np
 from forecast.kernels import KernelError, likelihood, smoothing
 from forecast.kernels.arrays import SEASON, Floats
 from forecast.kernels.differenced import Prior
-from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, TREND, Form, Series
+from forecast.kernels.smoothing import COMPLEX, DAMPED, LEVEL, TREND, Angles, Form, Series
 
 ANGLES = {LEVEL: (-0.3,), TREND: (-0.3, -4.0), DAMPED: (-0.3, -4.0, 1.0), COMPLEX: (1.2, 0.1)}
 ANGLE_OF_SEASON, ANGLE_SD = -4.0, 1.5
 """Means of the prior of the smoothing parameters, of the season's too, in angles, and its standard deviation.
 
-Means lie where three panels of monthly trade have their likeliest values. Without a prior these are often at an edge,
-and one low month takes them there and back.
+Means lie where a part of solar_pv, hs2 and petroleum (`benchmarks/episodes.md`) has its likeliest values. Without a
+prior these are often at an edge, and one low month takes them there and back.
 """
 SPAN, LATER_SPAN, SIMPLEX_TOLERANCE, MOST_STEPS = 0.8, 0.1, 1e-6, 1000
 """Sizes of first simplexes, the differences of log density at which a descent ends, and most evaluations."""
@@ -121,16 +121,16 @@ def fit(
     The weight of a prior against the errors is that of their variance at the end of a first descent, and in the end of
     the second.
     """
-    about = _about(form)
-    point, variance = about, _rough_variance(y)
+    angles = _angles(form, spread)
+    point, variance = angles.mean, _rough_variance(y)
     for size in (SPAN,) if prior is None or not X.shape[1] else (SPAN, LATER_SPAN):
         points = np.vstack([point, point + size * np.eye(point.size)])
-        series = _series(y, X, prior, variance, share, about, spread)
-        value, _ = smoothing.descend(points, SIMPLEX_TOLERANCE, MOST_STEPS, series, *form)
+        series = _series(y, X, prior, variance, share)
+        value, _ = smoothing.descend(points, SIMPLEX_TOLERANCE, MOST_STEPS, series, angles, *form)
         if not np.isfinite(value):
             break
         point = points[0].copy()
-        likely = value - 0.5 * float(np.sum(((point - about) / spread) ** 2))
+        likely = value - 0.5 * float(np.sum(((point - angles.mean) / spread) ** 2))
         variance = float(np.exp(2 * likely / series.known.sum() - 1) / (2 * np.pi))
     found = at_point(y, X, form, point, prior, variance, share)
     if prior is None or not np.isfinite(found.aicc):
@@ -142,7 +142,7 @@ def at_point(
     y: Floats, X: Floats, form: Form, point: Floats, prior: Prior | None, variance: float, share: float = 1.0
 ) -> SmoothingFit:
     """The fit at a ``point`` of the optimiser; ``variance`` sets the weight of the prior and is estimated anew."""
-    series = _series(y, X, prior, variance, share, point, ANGLE_SD)
+    series = _series(y, X, prior, variance, share)
     errors, states = smoothing.one_step_errors(series, *form, smoothing.moves(point, *form))
     starts, n = len(errors) - len(series.rows), int(series.known.sum())
     matrix, dependent = likelihood.regression(errors, starts, series.means, series.weights, 1.0)
@@ -201,9 +201,9 @@ def _passed(form: Form) -> int:
     return (2 + (SEASON - 1) * seasonal) * (kind == COMPLEX)
 
 
-def _about(form: Form) -> Floats:
+def _angles(form: Form, spread: float) -> Angles:
     kind, seasonal = form
-    return np.array([*ANGLES[kind], *((ANGLE_OF_SEASON,) if seasonal else ())])
+    return Angles(np.array([*ANGLES[kind], *((ANGLE_OF_SEASON,) if seasonal else ())]), spread)
 
 
 def _rough_variance(y: Floats) -> float:
@@ -211,11 +211,9 @@ def _rough_variance(y: Floats) -> float:
     return float(np.mean(np.diff(y[np.isfinite(y)]) ** 2))
 
 
-def _series(
-    y: Floats, X: Floats, prior: Prior | None, variance: float, share: float, about: Floats, spread: float
-) -> Series:
+def _series(y: Floats, X: Floats, prior: Prior | None, variance: float, share: float) -> Series:
     known = np.isfinite(y)
     rows = np.ascontiguousarray(np.vstack([X.T, np.where(known, y, 0.0)]))
     if prior is None:
-        return Series(rows, known, np.empty(0), np.empty(0), share, about, spread)
-    return Series(rows, known, prior[0], variance / prior[1] ** 2, share, about, spread)
+        return Series(rows, known, np.empty(0), np.empty(0), share)
+    return Series(rows, known, prior[0], variance / prior[1] ** 2, share)

@@ -54,8 +54,13 @@ class Series(NamedTuple):
     means: Floats
     weights: Floats
     share: float
-    about: Floats
-    spread: float
+
+
+class Angles(NamedTuple):
+    """The prior of the smoothing parameters: normal in the angles of the optimiser, ``mean`` (angles,), one ``sd``."""
+
+    mean: Floats
+    sd: float
 
 
 @part
@@ -190,7 +195,7 @@ def explodes(errors: Floats) -> bool:
 
 
 @compiled
-def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> float:
+def _objective(point: Floats, series: Series, angles: Angles, form: int, seasonal: bool) -> float:
     """Minus the log posterior density at a ``point``, variance and all that is linear being at their maximum."""
     by = moves(point, form, seasonal)
     errors, _ = one_step_errors(series, form, seasonal, by)
@@ -205,12 +210,14 @@ def _objective(point: Floats, series: Series, form: int, seasonal: bool) -> floa
         n += 1.0 if known else 0.0
     unlikely = 0.0
     for k in range(point.size):
-        unlikely += 0.5 * ((point[k] - series.about[k]) / series.spread) ** 2
+        unlikely += 0.5 * ((point[k] - angles.mean[k]) / angles.sd) ** 2
     return 0.5 * n * (math.log(2.0 * math.pi * matrix[-1, -1] ** 2 / n) + 1.0) + unlikely
 
 
 @compiled
-def descend(points: Floats, close: float, most: int, series: Series, form: int, seasonal: bool) -> tuple[float, int]:
+def descend(
+    points: Floats, close: float, most: int, series: Series, angles: Angles, form: int, seasonal: bool
+) -> tuple[float, int]:
     """The lowest value that a simplex of ``points`` comes to, and the evaluations; in place, the best point first.
 
     It ends when the values at all corners are within ``close`` of each other (Nelder & Mead 1965,
@@ -219,7 +226,7 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
     size = points.shape[1]
     values, centre, tried, further = np.empty(size + 1), np.empty(size), np.empty(size), np.empty(size)
     for i in range(size + 1):
-        values[i] = _objective(points[i], series, form, seasonal)
+        values[i] = _objective(points[i], series, angles, form, seasonal)
     count = size + 1
     while True:
         best, worst = settle(points, values)
@@ -230,13 +237,13 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
             for i in range(size):
                 centre[k] += points[i, k] / size
             tried[k] = 2.0 * centre[k] - points[size, k]
-        value = _objective(tried, series, form, seasonal)
+        value = _objective(tried, series, angles, form, seasonal)
         count += 1
         if value < best or value >= worst:
             share = 2.0 if value < best else 0.5 if value < values[size] else -0.5
             for k in range(size):
                 further[k] = centre[k] + share * (centre[k] - points[size, k])
-            found = _objective(further, series, form, seasonal)
+            found = _objective(further, series, angles, form, seasonal)
             count += 1
             if found < value:
                 value = found
@@ -248,7 +255,7 @@ def descend(points: Floats, close: float, most: int, series: Series, form: int, 
             for i in range(1, size + 1):
                 for k in range(size):
                     points[i, k] = 0.5 * (points[0, k] + points[i, k])
-                values[i] = _objective(points[i], series, form, seasonal)
+                values[i] = _objective(points[i], series, angles, form, seasonal)
             count += size
 
 

@@ -18,6 +18,8 @@ from rich.text import Text
 from forecast.realtime.events import (
     ACTING_KINDS,
     DAYS_ONLY,
+    EASING,
+    TIGHTENING,
     Members,
     covers_product,
     covers_whole,
@@ -58,6 +60,7 @@ class EventNames:
 
     said: Mapping[str, str] = field(default_factory=dict)
     described: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: pd.DataFrame, names: Mapping[str, str]) -> EventNames:
@@ -65,7 +68,8 @@ class EventNames:
         said = {event.event: _called(event, names) for event in records(events)}
         often = Counter(said.values())
         said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
-        return cls(said, {event.event: event.description for event in records(events)})
+        described = {event.event: event.description for event in records(events)}
+        return cls(said, described, {event.event: event.kind for event in records(events)})
 
     def __call__(self, name: str) -> str:
         """The name of an event, of what it diverts or of its revival; the identifier where it is not on file."""
@@ -105,6 +109,19 @@ class EventNames:
             alone = "only " if several > 1 and count == 1 and place else ""
             said[name] = f"{alone or ('both: ' if several == count == 2 else '')}{self.branch(name)}"
         return said
+
+    def against_kind(self, name: str, effect: float) -> bool:
+        """Whether an effect on volume (its sign counts) is not what the kind of an event is for; no diversion is.
+
+        Examples
+        --------
+        >>> called = EventNames(kinds={"checks": "scrutiny", "peace": "truce"})
+        >>> called.against_kind("checks", 0.2), called.against_kind("peace", 0.2), called.against_kind("mine", 0.2)
+        (True, False, False)
+        """
+        before, _, event = name.rpartition(":")
+        kind = "" if before == "diverted" else self.kinds.get(event, "")
+        return (effect > 0.0 and kind in TIGHTENING) or (effect < 0.0 and kind in EASING)
 
     def description(self, name: str) -> str:
         """What the calendar says of an event in a sentence, or nothing."""

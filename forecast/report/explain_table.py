@@ -24,6 +24,9 @@ _BESIDE = 70
 
 _SHORT_BAR = 6
 
+WORKS_AGAINST = " It works against its kind: forecast events --effects says what coincides with it."
+"""What is said of a measure whose part has the other sign."""
+
 DESCRIBED = 4
 """Measures that are described below the table: those with the largest parts."""
 
@@ -91,11 +94,13 @@ def largest_measures(found: Mapping[str, Any]) -> list[str]:
     """
     parts = [part for part in found["parts"] if part["kind"] == "episode"]
     largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:DESCRIBED]
-    return [
-        f"{part_title(part)}: {part.get('description') or ''} Learned from {len(part.get('rests_on') or ())} of the "
-        f"kind; in the calendar {part['name'].rpartition(':')[2]}.".replace("  ", " ")
-        for part in largest
-    ]
+    return [_measure(part) for part in largest]
+
+
+def _measure(part: Mapping[str, Any]) -> str:
+    learned = f"Learned from {len(part.get('rests_on') or ())} of the kind"
+    where = f"in the calendar {part['name'].rpartition(':')[2]}.{WORKS_AGAINST if part.get('against_kind') else ''}"
+    return f"{part_title(part)}: {part.get('description') or ''} {learned}; {where}".replace("  ", " ")
 
 
 def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ from forecast.realtime.events import KINDS
 from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.files.columns import ROLES
 from forecast.sources.files.delimited import bare_cell, unwrapped
 from forecast.sources.importing import import_exports, sentences
 from forecast.sources.overlaps import TableOfFiles, in_order_of_right
@@ -47,17 +48,7 @@ _NOT_CSV = {
 _FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
 """Columns whose cells may be quotations."""
 
-_NOT_STRICT = {
-    "unit",
-    "units",
-    "uom",
-    "unit_of_measure",
-    "quantity_unit",
-    "qty_unit",
-    "flow",
-    "trade_flow",
-    "trade flow",
-}
+_NOT_STRICT = {*ROLES["unit"].split(), *ROLES["flow"].split(), "trade flow"}
 """Headings of columns that say that not every volume need be in tonnes, or exports."""
 
 _MARKS = ('"', "'", "\u201c", "\u201d", "\u201e")

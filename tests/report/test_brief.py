@@ -15,9 +15,10 @@ from openpyxl import load_workbook
 
 from forecast.cli.briefing import newest
 from forecast.report.agenda import EventNames
+from forecast.report.brief.behind import Behind
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import briefing_headline
-from forecast.report.brief.page import Behind, brief_page
+from forecast.report.brief.page import brief_page
 from forecast.report.brief.sheets import brief_markdown, brief_workbook
 from forecast.report.brief.tables import changes_tables
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook

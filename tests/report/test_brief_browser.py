@@ -9,7 +9,8 @@ from importlib.util import find_spec
 import pandas as pd
 import pytest
 
-from forecast.report.brief.page import Behind, brief_page
+from forecast.report.brief.behind import Behind
+from forecast.report.brief.page import brief_page
 from forecast.report.brief.sheets import brief_pdf
 from forecast.report.outlook import OUTLOOK_COLUMNS, Outlook
 from forecast.report.remark import Remark

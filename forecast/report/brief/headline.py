@@ -113,6 +113,8 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None, *, replayed: bool)
 NAMED_MEASURES = 3
 """Measures that the first screen names."""
 
+OF_THE_SAME_MONTHS = " What works against its kind is what else happened in the same months."
+
 
 def why_in_short(found: Mapping[str, Any] | None) -> str:
     """The measures with the largest parts of a forecast (`forecast.report.explain.as_objects`); nothing without any.
@@ -122,13 +124,20 @@ def why_in_short(found: Mapping[str, Any] | None) -> str:
     >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.3}
     >>> why_in_short({"parts": [part, part | {"title": "truce of 2024-09-01", "tonnes": 2.0}], "forecast_t": 20.0})
     'Largest of the measures acting: ban of 2024-06-30 (-9.3 t) and truce of 2024-09-01 (+2 t).'
+    >>> why_in_short({"parts": [part | {"tonnes": 4.0, "against_kind": True}], "forecast_t": 20.0}).partition(". ")[0]
+    'Largest of the measures acting: ban of 2024-06-30 (+4 t, against its kind)'
     """
     parts = [part for part in (found or {"parts": ()})["parts"] if part["kind"] == "episode"]
     largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:NAMED_MEASURES]
     if not largest:
         return ""
-    said = [f"{part_title(part)} ({signed(part['tonnes'])} t)" for part in largest]
-    return f"Largest of the measures acting: {_and(said)}."
+    said = [f"{part_title(part)} ({signed(part['tonnes'])} t{_against(part)})" for part in largest]
+    odd = any(part.get("against_kind") for part in largest)
+    return f"Largest of the measures acting: {_and(said)}.{OF_THE_SAME_MONTHS if odd else ''}"
+
+
+def _against(part: Mapping[str, Any]) -> str:
+    return ", against its kind" if part.get("against_kind") else ""
 
 
 def what_if_in_short(lines: Sequence[tuple[Any, ...]], month: object, *, judged: bool = False) -> str:

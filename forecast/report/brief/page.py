@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.report.brief import tables
-from forecast.report.brief.behind import Behind as Behind
+from forecast.report.brief.behind import Behind
 from forecast.report.brief.chart import fan_chart
 from forecast.report.brief.headline import right_in_short, what_if_in_short, why_in_short
 from forecast.report.brief.tables import BriefTable

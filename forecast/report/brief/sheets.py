@@ -19,7 +19,8 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from forecast.report.brief.page import Behind, brief_tables
+from forecast.report.brief.behind import Behind
+from forecast.report.brief.page import brief_tables
 from forecast.report.brief.tables import BriefTable, Cell, written
 from forecast.report.outlook import Outlook
 from forecast.report.text import spoken
