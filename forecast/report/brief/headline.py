@@ -113,7 +113,7 @@ def _since_last_issue(row: Any, changes: pd.DataFrame | None, *, replayed: bool)
 NAMED_MEASURES = 3
 """Measures that the first screen names."""
 
-OF_THE_SAME_MONTHS = " What works against its kind is what else happened in the same months."
+OF_THE_SAME_MONTHS = " A sign against the kind speaks of what else happened in the same months."
 
 
 def why_in_short(found: Mapping[str, Any] | None) -> str:
