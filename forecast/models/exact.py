@@ -11,7 +11,7 @@ from forecast.models.protocol import as_correlation, beliefs, gaussian_bounds, g
 from forecast.models.season import SEASON
 
 _LEAST_RANGE = 1e-9
-LEAST_REPEATED = {1: 3, SEASON: 12}
+LEAST_REPEATED = {1: 3, SEASON: 9}
 """How many changes must all be zero, by the distance of the months."""
 
 FLAT_PRIOR_SD = 1e3
