@@ -15,6 +15,7 @@ from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_pr
 from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
+from forecast.kernels.level_shifts import at_present_level
 from forecast.kernels.outliers import winsorised
 from forecast.realtime.days import consecutive_months, month_lengths
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
@@ -36,7 +37,7 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 class SeriesFit:
     """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
 
-    ``raw`` are the logs as they are known, ``y`` those without outliers, which models are fitted to.
+    ``raw`` are the logs as they are known, ``y`` those without outliers and past level shifts, which models are fitted to.
     """
 
     fit: StructuralFit
@@ -122,11 +123,11 @@ def _described(
     experience: Mapping[str, PathPrior],
     longest: int,
 ) -> tuple[dict[SeriesKey, pd.Series], dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
-    """Logs as they are, those without outliers with floors, and the priors of the episodes, of every series."""
+    """Logs as they are, those models are fitted to with floors, and the priors of the episodes, of every series."""
     otherwise = _fallbacks(panel)
     made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
     found = {key: own for key, own in made.items() if own is not None}
-    logs = {key: _without_outliers(own, episodes_by_series.get(key, ())) for key, own in found.items()}
+    logs = {key: _cleaned(own, episodes_by_series.get(key, ())) for key, own in found.items()}
     priors = {key: _priors(episodes_by_series.get(key, ()), experience) for key in found}
     return {key: y for key, (y, _) in found.items()}, logs, priors
 
@@ -189,14 +190,16 @@ def _lengths(months: pd.PeriodIndex, volume: np.ndarray) -> np.ndarray:
     return np.asarray(lengths)
 
 
-def _without_outliers(logs: Logs, episodes: Sequence[Episode]) -> Logs:
-    """Logs without outliers: months that an episode may have moved are none (`Episode.unsettled`)."""
+def _cleaned(logs: Logs, episodes: Sequence[Episode]) -> Logs:
+    """Logs without outliers and past level shifts: months that an episode may have moved are neither."""
     y, floor = logs
     months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
     free = np.ones(len(y), dtype=bool)
     for episode in episodes:
         free &= ~episode.unsettled(months)
-    return pd.Series(winsorised(y.to_numpy(), free, float(np.log(floor))), y.index, name=y.name), floor
+    nothing = float(np.log(floor))
+    found = at_present_level(winsorised(y.to_numpy(), free, nothing), free, nothing)
+    return pd.Series(found, y.index, name=y.name), floor
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:

@@ -49,15 +49,11 @@ def winsorised(y: Floats, free: np.ndarray, nothing: float) -> Floats:
     -4.6
     """
     known = np.isfinite(y)
-    steps = np.diff(y[known])
-    if not len(steps):
-        return y
-    noise = _MAD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
-    limit = FAR * max(noise, LEAST_NOISE)
+    limit = FAR * max(noise_of(y), LEAST_NOISE)
     if not any((np.abs(y[lag:] - y[:-lag]) > limit).any() for lag in range(1, BESIDE + 1)):
         return y  # no month is so far from any that its medians rest on
     apart = _beyond_both_sides(y)
-    out = np.where(known, _beyond_the_season(apart), 0.0)
+    out = np.where(known, beyond_the_season(apart, least=2), 0.0)
     trade = np.where(known, np.clip(y - apart - nothing, 0.0, 1.0), 0.0)
     found = y.copy()
     for sign, weight in ((-1.0, free), (1.0, free * trade)):
@@ -67,26 +63,35 @@ def winsorised(y: Floats, free: np.ndarray, nothing: float) -> Floats:
     return found
 
 
+def noise_of(y: Floats) -> float:
+    """Standard deviation of a month's noise, by the median absolute deviation of the steps from figure to figure."""
+    steps = np.diff(y[np.isfinite(y)])
+    if not len(steps):
+        return 0.0
+    return _MAD * float(np.median(np.abs(steps - np.median(steps)))) / float(np.sqrt(2.0))
+
+
 def _beyond_both_sides(y: Floats) -> Floats:
     """How far each month lies above or below both sides, 0 where it lies between them; gaps as NaN."""
     padded = np.concatenate([np.full(BESIDE, np.nan), y, np.full(BESIDE, np.nan)])
     windows = sliding_window_view(padded, BESIDE)
-    before, after = y - _medians(windows[: len(y)]), y - _medians(windows[BESIDE + 1 :])
+    before, after = y - medians(windows[: len(y)]), y - medians(windows[BESIDE + 1 :])
     nearer = np.where(np.abs(before) < np.abs(after), before, after)
     return np.where(np.isfinite(y), np.where(before * after > 0, nearer, 0.0), np.nan)
 
 
-def _beyond_the_season(out: Floats) -> Floats:
-    """The same less the median of what the calendar month does in other years, at least two, towards zero."""
+def beyond_the_season(out: Floats, least: int) -> Floats:
+    """``out`` less the median of what the calendar month does in other years, at least so many, towards zero."""
     years = -(-len(out) // SEASON)
     by_year = np.concatenate([out, np.full(years * SEASON - len(out), np.nan)]).reshape(years, SEASON).T
     others = np.where(np.eye(years, dtype=bool), np.nan, by_year[:, None, :])  # calendar month x year x other year
-    medians = np.where(np.isfinite(others).sum(axis=2) > 1, _medians(others), 0.0).T.ravel()[: len(out)]
-    usual = np.where(medians * out > 0, np.abs(medians), 0.0)
+    found = medians(others)
+    found = np.where(np.isfinite(others).sum(axis=2) >= least, found, 0.0).T.ravel()[: len(out)]
+    usual = np.where(found * out > 0, np.abs(found), 0.0)
     return np.asarray(np.sign(out) * np.maximum(np.abs(out) - usual, 0.0))
 
 
-def _medians(values: Floats) -> Floats:
+def medians(values: Floats) -> Floats:
     """Medians over the last axis of what is known, NaN where nothing is."""
     ordered = np.sort(values, axis=-1)  # NaN comes last
     count = np.isfinite(values).sum(axis=-1, keepdims=True)
