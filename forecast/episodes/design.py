@@ -52,7 +52,7 @@ class Design:
     Attributes
     ----------
     y
-        Log of tonnes in a month of mean length plus ``floor``, without outliers (`forecast.kernels.outliers`) and level shifts, less
+        Log of tonnes in a month of mean length plus ``floor``, without outliers (`forecast.kernels.outliers`) and less
         the believed effect of episodes, by consecutive month up to the cutoff; gaps as NaN.
     raw
         The same with outliers and the effect of episodes in it: for benchmarks, which know neither.

@@ -15,8 +15,7 @@ from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_pr
 from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
-from forecast.kernels.level_shifts import at_present_level
-from forecast.kernels.outliers import winsorised
+from forecast.kernels.outliers import at_present_level, winsorised
 from forecast.realtime.days import consecutive_months, month_lengths
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
@@ -37,7 +36,7 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 class SeriesFit:
     """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
 
-    ``raw`` are the logs as they are known, ``y`` those without outliers and past level shifts, which models are fitted to.
+    ``raw`` are the logs as they are known, ``y`` those without outliers, which models are fitted to.
     """
 
     fit: StructuralFit
@@ -191,7 +190,7 @@ def _lengths(months: pd.PeriodIndex, volume: np.ndarray) -> np.ndarray:
 
 
 def _cleaned(logs: Logs, episodes: Sequence[Episode]) -> Logs:
-    """Logs without outliers and past level shifts: months that an episode may have moved are neither."""
+    """Logs without outliers: months that an episode may have moved are none, nor do they begin a level."""
     y, floor = logs
     months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
     free = np.ones(len(y), dtype=bool)

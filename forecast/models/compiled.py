@@ -52,7 +52,7 @@ class CompiledArima:
 
     >>> month = pd.period_range("2023-01", periods=24, freq="M")
     >>> step = pd.DataFrame({"licensing": (month >= "2024-01").astype(float)}, month)
-    >>> y = 1 + 2 * step["licensing"] + 0.01 * np.tile([1, -1, -1, 1], 6)
+    >>> y = 1 + 2 * step["licensing"] + 0.01 * np.resize([1, -1, -1, 1, 0], 24)
     >>> fit = CompiledArima((0, 0, 0), (0, 0, 0)).fit(y, step)
     >>> fit.effects().round(2).loc["licensing"].to_dict()
     {'estimate': 2.0, 'lower': 1.99, 'upper': 2.01}
