@@ -15,7 +15,7 @@ import pandas as pd
 from forecast.backtest.plan import Settings
 from forecast.backtest.run import Progress, forecast_all
 from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
-from forecast.realtime.events import Members, known_events
+from forecast.realtime.events import Members, known_calendar
 from forecast.registry import COMBINATION
 from forecast.sources.plain import exports_in, of_other_products
 from forecast.store.changes import CHANGE_COLUMNS, Inputs, Reforecast, what_changed
@@ -28,7 +28,6 @@ from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import PACKAGE
-from forecast.tables.schema import EVENT_COLUMNS
 
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
@@ -251,7 +250,7 @@ def _check_destinations(store: Store, routine: Routine, today: date, products: S
 
 
 def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:
-    events = known_events(routine.events, today)[EVENT_COLUMNS]
+    events = known_calendar(routine.events, today)
     return IssueBasis(exports, events, routine.written_down(), version(PACKAGE))
 
 
@@ -353,7 +352,7 @@ class StoredInputs:
 def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: Forecasts, today: date) -> bool:
     """Keep the figures of ``files`` and a run that was made elsewhere; False where that issue is on file already."""
     known = inputs.exports[(inputs.exports["released"] <= inputs.issued).to_numpy(dtype=bool)]
-    events = known_events(inputs.events, inputs.issued)[EVENT_COLUMNS]
+    events = known_calendar(inputs.events, inputs.issued)
     basis = IssueBasis(known, events, inputs.settings, version(PACKAGE))
     with store.transaction():
         digests = _digests(files)
