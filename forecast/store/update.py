@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.backtest.plan import Settings
@@ -28,6 +27,7 @@ from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import PACKAGE
+from forecast.tables.schema import FIGURE_KEY
 
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
@@ -99,7 +99,7 @@ class Updated:
     exports
         The figures that the forecast rests on.
     scored
-        Forecasts that count and whose month came out since the last issue (`forecast.store.track`).
+        Forecasts that count and whose actual came since the last issue (`forecast.store.track`).
     changes
         What moved since the last issue (`forecast.store.changes`).
     remarks
@@ -328,10 +328,15 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scored_since(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
-    """The forecasts that count and whose month came out after the last issue: rows of `forecast.store.track.track`."""
+    """The forecasts that count and whose actual the last issue did not have: rows of `forecast.store.track.track`.
+
+    That is one that came out later, and one that was taken in later: on the same day, or from a late download.
+    """
     rows = track(store, today)
-    since = last.issued if last is not None else date.min
-    lately = np.array([out > since for out in rows["out"]], dtype=bool)
+    if last is None:
+        return rows[rows["counts"]].reset_index(drop=True)
+    had = pd.MultiIndex.from_frame(exports_as_of(store, last.issued, last.places)[FIGURE_KEY])
+    lately = ~pd.MultiIndex.from_frame(rows[FIGURE_KEY]).isin(had)
     return rows[rows["counts"] & lately].reset_index(drop=True)
 
 

@@ -74,8 +74,12 @@ def test_two_months_of_updates(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.slow
 def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The month that came out is shown with its actual, each series is drawn, and the revised figure is named."""
+    """The month that came out is shown with its actual, each series is drawn, and the revised figure is named.
+
+    A second issue of the first day is said not to count.
+    """
     run("update", "month-1.csv", "--store", "s.duckdb", *PLAIN)
+    run("update", "--store", "s.duckdb", *PLAIN, "--seed", "1")
     on(monkeypatch, DAYS[1])
     run("update", "month-2.csv", "--store", "s.duckdb", *PLAIN)
     result = run("track", "--store", "s.duckdb")
@@ -86,6 +90,8 @@ def test_track_and_revisions_after_two_months(place: Path, monkeypatch: pytest.M
     assert {line.split()[0] for line in record.splitlines() if " months " in line} == {"model", "combination"}
     assert re.search(r"The combination, one month ahead: \d of 3 actuals inside the 80 % interval", result.stdout)
     assert "Other models: --models naive,theta\n" in result.stdout
+    made_again = "9 forecasts were made again from figures up to the same month and do not count: the first ones do.\n"
+    assert made_again in result.stdout
     chosen = run("track", "--store", "s.duckdb", "--models", "naive,combination", "--output", "chosen").stdout
     listed = [line.split()[0] for line in chosen.partition("Track record")[2].splitlines() if " all months " in line]
     assert listed == ["combination", "naive"]
