@@ -240,11 +240,16 @@ class OriginForecaster:
             self.add_episodes(series)
 
     def is_known(self, key: SeriesKey, name: str) -> bool:
-        """Whether any figure of the series was out; if not, that is the failure of model ``name``."""
+        """Whether any figure of the series is there; if there only was one, that is the failure of model ``name``.
+
+        Of a series that nobody had heard of by the day nothing is said: that there is one was not known.
+        """
         product, destination = key
         volumes, window = self.origin.snapshot.volumes, self.origin.context.settings.window
         if product in volumes and destination in volumes[product]:
             return True
+        if self.origin.context.data.vintages[product].first_heard_of[destination] > self.origin.issued:
+            return False
         months = f" for the {window} months to the cutoff" if window else ""
         self.fail(key, name, f"No figure of {destination}{months} was released by {self.origin.issued}.")
         return False

@@ -104,8 +104,8 @@ def forecast_all(
     Returns
     -------
     Forecasts
-        Volumes in tonnes, medians with 80 and 95 % intervals: a row per series, model, issue day and month, or a row
-        in ``failures`` with the reason.
+        Volumes in tonnes, medians with 80 and 95 % intervals: a row per series that had come out by the issue day,
+        model, issue day and month, or a row in ``failures`` with the reason.
 
     Raises
     ------

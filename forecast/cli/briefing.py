@@ -265,9 +265,8 @@ def since_last_release(of: Material, jobs: int, progress: Progress) -> tuple[pd.
         Changes (`forecast.store.changes.CHANGE_COLUMNS`), and rows of forecasts whose month is out by now, with
         ``actual_t``; both without rows where no day before is on file.
     """
-    from forecast.realtime.events import known_events
+    from forecast.realtime.events import known_calendar
     from forecast.store.changes import Inputs, what_changed
-    from forecast.tables.schema import EVENT_COLUMNS
 
     tables, issued, before = of.tables, of.issued, _day_before(of)
     rows = _as_shown(of.run, of.shown)
@@ -279,7 +278,7 @@ def since_last_release(of: Material, jobs: int, progress: Progress) -> tuple[pd.
 
     old_exports = tables.exports[(tables.exports["released"] <= before).to_numpy(dtype=bool)]
     known = tables.exports[(tables.exports["released"] <= issued).to_numpy(dtype=bool)]
-    calendars = [known_events(tables.events, day)[EVENT_COLUMNS] for day in (before, issued)]
+    calendars = [known_calendar(tables.events, day) for day in (before, issued)]
     cutoff = old_exports.loc[old_exports["product"].isin(of.products), "month"].max()
     old_rows = made(old_exports, calendars[0], before, (rows["month"].max() - cutoff).n)
     old = Inputs(old_exports, calendars[0], before, old_rows)

@@ -282,24 +282,7 @@ def stored_calendar(path: Path) -> pd.DataFrame:
 
     with opened_store(path) as store:
         past = issues(store)
-        return with_scheduled_ends(issued_calendar(store, past[-1])) if past else given_events([SHIPPED])
-
-
-def with_scheduled_ends(calendar: pd.DataFrame) -> pd.DataFrame:
-    """A calendar as known on a day with the ends that are only scheduled: of those it keeps the status alone.
-
-    They are those of the shipped calendar; of an event that it does not have the end stays open.
-    """
-    import pandas as pd
-
-    import forecast as fc
-
-    shipped = fc.read_events().set_index("event")["ends"]
-    ends = [
-        shipped.get(event) if status == "scheduled" and end is None else end
-        for event, status, end in zip(calendar["event"], calendar["ends_status"], calendar["ends"], strict=True)
-    ]
-    return calendar.assign(ends=pd.Series(ends, calendar.index, dtype=object))
+        return issued_calendar(store, past[-1]) if past else given_events([SHIPPED])
 
 
 def _of_store(given: Given, path: Path) -> Tables:
@@ -341,7 +324,7 @@ def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
     if learned == SHIPPED:
         totals = of_other_products(fc.read_period_totals(), own)
     record = beside_shipped(held_record(track(store, issue.issued)), None)
-    calendar = given_events(given.events) if given.events else with_scheduled_ends(issued_calendar(store, issue))
+    calendar = given_events(given.events) if given.events else issued_calendar(store, issue)
     others = frozenset(exports["product"].unique()) - frozenset(own["product"].unique())
     return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, today(), others)
 

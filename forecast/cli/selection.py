@@ -93,7 +93,8 @@ def chosen(tables: Tables, products: list[str], codes: list[str], models: list[s
     places = tables.places[tables.places["code"].isin(rows["destination"])]
     destinations = known_codes(codes, places)
     names = known_words(models, list(MODELS), "models")
-    return Choice(products, destinations or None, names or list(MODELS), _issue_day(rows, issued or tables.issued))
+    day = _issue_day(rows, destinations, issued or tables.issued)
+    return Choice(products, destinations or None, names or list(MODELS), day)
 
 
 def known_words(asked: list[str], known: list[str], option: str) -> list[str]:
@@ -120,10 +121,16 @@ def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
     return codes
 
 
-def _issue_day(rows: pd.DataFrame, issued: date | None) -> date:
-    """The day asked for, or that of the latest release in ``rows``."""
+def _issue_day(rows: pd.DataFrame, codes: list[str], issued: date | None) -> date:
+    """The day asked for, by which something of each of ``codes`` is out, or that of the latest release in ``rows``."""
     first, last = rows.loc[rows["volume_t"].notna(), "released"].min(), rows["released"].max()
     if issued is not None and issued < first:
         raise typer.BadParameter(f"nothing was released by {issued}; the first figures came out on {first}.",
                                  param_hint="--issued")  # fmt: skip
-    return issued or last
+    day: date = issued or last
+    for code in codes:
+        first = rows.loc[rows["destination"] == code, "released"].min()
+        if first > day:
+            raise typer.BadParameter(f"no figure of {code} was released by {day}; the first came out on {first}.",
+                                     param_hint="--issued")  # fmt: skip
+    return day

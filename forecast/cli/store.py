@@ -333,6 +333,9 @@ def _print_track(found: pd.DataFrame, folder: Path, chosen: list[str]) -> None:
     print_record(record(found), MINIMUM, console, [*first, *(others if chosen else [])])
     if others and not chosen:
         say(f"Other models: --models {','.join(others)}")
+    again = int((found["live"] & ~found["counts"]).sum())
+    if again:
+        say(f"{again} forecasts were made again from figures up to the same month and do not count: the first ones do.")
     left_out = int((~found["live"]).sum())
     if left_out:
         say(f"{left_out} forecasts were made after their month was out and do not count.")

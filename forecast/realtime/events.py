@@ -17,6 +17,7 @@ import pandas as pd
 
 from forecast.realtime.days import DAYS_A_MONTH, Days, consecutive_months, days_of
 from forecast.tables.frames import records
+from forecast.tables.schema import EVENT_COLUMNS
 
 TIGHTENING = ("licensing", "ban", "quota", "scrutiny", "tariff", "tax", "listing")
 SUSPENSION = "suspension"
@@ -70,6 +71,23 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
         ends_status=known["ends_status"].where(ends.notna(), ""),
         scheduled=ends.where(scheduled, none),
     )
+
+
+def known_calendar(events: pd.DataFrame, issued: date) -> pd.DataFrame:
+    """The calendar as of ``issued`` in the columns of an events file, so that it can be kept and read as one.
+
+    A scheduled end stands in ``ends`` again, with its status: on that day `known_events` of it is that of ``events``.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import forecast as fc
+    >>> kept = known_calendar(fc.read_events(), date(2026, 8, 20)).set_index("event")
+    >>> str(kept.loc["truce-2025-11-usa", "ends"]), kept.loc["truce-2025-11-usa", "ends_status"]
+    ('2026-11-10', 'scheduled')
+    """
+    known = known_events(events, issued)
+    return known.assign(ends=known["ends"].where(known["scheduled"].isna(), known["scheduled"]))[EVENT_COLUMNS]
 
 
 def end_known(end: date | None, announced: date | None, issued: date) -> date | None:

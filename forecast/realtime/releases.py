@@ -95,6 +95,13 @@ class Vintages:
         return pd.DataFrame(known, months, codes, copy=False)
 
     @cached_property
+    def first_heard_of(self) -> dict[str, date]:
+        """The day on which anything came out of each destination for the first time."""
+        place, first = np.unique(self.place, return_index=True)  # in the order of release
+        days = self.released[first].tolist()
+        return dict(zip(self.destinations[place].tolist(), map(date.fromordinal, days), strict=True))
+
+    @cached_property
     def is_figure(self) -> np.ndarray:
         """Which vintages are figures: the others withdraw one."""
         is_figure: np.ndarray = ~np.isnan(self.volume_t)

@@ -13,10 +13,10 @@ from forecast.safety.limits import SMALLEST_VOLUME_T, is_covered_day
 from forecast.tables.cells import LARGEST_VOLUME_T, Texts, labels
 from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import WITHDRAWN
-from forecast.vocabulary.countries import EUROPEAN_UNION, Places, memberships, places
+from forecast.vocabulary.countries import EUROPEAN_UNION, Places, listed, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
 from forecast.vocabulary.numbers import is_gap, numbers
-from forecast.vocabulary.text import of_each, shown, slug
+from forecast.vocabulary.text import counted, of_each, shown, slug
 from forecast.vocabulary.units import Unit, unit_of
 
 KEY = ["product", "destination", "month", "released"]
@@ -47,8 +47,9 @@ class Extract:
     """The cells of one table that matter, as its source wrote them.
 
     ``cells`` has a row per figure, the number of its row in the file as index and the columns ``product``,
-    ``destination``, ``month``, ``volume``, ``unit``, and where the source has them ``exporter``, ``released`` (days as
-    ``YYYY-MM-DD``) and ``status``. ``left_out`` says why a row is not used; it is empty for the others.
+    ``destination``, ``month``, ``volume``, ``unit``, and where the source has them ``exporter``, ``imports`` (whether
+    it is the destination that declared them), ``released`` (days as ``YYYY-MM-DD``) and ``status``. ``left_out`` says
+    why a row is not used; it is empty for the others.
     """
 
     file: str
@@ -155,6 +156,8 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     notes = list(extract.notes)
     if is_buddhist(list(month.different[:50])):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
+    if "imports" in cells:
+        notes += _mirrored(rows.iloc[used[cells["imports"].to_numpy(dtype=bool)[used]]])
     rows = rows.iloc[used] if len(used) < len(rows) else rows
     return Reading(
         extract.file,
@@ -206,6 +209,14 @@ def directed(
     exporter = reporter.where(~imports, partner)
     codes, _ = places(authority).each(exporter)
     return codes.where(codes != "", of_each(exporter, shown)), partner.where(~imports, reporter)
+
+
+def _mirrored(rows: pd.DataFrame) -> list[str]:
+    """A sentence on rows that are imports of their destinations; none where there are none."""
+    by, of = (listed(sorted(rows[name].astype(str).unique()), 3) for name in ("destination", "exporter"))
+    many = f"{counted(len(rows), 'figure')} {'is' if len(rows) == 1 else 'are'}"
+    said = f"A mirror: {many} imports reported by {by}, not exports reported by {of}, from which they can differ."
+    return [said] if len(rows) else []
 
 
 def repeated_rows(cells: pd.DataFrame) -> pd.Series:

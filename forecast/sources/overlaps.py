@@ -15,6 +15,7 @@ from forecast.tables.frames import latest_figures, stacked
 from forecast.tables.read import TableError
 from forecast.tables.schema import FIGURE_KEY, SeriesKey
 from forecast.vocabulary.countries import listed
+from forecast.vocabulary.units import POUND_T
 
 AGREEMENT = 1e-6
 """Relative difference up to which two figures of one month are the same, rounding apart."""
@@ -25,8 +26,23 @@ MOST_QUESTIONS = 3
 LEAST_ALONE = 12
 """Months from which a series stands by itself beside another of the same product and destination."""
 
-MONTHS_IN_COMMON, _TIMES, _WITHIN = 3, 3.0, 0.18
-"""Months from which units are compared, the logarithm of a thousand, and how near to it the ratio must be."""
+MONTHS_IN_COMMON, _WITHIN, _EXACTLY = 3, 0.18, 0.001
+"""Months from which units are compared, and how near to a factor the logarithm of the ratio must be: in the median, or
+in every month where figures can differ by such a factor in one unit too.
+"""
+
+_POUNDS = math.log10(1e-3 / POUND_T)
+_OTHER_UNITS = {
+    6.0: ("1,000,000 times", "g"),
+    3 + _POUNDS: ("2,205 times", "lb"),
+    3.0: ("1,000 times", "kg"),
+    _POUNDS: ("2.2046 times", "lb"),
+    -_POUNDS: ("1/2.2046 of", "kg"),
+    -3.0: ("a thousandth of", "kt"),
+    -3 - _POUNDS: ("1/2,205 of", "t"),
+    -6.0: ("a millionth of", "mmt"),
+}
+"""By the logarithm of a factor the words for it, and the unit that figures are in which are as many times others."""
 
 
 @dataclass(frozen=True)
@@ -179,17 +195,25 @@ def _side_by_side(own: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def other_unit(own: pd.DataFrame, other: pd.DataFrame, source: str) -> str:
-    """A sentence on series that are 1,000 times those of ``other`` in the same months, or a thousandth; else empty."""
+    """A sentence on series that are in the same months one of `_OTHER_UNITS` times those of ``other``; else empty."""
     both = _side_by_side(own, other)
     both = both[(both["own"] > 0) & (both["other"] > 0)]
     if both.empty:
         return ""
-    logs = (both["own"] / both["other"]).map(math.log10).groupby(both["series"], sort=False).agg(["median", "count"])
-    found = logs[(logs["count"] >= MONTHS_IN_COMMON) & ((logs["median"].abs() - _TIMES).abs() <= _WITHIN)]
-    if found.empty:
+    logs = (both["own"] / both["other"]).map(math.log10).groupby(both["series"], sort=False)
+    named = {key: (factor, len(of_key)) for key, of_key in logs if (factor := _factor(of_key)) is not None}
+    if not named:
         return ""
-    words = [f"{' '.join(key)} ({int(many)} months)" for key, many in zip(found.index, found["count"], strict=True)]
-    many_times = found["median"].iloc[0] > 0
-    times, unit = ("1,000 times", "kg") if many_times else ("a thousandth of", "kt")
+    first = next(iter(named.values()))[0]
+    words = [f"{' '.join(map(str, key))} ({many} months)" for key, (factor, many) in named.items() if factor == first]
+    times, unit = _OTHER_UNITS[first]
     how = f"forecast import FILE --unit {unit} reads them so"
     return f"Figures are {times} those of {source} in the same months: {listed(words, longest=80)}: {how}."
+
+
+def _factor(logs: pd.Series) -> float | None:
+    """The logarithm of `_OTHER_UNITS` that those of ratios of one series are; None for any other."""
+    nearest = min(_OTHER_UNITS, key=lambda factor: abs(float(logs.median()) - factor))
+    apart = (logs - nearest).abs()
+    fits = apart.max() <= _EXACTLY if abs(nearest) < 1 else abs(float(logs.median()) - nearest) <= _WITHIN
+    return nearest if len(logs) >= MONTHS_IN_COMMON and fits else None

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 
 from forecast.tables.frames import latest_figures
+from forecast.vocabulary.units import POUND_T
 
 VALIDATION_COLUMNS = ["check", "product", "destination", "months", "found", "suggestion"]
 
 MONTHS_AROUND = 3
 """Months on either side that a month is compared with."""
 
-SLIPS = {1000.0: "kilograms?", 100.0: "hundreds of kilograms, or a slip of the decimal mark?"}
-"""How many times its neighbours a month is that was written in another unit, and which."""
+_HUNDREDS = "hundreds of kilograms, or a slip of the decimal mark?"
+SLIPS = {1e6: ("grams?", "millions of tonnes?"), 1e3: ("kilograms?", "thousands of tonnes?"),
+         1 / POUND_T: ("pounds?", "tonnes taken for pounds?"), 1e2: (_HUNDREDS, _HUNDREDS)}  # fmt: skip
+"""How many times its neighbours a month in another unit is, and which, or that part of them; no 2.2: trade moves so."""
 
 STEADIEST, NEAR = 4.0, 1.5
 """Ratios: how far apart the neighbours of a slip may lie, and how far from their median the month in the right unit."""
@@ -25,8 +28,8 @@ STEADIEST, NEAR = 4.0, 1.5
 LEVEL_WIDTH = 8.0
 """How far apart the months of one level may lie, as a ratio."""
 
-THOUSAND = 3.0
-"""The logarithm of how many kilograms a tonne has."""
+CERTAIN = {times: float(np.log10(times)) for times in SLIPS if times > 500}
+"""Logarithms of the factors by which a whole level can be apart."""
 
 MOST_SLIPS = 0.05
 """Share of a series' months above which such months are its habit and no slips."""
@@ -53,6 +56,7 @@ ORDER = [
 """Checks, the worst first."""
 
 Rows = list[dict[str, Any]]
+Groups = Mapping[str, Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,6 @@ class Monthly:
         """First and last month."""
         first, last = self.month(0), self.month(-1)
         return first if first == last else f"{first} to {last}"
-
-
-Groups = Mapping[str, Iterable[str]]
 
 
 def validate_exports(exports: pd.DataFrame, groups: Groups | None = None) -> pd.DataFrame:
@@ -142,7 +143,7 @@ def worst_finding(exports: pd.DataFrame, groups: Groups | None = None) -> str:
 
 
 def _slips(series: Monthly) -> Rows:
-    """Months that would lie among their steady neighbours if they were 1,000 or 100 times less, or more."""
+    """Months that would lie among their steady neighbours if they were as many times less, or more, as `SLIPS` says."""
     positive, named = _on_another_level(series)
     volumes = positive.volumes
     if len(volumes) < 4:
@@ -152,14 +153,15 @@ def _slips(series: Monthly) -> Rows:
     around = np.delete(windows, MONTHS_AROUND, axis=1)
     low, middle, high = np.nanmin(around, axis=1), np.nanmedian(around, axis=1), np.nanmax(around, axis=1)
     found = []
-    for times, unit in SLIPS.items():
-        for factor, suggestion in ((times, unit), (1 / times, "thousands of tonnes?" if times > 500 else unit)):
+    for times, (more, less) in SLIPS.items():
+        for factor, suggestion in ((times, more), (1 / times, less)):
             right = volumes / factor
             fits = (high <= STEADIEST * low) & (right >= middle / NEAR) & (right <= middle * NEAR)
             if fits.sum() > max(2, MOST_SLIPS * len(volumes)):
                 continue
             places = np.flatnonzero(fits & ~named).tolist()
             for place in (one for one in places if _is_written_so(volumes[one], around[one], times)):
+                named[place] = True
                 ratio = volumes[place] / middle[place]
                 words = f"{ratio:,.0f} times its neighbours" if ratio > 1 else f"1/{1 / ratio:,.0f} of its neighbours"
                 slip = f"{volumes[place]:,.6g} t, {words}"
@@ -180,7 +182,7 @@ def _is_written_so(volume: float, around: np.ndarray, times: float) -> bool:
 
 
 def _runs_of_slips(series: Monthly) -> Rows:
-    """Months that lie together on a level 1,000 times that of the others, or a thousandth, named in one row."""
+    """Months that lie together on a level as far from that of the others as one unit from another, in one row."""
     positive, wrong = _on_another_level(series)
     if not wrong.any():
         return []
@@ -188,12 +190,12 @@ def _runs_of_slips(series: Monthly) -> Rows:
     runs = [positive.where(run) for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)]
     ratio = float(np.median(positive.volumes[wrong]) / np.median(positive.volumes[~wrong]))
     times = f"{ratio:,.0f} times" if ratio > 1 else f"1/{1 / ratio:,.0f} of"
-    unit = SLIPS[1000.0] if ratio > 1 else "thousands of tonnes?"
+    unit = SLIPS[_apart(ratio, LEVEL_WIDTH / 4)][0 if ratio > 1 else 1]
     return [_row("unit slip", ", ".join(run.span() for run in runs), f"{len(places)} months, {times} the others", unit)]
 
 
 def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
-    """The months above zero, and which of them, the fewer, lie a thousandfold from the others, if in a row or many.
+    """The months above zero, and which of them, the fewer, lie one of `CERTAIN` from the others, if in a row or many.
 
     Trade that begins or stops does not jump by just that factor from one steady level to another. A month without
     volume between two levels, or none for long, says nothing of units.
@@ -201,12 +203,12 @@ def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
     above = np.flatnonzero(series.volumes > 0)
     positive = series.where(above)
     steps = np.diff(np.log10(positive.volumes))
-    borders = np.flatnonzero(np.abs(steps) >= THOUSAND - np.log10(LEVEL_WIDTH)) + 1
+    borders = np.flatnonzero(np.abs(steps) >= min(CERTAIN.values()) - np.log10(LEVEL_WIDTH)) + 1
     together = (np.diff(above) == 1) & (np.diff(positive.ordinals) <= MONTHS_AROUND)
     parts = np.split(positive.volumes, borders)
     level = np.zeros(len(positive.volumes), dtype=int)
     for place, before, after in zip(borders.tolist(), parts, parts[1:], strict=False):
-        if together[place - 1] and _is_thousandfold(before[-MONTHS_AROUND:], after[:MONTHS_AROUND]):
+        if together[place - 1] and _are_far_apart(before[-MONTHS_AROUND:], after[:MONTHS_AROUND]):
             level[place:] += int(np.sign(steps[place - 1]))
     levels, counts = np.unique(level, return_counts=True)
     if len(levels) != 2:
@@ -217,20 +219,25 @@ def _on_another_level(series: Monthly) -> tuple[Monthly, np.ndarray]:
     return positive, wrong & (not few and _are_of_two_units(positive.volumes[wrong], positive.volumes[~wrong]))
 
 
-def _is_thousandfold(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether two parts of a series are steady levels, one about 1,000 times the other."""
+def _apart(ratio: float, width: float) -> float:
+    """The factor of `CERTAIN` that a ratio, either way round, is but for ``width`` times at most; 0 for none."""
+    log = abs(float(np.log10(ratio)))
+    nearest = min(CERTAIN, key=lambda times: abs(log - CERTAIN[times]))
+    return nearest if abs(log - CERTAIN[nearest]) <= np.log10(width) else 0.0
+
+
+def _are_far_apart(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two parts of a series are steady levels, one about as many times the other as `CERTAIN` says."""
     steady = all(part.max() <= LEVEL_WIDTH * part.min() for part in (before, after))
-    ratio = abs(np.log10(np.median(after) / np.median(before)))
-    return bool(
-        steady and len(before) + len(after) > MONTHS_AROUND and abs(ratio - THOUSAND) <= np.log10(LEVEL_WIDTH / 2)
-    )
+    ratio = float(np.median(after) / np.median(before))
+    return bool(steady and len(before) + len(after) > MONTHS_AROUND and _apart(ratio, LEVEL_WIDTH / 2))
 
 
 def _are_of_two_units(wrong: np.ndarray, right: np.ndarray) -> bool:
-    """Whether months are, taken together too, 1,000 times or a thousandth of others, and written no more coarsely."""
-    ratio = np.log10(np.median(wrong) / np.median(right))
-    fine = ratio > 0 or _usual_digits(wrong) >= max(_usual_digits(right) - 1, LEAST_DIGITS)
-    return bool(fine and abs(abs(ratio) - THOUSAND) <= np.log10(LEVEL_WIDTH / 4))
+    """Whether months are, taken together too, one of `CERTAIN` from others, and written no more coarsely."""
+    ratio = float(np.median(wrong) / np.median(right))
+    fine = ratio > 1 or _usual_digits(wrong) >= max(_usual_digits(right) - 1, LEAST_DIGITS)
+    return bool(fine and _apart(ratio, LEVEL_WIDTH / 4))
 
 
 def _usual_digits(volumes: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.safety.atomic import is_file, made_beside
+from forecast.safety.atomic import is_file, made_beside, remove_empty
 from forecast.safety.inert import visible
 from forecast.safety.lock import LockedError, locked
 from forecast.store.soundness import definitions, fault_of
@@ -84,7 +84,8 @@ class Store:
     Parameters
     ----------
     path
-        The file; it is made, with its folder, where there is none.
+        The file; it is made, with its folder, where there is none. A new one does not stay where the block that
+        uses it fails before anything is put into it.
 
     Raises
     ------
@@ -102,7 +103,7 @@ class Store:
     def __init__(self, path: str | Path, *, today: date | None = None) -> None:
         self.path = Path(path)
         day = today or date.today()
-        _make(self.path, day)
+        self._made = _make(self.path, day)
         if not is_file(self.path):
             raise StoreError(f"{self.path}: expected a store, found something that is no file. Name one with --store.")
         self._connection = _connected(self.path)
@@ -118,11 +119,23 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._made and self._is_empty():
+            with suppress(OSError):  # where an open file cannot be removed an empty one stays
+                self.path.unlink()  # before others can open it
+                remove_empty(self._made[1:])
         self.close()
 
     def close(self) -> None:
         """Give the file free for other processes."""
         self._connection.close()
+
+    def _is_empty(self) -> bool:
+        """Whether no table has a row, as far as it can still be read."""
+        tables = _own_definitions().keys() - {"migrations"}
+        try:
+            return all(self.query(f"SELECT 1 FROM {table} LIMIT 1").empty for table in tables)
+        except StoreError:
+            return False
 
     @property
     def version(self) -> int:
@@ -230,18 +243,21 @@ def _stored(rows: pd.DataFrame) -> pd.DataFrame:
 # The file ------------------------------------------------------------------------------------------------------------
 
 
-def _make(path: Path, today: date) -> None:
-    """A new store at ``path``, made beside it and then put there, unless one stands there.
+def _make(path: Path, today: date) -> list[Path]:
+    """A new store at ``path``, made beside it and then put there, unless one stands there: what was made for it.
 
-    What was left by one who was killed while making it is swept in any case.
+    That is the file and those folders above it that were not there, outermost first. What was left by one who was
+    killed while making it is swept in any case.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100 (what a link at the end points to is not wanted)
+    folders = [folder for folder in reversed(place.parents) if not folder.exists()]
     try:
         with locked(place):
             if place.exists():
-                return
+                return []
             with made_beside(place) as beside, closing(_connected(beside)) as connection:
                 _migrate(connection, path, 0, today)
+        return [place, *folders]
     except LockedError as error:
         raise StoreError(str(error)) from error
     except OSError as error:

@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.backtest.plan import Settings
 from forecast.backtest.run import Progress, forecast_all
 from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
-from forecast.realtime.events import Members, known_events
+from forecast.realtime.events import Members, known_calendar
 from forecast.registry import COMBINATION
 from forecast.sources.plain import exports_in, of_other_products
 from forecast.store.changes import CHANGE_COLUMNS, Inputs, Reforecast, what_changed
@@ -28,7 +27,7 @@ from forecast.tables.frames import stacked
 from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import PACKAGE
-from forecast.tables.schema import EVENT_COLUMNS
+from forecast.tables.schema import FIGURE_KEY
 
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
@@ -100,7 +99,7 @@ class Updated:
     exports
         The figures that the forecast rests on.
     scored
-        Forecasts that count and whose month came out since the last issue (`forecast.store.track`).
+        Forecasts that count and whose actual came since the last issue (`forecast.store.track`).
     changes
         What moved since the last issue (`forecast.store.changes`).
     remarks
@@ -251,7 +250,7 @@ def _check_destinations(store: Store, routine: Routine, today: date, products: S
 
 
 def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:
-    events = known_events(routine.events, today)[EVENT_COLUMNS]
+    events = known_calendar(routine.events, today)
     return IssueBasis(exports, events, routine.written_down(), version(PACKAGE))
 
 
@@ -329,10 +328,15 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scored_since(store: Store, last: Issue | None, today: date) -> pd.DataFrame:
-    """The forecasts that count and whose month came out after the last issue: rows of `forecast.store.track.track`."""
+    """The forecasts that count and whose actual the last issue did not have: rows of `forecast.store.track.track`.
+
+    That is one that came out later, and one that was taken in later: on the same day, or from a late download.
+    """
     rows = track(store, today)
-    since = last.issued if last is not None else date.min
-    lately = np.array([out > since for out in rows["out"]], dtype=bool)
+    if last is None:
+        return rows[rows["counts"]].reset_index(drop=True)
+    had = pd.MultiIndex.from_frame(exports_as_of(store, last.issued, last.places)[FIGURE_KEY])
+    lately = ~pd.MultiIndex.from_frame(rows[FIGURE_KEY]).isin(had)
     return rows[rows["counts"] & lately].reset_index(drop=True)
 
 
@@ -353,7 +357,7 @@ class StoredInputs:
 def keep(store: Store, files: Mapping[str, Path], inputs: StoredInputs, run: Forecasts, today: date) -> bool:
     """Keep the figures of ``files`` and a run that was made elsewhere; False where that issue is on file already."""
     known = inputs.exports[(inputs.exports["released"] <= inputs.issued).to_numpy(dtype=bool)]
-    events = known_events(inputs.events, inputs.issued)[EVENT_COLUMNS]
+    events = known_calendar(inputs.events, inputs.issued)
     basis = IssueBasis(known, events, inputs.settings, version(PACKAGE))
     with store.transaction():
         digests = _digests(files)

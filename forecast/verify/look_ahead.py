@@ -101,7 +101,6 @@ def sampled(days: IssueDays, count: int = 3) -> dict[str, list[date]]:
 def _audited(tables: AuditTables, groups: Members, forecast: Forecaster, options: Mapping[str, Any]) -> pd.DataFrame:
     """What moved on one issue day of one product."""
     issued = options["issued"]
-    known = tables.exports[~_after(tables.exports, issued)]
     before = forecast(tables.exports, tables.events, groups, totals=tables.totals, **options)
 
     def moved_by(name: str, corruptions: Sequence[Corruption]) -> pd.DataFrame:
@@ -109,7 +108,7 @@ def _audited(tables: AuditTables, groups: Members, forecast: Forecaster, options
         for corruption in corruptions:
             other = corruption(other, issued)
         after = forecast(other.exports, other.events, groups, totals=other.totals, **options)
-        return moved(before, after, known, options.get("horizon", 1)).assign(corruption=name)[FINDING_COLUMNS]
+        return moved(before, after, options.get("horizon", 1)).assign(corruption=name)[FINDING_COLUMNS]
 
     together = _stacked([moved_by(TOGETHER, list(CHANGES.values())), moved_by("no_future", [no_future])])
     if together.empty:
@@ -127,14 +126,12 @@ def _stacked(parts: Sequence[pd.DataFrame], otherwise: pd.DataFrame | None = Non
 # Comparison ----------------------------------------------------------------------------------------------------------
 
 
-def moved(before: Forecasts, after: Forecasts, known: pd.DataFrame, horizon: int) -> pd.DataFrame:
+def moved(before: Forecasts, after: Forecasts, horizon: int) -> pd.DataFrame:
     """Every cell that is not exactly the same in two runs of one day, or that only one of them has.
 
-    Only series of which ``known`` (exports released by the day) has a figure are compared: the others have nothing but
-    the reason for that. Months beyond ``horizon``, and correlations, are compared where both runs report them.
+    Months beyond ``horizon``, and correlations, are compared where both runs report them.
     """
-    series = set(zip(known["product"], known["destination"], strict=True))
-    (near, far), (near_after, far_after) = (_cells(run, series, horizon) for run in (before, after))
+    (near, far), (near_after, far_after) = (_cells(run, horizon) for run in (before, after))
     both = far.keys() & far_after.keys()
     pairs = [(cell, near.get(cell), near_after.get(cell)) for cell in [*near, *(near_after.keys() - near.keys())]]
     pairs += [(cell, far[cell], far_after[cell]) for cell in far if cell in both]
@@ -146,7 +143,7 @@ _CellValues = dict[tuple[Any, ...], Any]
 """Values by issue day, product, destination, model, table, row and column."""
 
 
-def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[_CellValues, _CellValues]:
+def _cells(run: Forecasts, horizon: int) -> tuple[_CellValues, _CellValues]:
     """The cells of all tables: those that every run has, and those that hang on the months reported."""
     forecast = set(zip(*(run.forecasts[name] for name in SERIES_AND_MODEL), strict=True))
     near: _CellValues = {}
@@ -154,7 +151,7 @@ def _cells(run: Forecasts, series: set[tuple[str, str]], horizon: int) -> tuple[
     for name, keys in ROW_KEYS.items():
         for row in getattr(run, name).to_dict("records"):
             owner = tuple(row.get(column, "") for column in SERIES_AND_MODEL)
-            if owner[:2] not in series or (name == "failures" and owner in forecast):
+            if name == "failures" and owner in forecast:
                 continue
             cells = far if name == "correlations" or row.get("horizon", 0) > horizon else near
             place = (row["issued"], *owner, name, " ".join(str(row[key]) for key in keys))

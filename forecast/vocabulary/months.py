@@ -7,8 +7,8 @@ that the other cells show.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from datetime import date
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -55,6 +55,9 @@ _NAMED = re.compile(
 _PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
 _QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
 _YEAR = re.compile(r"\d{4}")
+_SERIAL = re.compile(r"\d{5}")
+_DAY_ZERO, _FIRST_SERIAL, _LAST_SERIAL = date(1899, 12, 30), 25_569, 73_050
+"""Day 0 of Excel, and the numbers of the first day of 1970 and the last of 2099; 2024Q1 as 20241 is none of them."""
 
 
 def month_of(text: str) -> pd.Period | None:
@@ -84,8 +87,31 @@ def months(cells: pd.Series) -> pd.Series:
     ['2025-05', '2025-06']
     """
     different = [str(text).strip() for text in pd.unique(cells)]
-    place = _place_of_month(different)
-    return of_each(cells, lambda text: month_of(text) or _by_place(text.strip(), place))
+    place, serials = _place_of_month(different), serial_months(different)
+    return of_each(cells, lambda text: month_of(text) or _by_place(text.strip(), place) or serials.get(text.strip()))
+
+
+def serial_months(cells: Iterable[str]) -> dict[str, pd.Period]:
+    """Months of the numbers by which Excel counts days, by cell: where they are all first or all last days of months.
+
+    Other numbers of five digits could be anything, and are none.
+
+    Examples
+    --------
+    >>> {number: str(month) for number, month in serial_months(["45658", "45689", "Total"]).items()}
+    {'45658': '2025-01', '45689': '2025-02'}
+    >>> serial_months(["45658", "45660"])
+    {}
+    """
+    numbers = {text: int(text) for text in (str(cell).strip() for cell in cells) if _SERIAL.fullmatch(text)}
+    if not all(_FIRST_SERIAL <= number <= _LAST_SERIAL for number in numbers.values()):
+        return {}
+    days = {text: _DAY_ZERO + timedelta(days=number) for text, number in numbers.items()}
+    firsts = {day.day == 1 for day in days.values()}
+    lasts = {(day + timedelta(days=1)).day == 1 for day in days.values()}
+    if {True} not in (firsts, lasts):
+        return {}
+    return {text: pd.Period(day, freq="M") for text, day in days.items()}
 
 
 def why_no_month(text: str) -> str:
@@ -105,6 +131,8 @@ def why_no_month(text: str) -> str:
         return "a year, not a month"
     if _PART_DAY.fullmatch(text):
         return "a date whose day and month could be either: write YYYY-MM-DD"
+    if _SERIAL.fullmatch(text):
+        return "a number that is not known to be a day of Excel's: write YYYY-MM"
     return "no month that can be read"
 
 

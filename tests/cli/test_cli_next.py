@@ -320,6 +320,20 @@ def test_wrong_options(place: Path, options: list[str], sentence: str) -> None:
     assert not (place / "output").exists()
 
 
+def test_a_destination_that_was_not_out_on_the_day(place: Path) -> None:
+    """It is not on the lists of the day, and asked for by name it is a usage error with the day on which it came."""
+    later = simulated.exports({"KOR": [1.0] * 6}, start="2022-07")[["product", "destination", "month", "volume_t"]]
+    as_text(later).to_csv("later.csv", index=False)
+    result = forecast_next("--exports", "later.csv", "--issued", "2022-06-20")
+    assert result.exit_code == 0, result.output
+    assert "Italy: No model could be fitted" in result.stdout
+    assert "Korea" not in result.stdout
+    refused = forecast_next("--exports", "later.csv", "--issued", "2022-06-20", "--destination", "KOR,USA")
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", refused.stderr).split())
+    assert refused.exit_code == 2
+    assert "--issued: no figure of KOR was released by 2022-06-20; the first came out on 2022-08-20." in said
+
+
 def test_other_peoples_folder(place: Path) -> None:
     """A folder that holds something else is refused before any work, and left as it was."""
     (place / "mine").mkdir()

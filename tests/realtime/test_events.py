@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from simulated import GROUPS, calendar
 
+from forecast import read_events
 from forecast.realtime.days import days_of
 from forecast.realtime.events import (
     DECAY,
@@ -18,6 +19,7 @@ from forecast.realtime.events import (
     covers_whole,
     daily_shape,
     events_by_kind,
+    known_calendar,
     known_events,
     measures,
     parts_of,
@@ -77,6 +79,16 @@ def test_a_scheduled_end_never_comes_by_itself():
     for day in (date(2025, 6, 1), date(2025, 12, 1)):
         row = known_events(events, day).loc[0]
         assert (row["ends"], row["scheduled"]) == (None, date(2025, 8, 12))
+
+
+@pytest.mark.parametrize("issued", [date(2024, 1, 20), date(2025, 11, 30), date(2026, 8, 20), date(2026, 12, 1)])
+def test_a_calendar_that_was_kept_is_the_calendar(issued: date):
+    """What is kept as known on a day says on that day, and on any before, what the whole calendar says of it."""
+    events = read_events()
+    kept = known_calendar(events, issued)
+    for day in (issued, date(2025, 11, 12), date(2023, 1, 1)):
+        expected = known_events(events, min(day, issued))
+        pd.testing.assert_frame_equal(known_events(kept, min(day, issued)), expected)
 
 
 def test_a_step_in_a_month_covered_in_part_is_its_share_of_days():

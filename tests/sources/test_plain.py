@@ -187,13 +187,20 @@ def test_each_file_is_named_for_its_series(tmp_path: Path):
     assert sorted(found.exports["volume_t"]) == [46.4, 46.4]
 
 
-@pytest.mark.parametrize(("times", "words"), [(1000, "1,000 times"), (1 / 1000, "a thousandth of")])
-def test_figures_in_another_unit_than_the_shipped_ones_are_named(tmp_path: Path, times: float, words: str):
-    """A file in kilograms all through, beside the same months in tonnes; a tenth more is no other unit."""
+@pytest.mark.parametrize(("times", "words", "unit"), [
+    (1000, "1,000 times", "kg"), (1 / 1000, "a thousandth of", "kt"), (1e6, "1,000,000 times", "g"),
+    (1e-6, "a millionth of", "mmt"), (2204.6226, "2,205 times", "lb"), (1 / 2204.6226, "1/2,205 of", "t"),
+    (2.2046226, "2.2046 times", "lb"), (1 / 2.2046226, "1/2.2046 of", "kg"),
+])  # fmt: skip
+def test_figures_in_another_unit_than_the_shipped_ones_are_named(tmp_path: Path, times: float, words: str, unit: str):
+    """A file in another unit all through, beside the same months in tonnes; a tenth more is no other unit, nor 2.21."""
     own = read_exports(write(tmp_path, magnets(times, 12)))
     sentence = other_unit(own, read_exports(), "the shipped file")
     assert sentence.startswith(f"Figures are {words} those of the shipped file in the same months: rare_earth_magnets")
-    assert other_unit(read_exports(write(tmp_path, magnets(1.1, 12))), read_exports(), "the shipped file") == ""
+    assert sentence.endswith(f" (12 months): forecast import FILE --unit {unit} reads them so.")
+    for no_unit in (1.1, 2.21, 30.0):
+        same = read_exports(write(tmp_path, magnets(no_unit, 12)))
+        assert other_unit(same, read_exports(), "the shipped file") == ""
     assert other_unit(read_exports(write(tmp_path, HEADER + ROW)), read_exports(), "the shipped file") == ""
 
 

@@ -20,6 +20,7 @@ from forecast.store.database import MIGRATIONS, VERSION, Store, StoreError
 from forecast.store.issued import issued_forecasts, issues
 from forecast.store.update import run_update
 from forecast.store.vintages import append, exports_as_of, latest_vintages
+from forecast.tables.read import TableError
 
 HERE = Path(__file__).resolve()
 DAY = date(2022, 7, 20)
@@ -93,6 +94,36 @@ def test_a_failing_update_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
             run_update(store, [file], stored.routine(), DAY)
         assert latest_vintages(store).empty
     assert set(counts(path).values()) == {0}
+
+
+def test_a_first_update_that_fails_leaves_no_store(tmp_path: Path) -> None:
+    """A file that is not there, one that says nothing, none at all, and nothing out by the day: nothing is made."""
+    empty, late = tmp_path / "empty.csv", tmp_path / "late.csv"
+    empty.write_text("product,destination,month,volume_t\n")
+    stored.write(stored.figures(), late)
+    for files in ([tmp_path / "none.csv"], [empty], [], [late]):
+        with pytest.raises(TableError), Store(tmp_path / "a" / "b" / "store.duckdb", today=DAY) as store:
+            run_update(store, files, stored.routine(), date(2018, 1, 1))
+    assert sorted(tmp_path.iterdir()) == [empty, late]
+
+
+def test_a_store_that_holds_something_or_stood_before_stays(tmp_path: Path) -> None:
+    """A failure takes only a new store away, and only an empty one."""
+
+    def put_and_fail(store: Store) -> None:
+        append(store, stored.figures(2), {"a.csv": "0"}, DAY)
+        raise ZeroDivisionError
+
+    made, stood = tmp_path / "made.duckdb", tmp_path / "stood.duckdb"
+    with Store(stood, today=DAY):
+        pass
+    with pytest.raises(ZeroDivisionError), Store(stood, today=DAY):
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), Store(made, today=DAY) as store:
+        put_and_fail(store)
+    assert sorted(tmp_path.iterdir()) == [made, stood]
+    with Store(made, today=DAY) as store:
+        assert len(latest_vintages(store)) == 6
 
 
 @pytest.mark.slow

@@ -146,6 +146,20 @@ def test_the_update_scores_the_month_that_came_out(store: Store, tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_what_is_taken_in_after_an_issue_of_its_day_is_scored_once(store: Store, tmp_path: Path) -> None:
+    """Of two issues on the day of a release the one that has the figures scores them; a third one does not again."""
+    exports, days = stored.figures(), [date(2022, 6, 20), date(2022, 7, 20)]
+    stored.play(store, exports, days[:1], tmp_path)
+    before = run_update(store, [], stored.routine(replace(stored.CHEAP, seed=1)), days[1])
+    [with_figures] = stored.play(store, exports, days[1:], tmp_path)
+    after = run_update(store, [], stored.routine(replace(stored.CHEAP, seed=2)), days[1])
+    assert [len(done.scored) for done in (before, with_figures, after)] == [0, 9, 0]
+    rows = track(store, days[1])
+    assert rows[rows["counts"]].groupby(["destination", "model", "month"]).size().eq(1).all()
+    assert record(rows, 1).query("slice == 'all'")["n"].tolist() == [3, 3, 3]
+
+
+@pytest.mark.slow
 def test_the_record_is_silent_below_the_minimum_and_right_above_it(store: Store, tmp_path: Path) -> None:
     """Shares, Wilson intervals and skill of three months and three destinations, against a plain loop."""
     exports, days = stored.figures(), [date(2022, month, 20) for month in (5, 6, 7, 8)]

@@ -72,6 +72,13 @@ def audited(forecast=fc.forecast_all, events=(EPISODE, LATER), **options):
     )
 
 
+def test_a_list_of_destinations_looks_no_further_than_its_day():
+    """A destination whose figures begin after the day is named in no table of it: the audit compares those too."""
+    later = exports({"KOR": [1.0] * 6}, start="2024-06")
+    table = pd.concat([world(), later], ignore_index=True)
+    assert look_ahead_audit(table, calendar(), GROUPS, DAYS, models=["naive"], calibrate=False).empty
+
+
 @pytest.mark.slow
 def test_an_honest_forecast_does_not_move():
     """No number of the fast models moves under any corruption, with a window and held parameters or without."""
@@ -116,9 +123,9 @@ def test_every_table_is_compared():
     nothing = run.replaced(**{name: table.iloc[:0] for name, table in run})
     nudged = run.replaced(correlations=run.correlations.assign(correlation=0.5))
     assert set(ROW_KEYS) == {name for name, _ in run}
-    assert set(moved(run, nothing, world(), 2)["table"]) == {name for name in ("forecasts", "dropped", "effects")
+    assert set(moved(run, nothing, 2)["table"]) == {name for name in ("forecasts", "dropped", "effects")
                                                             if len(getattr(run, name))}  # fmt: skip
-    assert moved(run, nudged, world(), 2)["column"].unique().tolist() == ["correlation"]
+    assert moved(run, nudged, 2)["column"].unique().tolist() == ["correlation"]
 
 
 def test_every_corruption_finds_a_leak():

@@ -11,7 +11,7 @@ from forecast.sources.extract import ReadSettings
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed
-from forecast.vocabulary.months import month_of, months
+from forecast.vocabulary.months import month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import folded, shown
 from forecast.vocabulary.units import is_money, unit_in, unit_in_title, unit_of
@@ -42,6 +42,9 @@ ROLES = {
 SAMPLE = 300
 """Different cells by which a column without a known heading is judged."""
 
+FEWEST_SERIALS = 3
+"""Different numbers, all of them the first or last day of a month to Excel, that are not volumes by chance."""
+
 IDENTIFIERS = ("unique id", "series id", "id", "series", "instances", "instance", "key")
 """Headings of columns that name a series, in the long frames of other libraries."""
 
@@ -70,14 +73,19 @@ def table_in(sheet: Sheet, settings: ReadSettings) -> Table | None:
     if any(word.isdigit() for word in settings.columns.values()):
         names = [str(number + 1) for number in range(sheet.grid.shape[1])]
         return Table(sheet.file, sheet.grid.set_axis(names, axis=1), sheet.delimiter).filled()
-    wanted = {folded(word) for word in settings.columns.values()}
-    best = max(
-        range(min(40, len(sheet.grid))), key=lambda position: _header_score(sheet.row(position), wanted), default=0
-    )
-    if _header_score(sheet.row(best), wanted) < 1:
+    best = header_row(sheet, settings)
+    if best is None:
         return None
     table = sheet.below(best).filled()
     return table if len(table.cells) else None
+
+
+def header_row(sheet: Sheet, settings: ReadSettings) -> int | None:
+    """The position of the row that reads most like a header; None where none does."""
+    wanted = {folded(word) for word in settings.columns.values()}
+    scores = [_header_score(row, wanted) for row in sheet.rows()]
+    best = max(range(len(scores)), key=scores.__getitem__, default=0)
+    return best if scores and scores[best] >= 1 else None
 
 
 def _header_score(row: list[str], wanted: set[str]) -> float:
@@ -87,8 +95,9 @@ def _header_score(row: list[str], wanted: set[str]) -> float:
         return 0.0  # a title line, or the unit in one
     known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
     hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
-    dated = sum(month_of(cell) is not None for cell in row)
-    figures = sum(_is_figure(cell) for cell in row)
+    are_months = _which_are_months(pd.Series(row, dtype=object))
+    dated = int(are_months.sum())
+    figures = sum(_is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
     return hits + (dated if dated >= 2 else 0) - figures + 0.01 * len(names)
 
 
@@ -180,7 +189,14 @@ def most_are(cells: pd.Series, test: Callable[[str], bool], share: float = 0.8) 
 
 def _are_months(cells: pd.Series) -> bool:
     sample = pd.Series(_sample(cells), dtype=object)
-    return bool(len(sample)) and bool(months(sample).notna().mean() >= 0.8)
+    return bool(len(sample)) and bool(_which_are_months(sample).mean() >= 0.8)
+
+
+def _which_are_months(cells: pd.Series) -> pd.Series:
+    """Which cells that nothing calls months are some."""
+    serials = serial_months(cells)
+    found = months(cells).notna()
+    return found if len(serials) >= FEWEST_SERIALS else found & ~cells.isin(serials)
 
 
 def _are_places(cells: pd.Series, known: Places) -> bool:

@@ -55,7 +55,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return Extract(
         table.file,
         f"US Census, {'imports' if imports.any() else 'exports'} by country ({sheet.kind})",
-        pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter}),
+        pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter, "imports": imports}),
         reason.where(reason != "", flag.map(_FLAGS).fillna("")),
         "US Census Bureau",
         authority="united_states",

@@ -65,7 +65,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return Extract(
         table.file,
         f"Chinese customs, online query ({sheet.kind})",
-        pd.DataFrame({**cells, "unit": unit, "exporter": exporter}),
+        pd.DataFrame({**cells, "unit": unit, "exporter": exporter, "imports": imports}),
         repeated_rows(table.cells),
         "Chinese customs, online query",
         authority="china",

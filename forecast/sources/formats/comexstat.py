@@ -87,11 +87,11 @@ def _extract(
     brazil = pd.Series("BRA", index=partner.index, dtype=object)
     exporter, destination = directed(brazil, partner, imports, "brazil")
     money = bool(settings.unit) and bool(unit_of(settings.unit).money)
-    cells = {"product": product, "destination": destination, "month": month, "volume": volume, "exporter": exporter}
+    cells = {"product": product, "destination": destination, "month": month, "volume": volume}
     return Extract(
         table.file,
         what,
-        pd.DataFrame(cells).assign(unit=settings.unit if money else "kg"),
+        pd.DataFrame({**cells, "exporter": exporter, "imports": imports}).assign(unit=settings.unit if money else "kg"),
         repeated_rows(table.cells),
         "ComexStat",
         authority="brazil",

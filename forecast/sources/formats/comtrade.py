@@ -87,7 +87,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return Extract(
         table.file,
         f"UN Comtrade ({sheet.kind})",
-        pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter}).assign(
+        pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter, "imports": imports}).assign(
             status=estimated.map({True: "estimated", False: "reported"}).astype(object)
         ),
         _left_out(table, year, flow),

@@ -46,16 +46,15 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
             f"{table.file}: is a download of Eurostat by year. Ask for the frequency M and download again."
         )
     flow = _codes(table, "flow")
-    exporter, destination = directed(
-        _codes(table, "reporter"), _codes(table, "partner"), flow.isin({"1", "IMPORT"}), "european_union"
-    )
+    imports = flow.isin({"1", "IMPORT"})
+    exporter, destination = directed(_codes(table, "reporter"), _codes(table, "partner"), imports, "european_union")
     flag = table.column("obs flag", "obs status").str.lower()
     cells = {"product": _codes(table, "product", "cn", "product nc"), "destination": destination}
     return Extract(
         table.file,
         f"Eurostat, trade by country ({sheet.kind})",
         pd.DataFrame({**cells, "month": table.column("time period"), "volume": table.column("obs value"), "unit": unit})
-        .assign(exporter=exporter, status=flag.map(STATUSES).fillna(""), released=_vintages(table)),
+        .assign(exporter=exporter, imports=imports, status=flag.map(STATUSES).fillna(""), released=_vintages(table)),
         left_out.where(left_out != "", flag.map(_FLAGS).fillna("")),
         f"Eurostat, {indicator.lower().replace('_', ' ')}",
         authority="european_union",

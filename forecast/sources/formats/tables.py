@@ -23,10 +23,11 @@ from forecast.sources.files.columns import (
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months
+from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months
 from forecast.vocabulary.numbers import could_be_thousands
 from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
@@ -44,6 +45,23 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where a column that is needed cannot be found, with those that are there.
     """
+    spread = long_table(sheet, settings)
+    if spread is not None:
+        return _spread(sheet, *spread, settings)
+    odd = unread(sheet, settings)
+    try:
+        found = _of_one_header(sheet, settings)
+    except TableError:
+        if not odd:
+            raise
+        found = None
+    if found is None and odd:
+        raise TableError(odd)
+    return found
+
+
+def _of_one_header(sheet: Sheet, settings: ReadSettings) -> Extract | None:
+    """What a table with a header of one row says; None where there is none."""
     table = table_in(sheet, settings)
     if table is None:
         return None
@@ -59,6 +77,17 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         if named:
             return _melted_destinations(sheet, table, named, columns, settings)
     return _long(sheet, table, columns, known, settings)
+
+
+def _spread(sheet: Sheet, table: Table, left_out: list[str], settings: ReadSettings) -> Extract:
+    """What a table with a header of two rows says, from the long table that it means."""
+    known = places("", settings.names)
+    columns = by_content(table, replace(columns_of(table, settings), volume=FIGURE), known, settings)
+    _check_month(table, columns)
+    found = _long(sheet, table, columns, known, settings)
+    notes = [f"Columns left out: {listed(left_out)}."] if left_out else []
+    what = f"table with a header of two rows ({sheet.kind})"
+    return replace(found, what=what, notes=(*notes, *found.notes))
 
 
 # Long tables ----------------------------------------------------------------------------------------------------------
@@ -152,7 +181,8 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
 
 
 def _place_of_unit(columns: Columns) -> str:
-    return f"the heading {shown(columns.volume)!r}" if columns.volume else "a title line above the header"
+    headed = columns.volume not in ("", FIGURE)
+    return f"the heading {shown(columns.volume)!r}" if headed else "a title line above the header"
 
 
 # Wide tables ----------------------------------------------------------------------------------------------------------
@@ -221,6 +251,10 @@ def _extract(
     if odd and not ("," in odd and comma_separated):
         other = "," if "." in odd else "."
         said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
+    serials = serial_months(cells["month"].unique())
+    if serials:
+        first = next(iter(serials))
+        said.append(f"Months such as {first} are days as Excel counts them: that is {serials[first]}.")
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
     return Extract(
         table.file,

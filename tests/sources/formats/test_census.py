@@ -51,6 +51,8 @@ def test_imports_of_one_origin_are_its_exports_to_the_united_states(tmp_path: Pa
     assert got.exports["released"].iloc[0] == date(2025, 7, 9)
     assert got.unused["reason"].tolist() == ["suppressed by the Census (flag A)", "not available (flag N)"]
     assert "US Census, imports" in got.files[0].what
+    said = "imports reported by USA, not exports reported by CHN, from which they can differ."
+    assert f"A mirror: 3 figures are {said}" in got.notes
 
 
 def test_exports_by_country_and_groups(tmp_path: Path):

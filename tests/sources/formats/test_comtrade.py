@@ -143,6 +143,17 @@ def test_imports_are_exports_of_the_partner(tmp_path: Path):
     assert import_exports(path, today=DAY).exports["destination"].tolist() == ["USA"]
 
 
+def test_a_mirror_is_said(tmp_path: Path):
+    """Whose imports the figures are, and how many: of those that are used; of exports nothing is said."""
+    mirror = {"flowCode": "M", "partnerCode": 156, "reporterCode": 276}
+    path = answer(tmp_path, record(), record(**mirror), record(**mirror, period="202505"), record(**mirror, motCode=1))
+    said = "imports reported by DEU, not exports reported by CHN, from which they can differ."
+    assert f"A mirror: 2 figures are {said}" in import_exports(path, today=DAY).notes
+    one = import_exports(answer(tmp_path, record(**mirror)), today=DAY)
+    assert f"A mirror: 1 figure is {said}" in one.notes
+    assert not any("mirror" in note for note in import_exports(answer(tmp_path, record()), today=DAY).notes)
+
+
 def test_several_exporters_are_a_question(tmp_path: Path):
     """Two reporters in one file: one is chosen, the other listed."""
     path = answer(tmp_path, record(), record(reporterCode=392, netWgt=1000.0))

@@ -57,6 +57,8 @@ def test_imports_of_the_union_from_one_partner(tmp_path: Path):
         ["rare_earth_magnets", "DEU", 5.0],
         ["rare_earth_magnets", "EU27", 12.0],
     ]
+    said = "imports reported by DEU, EU27, not exports reported by CHN, from which they can differ."
+    assert f"A mirror: 2 figures are {said}" in got.notes
 
 
 def test_a_later_download_revises_an_earlier_one(tmp_path: Path):

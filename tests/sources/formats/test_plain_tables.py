@@ -85,6 +85,39 @@ def test_workbooks_and_parquet(tmp_path: Path, suffix: str):
     assert figures(path, product="w") == RIGHT
 
 
+def first_days(year: int = 2025) -> list[int]:
+    """The first days of the months of a year, as Excel counts them."""
+    return [(date(year, month, 1) - date(1899, 12, 30)).days for month in range(1, 13)]
+
+
+@pytest.mark.parametrize("shift", [0, -1], ids=["first days", "last days"])
+def test_months_as_numbers_of_days(tmp_path: Path, shift: int):
+    """45658 is January 2025: down a column, across, and said; the last days of months are as good as the first."""
+    days = [day + shift for day in first_days()]
+    expected = [["DEU", str(pd.Period("2025-01", "M") + place + shift), float(place)] for place in range(12)]
+    down = "".join(f"{day},Germany,{place}\n" for place, day in enumerate(days))
+    across = f"Country,{','.join(map(str, days))}\nGermany,{','.join(map(str, range(12)))}\n"
+    for text in (f"Month,Country,t\n{down}", across):
+        path = write(tmp_path, text)
+        assert figures(path, unit="t", product="w") == expected
+        said = f"Months such as {days[0]} are days as Excel counts them: that is {expected[0][1]}."
+        assert said in import_exports(path, unit="t", product="w", today=DAY).notes
+
+
+@pytest.mark.parametrize("odd", ["45660", "20241", "99999"], ids=["another day", "a quarter", "beyond the calendar"])
+def test_numbers_that_are_not_all_first_days_are_no_months(tmp_path: Path, odd: str):
+    """One number that is no such day, and none is read; the sentence says how to write months."""
+    path = write(tmp_path, f"Month,Country,t\n45658,Germany,1\n{odd},Germany,2\n")
+    with pytest.raises(TableError, match=r"2 rows: a number that is not known to be a day of Excel's: write YYYY-MM"):
+        import_exports(path, product="w", today=DAY)
+
+
+def test_volumes_that_are_days_by_chance_are_no_months(tmp_path: Path):
+    """Two volumes that are first days to Excel stay volumes where no heading says what a column is."""
+    path = write(tmp_path, "a,b,kg\n2025-05,Germany,45658\n2025-06,Germany,45689\n")
+    assert figures(path, product="w") == [["DEU", "2025-05", 45.658], ["DEU", "2025-06", 45.689]]
+
+
 def test_a_sktime_panel_with_unnamed_levels(tmp_path: Path):
     """Two levels of instances, the time, one column: roles are found by what stands in them."""
     path = write(tmp_path, "h0,h1,time,c0\nw,DEU,2025-05,1.5\nw,GBR,2025-06,2.5\nv,GBR,2025-06,1\n")
