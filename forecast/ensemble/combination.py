@@ -16,6 +16,9 @@ from forecast.tables.schema import RUN_TABLES
 PAIR = ["product", "destination", "issued", "month", "other"]
 CELL = ["product", "destination", "issued", "cutoff", "month", "horizon", "last_known"]
 
+LEAST_SHARE = 0.01
+"""Of the middle half's arithmetic mean, what a volume counts for at least: zero has no logarithm."""
+
 SHRINKAGE = 24.0
 """Cells of equally good members that the weights take for granted beside those that were seen."""
 
@@ -80,8 +83,9 @@ def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     ``volumes`` are those of `Cells`, with at least one model in each cell; ``weights``, of shape (cells, models), count
     among the models that a cell has. The models of a cell stand in the order of their volumes, each with its weight, a
-    quarter of which is cut off at either end. The mean is monotone and continuous in every volume and weight; of three
-    equal models the middle one has two thirds.
+    quarter of which is cut off at either end. No volume counts for less than a hundredth of the arithmetic mean of the
+    middle half, so that one model that says nothing does not decide for all. The mean is monotone and continuous in
+    every volume and weight; of three equal models the middle one has two thirds.
 
     Examples
     --------
@@ -92,6 +96,8 @@ def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     [[200.0]]
     >>> interquartile_mean(three, np.array([[1.0, 1.0, 2.0]])).round().tolist()  # half the middle, half the last
     [[283.0]]
+    >>> interquartile_mean(np.array([0.0, 400.0, 500.0])[None, :, None], np.array([[1.2, 1.0, 1.0]])).round().tolist()
+    [[122.0]]
     """
     order = np.argsort(volumes, axis=1)
     ordered = np.take_along_axis(volumes, order, axis=1)
@@ -100,9 +106,12 @@ def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     end = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
     start = np.concatenate([np.zeros_like(end[:, :1]), end[:, :-1]], axis=1)
     middle = 2 * (np.clip(end, 0.25, 0.75) - np.clip(start, 0.25, 0.75))
+    inside = np.where(middle > 0, ordered, 0.0)
+    floor = LEAST_SHARE * (middle * inside).sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore"):
-        logs = np.where(middle > 0, np.log(ordered), 0.0)
-    mean = np.exp((middle * logs).sum(axis=1))
+        mean = np.exp(
+            (middle * np.log(np.maximum(inside, floor), where=middle > 0, out=np.zeros_like(inside))).sum(axis=1)
+        )
     return np.asarray(np.clip(mean, np.nanmin(volumes, axis=1), np.nanmax(volumes, axis=1)))
 
 

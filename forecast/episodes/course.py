@@ -36,7 +36,13 @@ LASTS = 48.0
 
 IN_FORCE = (0, 1, 2, 3, 6, 12)
 AFTER = (0, 1, 2, 4, 7)
-"""First month of each phase since the effect and since the end; after the last of `AFTER` nothing is left."""
+"""First month of each phase since the effect and since the end; from the last of `AFTER` on an effect fades."""
+
+FADES = 24.0
+"""Months in which two thirds of what is not back after the phases of `AFTER` become the level: it comes by degrees."""
+
+WHOLE = 60.0
+"""Days in force from which an end is followed by all that the phases after it are: a halt of some days is by a part."""
 
 KNOTS = (
     "notice",
@@ -286,7 +292,11 @@ def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag:
     after = np.inf if end is None or not acted else end
     left = 1.0 if np.isinf(after) else unabsorbed((after - begin) / DAYS_A_MONTH)
     columns[FORCE.stop - 1] = columns[FORCE.stop - 1] + (1.0 - left) * (days.ordinals >= after)
-    columns += [left * block for block in _phases(days.ordinals, after, None, AFTER)[: len(AFTER) - 1]]
+    *phases, faded = _phases(days.ordinals, after, None, AFTER)
+    since = np.maximum((days.ordinals - after) / DAYS_A_MONTH - AFTER[-1], 0.0)
+    phases[-1] = phases[-1] + faded * np.exp(-since / FADES)
+    lived = 1.0 if np.isinf(after) else min((after - begin) / WHOLE, 1.0)
+    columns += [left * lived * block for block in phases]
     shares = np.column_stack([days.monthly(column) for column in columns])
     shares.flags.writeable = False
     return shares

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS
+from forecast.episodes.course import FORCE, KNOTS
 from forecast.episodes.path_priors import PathPrior
 from forecast.kernels.arrays import SEASON as SEASON
 from forecast.kernels.structural import (
@@ -131,6 +131,8 @@ class LagPosterior:
     level, variance
         The levels of all columns after the last month (points, active + 1), the response's last, and their variance
         relative to the noise's (points,).
+    seen
+        The largest share of a month with a figure that each phase had: (episodes, knots).
     """
 
     equation: Equation
@@ -143,6 +145,7 @@ class LagPosterior:
     roots: np.ndarray
     level: np.ndarray
     variance: np.ndarray
+    seen: np.ndarray
 
     @cached_property
     def coefficients(self) -> np.ndarray:
@@ -167,11 +170,12 @@ class LagPosterior:
     @cached_property
     def _effects(self) -> tuple[np.ndarray, np.ndarray]:
         """Log effects (points, episodes, months) of every month, and their slopes (points, months, paths)."""
+        past = len(self.equation.training)
         shares = np.moveaxis(self.equation.paths(self.equation.shares[self.lag]), 1, 0)
         paths = self.equation.paths(self.coefficients[:, NOT_PATHS:])
-        left = np.maximum(1.0 + (shares @ np.expm1(paths)[..., None])[..., 0], LEAST_LEFT)
-        slopes = shares * np.exp(paths)[:, :, None] / left[..., None]
-        return np.log(left), np.moveaxis(slopes, 1, 2).reshape(len(paths), *self.equation.shares.shape[1:])
+        found = [_log_effects(shares[:, :past], paths), _log_effects(shares[:, past:], back_at_most(paths, self.seen))]
+        effects, slopes = (np.concatenate(parts, axis=2) for parts in zip(*found, strict=True))
+        return effects, np.moveaxis(slopes, 1, 2).reshape(len(paths), *self.equation.shares.shape[1:])
 
     @property
     def effects(self) -> np.ndarray:
@@ -224,6 +228,31 @@ class LagPosterior:
         """
         slopes, past = self._effects[1], len(self.equation.training)
         return self.spread(slopes[:, past:] - weights[:, None] @ slopes[:, :past])
+
+
+def back_at_most(paths: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """``paths`` (points, episodes, knots) as they go on: months after an end bring back what was lost, and no more.
+
+    A month that is normal sooner than believed says that the next ones are normal, not that they lie as far above it as
+    it does above belief. So a phase after the end lies at most where the path did before, or at nothing; but for what
+    was ``seen`` of it (episodes, knots), which counts from half a month on.
+    """
+    found = paths.copy()
+    doubt = 1.0 - np.clip(2.0 * seen - 1.0, 0.0, 1.0)
+    highest = np.maximum(found[:, :, FORCE].max(axis=2), 0.0)
+    for knot in range(FORCE.stop, len(KNOTS)):
+        found[:, :, knot] -= doubt[:, knot] * np.maximum(found[:, :, knot] - highest, 0.0)
+        highest = np.maximum(highest, found[:, :, knot])
+    return found
+
+
+def _log_effects(shares: np.ndarray, paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log effects (points, episodes, months) of ``paths`` (points, episodes, knots), and their slopes, knots last.
+
+    ``shares`` (episodes, months, knots) are those of the phases in each month.
+    """
+    left = np.maximum(1.0 + (shares @ np.expm1(paths)[..., None])[..., 0], LEAST_LEFT)
+    return np.log(left), shares * np.exp(paths)[:, :, None] / left[..., None]
 
 
 def noise_of(effect: np.ndarray) -> np.ndarray:

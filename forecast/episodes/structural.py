@@ -202,7 +202,9 @@ class _Problem:
         kept = np.flatnonzero(own)
         q = made.q[kept]
         points = own[kept], Q[q], made.sigma2[kept], made.drawn[kept], made.roots[kept]
-        return LagPosterior(self.equation, self.prior(lag), lag, *points, made.level[q], made.variance[q])
+        shares = self.equation.shares[lag, : len(self.values)][self.observed]
+        seen = self.equation.paths(np.minimum(shares.max(axis=0, initial=0.0), 1.0))
+        return LagPosterior(self.equation, self.prior(lag), lag, *points, made.level[q], made.variance[q], seen)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,9 +46,10 @@ def test_naive_stands_in_alone_where_no_member_could_be_fitted():
     assert dict(zip(combined["destination"], combined["volume_t"], strict=True)) == {"USA": 100.0, "KOR": 3.0}
 
 
-def test_a_zero_among_two_gives_zero():
-    """The geometric mean with nothing is nothing, and no logarithm fails."""
-    assert combination(rows(("USA", "theta", 0.0), ("USA", "arima", 400.0)))["volume_t"].tolist() == [0.0]
+def test_a_zero_among_two_counts_for_a_hundredth_of_their_mean():
+    """The geometric mean of 400 and 2, and no logarithm fails."""
+    found = combination(rows(("USA", "theta", 0.0), ("USA", "arima", 400.0)))["volume_t"].tolist()
+    assert found == pytest.approx([np.sqrt(800.0)])
 
 
 def by_steps(volumes: np.ndarray, weights: np.ndarray, steps: int = 20_000) -> float:
@@ -103,6 +105,16 @@ def test_it_is_continuous_in_volumes_and_weights(models, place, small):
 
 
 def test_a_model_of_no_weight_says_nothing():
-    """1, 100 and 200 with weights .5, 0 and .5: the middle one has no voice."""
-    found = interquartile_mean(np.array([1.0, 100.0, 200.0])[None, :, None], np.array([[0.5, 0.0, 0.5]]))
-    assert np.isclose(found.item(), np.sqrt(200))
+    """4, 100 and 200 with weights .5, 0 and .5: the middle one has no voice."""
+    found = interquartile_mean(np.array([4.0, 100.0, 200.0])[None, :, None], np.array([[0.5, 0.0, 0.5]]))
+    assert np.isclose(found.item(), np.sqrt(800))
+
+
+@given(st.floats(1.0, 3.0), st.floats(0, 1e-9))
+def test_a_model_of_zero_does_not_decide_for_all(weight, small):
+    """A seasonal naive of zero beside three models of hundreds had made the whole zero; nothing is nearly nothing."""
+    weights = np.array([[weight, 1.0, 1.0, 1.0]])
+    found, near = (interquartile_mean(np.array([least, 400, 500, 600])[None, :, None], weights) for least in (0, small))
+    assert 4.0 < found.item() < 500.0
+    assert np.isclose(found, near)
+    assert interquartile_mean(np.array([0.0, 0.0, 0.0, 9.0])[None, :, None], np.ones((1, 4))).item() == 0.0

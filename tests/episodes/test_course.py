@@ -1,13 +1,13 @@
 """Episodes of a series, the phases of their days, and what a path does to a month."""
 
 from collections import namedtuple
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.course import Episode, episodes_of, exposure, log_effect
+from forecast.episodes.course import FADES, FORCE, Episode, episodes_of, exposure, log_effect
 
 Row = namedtuple("Row", "event kind products destinations announced effective ends continues")
 
@@ -106,3 +106,21 @@ def test_an_episode_of_several_rows_acts_when_one_of_them_does(rows, expected):
     """Called off, put off, nested and open rows: what is in force, and from when to when."""
     [found] = episodes_of(rows, "w", "USA", {})
     assert (found.events, found.effective, found.ends) == expected
+
+
+@pytest.mark.parametrize(("days", "part"), [(1, 1 / 60), (5, 1 / 12), (30, 1 / 2), (60, 1.0), (200, 1.0)])
+def test_a_halt_of_some_days_is_followed_by_as_small_a_part_of_what_follows_a_long_one(days, part):
+    """A ban of one day had taken two fifths off the month after it."""
+    halt = Episode("b", "ban", date(2024, 3, 4), date(2024, 3, 4), date(2024, 3, 4) + timedelta(days), 1.0, ("b",))
+    shares = exposure(halt, pd.period_range("2024-03", periods=18, freq="M"))
+    assert shares[:, FORCE.stop :].sum(axis=1).max() == pytest.approx(part, rel=0.01)
+
+
+def test_what_is_not_back_after_the_last_phase_becomes_the_level_by_degrees():
+    """It had come back in one month by decree: each month takes a twenty-fourth of what was left."""
+    ban = Episode("b", "ban", date(2022, 1, 1), date(2022, 1, 1), date(2023, 1, 1), 1.0, ("b",))
+    last = exposure(ban, pd.period_range("2023-01", periods=60, freq="M"))[:, -1]
+    assert last[:3].sum() == 0
+    assert last[5] == 1
+    assert last[9:] / last[8:-1] == pytest.approx(np.exp(-1 / FADES), abs=0.003)
+    assert last[6:].min() > 0

@@ -203,6 +203,37 @@ def test_parts_add_up_to_the_log_median():
     assert fit.parts().sum(axis=1).to_numpy() == pytest.approx(fit.predict()["median"].to_numpy(), abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["ban", "licensing"])
+def test_customers_lost_under_a_measure_do_not_come_back_in_one_month(kind):
+    """A fifth of the volume for two and a half years and a quarter after: month after month about the last ones."""
+    whole = pd.Series(np.repeat([100.0, 20.0, 25.0], [30, 30, 15]), MONTHS[:75]) * noisy(75, 0.05) / 100
+    licence = ban(date(2021, 7, 1), date(2024, 1, 1), "a", kind)
+    for known in range(64, 75):
+        assert 17 < median(whole[:known], (licence,))[0] < 45
+
+
+@pytest.mark.parametrize("kind", ["ban", "licensing"])
+def test_a_month_that_is_back_says_that_the_next_is_normal(kind):
+    """Next to nothing for 14 months, and all of it in the first month after: the second is no record."""
+    path = np.array(STATED[kind])
+    path[FORCE.stop :] = 0.0
+    measure = ban(date(2023, 7, 20), date(2024, 9, 28), "a", kind)
+    siblings = {("w", code): under(noisy(70, 0.1, seed), measure, path, 0) for seed, code in enumerate(("USA", "DEU"))}
+    fits = dict(structural_forecasts(siblings, dict.fromkeys(siblings, (measure,)), 2))
+    for fit in fits.values():
+        assert (fit.volumes()["median"] < 130).all()
+        assert (fit.volumes()["median"] > 70).all()
+
+
+@pytest.mark.parametrize("days", [1, 5])
+def test_a_halt_of_some_days_leaves_the_next_month_alone(days):
+    """At most an eighth of it."""
+    halt = ban(date(2025, 1, 4), date(2025, 1, 4 + days), "a")
+    with_it, without = (median(noisy(), own, 3) for own in ((halt,), ()))
+    assert (with_it > 0.7 * without).all()
+    assert with_it[1] > 0.875 * without[1]
+
+
 def test_gaps_are_months_without_news():
     """A missing month moves nothing but what it would have said; a month more of gap widens the interval."""
     volume = noisy()
