@@ -126,9 +126,7 @@ def outlook(
         _not_estimated(rows, dropped, calendar),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
-        adding_up(run.reconciled, rows, product, issued, forecasts[forecasts["model"] == model])
-        if model == COMBINED
-        else Remark("Totals", ()),
+        adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         by_headline(moved, rows),
         inside_sums(inside, rows),
         _ending_earlier(rows, known.cutoff(product)),

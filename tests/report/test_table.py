@@ -23,7 +23,7 @@ from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 ISSUED = date(2026, 1, 20)
-NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
+NAMES = {"WLD": "World", "ROW": "Rest of world", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
 GAP = np.nan
 
 EXPORTS = simulated.exports(
@@ -173,6 +173,35 @@ def test_figures_that_came_since() -> None:
     late = run([[*row[:3], date(2026, 4, 25), *row[4:]] for row in FORECASTS])
     assert remarks(found(late, date(2026, 4, 25)))["Newer figures"] == (
         "your figures end in 2025-12; those of 2026-01 to 2026-03 came out from 2026-03-20",
+    )
+
+
+def reconciled(*medians: tuple[str, float]) -> pd.DataFrame:
+    """Rows of the table ``reconciled`` with these medians."""
+    rows = [forecast(code, tonnes, 0.9 * tonnes, 1.1 * tonnes, "2025-12") for code, tonnes in medians]
+    made = pd.DataFrame(rows, columns=RUN_TABLES["forecasts"].columns).assign(parts=2)
+    return made[RUN_TABLES["reconciled"].columns]
+
+
+def test_a_series_has_one_number() -> None:
+    """What draws that add up say of the series of the table stands in no remark; of the rest the table has it."""
+    shown = found(run().replaced(reconciled=reconciled(("USA", 141.0), ("ROW", 933.0), ("WLD", 1074.0))))
+    assert remarks(shown)["Totals"] == (
+        "Rest of world is World less United States, as in draws in which these add up (reconciled.csv); "
+        "in forecasts.csv it stands by itself",
+        "the other forecasts are of each series by itself: medians need not add up",
+    )
+    said = printed(shown, 140)
+    assert "1,100" in said
+    assert not [number for number in ("141", "933", "1,074") if number in said]
+
+
+def test_without_a_total_the_sum_is_said() -> None:
+    """It is the only number of the destinations together, and of no row of the table."""
+    shown = found(run().replaced(reconciled=reconciled(("SUM", 600.0))))
+    assert remarks(shown)["Totals"] == (
+        "the 2 destinations that do not overlap together, from joint draws (reconciled.csv): "
+        "2026-01 600 t (540 to 660)",
     )
 
 
