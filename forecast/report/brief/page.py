@@ -202,7 +202,7 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         drawn = fan_chart(volumes[code], rows, name, events, sums, estimates, behind.called)
         values = wide_table(tables.values_table(volumes[code], rows, name))
         charts.append(
-            f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{_scrolls(drawn, name)}'
+            f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{drawn}'
             f"<details><summary>Values: {hypertext(name)}</summary>{values}</details></figure>"
         )
     key = (
@@ -219,11 +219,6 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
 
 OPEN_CHARTS = 4
 """Destinations whose charts are open, the largest first; the others are folded."""
-
-
-def _scrolls(drawn: str, name: str) -> str:
-    said = hypertext(f"Picture: {name}")
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{said}">{drawn}</div>'
 
 
 def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
@@ -243,7 +238,7 @@ def _one(found: Mapping[str, Any]) -> str:
     listed = f"<details><summary>The largest measures: {hypertext(str(found['name']))}, {found['month']}</summary>"
     listed += f"<ul>{rests}</ul></details>"
     return (
-        f"<figure><figcaption>{hypertext(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
+        f"<figure><figcaption>{hypertext(title)}</figcaption>{waterfall_chart(found)}"
         f"{_folded(f'The parts as a table: {title}', wide_table(tables.parts_table(found)))}"
         f"{listed if rests else ''}</figure>"
     )
@@ -275,8 +270,7 @@ def _may_happen(found: Outlook, behind: Behind) -> str:
     for line in table.lines:
         by_place.setdefault(str(line[0]), []).append(line)
     charts = "".join(
-        f"<figure><figcaption>{hypertext(name)}</figcaption>"
-        f"{_scrolls(branches_chart(lines, name), f'branches, {name}')}</figure>"
+        f"<figure><figcaption>{hypertext(name)}</figcaption>{branches_chart(lines, name)}</figure>"
         for name, lines in by_place.items()
     )
     return f'<div class="charts">{charts}</div>{wide_table(table)}'
@@ -305,7 +299,7 @@ def _analogues(found: Outlook, behind: Behind) -> str:
     rows = behind.analogues.get(found.product)
     if rows is None or rows.empty:
         return "<p>No past measure on file is like one that acts.</p>"
-    drawn = _scrolls(analogues_chart(rows, behind.names, behind.called), "measures since their effect")
+    drawn = analogues_chart(rows, behind.names, behind.called)
     own = behind.called(str(rows["event"].iloc[0]))
     title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
     table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))
