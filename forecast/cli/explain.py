@@ -115,9 +115,7 @@ def _show(objects: list[dict[str, Any]], text: str | None, quiet: bool) -> None:
     elif not quiet:
         from forecast.report.explain_table import print_explained
 
-        console = screen()
-        for one in objects:
-            print_explained(one, console)
+        print_explained(objects, screen())
 
 
 def _asked(

@@ -62,7 +62,7 @@ class Outlook:
         Columns `OUTLOOK_COLUMNS`, a row per destination and month: ``WLD``, the rest of the world, then by the volume
         of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
-        ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
+        ``held`` how often the 80 % interval held one month ahead ("14 of 18", or nothing, as it is further ahead),
         ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
         estimated effect, ``notes`` short texts: all tuples. A judged row has the judged numbers, the model's median as
         ``model_t`` (NaN elsewhere) and the ``reason``.
@@ -276,7 +276,8 @@ def _rows(
         events = calendar.acting(code, forecast.month)
         acting = _kinds(events)
         without = _unestimated(events, dropped[dropped["destination"] == code])
-        record = "" if forecast.reason else held.get(code, "")  # the record is of the model's own intervals
+        # the record is of the model's own intervals, one month ahead
+        record = "" if forecast.reason or forecast.horizon > 1 else held.get(code, "")
         texts = (record, acting, without, _notes(forecast, volume), forecast.model_t, forecast.reason)
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
@@ -431,12 +432,17 @@ def _refused(failures: pd.DataFrame, model: str) -> Remark:
 
 
 def _without_sum(omitted: pd.DataFrame, names: Mapping[str, str]) -> Remark:
-    """Sums that cannot be given, and of whom."""
-    by_reason: dict[str, list[str]] = {}
+    """Sums that cannot be given: every reason once for the same destinations, and of which months."""
+    by_months: dict[tuple[str, str], list[str]] = {}
     for row in records(omitted):
-        said = f"{row.start} to {row.end} ({row.reason})"
-        by_reason.setdefault(said, []).append(names.get(row.destination, row.destination))
-    return Remark("Without a sum", tuple(f"{said}: {', '.join(named)}" for said, named in by_reason.items()))
+        by_months.setdefault((row.reason, f"{row.start} to {row.end}"), []).append(
+            names.get(row.destination, row.destination)
+        )
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (reason, months), named in by_months.items():
+        by_reason.setdefault((reason, ", ".join(named)), []).append(months)
+    lines = (f"{', '.join(months)} ({reason}): {named}" for (reason, named), months in by_reason.items())
+    return Remark("Without a sum", tuple(lines))
 
 
 def newer_figures(cutoff: pd.Period, day: date) -> str:

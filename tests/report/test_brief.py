@@ -179,6 +179,20 @@ def test_the_first_screen_answers_why_what_if_and_how_often_right():
     assert [title for title in folded if title.startswith(("The parts as a table", "The same in logs", "Charts by"))]
 
 
+def test_a_measure_is_described_once():
+    """It is among the largest of every destination, and stands in one list, with those whom it works against."""
+    part = {"name": "ban-1", "title": "ban of 2026-05-01", "description": "No more magnets.", "kind": "episode",
+            "tonnes": -3.0, "log": -0.1, "rests_on": ["ban-1"]}  # fmt: skip
+    level = {"name": "level", "kind": "level", "tonnes": 40.0, "log": 3.7}
+    ones = [{"product": "rare_earth_magnets", "destination": code, "name": name, "month": "2026-08", "forecast_t": 37.0,
+             "parts": [level, part | more]}
+            for code, name, more in (("WLD", "World", {}), ("OLD", "Old", {"tonnes": 3.0, "against_kind": True}))
+            ]  # fmt: skip
+    page = _page(behind=Behind(explained=ones))
+    assert page.count("No more magnets.") == 1
+    assert "It works against its kind on Old: forecast events --effects says what coincides with it." in page
+
+
 def test_a_sum_that_says_nothing_new_is_not_drawn():
     """Months that are known one by one, or inside a shorter sum, need no line; the others have one with its title."""
     months = pd.period_range(CUTOFF - 3, CUTOFF, freq="M")

@@ -305,6 +305,43 @@ def test_several_months() -> None:
     assert as_markdown(found(run(two))).startswith("## Exports of magnets: forecast for 2026-01 and 2026-02\n")
 
 
+def test_notes_are_not_repeated_below_each_other() -> None:
+    """What is said of a month is left out while it is the same; where it ends there is a dash."""
+    rows = [
+        forecast("JPN", 450.0, lower, 500.0, "2025-12", month)
+        for lower, month in ((90.0, "2026-01"), (95.0, "2026-02"), (400.0, "2026-03"))
+    ]
+    lines = [line for line in as_markdown(found(run(rows))).splitlines() if line.startswith("|")]
+    assert [line.removesuffix("|").rpartition("|")[2].strip() for line in lines[2:]] == ["wide", "", "-"]
+
+
+def test_how_often_it_held_stands_one_month_ahead() -> None:
+    """The record is of the next month: a month further ahead has none."""
+    row = {"product": "magnets", "destination": "JPN", "model": "combination", "level": 80, "held": 7, "n": 10}
+    record = pd.DataFrame([row | {"last_month": pd.Period("2025-12")}])
+    two = [forecast("JPN", 450.0, 400.0, 500.0, "2025-12"), forecast("JPN", 450.0, 400.0, 500.0, "2025-12", "2026-02")]
+    two[1][6] = 2
+    known = as_of(EXPORTS, EVENTS, ISSUED)
+    shown = outlook(known, {}, run(two), product="magnets", model="combination", names=NAMES, record=record)
+    assert shown.rows["held"].tolist() == ["7 of 10", ""]
+
+
+def test_sums_left_out_for_one_reason_are_one_line() -> None:
+    """Months and destinations with the same reason stand together."""
+    spans = [("2026-01", "2026-06"), ("2026-01", "2026-03"), ("2026-04", "2026-06")]
+    why = "its months are shown as they add up with World"
+    cells = [("magnets", "ROW", "combination", ISSUED, *map(pd.Period, span), why) for span in spans]
+    cells.append(("magnets", "JPN", "combination", ISSUED, *map(pd.Period, spans[0]), "2025-12 neither known"))
+    omitted = pd.DataFrame(cells, columns=OMITTED_COLUMNS)
+    sums = Sums(pd.DataFrame(columns=SUM_COLUMNS), omitted)
+    known = as_of(EXPORTS, EVENTS, ISSUED)
+    shown = outlook(known, {}, run(), product="magnets", model="combination", names=NAMES, sums=sums)
+    assert remarks(shown)["Without a sum"] == (
+        f"2026-01 to 2026-06, 2026-01 to 2026-03, 2026-04 to 2026-06 ({why}): Rest of world",
+        "2026-01 to 2026-06 (2025-12 neither known): Japan",
+    )
+
+
 def test_markdown_is_a_table_and_a_list() -> None:
     """Every row has as many cells as the head, and every remark is an item below."""
     text = as_markdown(found())

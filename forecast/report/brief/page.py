@@ -229,18 +229,17 @@ def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
     said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"
     first, *others = map(_one, found)
     further = f'<div class="charts">{"".join(others)}</div>' if others else ""
-    return f"<p>{hypertext(said)}</p>{first}{_folded(f'Why of {len(others)} more forecasts', further)}"
+    listed = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
+    measures = _folded("What the largest measures are", f"<ul>{listed}</ul>" if listed else "")
+    return f"<p>{hypertext(said)}</p>{first}{measures}{_folded(f'Why of {len(others)} more forecasts', further)}"
 
 
 def _one(found: Mapping[str, Any]) -> str:
     title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
-    rests = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
-    listed = f"<details><summary>The largest measures: {hypertext(str(found['name']))}, {found['month']}</summary>"
-    listed += f"<ul>{rests}</ul></details>"
     return (
         f"<figure><figcaption>{hypertext(title)}</figcaption>{waterfall_chart(found)}"
         f"{_folded(f'The parts as a table: {title}', wide_table(tables.parts_table(found)))}"
-        f"{listed if rests else ''}</figure>"
+        "</figure>"
     )
 
 
