@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 RunOfBrief = Annotated[
     Path | None,
-    typer.Argument(metavar="[RUN]", help="The folder of a run of next or update. Default: the newest in output/, or "
-                   "with --store its latest issue."),
+    typer.Option("--run", metavar="FOLDER", help="The folder of a run of next or update. Default: the newest in "
+                 "output/, or with --store its latest issue."),
 ]  # fmt: skip
 BriefPage = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: brief.html in RUN.")
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="The page to write. Default: brief.html in the run's folder."),
 ]
 ScenarioFolder = Annotated[
     Path | None,
@@ -36,7 +37,7 @@ ScenarioFolder = Annotated[
 StoreOfBrief = Annotated[
     Path | None,
     typer.Option("--store", metavar="FILE", help="The store that an update was made with, or whose track record is to "
-                 "be shown; without RUN its latest issue is briefed."),
+                 "be shown; without --run its latest issue is briefed."),
 ]  # fmt: skip
 Quick = Annotated[
     bool,
@@ -49,7 +50,7 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Also write headlin
 
 
 def brief(
-    folder: RunOfBrief = None,
+    run: RunOfBrief = None,
     output: BriefPage = None,
     scenario: ScenarioFolder = None,
     store: StoreOfBrief = None,
@@ -64,8 +65,7 @@ def brief(
     with plain_refusals(), silent_libraries():
         from forecast.cli.briefing import newest, of_folder, of_store, outlooks
 
-        if folder is None and store is None:
-            folder = newest(Path("output"))
+        folder = newest(Path("output"), "next", "update") if run is None and store is None else run
         of = of_store(store) if folder is None else of_folder(folder, store)
         found = outlooks(of)
         with progress_bar("Comparing", quiet) as progress:

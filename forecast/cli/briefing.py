@@ -235,8 +235,8 @@ def _is_list_of_text(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
-def newest(place: Path) -> Path:
-    """The run of the latest issue day among ``next-*`` and ``update-*`` in a folder.
+def newest(place: Path, *commands: str) -> Path:
+    """The run of the latest issue day among those of ``commands`` in a folder, by its name.
 
     Raises
     ------
@@ -245,10 +245,11 @@ def newest(place: Path) -> Path:
     """
     from forecast.tables.run_folder import OutputError
 
-    runs = [run for kind in ("next", "update") for run in place.glob(f"{kind}-*")]
+    runs = [run for command in commands for run in place.glob(f"{command}-*")]
     if not runs:
+        sought = " or ".join(f"{command}-*" for command in commands)
         raise OutputError(
-            f"{place}: expected a run next-* or update-*, found none. Run forecast next, or name the folder of a run."
+            f"{place}: expected a run {sought}, found none. Run forecast {commands[0]}, or name a folder with --run."
         )
     return max(runs, key=lambda run: (run.name.partition("-")[2], run.name))
 

@@ -38,7 +38,8 @@ MOST_EVENTS = 6
 def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
     """The cells of an event written as ``field=value`` with commas between; lists inside a value have semicolons.
 
-    Fields are the columns of an events file and ``probability``. Products left out are ``products``.
+    Fields are the columns of an events file and ``probability``. Products left out are ``products``; destinations are
+    given by code or name.
 
     Raises
     ------
@@ -67,7 +68,8 @@ def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
     missing = [field for field in _NEEDED if not cells.get(field)]
     if missing:
         raise ValueError(f"expected {', '.join(_NEEDED)}, found nothing for {', '.join(missing)}.")
-    return {"products": ";".join(products)} | cells
+    named = ";".join(checks.code_named(item.strip()) for item in cells["destinations"].split(";"))
+    return {"products": ";".join(products)} | cells | {"destinations": named}
 
 
 def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame:

@@ -255,10 +255,10 @@ def test_values_are_in_titles():
 def test_the_newest_run_is_taken_and_none_is_refused(tmp_path):
     """Of two runs the later issue day; of none a sentence that says what to do."""
     with pytest.raises(OutputError, match="Run forecast next"):
-        newest(tmp_path)
+        newest(tmp_path, "next", "update")
     for day in ("2026-07-20", "2026-08-20"):
         (tmp_path / f"next-{day}").mkdir()
-    assert newest(tmp_path).name == "next-2026-08-20"
+    assert newest(tmp_path, "next", "update").name == "next-2026-08-20"
 
 
 def _changes():
@@ -293,8 +293,9 @@ def test_without_a_name_the_newest_run_of_next_or_update_is_taken(tmp_path: Path
     """By the day in the folder's name, whatever made it; where there is none, that is a sentence."""
     for name in ("next-2026-08-20", "update-2026-11-28", "next-2026-10-20", "backtest-2026-12-20"):
         (tmp_path / name).mkdir()
-    assert newest(tmp_path).name == "update-2026-11-28"
+    assert newest(tmp_path, "next", "update").name == "update-2026-11-28"
     (tmp_path / "next-2026-12-20").mkdir()
-    assert newest(tmp_path).name == "next-2026-12-20"
+    assert newest(tmp_path, "next", "update").name == "next-2026-12-20"
+    assert newest(tmp_path, "backtest").name == "backtest-2026-12-20"
     with pytest.raises(OutputError, match=r"expected a run next-\* or update-\*, found none"):
-        newest(tmp_path / "next-2026-12-20")
+        newest(tmp_path / "next-2026-12-20", "next", "update")

@@ -347,7 +347,7 @@ def test_what_is_no_event(text, sentence):
         ("=0.3", "=1.3", "probability must be a number from 0 to 1, found '1.3'."),
         ("=0.3", "=often", "probability must be a number from 0 to 1, found 'often'."),
         ("=0.3", "=nan", "probability must be a number from 0 to 1, found 'nan'."),
-        ("=USA", "=US", "destinations must be ALL or known codes separated by semicolons, found 'US'."),
+        ("=USA", "=UXA", "destinations must be ALL or known codes separated by semicolons, found 'UXA'."),
         ("=2023-02-01", "=2023-02-30", "effective must be a day as YYYY-MM-DD, found '2023-02-30'."),
         ("=licensing", "=threat", "kind must be one that changes forecasts, found 'threat', which has no effect. Such"),
         ("=licensing", "=bann", "kind must be a kind of event, found 'bann'. Did you mean ban?"),
