@@ -84,6 +84,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     from forecast.report.brief.behind import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.report.outlook import ActingCalendar
+    from forecast.report.track_record import first_known
 
     quick, jobs, progress = how
     tables, called = of.tables, names(of.tables.places)
@@ -107,7 +108,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         last_issue=last_issue,
         branches=branches,
         probabilities=probabilities,
-        record=tables.record,
+        record=first_known(tables.record, of.run.record),
         tracked=of.tracked,
         replayed=replayed,
         phases=_phases(of),

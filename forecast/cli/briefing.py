@@ -78,7 +78,7 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     OutputError
         When it is the run of another command, or its files are no longer the same.
     """
-    from forecast.report.track_record import beside_shipped
+    from forecast.report.track_record import first_known
     from forecast.store.track import held_record, record, track
     from forecast.tables.run_folder import read_about, read_run
 
@@ -97,7 +97,7 @@ def of_folder(folder: Path, store: Path | None) -> Material:
         return of
     with opened_store(store) as opened:
         scored, tracked = _scored(opened, issued), record(track(opened, issued))
-        own = beside_shipped(held_record(track(opened, issued)), tables.record)
+        own = first_known(held_record(track(opened, issued)), tables.record)
     return replace(of, tables=replace(of.tables, record=own), last_issue=scored, tracked=tracked)
 
 

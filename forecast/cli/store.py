@@ -219,7 +219,6 @@ def _taken_in(done: Updated) -> str:
 def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Mapping[str, str]) -> list[Any]:
     from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
-    from forecast.report.track_record import beside_shipped
 
     if done.run is None or done.issue is None:
         return []
@@ -227,7 +226,7 @@ def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Map
     return [
         outlook(
             known, routine.groups, done.run, product=product, model=routine.shown, names=spoken,
-            record=beside_shipped(record, None),
+            record=record,
         )
         for product in rows["product"].astype(str).unique()
     ]  # fmt: skip

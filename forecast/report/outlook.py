@@ -20,6 +20,7 @@ from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
 from forecast.report.remark import adding_up, by_headline, inside_sums, judgement_lines
 from forecast.report.text import digits, spoken
+from forecast.report.track_record import first_known
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -104,8 +105,8 @@ def outlook(
     """The forecasts that ``model`` made of ``product`` on the issue day of ``known``, beside what was known then.
 
     ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together, ``record``
-    how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
-    something must have been released by then.
+    how often intervals held (`forecast.report.track_record`), which is shown where it was known by then, before that
+    of the run itself. Of the product something must have been released by then.
     """
     issued = known.issued
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
@@ -114,6 +115,7 @@ def outlook(
     calendar = ActingCalendar(known.events, groups, product)
     judged = _on_day(run.judgements, product, issued)
     summed, omitted = _sums_shown(sums, (product, issued, model), judged)
+    record = first_known(record, run.record)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
     inside, moved = (_on_day(table, product, issued) for table in (run.estimates, run.nowcasts))
     moved = moved if model == COMBINED else moved.iloc[:0]

@@ -564,3 +564,20 @@ def test_what_the_combination_learned_is_said_and_kept(place: Path) -> None:
     found = read_run("run")
     shown = found.forecasts[found.forecasts["model"] == "combination"]
     assert found.calibration["destination"].tolist() == shown["destination"].tolist()
+
+
+@pytest.mark.slow
+def test_how_often_intervals_held_is_shown_of_own_files(place: Path) -> None:
+    """Where the run is calibrated: in the table, in record.csv, and in the brief; the rest of the world has none."""
+    result = forecast_next("--calibrate", "--output", "run")
+    assert result.exit_code == 0, result.output
+    of_world = read_run(Path("run")).record.query("destination == 'WLD' and level == 80").iloc[0]
+    said = f"{of_world['held']} of {of_world['n']}"
+    assert re.search(rf"^World .* {said} ", result.stdout, re.M)
+    brief = run("brief", "--run", "run", "--quick")
+    assert brief.exit_code == 0, brief.output
+    page = Path("run/brief.html").read_text(encoding="utf-8")
+    assert f"one month ahead such intervals held {said} times" in page
+    assert "How often intervals held, one month ahead" in page
+    plain = forecast_next("--no-calibrate", "--output", "plain")
+    assert "held" not in plain.stdout

@@ -318,7 +318,7 @@ def test_notes_are_not_repeated_below_each_other() -> None:
 def test_how_often_it_held_stands_one_month_ahead() -> None:
     """The record is of the next month: a month further ahead has none."""
     row = {"product": "magnets", "destination": "JPN", "model": "combination", "level": 80, "held": 7, "n": 10}
-    record = pd.DataFrame([row | {"last_month": pd.Period("2025-12")}])
+    record = pd.DataFrame([row | {"first_month": pd.Period("2025-01"), "last_month": pd.Period("2025-12")}])
     two = [forecast("JPN", 450.0, 400.0, 500.0, "2025-12"), forecast("JPN", 450.0, 400.0, 500.0, "2025-12", "2026-02")]
     two[1][6] = 2
     known = as_of(EXPORTS, EVENTS, ISSUED)
