@@ -66,6 +66,9 @@ def fan_chart(
         )
         said = f"{row.month}: {digits(row.volume_t)} t, 80 % {digits(row.lower_80)} to {digits(row.upper_80)} t"
         marks.append(f'<g><title>{said}</title><line class="fan" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>')
+        if not pd.isna(row.model_t):
+            _, model = at(row.month, row.model_t)
+            marks.append(f'<line class="actual" x1="{x - 6}" x2="{x + 6}" y1="{model}" y2="{model}"/>')
         marks.append(f'<circle class="median" cx="{x}" cy="{middle}" r="4"/></g>')
     marks.append(f'<text class="said" x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
     marks += [

@@ -208,7 +208,8 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
     key = (
         "Dots: actuals, joined where months follow each other. Bar: 80 % interval of the forecast, with its median."
         " Flat lines: months known only together, at their mean; hollow dots: estimates of such months."
-        " Dashed: events on the month in which they take effect."
+        " Dashed: events on the month in which they take effect. Thin line across a bar: the model's median beside a"
+        " judged one."
     )
     shown, others = "".join(charts[:OPEN_CHARTS]), "".join(charts[OPEN_CHARTS:])
     further = _folded(
