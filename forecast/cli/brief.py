@@ -114,6 +114,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         phases=_phases(of),
         analogues=briefing.like_it(of, found, parts),
         names=called,
+        passed="" if scenario is not None else briefing.passed_scenario(of),
         keeps_parts=of.about["command"] != "store",
         called=replace(events, said={**briefing.supposed_names(scenario, called), **events.said}),
     )
@@ -131,7 +132,7 @@ def _scenario(
 
     quick, jobs, progress = how
     if folder is not None:
-        return of_scenario(folder)
+        return of_scenario(folder, of.issued)
     return (None, {}) if quick or of.about["command"] != "next" else shipped_scenario(of, jobs, progress)
 
 

@@ -352,18 +352,21 @@ def _with_actuals(rows: pd.DataFrame, of: Material) -> pd.DataFrame:
 # Scenario and analogues ----------------------------------------------------------------------------------------------
 
 
-def of_scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
+def of_scenario(folder: Path, issued: date) -> tuple[pd.DataFrame, dict[str, float]]:
     """The rows of branches.csv, and the probability of each branch.
 
     Raises
     ------
     OutputError
-        When the folder is no scenario run.
+        When the folder is no scenario run, or one made before ``issued``: its days may have passed.
     """
     from forecast.tables.run_folder import ABOUT, OutputError, read_saved
     from forecast.tables.schema import BRANCHES
 
     about = _about(folder, "scenario")
+    if date.fromisoformat(about["issued"]) < issued:
+        raise OutputError(f"{folder}: expected a scenario issued on {issued} or later, found one of {about['issued']}. "
+                          "Run forecast scenario again.")  # fmt: skip
     probabilities, rows = about.get("branches"), read_saved(folder, BRANCHES)
     if not isinstance(probabilities, dict) or set(rows["branch"]) != probabilities.keys():
         raise OutputError(
@@ -392,6 +395,17 @@ def supposed_names(folder: Path | None, places: Mapping[str, str]) -> dict[str, 
         return dict(EventNames.of(supposed[supposed["kind"] != "lapse"], places).said)
     said = _about(folder, "scenario").get("called")
     return {str(event): str(name)[:200] for event, name in said.items()} if isinstance(said, dict) else {}
+
+
+def passed_scenario(of: Material) -> str:
+    """What became of the shipped scenarios whose day has passed by the issue day, and what is still open."""
+    import forecast as fc
+    from forecast.realtime.events import covers_product, known_events
+    from forecast.scenario.events import passed_lapses
+
+    known = known_events(of.tables.events, of.issued)
+    own = [any(covers_product(products, name) for name in of.products) for products in known["products"]]
+    return " ".join(passed_lapses(fc.read_scenario(SHIPPED), known[own], of.issued))
 
 
 def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.DataFrame | None, dict[str, float]]:

@@ -193,6 +193,14 @@ def test_a_measure_is_described_once():
     assert "It works against its kind on Old: forecast events --effects says what coincides with it." in page
 
 
+def test_what_is_no_longer_open_is_said_in_place_of_branches():
+    """The sentence stands where branches would; where there are branches they stand alone."""
+    said = "truce: its lapse on 2026-11-10 is no longer open on 2026-11-20"
+    page = _page(behind=Behind(passed=said))
+    assert page.count(said) == 1
+    assert "No scenario is on file" not in page
+
+
 def test_a_sum_that_says_nothing_new_is_not_drawn():
     """Months that are known one by one, or inside a shorter sum, need no line; the others have one with its title."""
     months = pd.period_range(CUTOFF - 3, CUTOFF, freq="M")

@@ -263,6 +263,8 @@ def _changed(found: Outlook, behind: Behind) -> str:
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
     own = behind.own("branches", found.product)
+    if own.empty and behind.passed:
+        return f"<p>{hypertext(behind.passed)}</p>"
     if own.empty:
         return "<p>No scenario is on file: forecast scenario makes one, and forecast brief --scenario shows it.</p>"
     table = tables.branches_table(own, behind.probabilities, behind.names, behind.called)
