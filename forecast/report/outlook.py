@@ -417,7 +417,7 @@ def _to_come(rows: pd.DataFrame, calendar: ActingCalendar) -> Remark:
         for event in _touching(rows, calendar)
         if event.effective > rows["month"].max().end_time.date() and event.effective < (event.ends or date.max)
     ]
-    return Remark("Takes effect later", tuple(lines))
+    return Remark("After these months", tuple(lines))
 
 
 def _touching(rows: pd.DataFrame, calendar: ActingCalendar) -> list[Any]:

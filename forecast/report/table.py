@@ -108,7 +108,8 @@ def with_whole_words(table: Table, width: int) -> Table:
 def headline(found: Outlook) -> tuple[str, str]:
     """What is forecast for when, and how to read it."""
     months = found.rows["month"].drop_duplicates().astype(str).tolist() or [str(found.cutoff + 1)]
-    title = f"Exports of {spoken(found.product)}: forecast for {' and '.join(months)}"
+    span = " and ".join(months) if len(months) < 3 else f"{min(months)} to {max(months)}"
+    title = f"Exports of {spoken(found.product)}: forecast for {span}"
     model = f"the median of {spoken(found.model)}" if found.model != COMBINED else "the median"
     return title, f"issued {found.issued}, figures up to {found.cutoff}; volumes in tonnes, the forecast is {model}"
 

@@ -150,7 +150,7 @@ def test_what_is_not_known_is_said() -> None:
     assert said["Ends not confirmed"] == (
         "truce of 2025-11-10 (truce): scheduled to end 2026-01-25, not confirmed: taken to go on",
     )
-    assert said["Takes effect later"] == ("tariff from 2026-03-01 (later)",)
+    assert said["After these months"] == ("tariff from 2026-03-01 (later)",)
     assert said["Figures end earlier"] == ("2025-10: United States",)
     assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
     assert said["Next figures"] == ("2026-03-20",)
@@ -303,6 +303,12 @@ def test_several_months() -> None:
     assert cells[2][:5] == ["World", "1,000", "2025-12", "2026-01", "1,100"]
     assert cells[3] == ["", "", "", "2026-02", "1,050", "800 to 1,400", "-", "+5 %", "", ""]
     assert as_markdown(found(run(two))).startswith("## Exports of magnets: forecast for 2026-01 and 2026-02\n")
+
+
+def test_many_months_are_a_span_in_the_title() -> None:
+    """Two are named, more are said as the first and the last."""
+    months = [forecast("WLD", 1050.0, 800.0, 1400.0, "2025-12", f"2026-{month:02d}") for month in range(1, 13)]
+    assert as_markdown(found(run(months))).startswith("## Exports of magnets: forecast for 2026-01 to 2026-12\n")
 
 
 def test_notes_are_not_repeated_below_each_other() -> None:
