@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 1100, 1000
 COMMANDS = (
     ("next", "--output", "next"),
     ("scenario", "--scenario-file", "shipped", "--output", "scenario"),
-    ("brief", "next", "--scenario", "scenario", "--output", "brief.html"),
+    ("brief", "--run", "next", "--scenario", "scenario", "--output", "brief.html"),
 )
 
 

@@ -45,8 +45,8 @@ from forecast.backtest.plan import (
     selected_series,
 )
 from forecast.backtest.remains import remains_of
-from forecast.ensemble.calibration import calibrated
 from forecast.ensemble.combination import combination, combined_correlations
+from forecast.ensemble.record import with_record
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
@@ -362,12 +362,13 @@ def _fingerprint(
 def gather(data: Data, settings: Settings, run: Forecasts, request: Request) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was requested."""
     models = settings.models
-    combined, calibration = run.forecasts.iloc[:0], run.calibration
+    combined, calibration, record = run.forecasts.iloc[:0], run.calibration, run.record
     if settings.learns_from_errors:
-        combined, calibration = calibrated(run.forecasts, data.vintages, data.events, data.groups, request.days)
+        learned_from = run.forecasts, data.vintages, data.events, data.groups
+        combined, calibration, record = with_record(*learned_from, request.days)
     elif COMBINATION in models:
         combined = combination(run.forecasts)
-    tables = {name: request.of(table) for name, table in run.replaced(calibration=calibration)}
+    tables = {name: request.of(table) for name, table in run.replaced(calibration=calibration, record=record)}
     if COMBINATION in models:
         pairs = combined_correlations(tables["correlations"])
         asked = request.of(combined[run.forecasts.columns])

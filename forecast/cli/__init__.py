@@ -15,7 +15,7 @@ from forecast.cli.analogues import past_measures
 from forecast.cli.backtest import past_months
 from forecast.cli.brief import brief
 from forecast.cli.changes import unexplained
-from forecast.cli.console import Commands
+from forecast.cli.console import Command, Commands
 from forecast.cli.events import calendar
 from forecast.cli.examples import epilog
 from forecast.cli.explain import explain
@@ -74,4 +74,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "revisions": revised,
 }
 for name, command in COMMANDS.items():
-    app.command(name, short_help=(command.__doc__ or "").partition("\n")[0], epilog=epilog(name))(command)
+    app.command(name, cls=Command, short_help=(command.__doc__ or "").partition("\n")[0], epilog=epilog(name))(command)

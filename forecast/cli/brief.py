@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 RunOfBrief = Annotated[
     Path | None,
-    typer.Argument(metavar="[RUN]", help="The folder of a run of next or update. Default: the newest in output/, or "
-                   "with --store its latest issue."),
+    typer.Option("--run", metavar="FOLDER", help="The folder of a run of next or update. Default: the newest in "
+                 "output/, or with --store its latest issue."),
 ]  # fmt: skip
 BriefPage = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: brief.html in RUN.")
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="The page to write. Default: brief.html in the run's folder."),
 ]
 ScenarioFolder = Annotated[
     Path | None,
@@ -36,7 +37,7 @@ ScenarioFolder = Annotated[
 StoreOfBrief = Annotated[
     Path | None,
     typer.Option("--store", metavar="FILE", help="The store that an update was made with, or whose track record is to "
-                 "be shown; without RUN its latest issue is briefed."),
+                 "be shown; without --run its latest issue is briefed."),
 ]  # fmt: skip
 Quick = Annotated[
     bool,
@@ -49,7 +50,7 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Also write headlin
 
 
 def brief(
-    folder: RunOfBrief = None,
+    run: RunOfBrief = None,
     output: BriefPage = None,
     scenario: ScenarioFolder = None,
     store: StoreOfBrief = None,
@@ -64,8 +65,7 @@ def brief(
     with plain_refusals(), silent_libraries():
         from forecast.cli.briefing import newest, of_folder, of_store, outlooks
 
-        if folder is None and store is None:
-            folder = newest(Path("output"))
+        folder = newest(Path("output"), "next", "update") if run is None and store is None else run
         of = of_store(store) if folder is None else of_folder(folder, store)
         found = outlooks(of)
         with progress_bar("Comparing", quiet) as progress:
@@ -84,6 +84,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     from forecast.report.brief.behind import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
     from forecast.report.outlook import ActingCalendar
+    from forecast.report.track_record import first_known
 
     quick, jobs, progress = how
     tables, called = of.tables, names(of.tables.places)
@@ -107,12 +108,13 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
         last_issue=last_issue,
         branches=branches,
         probabilities=probabilities,
-        record=tables.record,
+        record=first_known(tables.record, of.run.record),
         tracked=of.tracked,
         replayed=replayed,
         phases=_phases(of),
         analogues=briefing.like_it(of, found, parts),
         names=called,
+        passed="" if scenario is not None else briefing.passed_scenario(of),
         keeps_parts=of.about["command"] != "store",
         called=replace(events, said={**briefing.supposed_names(scenario, called), **events.said}),
     )
@@ -130,7 +132,7 @@ def _scenario(
 
     quick, jobs, progress = how
     if folder is not None:
-        return of_scenario(folder)
+        return of_scenario(folder, of.issued)
     return (None, {}) if quick or of.about["command"] != "next" else shipped_scenario(of, jobs, progress)
 
 

@@ -78,7 +78,7 @@ def of_folder(folder: Path, store: Path | None) -> Material:
     OutputError
         When it is the run of another command, or its files are no longer the same.
     """
-    from forecast.report.track_record import beside_shipped
+    from forecast.report.track_record import first_known
     from forecast.store.track import held_record, record, track
     from forecast.tables.run_folder import read_about, read_run
 
@@ -97,7 +97,7 @@ def of_folder(folder: Path, store: Path | None) -> Material:
         return of
     with opened_store(store) as opened:
         scored, tracked = _scored(opened, issued), record(track(opened, issued))
-        own = beside_shipped(held_record(track(opened, issued)), tables.record)
+        own = first_known(held_record(track(opened, issued)), tables.record)
     return replace(of, tables=replace(of.tables, record=own), last_issue=scored, tracked=tracked)
 
 
@@ -235,8 +235,8 @@ def _is_list_of_text(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
-def newest(place: Path) -> Path:
-    """The run of the latest issue day among ``next-*`` and ``update-*`` in a folder.
+def newest(place: Path, *commands: str) -> Path:
+    """The run of the latest issue day among those of ``commands`` in a folder, by its name.
 
     Raises
     ------
@@ -245,10 +245,11 @@ def newest(place: Path) -> Path:
     """
     from forecast.tables.run_folder import OutputError
 
-    runs = [run for kind in ("next", "update") for run in place.glob(f"{kind}-*")]
+    runs = [run for command in commands for run in place.glob(f"{command}-*")]
     if not runs:
+        sought = " or ".join(f"{command}-*" for command in commands)
         raise OutputError(
-            f"{place}: expected a run next-* or update-*, found none. Run forecast next, or name the folder of a run."
+            f"{place}: expected a run {sought}, found none. Run forecast {commands[0]}, or name a folder with --run."
         )
     return max(runs, key=lambda run: (run.name.partition("-")[2], run.name))
 
@@ -350,18 +351,21 @@ def _with_actuals(rows: pd.DataFrame, of: Material) -> pd.DataFrame:
 # Scenario and analogues ----------------------------------------------------------------------------------------------
 
 
-def of_scenario(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
+def of_scenario(folder: Path, issued: date) -> tuple[pd.DataFrame, dict[str, float]]:
     """The rows of branches.csv, and the probability of each branch.
 
     Raises
     ------
     OutputError
-        When the folder is no scenario run.
+        When the folder is no scenario run, or one made before ``issued``: its days may have passed.
     """
     from forecast.tables.run_folder import ABOUT, OutputError, read_saved
     from forecast.tables.schema import BRANCHES
 
     about = _about(folder, "scenario")
+    if date.fromisoformat(about["issued"]) < issued:
+        raise OutputError(f"{folder}: expected a scenario issued on {issued} or later, found one of {about['issued']}. "
+                          "Run forecast scenario again.")  # fmt: skip
     probabilities, rows = about.get("branches"), read_saved(folder, BRANCHES)
     if not isinstance(probabilities, dict) or set(rows["branch"]) != probabilities.keys():
         raise OutputError(
@@ -390,6 +394,17 @@ def supposed_names(folder: Path | None, places: Mapping[str, str]) -> dict[str, 
         return dict(EventNames.of(supposed[supposed["kind"] != "lapse"], places).said)
     said = _about(folder, "scenario").get("called")
     return {str(event): str(name)[:200] for event, name in said.items()} if isinstance(said, dict) else {}
+
+
+def passed_scenario(of: Material) -> str:
+    """What became of the shipped scenarios whose day has passed by the issue day, and what is still open."""
+    import forecast as fc
+    from forecast.realtime.events import covers_product, known_events
+    from forecast.scenario.events import passed_lapses
+
+    known = known_events(of.tables.events, of.issued)
+    own = [any(covers_product(products, name) for name in of.products) for products in known["products"]]
+    return " ".join(passed_lapses(fc.read_scenario(SHIPPED), known[own], of.issued))
 
 
 def shipped_scenario(of: Material, jobs: int, progress: Progress) -> tuple[pd.DataFrame | None, dict[str, float]]:

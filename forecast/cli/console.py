@@ -17,7 +17,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from forecast.safety.inert import visible_lines
 from forecast.safety.settings import ignore_current_folder
@@ -154,6 +154,27 @@ class Commands(TyperGroup):
         except OSError as error:
             _complain_of_disk(error)
             sys.exit(1)
+
+
+class Command(TyperCommand):
+    """A command; a word that stands without its option is refused with the option that it may belong to."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is left of the words once options and arguments are known: nothing."""
+        left: list[str] = super().parse_args(ctx, args)
+        if left and not ctx.resilient_parsing:
+            taken = {option for parameter in self.params for option in parameter.opts}
+            near = next((option for option in OF_WORDS if option in taken), "an option")
+            word = visible_lines(left[0])
+            said = f"expected nothing without its option: did you mean {near} {word}?"
+            raise typer.BadParameter(said, ctx, param_hint=f"'{word}'")
+        return left
+
+
+OF_WORDS = ("--run", "--exports", "--store")
+"""Options that take the file or folder which people name first."""
 
 
 def lead_closed_streams_nowhere() -> None:

@@ -43,7 +43,7 @@ EXAMPLES = {
     "import": Example((_FIGURES, "forecast import exports.csv --output mine.csv")),
     "fetch": Example(("forecast fetch comtrade --reporter JPN --code 850511 --from 2024-01",), network=True),
     "validate": Example((_FIGURES, "forecast validate exports.csv"), (EXPORTS,)),
-    "brief": Example((_FIGURES, _NEXT, "forecast brief run --quick"), slow=True),
+    "brief": Example((_FIGURES, _NEXT, "forecast brief --run run --quick"), slow=True),
     "explain": Example(
         (_BOTH,
          "forecast next --exports exports.csv --events events.csv --models theta,structural,combination --output run",
@@ -72,7 +72,7 @@ EXAMPLES = {
     "report": Example(
         (_FIGURES,
          "forecast backtest --exports exports.csv --models naive,theta --origins 6 --parity 0 --output run",
-         "forecast report run"),
+         "forecast report --run run"),
         slow=True,
     ),
     "update": Example(

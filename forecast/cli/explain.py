@@ -29,7 +29,7 @@ from forecast.cli.options import (
     words,
 )
 from forecast.cli.script import Script, explained_script, with_imports
-from forecast.cli.selection import Choice, asked, known_words
+from forecast.cli.selection import Choice, asked, known_words, named_codes
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.safety.inert import json_text
 from forecast.tables.schema import REST_OF_WORLD
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from forecast.tables.run import Forecasts
 
 Explained = Annotated[
-    list[str], typer.Argument(metavar="DESTINATION...", help="Codes of destinations, such as USA or WLD.")
+    list[str], typer.Argument(metavar="DESTINATION...", help="Destinations by code or name, such as USA or Japan.")
 ]
 ExplainedRun = Annotated[
     Path | None,
@@ -80,7 +80,7 @@ def explain(
 ) -> None:
     """Say why a forecast is what it is: level, season, events and combination, in tonnes that add up to it."""
     with plain_refusals(), silent_libraries():
-        codes, products = words(destination), words(product)
+        codes, products = named_codes(words(destination)), words(product)
         chosen = known_words(words(models), list(MODELS), "models") or [COMBINATION]
         if run is None:
             tell_of_compiling(engine, quiet or as_json)
@@ -115,9 +115,7 @@ def _show(objects: list[dict[str, Any]], text: str | None, quiet: bool) -> None:
     elif not quiet:
         from forecast.report.explain_table import print_explained
 
-        console = screen()
-        for one in objects:
-            print_explained(one, console)
+        print_explained(objects, screen())
 
 
 def _asked(

@@ -310,7 +310,7 @@ def _of_store(given: Given, path: Path) -> Tables:
 def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
     """Figures and calendar of an issue, beside the figures of other products to learn from, and the track record."""
     import forecast as fc
-    from forecast.report.track_record import beside_shipped
+    from forecast.report.track_record import first_known
     from forecast.sources.plain import of_other_products
     from forecast.store.issued import issued_calendar
     from forecast.store.track import held_record, track
@@ -323,7 +323,7 @@ def stored_tables(store: Store, issue: Issue, given: Given) -> Tables:
         exports = with_experience(fc.read_exports(learned, today=today()), own, issue.issued)
     if learned == SHIPPED:
         totals = of_other_products(fc.read_period_totals(), own)
-    record = beside_shipped(held_record(track(store, issue.issued)), None)
+    record = first_known(held_record(track(store, issue.issued)))
     calendar = given_events(given.events) if given.events else issued_calendar(store, issue)
     others = frozenset(exports["product"].unique()) - frozenset(own["product"].unique())
     return Tables(exports, calendar, fc.read_groups(), fc.read_destinations(), totals, record, today(), others)

@@ -46,7 +46,7 @@ def with_stored_record(tables: Tables, path: Path | None) -> Tables:
     place = path or default_path()
     if not place.exists():
         return tables
-    from forecast.report.track_record import beside_shipped
+    from forecast.report.track_record import first_known
     from forecast.store.track import held_record, track
 
     try:
@@ -57,7 +57,7 @@ def with_stored_record(tables: Tables, path: Path | None) -> Tables:
             raise
         say(f"{error} Without it the track record is the shipped one.", err=True)
         return tables
-    return replace(tables, record=beside_shipped(own, tables.record))
+    return replace(tables, record=first_known(own, tables.record))
 
 
 def keep_issue(

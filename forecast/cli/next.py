@@ -200,12 +200,14 @@ def _draw(known: Snapshot, tables: Tables, run: Forecasts, choice: Choice, drawi
 
     use_own_matplotlib_settings()
     from forecast.backtest.plan import selected_series
+    from forecast.ensemble.judgement import as_judged
     from forecast.report.outlook import rest_reconciled
     from forecast.report.plots import plot_series
 
     released = tables.exports[tables.exports["released"] <= choice.issued]
     series = selected_series(released, choice.products, choice.destinations)
-    shown = rest_reconciled(run.forecasts, run.reconciled)  # as in the table
+    own = run.forecasts[run.forecasts["model"] == choice.shown]
+    shown = as_judged(rest_reconciled(own, run.reconciled), run)  # as in the table
     folder.mkdir()
     for done, key in enumerate(series, start=1):
         figure = plot_series(known, tables.groups, shown, key, model=choice.shown, names=names(tables.places),

@@ -78,8 +78,8 @@ Products = Annotated[
 ]  # fmt: skip
 Destinations = Annotated[
     list[str] | None,
-    typer.Option("--destination", metavar="CODE", help="Destinations to show, such as USA,DEU,WLD, separated by commas "
-                 "or repeated. Default: all."),
+    typer.Option("--destination", metavar="PLACE", help="Destinations to show by code or name, such as USA,Japan,WLD, "
+                 "separated by commas or repeated. Default: all."),
 ]  # fmt: skip
 Issued = Annotated[
     date | None,
@@ -183,7 +183,7 @@ StoreOfInputs = Annotated[
 Override = Annotated[
     list[str] | None,
     typer.Option("--override", metavar="RULE", help="Judgement beside the model, with its reason, in quotes: "
-                 "\"USA=-20%: customs strike\" or \"USA=300t: ...\"; PRODUCT/USA or USA@2026-09 narrows it. "
+                 "\"USA=-20%: customs strike\" or \"Japan=300t: ...\"; PRODUCT/USA or USA@2026-09 narrows it. "
                  "May be repeated."),
 ]  # fmt: skip
 FilesOfUpdate = Annotated[
@@ -327,7 +327,10 @@ Parity = Annotated[
 
 # report --------------------------------------------------------------------------------------------------------------
 
-RunFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a backtest.")]
+RunOfReport = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="FOLDER", help="The folder of a backtest. Default: the newest in output/."),
+]
 Page = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: report.html in FOLDER.")
+    Path | None, typer.Option("--output", metavar="FILE", help="The page to write. Default: report.html in its folder.")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.console import plain_refusals, progress_bar, say, silent_libraries
-from forecast.cli.options import Page, Quiet, RunFolder
+from forecast.cli.options import Page, Quiet, RunOfReport
 
 NotebookFile = Annotated[
     Path | None,
@@ -17,12 +17,14 @@ NotebookFile = Annotated[
 ]  # fmt: skip
 
 
-def report(folder: RunFolder, output: Page = None, notebook: NotebookFile = None, quiet: Quiet = False) -> None:
+def report(run: RunOfReport = None, output: Page = None, notebook: NotebookFile = None, quiet: Quiet = False) -> None:
     """Write the report of a backtest: one HTML page with figures that opens without a network."""
     with plain_refusals(), silent_libraries():
+        from forecast.cli.briefing import newest
         from forecast.report.page.notebook import notebook_to_go_on_with, write_report
         from forecast.tables.run_folder import write_page
 
+        folder = run or newest(Path("output"), "backtest")
         if notebook is not None:
             write_page(notebook, notebook_to_go_on_with(folder, notebook))
             if not quiet:

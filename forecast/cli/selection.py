@@ -107,18 +107,27 @@ def known_words(asked: list[str], known: list[str], option: str) -> list[str]:
     return asked
 
 
-def known_codes(codes: list[str], places: pd.DataFrame) -> list[str]:
-    """``codes`` where all are destinations of ``places``; else a usage error that names the nearest."""
+def named_codes(given: Sequence[str]) -> list[str]:
+    """Codes of destinations given by code or by name, each once; what names none stays, for whoever knows to refuse."""
+    from forecast.tables.cells import code_named
+
+    return list(dict.fromkeys(map(code_named, given)))
+
+
+def known_codes(given: Sequence[str], places: pd.DataFrame) -> list[str]:
+    """Codes of the destinations given where all are among ``places``; else a usage error that names the nearest."""
     from forecast.tables.cells import nearest_destinations
 
-    known = sorted(places["code"])
-    for code in codes:
+    known, codes = sorted(places["code"]), []
+    for word in given:
+        (code,) = named_codes([word])
+        codes.append(code)
         if code not in known:
-            near = nearest_destinations(code, places)
+            near = nearest_destinations(word, places)
             some = f"{', '.join(known[:_NAMED])}{', ...' if len(known) > _NAMED else ''}"
             hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {some}."
-            raise typer.BadParameter(f"{code!r} is not in the data: {hint}", param_hint="destination")
-    return codes
+            raise typer.BadParameter(f"{word!r} is not in the data: {hint}", param_hint="destination")
+    return list(dict.fromkeys(codes))
 
 
 def _issue_day(rows: pd.DataFrame, codes: list[str], issued: date | None) -> date:

@@ -35,7 +35,7 @@ from forecast.cli.options import (
     words,
 )
 from forecast.cli.script import update_script
-from forecast.cli.selection import known_words
+from forecast.cli.selection import known_codes, known_words, named_codes
 from forecast.cli.writing import write_tables
 from forecast.registry import DEFAULT_ENGINE
 
@@ -78,12 +78,12 @@ def monthly_update(
         given = Given.of(None, events, experience)
         settings = Settings(chosen, horizon, seed=seed, engine=engine, calibrate=calibrate, experience=given.priors)
         if show_python:
-            asked = {"products": words(product) or None, "destinations": words(destination) or None}
+            asked = {"products": words(product) or None, "destinations": named_codes(words(destination)) or None}
             say("\n".join(update_script(given, settings, asked, override or [], _place(store), files or [], day)))
             return
         folder = output or Path("output") / f"update-{day}"
         check_place(folder)
-        routine = _routine(given, settings, words(product), words(destination), override or [])
+        routine = _routine(given, settings, words(product), named_codes(words(destination)), override or [])
         tell_of_compiling(engine, quiet)
         with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
             routine = replace(routine, jobs=jobs, progress=progress)
@@ -219,7 +219,6 @@ def _taken_in(done: Updated) -> str:
 def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Mapping[str, str]) -> list[Any]:
     from forecast.realtime.releases import as_of
     from forecast.report.outlook import outlook
-    from forecast.report.track_record import beside_shipped
 
     if done.run is None or done.issue is None:
         return []
@@ -227,7 +226,7 @@ def _outlooks(done: Updated, routine: Routine, record: pd.DataFrame, spoken: Map
     return [
         outlook(
             known, routine.groups, done.run, product=product, model=routine.shown, names=spoken,
-            record=beside_shipped(record, None),
+            record=record,
         )
         for product in rows["product"].astype(str).unique()
     ]  # fmt: skip
@@ -252,7 +251,7 @@ def tracked(
         folder = output or Path("output") / f"track-{day}"
         check_place(folder)
         with opened_store(store) as opened:
-            found = _tracked_rows(opened, day, words(product), words(destination), words(models))
+            found = _tracked_rows(opened, day, words(product), named_codes(words(destination)), words(models))
             with progress_bar("Drawing", quiet) as progress:
                 _write_track(folder, opened, found, day, progress)
         if not quiet:
@@ -353,7 +352,8 @@ def revised(store: StoreFile = None, product: ProductsOfStore = None, destinatio
         from forecast.store.vintages import revised_figures
 
         with opened_store(store) as opened:
-            found = revised_figures(opened, words(product) or None, words(destination) or None)
+            codes = known_codes(words(destination), fc.read_destinations())
+            found = revised_figures(opened, words(product) or None, codes or None)
         if found.empty:
             say("No figure in the store was revised.")
             return

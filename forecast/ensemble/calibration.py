@@ -140,13 +140,13 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     days = [*earlier_days(replay.releases, issued), issued]
     places = {day: place for place, day in enumerate(days)}
     place = replay.cells.keys["issued"].map(places).fillna(-1).to_numpy(dtype=int)
+    if not (place == places[issued]).any():
+        return _nothing(replay.cells.keys)
     near, origin = replay.take(place >= 0), place[place >= 0]
     chosen = near.first(issued) | (origin == places[issued])
     here, origin = near.take(chosen), origin[chosen]
     today = origin == places[issued]
-    if not today.any():
-        return _nothing(replay.cells.keys)
-    actual = np.where(today, np.nan, _actuals(here.cells.keys, replay.releases, issued))
+    actual = np.where(today, np.nan, actuals_known(here.cells.keys, replay.releases, issued))
     weights = _weights(here, actual)
     plain = interquartile_mean(here.cells.volumes, weights)
     shift = _shifts(here, plain, actual, origin, len(days) - 1)
@@ -161,7 +161,7 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows, notes[RUN_TABLES["calibration"].columns]
 
 
-def _actuals(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray:
+def actuals_known(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.ndarray:
     """The actual of each cell as of a day; NaN where it was not out."""
     known = releases.as_of(issued)
     if known is None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.realtime.events import Members
 from forecast.safety.limits import COVERED, is_covered_month
-from forecast.tables.cells import LARGEST_VOLUME_T
+from forecast.tables.cells import LARGEST_VOLUME_T, code_named
 from forecast.tables.frames import stacked
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -23,7 +23,7 @@ JUDGED = "judged"
 FOLLOWS = "follows its parts"
 
 _RULE = re.compile(
-    r"(?:(?P<product>[^/=@\s]+)/)?(?P<destination>[A-Z0-9]+)(?:@(?P<month>\d{4}-\d{2}))?\s*=\s*"
+    r"(?:(?P<product>[^/=@\s]+)/)?(?P<destination>[^/=@\x00-\x1f]{1,80}?)(?:@(?P<month>\d{4}-\d{2}))?\s*=\s*"
     r"(?P<number>[+-]?\d{1,30}(?:\.\d{1,30})?)\s*(?P<unit>%|t)\s*(?::(?P<reason>.*))?",
     re.ASCII,
 )
@@ -76,6 +76,8 @@ class Judgement:
 def parse_judgement(text: str) -> Judgement:
     """A judgement from ``[PRODUCT/]DESTINATION[@MONTH]=-20%: reason`` or ``...=300t: reason``.
 
+    The destination is given by its code or its name.
+
     Raises
     ------
     JudgementError
@@ -103,7 +105,7 @@ def parse_judgement(text: str) -> Judgement:
     if found["month"] and not is_covered_month(found["month"]):
         raise JudgementError(f"{text!r}: expected a month as YYYY-MM, {COVERED}, found {found['month']}.")
     month = pd.Period(found["month"], freq="M") if found["month"] else None
-    return Judgement(found["destination"], amount, relative, reason, found["product"], month)
+    return Judgement(code_named(found["destination"].strip()), amount, relative, reason, found["product"], month)
 
 
 def apply_judgements(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ _BESIDE = 70
 
 _SHORT_BAR = 6
 
-WORKS_AGAINST = " It works against its kind: forecast events --effects says what coincides with it."
-"""What is said of a measure whose part has the other sign."""
+WHERE_TO_LOOK = "forecast events --effects says what coincides with it."
+"""Where to look for why a measure works against its kind."""
 
 DESCRIBED = 4
 """Measures that are described below the table: those with the largest parts."""
@@ -51,8 +51,17 @@ def part_title(part: Mapping[str, Any]) -> str:
     return str(part.get("title") or (part["name"] if part["kind"] == "episode" else spoken(part["name"])))
 
 
-def print_explained(found: dict[str, Any], console: Console) -> None:
-    """Print one forecast with its parts; ``found`` is one of `forecast.report.explain.as_objects`."""
+def print_explained(objects: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print forecasts with their parts (`forecast.report.explain.as_objects`), and below what the measures are."""
+    for found in objects:
+        _print_parts(found, console)
+    console.print(Text(f"{ASSOCIATION} Tonnes add up to the median; percent is what a part does by itself.", "dim"))
+    for line in largest_measures(objects):
+        console.print(Text(line, "dim"))
+    console.print()
+
+
+def _print_parts(found: Mapping[str, Any], console: Console) -> None:
     of_model = "" if found.get("model", COMBINATION) == COMBINATION else f" by {spoken(found['model'])}"
     head = f"{found['name']}, {spoken(found['product'])}, {found['month']}{of_model}: {digits(found['forecast_t'])} t"
     console.print(Text(head, style="bold"))
@@ -66,9 +75,6 @@ def print_explained(found: dict[str, Any], console: Console) -> None:
     for texts in _lines(found, width):
         table.add_row(*texts, style="bold" if texts[0] == "forecast" else "")
     console.print(table)
-    console.print(Text(f"{ASSOCIATION} Tonnes add up to the median; percent is what a part does by itself.", "dim"))
-    for line in largest_measures(found):
-        console.print(Text(line, "dim"))
     console.print()
 
 
@@ -82,25 +88,40 @@ def _lines(found: Mapping[str, Any], width: int) -> Iterator[list[str]]:
         yield [*texts, *([bar(start, end, most, width)] if width >= _SHORT_BAR else [])]
 
 
-def largest_measures(found: Mapping[str, Any]) -> list[str]:
+def largest_measures(objects: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the calendar says of the measures with the largest parts, and of how many of their kind each is learned.
+
+    A measure that is among the largest of several forecasts is described once.
 
     Examples
     --------
     >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0,
     ...         "description": "No more urea.", "rests_on": ["ban-2024", "ban-2023"]}
-    >>> largest_measures({"parts": [part]})
+    >>> largest_measures([{"name": "World", "parts": [part]}])
     ['ban of 2024-06-30: No more urea. Learned from 2 of the kind; in the calendar ban-2024.']
+    >>> odd = part | {"description": "", "tonnes": 1.0, "against_kind": True}
+    >>> for line in largest_measures([{"name": "World", "parts": [odd]}, {"name": "Chad", "parts": [part]}]):
+    ...     print(line.partition("ban-2024.")[2])
+     It works against its kind on World: forecast events --effects says what coincides with it.
     """
-    parts = [part for part in found["parts"] if part["kind"] == "episode"]
-    largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:DESCRIBED]
-    return [_measure(part) for part in largest]
+    by_title: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for found in objects:
+        parts = [part for part in found["parts"] if part["kind"] == "episode"]
+        for part in sorted(parts, key=lambda part: -abs(part["tonnes"]))[:DESCRIBED]:
+            by_title.setdefault(part_title(part), []).append((str(found["name"]), part))
+    several = len({found["name"] for found in objects}) > 1
+    return [_measure(title, own, several) for title, own in by_title.items()]
 
 
-def _measure(part: Mapping[str, Any]) -> str:
-    learned = f"Learned from {len(part.get('rests_on') or ())} of the kind"
-    where = f"in the calendar {part['name'].rpartition(':')[2]}.{WORKS_AGAINST if part.get('against_kind') else ''}"
-    return f"{part_title(part)}: {part.get('description') or ''} {learned}; {where}".replace("  ", " ")
+def _measure(title: str, own: Sequence[tuple[str, Mapping[str, Any]]], several: bool) -> str:
+    """A measure in a few sentences; ``own`` are its parts with the names of those whom they are of."""
+    part = own[0][1]
+    counts = sorted({len(one.get("rests_on") or ()) for _, one in own})
+    learned = f"Learned from {' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} of the kind"
+    where = f"in the calendar {part['name'].rpartition(':')[2]}."
+    odd = ", ".join(dict.fromkeys(name for name, one in own if one.get("against_kind")))
+    against = f" It works against its kind{f' on {odd}' if several else ''}: {WHERE_TO_LOOK}" if odd else ""
+    return f"{title}: {part.get('description') or ''} {learned}; {where}{against}".replace("  ", " ")
 
 
 def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:

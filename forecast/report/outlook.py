@@ -20,6 +20,7 @@ from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
 from forecast.report.remark import adding_up, by_headline, inside_sums, judgement_lines
 from forecast.report.text import digits, spoken
+from forecast.report.track_record import first_known
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -62,7 +63,7 @@ class Outlook:
         Columns `OUTLOOK_COLUMNS`, a row per destination and month: ``WLD``, the rest of the world, then by the volume
         of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
-        ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
+        ``held`` how often the 80 % interval held one month ahead ("14 of 18", or nothing, as it is further ahead),
         ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
         estimated effect, ``notes`` short texts: all tuples. A judged row has the judged numbers, the model's median as
         ``model_t`` (NaN elsewhere) and the ``reason``.
@@ -104,8 +105,8 @@ def outlook(
     """The forecasts that ``model`` made of ``product`` on the issue day of ``known``, beside what was known then.
 
     ``names`` gives the name of a destination by its code, ``sums`` what is known of several months together, ``record``
-    how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
-    something must have been released by then.
+    how often intervals held (`forecast.report.track_record`), which is shown where it was known by then, before that
+    of the run itself. Of the product something must have been released by then.
     """
     issued = known.issued
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
@@ -114,6 +115,7 @@ def outlook(
     calendar = ActingCalendar(known.events, groups, product)
     judged = _on_day(run.judgements, product, issued)
     summed, omitted = _sums_shown(sums, (product, issued, model), judged)
+    record = first_known(record, run.record)
     held = {} if record is None else held_by(record, product, model, known.cutoff(product))
     inside, moved = (_on_day(table, product, issued) for table in (run.estimates, run.nowcasts))
     moved = moved if model == COMBINED else moved.iloc[:0]
@@ -126,9 +128,7 @@ def outlook(
         _not_estimated(rows, dropped, calendar),
         _not_confirmed(rows, calendar),
         _to_come(rows, calendar),
-        adding_up(run.reconciled, rows, product, issued, forecasts[forecasts["model"] == model])
-        if model == COMBINED
-        else Remark("Totals", ()),
+        adding_up(run.reconciled, rows, product, issued) if model == COMBINED else Remark("Totals", ()),
         by_headline(moved, rows),
         inside_sums(inside, rows),
         _ending_earlier(rows, known.cutoff(product)),
@@ -278,7 +278,8 @@ def _rows(
         events = calendar.acting(code, forecast.month)
         acting = _kinds(events)
         without = _unestimated(events, dropped[dropped["destination"] == code])
-        record = "" if forecast.reason else held.get(code, "")  # the record is of the model's own intervals
+        # the record is of the model's own intervals, one month ahead
+        record = "" if forecast.reason or forecast.horizon > 1 else held.get(code, "")
         texts = (record, acting, without, _notes(forecast, volume), forecast.model_t, forecast.reason)
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
     table = pd.DataFrame(rows, columns=OUTLOOK_COLUMNS)
@@ -416,7 +417,7 @@ def _to_come(rows: pd.DataFrame, calendar: ActingCalendar) -> Remark:
         for event in _touching(rows, calendar)
         if event.effective > rows["month"].max().end_time.date() and event.effective < (event.ends or date.max)
     ]
-    return Remark("Takes effect later", tuple(lines))
+    return Remark("After these months", tuple(lines))
 
 
 def _touching(rows: pd.DataFrame, calendar: ActingCalendar) -> list[Any]:
@@ -433,12 +434,17 @@ def _refused(failures: pd.DataFrame, model: str) -> Remark:
 
 
 def _without_sum(omitted: pd.DataFrame, names: Mapping[str, str]) -> Remark:
-    """Sums that cannot be given, and of whom."""
-    by_reason: dict[str, list[str]] = {}
+    """Sums that cannot be given: every reason once for the same destinations, and of which months."""
+    by_months: dict[tuple[str, str], list[str]] = {}
     for row in records(omitted):
-        said = f"{row.start} to {row.end} ({row.reason})"
-        by_reason.setdefault(said, []).append(names.get(row.destination, row.destination))
-    return Remark("Without a sum", tuple(f"{said}: {', '.join(named)}" for said, named in by_reason.items()))
+        by_months.setdefault((row.reason, f"{row.start} to {row.end}"), []).append(
+            names.get(row.destination, row.destination)
+        )
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (reason, months), named in by_months.items():
+        by_reason.setdefault((reason, ", ".join(named)), []).append(months)
+    lines = (f"{', '.join(months)} ({reason}): {named}" for (reason, named), months in by_reason.items())
+    return Remark("Without a sum", tuple(lines))
 
 
 def newer_figures(cutoff: pd.Period, day: date) -> str:

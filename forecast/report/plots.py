@@ -83,7 +83,8 @@ def plot_forecast(
 
     A line joins neighbouring months only, so that gaps show. Each month forecast has a bar for its 80 and its 95 %
     interval and a dot for its median. Events stand on their day of effect, tightenings and easings apart, with a list
-    below. Months that ``estimates`` of the run holds, known only inside a sum, are hollow, with their 80 % interval.
+    below. Rows that are judged (`forecast.ensemble.judgement.as_judged`) have a thin line at the model's median.
+    Months that ``estimates`` of the run holds, known only inside a sum, are hollow, with their 80 % interval.
     ``issued`` defaults to the latest issue day of ``forecasts``, ``first`` to the month four years before the
     cutoff, or earlier where few months are known; ``names`` gives destinations by their codes.
 
@@ -128,7 +129,7 @@ def plot_series(
     _limit(axes, history, rows, first, last)
     _dress(axes, last.ordinal - first.ordinal)
     _draw_marks(axes, marks)
-    _write_key(below, marks, model)
+    _write_key(below, marks, model, judged=not _judged(rows).empty)
     _write_titles(figure, f"{spoken(product)}: {names.get(destination, destination)}", rows, issued)
     show_letters(figure)
     return figure
@@ -224,13 +225,20 @@ def _draw_forecast(axes: Axes, rows: pd.DataFrame) -> None:
             low, high = getattr(row, f"lower_{level}"), getattr(row, f"upper_{level}")
             bar = Rectangle((start, low), end - start, high - low, color=OUTLOOK, alpha=strength, linewidth=0, zorder=2)
             axes.add_patch(bar)
+    for row in records(_judged(rows)):
+        axes.plot(_month(row.month), [row.model_t] * 2, color=_INK, linewidth=0.9, zorder=4)
     places = [sum(_month(month)) / 2 for month in rows["month"]]
     axes.plot(places, rows["volume_t"], "D", color=OUTLOOK, markersize=5, markeredgecolor=_INK, zorder=4)
 
 
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that somebody judged: they have the model's median as ``model_t``."""
+    return rows[rows["model_t"].notna()] if "model_t" in rows else rows.iloc[:0]
+
+
 def _limit(axes: Axes, history: pd.Series, rows: pd.DataFrame, first: pd.Period, last: pd.Period) -> None:
     """Axes from zero to above what was and what is expected; bounds far beyond that are written at the edge."""
-    largest = max([*history.dropna(), *rows["volume_t"]], default=0.0) or 1.0
+    largest = max([*history.dropna(), *rows["volume_t"], *_judged(rows).get("model_t", [])], default=0.0) or 1.0
     top = 1.1 * max([largest, *rows["upper_95"].clip(upper=_HEADROOM * largest)])
     axes.set(xlim=(_month(first)[0], _month(last + 1)[1]), ylim=(0, top))
     beyond = [(level, rows[f"upper_{level}"].max()) for level in (80, 95)]
@@ -271,14 +279,15 @@ def _stroke(mark: Mark) -> Literal["-", "--"]:
     return "-" if mark.direction == "tightening" else "--"
 
 
-def _write_key(below: Axes, marks: Sequence[Mark], model: str) -> None:
+def _write_key(below: Axes, marks: Sequence[Mark], model: str, *, judged: bool) -> None:
     """What lines and colours mean, then the events by number in two columns."""
     events = {mark.direction: Line2D([], [], color=COLOURS[mark.direction], linestyle=_stroke(mark)) for mark in marks}
     handles: dict[str, Artist] = {
         "actual": Line2D([], [], color=_INK, marker="o", markersize=3, linewidth=1.1),
-        f"median forecast ({spoken(model)})": Line2D(
+        "judged forecast" if judged else f"median forecast ({spoken(model)})": Line2D(
             [], [], color=OUTLOOK, marker="D", markersize=5, markeredgecolor=_INK, linewidth=0
         ),
+        **({spoken(model): Line2D([], [], color=_INK, linewidth=0.9)} if judged else {}),
         "80 %": Patch(color=OUTLOOK, alpha=0.6, linewidth=0),
         "95 %": Patch(color=OUTLOOK, alpha=0.25, linewidth=0),
         **{direction: events[direction] for direction in COLOURS if direction in events},

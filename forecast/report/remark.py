@@ -13,7 +13,7 @@ from forecast.tables.frames import records
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 _YEAR = 12
-_TOTALS = (WORLD, REST_OF_WORLD, "SUM")
+_TOTALS = (WORLD, REST_OF_WORLD)
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,26 @@ def judgement_lines(judgements: pd.DataFrame, names: Mapping[str, str]) -> list[
     ]
 
 
-def adding_up(
-    reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date, alone: pd.DataFrame | None = None
-) -> Remark:
-    """Medians of the total and its parts whose draws add up; ``alone`` has the forecasts of each by itself."""
+def adding_up(reconciled: pd.DataFrame, rows: pd.DataFrame, product: str, issued: date) -> Remark:
+    """Why medians of the table need not add up and where some do; in place of a total, the sum of the destinations.
+
+    No series gets a second number here: what the table has of it is its forecast.
+    """
     own = reconciled[(reconciled["product"] == product) & (reconciled["issued"] == issued)]
-    called = dict(zip(rows["destination"], rows["name"], strict=True)) | {"SUM": "Sum"}
-    lines = []
-    for month, of_month in own.groupby("month", sort=True):
-        medians = dict(zip(of_month["destination"], of_month["volume_t"], strict=True))
-        parts = [f"{called.get(code, code)} {digits(tonnes)} t" for code, tonnes in medians.items()]
-        lines.append(f"{month}: {', '.join(parts)}")
-    parts = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in _TOTALS]
-    rest = f"Rest of world is World less {', '.join(parts)}; " if REST_OF_WORLD in set(own["destination"]) else ""
-    said = f"{rest}draws of total and parts add up (reconciled.csv), with medians"
-    return Remark("Totals", (said, *lines, *_rest_alone(own, alone)) if lines else ())
-
-
-def _rest_alone(reconciled: pd.DataFrame, alone: pd.DataFrame | None) -> list[str]:
-    """Which of its two numbers the rest of the world is shown with, and where the other one stands."""
-    shown = set(reconciled.loc[reconciled["destination"] == REST_OF_WORLD, "month"])
-    if alone is None or not shown:
-        return []
-    own = alone[(alone["destination"] == REST_OF_WORLD) & alone["month"].isin(shown)].sort_values("month")
-    numbers = [f"{row.month} {digits(row.volume_t)} t" for row in records(own)]
-    return [f"Rest of world is shown so everywhere; by itself, in forecasts.csv, it is {', '.join(numbers)}"]
+    called = dict(zip(rows["destination"], rows["name"], strict=True))
+    apart = [str(called.get(code, code)) for code in dict.fromkeys(own["destination"]) if code not in _TOTALS]
+    if REST_OF_WORLD in set(own["destination"]):
+        return Remark("Totals", (
+            f"Rest of world is World less {', '.join(apart)}, as in draws in which these add up (reconciled.csv); in "
+            "forecasts.csv it stands by itself",
+            "the other forecasts are of each series by itself: medians need not add up",
+        ))  # fmt: skip
+    judged = ", without judgement" if rows["reason"].any() else ""
+    return Remark("Totals", tuple(
+        f"the {row.parts} destinations that do not overlap together, from joint draws (reconciled.csv){judged}: "
+        f"{row.month} {digits(row.volume_t)} t ({digits(row.lower_80)} to {digits(row.upper_80)})"
+        for row in records(own.sort_values("month"))
+    ))  # fmt: skip
 
 
 def by_headline(nowcasts: pd.DataFrame, rows: pd.DataFrame) -> Remark:

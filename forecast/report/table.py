@@ -108,7 +108,8 @@ def with_whole_words(table: Table, width: int) -> Table:
 def headline(found: Outlook) -> tuple[str, str]:
     """What is forecast for when, and how to read it."""
     months = found.rows["month"].drop_duplicates().astype(str).tolist() or [str(found.cutoff + 1)]
-    title = f"Exports of {spoken(found.product)}: forecast for {' and '.join(months)}"
+    span = " and ".join(months) if len(months) < 3 else f"{min(months)} to {max(months)}"
+    title = f"Exports of {spoken(found.product)}: forecast for {span}"
     model = f"the median of {spoken(found.model)}" if found.model != COMBINED else "the median"
     return title, f"issued {found.issued}, figures up to {found.cutoff}; volumes in tonnes, the forecast is {model}"
 
@@ -126,17 +127,24 @@ def columns(rows: pd.DataFrame) -> list[str]:
 
 def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     """The text of every cell, under `columns`; what a row would repeat of its destination is left out."""
-    several, record, former, said = rows["month"].nunique() > 1, rows["held"].any(), None, ""
+    several, record, former = rows["month"].nunique() > 1, rows["held"].any(), None
+    said: tuple[str, ...] = ()
     judged = bool(rows["model_t"].notna().any())
     for row in records(rows):
-        first, kinds = row.destination != former, _kinds(row)
+        first, about = row.destination != former, (_kinds(row), ", ".join(row.notes))
         actual = [str(row.name), digits(row.last_t), str(row.last_month)] if first else ["", "", ""]
         interval = f"{digits(row.lower_80)} to {digits(row.upper_80)}"
-        held = [row.held or UNKNOWN] if record else []
+        held = [row.held or (UNKNOWN if first else "")] if record else []
         numbers = [*_forecast(row, judged=judged), interval, *held, change(row.on_month), change(row.on_year)]
         of_month = [str(row.month)] if several else []
-        yield [*actual, *of_month, *numbers, kinds if first or kinds != said else "", ", ".join(row.notes)]
-        former, said = row.destination, kinds
+        yield [*actual, *of_month, *numbers, *(about if first else _what_differs(about, said))]
+        former, said = row.destination, about
+
+
+def _what_differs(texts: Sequence[str], above: Sequence[str]) -> Iterator[str]:
+    """Texts that differ from those of the row above, and nothing for those that would repeat them."""
+    for text, former in zip(texts, above, strict=True):
+        yield "" if text == former else text or UNKNOWN
 
 
 def _forecast(row: Any, *, judged: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the shipped backtest says of the shown model: how often its intervals held, by destination."""
+"""How often intervals of the shown model held, by destination: in a store, the shipped backtest, or the run itself."""
 
 from __future__ import annotations
 
@@ -42,18 +42,24 @@ def read_track_phases() -> pd.DataFrame:
     return pd.read_csv(shipped(TRACK_PHASES), keep_default_na=False, encoding="utf-8")[PHASE_COLUMNS]
 
 
-def beside_shipped(own: pd.DataFrame, shipped_record: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The record of a store, and the shipped one for series and models that the store lacks; None for neither.
+def first_known(*records: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The rows of several records, of each series and model those of the first that has it; None without any.
 
     Examples
     --------
     >>> row = {"product": "magnets", "destination": "USA", "model": "combination", "level": 80, "held": 9, "n": 10}
     >>> own = pd.DataFrame([row | {"first_month": None, "last_month": None}])[TRACK_COLUMNS]
-    >>> beside_shipped(own, own.assign(held=1))["held"].tolist()
+    >>> first_known(None, own, own.assign(held=1))["held"].tolist()
     [9]
     """
-    if shipped_record is None:
-        return own if len(own) else None
-    key = ["product", "destination", "model", "level"]
-    known = pd.MultiIndex.from_frame(shipped_record[key]).isin(pd.MultiIndex.from_frame(own[key]))
-    return pd.concat([own, shipped_record[~known]], ignore_index=True) if len(own) else shipped_record
+    found: pd.DataFrame | None = None
+    for record in records:
+        if record is None or record.empty:
+            continue
+        if found is None:
+            found = record[TRACK_COLUMNS]
+            continue
+        key = ["product", "destination", "model", "level"]
+        known = pd.MultiIndex.from_frame(record[key]).isin(pd.MultiIndex.from_frame(found[key]))
+        found = pd.concat([found, record.loc[~known, TRACK_COLUMNS]], ignore_index=True)
+    return found

@@ -38,7 +38,8 @@ MOST_EVENTS = 6
 def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
     """The cells of an event written as ``field=value`` with commas between; lists inside a value have semicolons.
 
-    Fields are the columns of an events file and ``probability``. Products left out are ``products``.
+    Fields are the columns of an events file and ``probability``. Products left out are ``products``; destinations are
+    given by code or name.
 
     Raises
     ------
@@ -67,7 +68,8 @@ def supposed_cells(text: str, products: Sequence[str]) -> dict[str, str]:
     missing = [field for field in _NEEDED if not cells.get(field)]
     if missing:
         raise ValueError(f"expected {', '.join(_NEEDED)}, found nothing for {', '.join(missing)}.")
-    return {"products": ";".join(products)} | cells
+    named = ";".join(checks.code_named(item.strip()) for item in cells["destinations"].split(";"))
+    return {"products": ";".join(products)} | cells | {"destinations": named}
 
 
 def supposed_rows(texts: Sequence[str], products: Sequence[str]) -> pd.DataFrame:
@@ -127,8 +129,10 @@ def split_lapses(
         For a row whose event does not have its scheduled end on the day in ``effective``, or lapses twice.
     """
     scheduled = scheduled_ends(known.events, known.issued)
-    found, problems = dict(lapses), []
+    found, problems = dict(lapses), passed_lapses(supposed, known.events, known.issued)
     for row in records(supposed[supposed["kind"] == LAPSE]):
+        if row.effective <= known.issued and row.event in set(known.events["event"]):
+            continue
         if scheduled.get(row.event) != row.effective:
             day = scheduled.get(row.event)
             ends = f"found one on {day}" if day else "found none"
@@ -140,6 +144,26 @@ def split_lapses(
     if problems:
         raise TableError(*problems)
     return supposed[supposed["kind"] != LAPSE].reset_index(drop=True), found
+
+
+def passed_lapses(supposed: pd.DataFrame, known: pd.DataFrame, issued: date) -> list[str]:
+    """A sentence for each lapse whose day has passed: what became of the event by ``issued``, and what is still open.
+
+    ``known`` is the calendar as known on that day (`forecast.realtime.events.known_events`).
+    """
+    events = {event.event: event for event in records(known)}
+    ahead = [f"{event} is scheduled to end on {day}" for event, day in scheduled_ends(known, issued).items()]
+    still = f"still open: {', '.join(ahead)} (--lapse EVENT=PROBABILITY)" if ahead else "no scheduled end is ahead"
+    sentences = []
+    for row in records(supposed[supposed["kind"] == LAPSE]):
+        if row.effective <= issued and row.event in events:
+            after = [event.event for event in events.values() if event.continues == row.event]
+            goes_on = f"in the calendar {after[0]} carries it on" if after else "no end is confirmed"
+            ends = events[row.event].ends
+            now = f"it ended on {ends}" if ends else goes_on
+            said = f"{row.event}: its lapse on {row.effective} is no longer open on {issued}, {now}; {still}."
+            sentences.append(said)
+    return sentences
 
 
 def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date) -> None:

@@ -25,7 +25,8 @@ from forecast.safety.limits import (
     SMALLEST_VOLUME_T,
     is_covered_month,
 )
-from forecast.vocabulary.countries import group_named, nearest
+from forecast.tables.schema import REST_OF_WORLD
+from forecast.vocabulary.countries import EUROPEAN_UNION, UNION_OF_TODAY, group_named, nearest, places
 
 LARGEST_VOLUME_T = 1e9
 """More tonnes a month than of any traded good: a larger volume is a slip of the unit."""
@@ -262,6 +263,22 @@ def destination_hint(destinations: pd.DataFrame) -> Callable[[str], str]:
 
 def _did_you_mean(candidates: list[str]) -> str:
     return f" Did you mean {' or '.join(candidates)}?" if candidates else ""
+
+
+def code_named(word: str) -> str:
+    """Code of the destination that ``word`` names whole, by a code or a name; ``word`` itself where it names none.
+
+    The Union is that of today, and the rest of the world is one, too.
+
+    Examples
+    --------
+    >>> [code_named(word) for word in ("Japan", "jpn", "European Union", "Rest of world", "Atlantis")]
+    ['JPN', 'JPN', 'EU27', 'ROW', 'Atlantis']
+    """
+    if group_named(word) == group_named(REST_OF_WORLD):
+        return REST_OF_WORLD
+    code, _ = places().find(word)
+    return (UNION_OF_TODAY if code == EUROPEAN_UNION else code) or word
 
 
 LONGEST_CODE = 3

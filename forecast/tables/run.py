@@ -40,6 +40,9 @@ class Forecasts:
     nowcasts
         A row for each row of the combination that a headline moved, with what it was without
         (`forecast.totals.nowcast`).
+    record
+        How often the intervals of the combination would have held on the origins before, one month ahead
+        (`forecast.ensemble.record`); a run of several issue days has no rows.
     parts
         Additive parts in logs of each median of the combination (`forecast.backtest.attribution`).
     judgements

@@ -362,6 +362,19 @@ RUN_TABLES = {
             optional=True,
         ),
         TableSchema(
+            "record",
+            {
+                **_FITTED,
+                "level": T.COUNT,
+                "held": T.COUNT,
+                "n": T.COUNT,
+                "first_month": T.MONTH,
+                "last_month": T.MONTH,
+            },
+            keys=("model", "level"),
+            optional=True,
+        ),
+        TableSchema(
             "parts",
             {
                 **_SERIES,

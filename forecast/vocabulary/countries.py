@@ -26,7 +26,9 @@ NOT_LISTED = "a destination that is not known"
 OWN_NUMBERS = {"brazil", "china", "united_states"}
 """Authorities whose numbers are not those of ISO 3166-1: 208 is Denmark for the United Nations alone."""
 
-_MEMBERSHIPS = (("EU27", "2020-02", "2099-12"), ("EU28", "2013-07", "2020-01"))
+UNION_OF_TODAY = "EU27"
+
+_MEMBERSHIPS = ((UNION_OF_TODAY, "2020-02", "2099-12"), ("EU28", "2013-07", "2020-01"))
 
 
 @dataclass(frozen=True)

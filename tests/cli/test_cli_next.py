@@ -117,6 +117,19 @@ def test_selection_by_comma_or_repetition(place: Path) -> None:
     pd.testing.assert_frame_equal(read_run("a").forecasts, read_run("b").forecasts)
 
 
+def test_destinations_are_given_by_code_or_name(place: Path) -> None:
+    """Whole names and codes of any letters, each once, in every command alike; run.json has the codes."""
+    mixed = forecast_next("--destination", "United States,usa", "--destination", "World")
+    assert mixed.exit_code == 0, mixed.output
+    assert read_about("output/next-2023-01-20")["arguments"]["destination"] == ["USA", "WLD"]
+    quick = ("--exports", "exports.csv", "--events", "events.csv", "--models", "naive", "--no-calibrate", "--quiet")
+    judged = run("next", *quick, "--override", "United States=300t: order book", "--output", "judged")
+    assert judged.exit_code == 0, judged.output
+    assert read_run(Path("judged")).judgements["destination"].tolist() == ["USA", "WLD"]
+    calendars = [run("events", "--events", "events.csv", "--destination", word).stdout for word in ("Germany", "DEU")]
+    assert calendars[0] == calendars[1]
+
+
 def test_run_json_says_what_was_asked(place: Path) -> None:
     """Arguments, seed, issue day and every input file with its sha256 stand in run.json; the folder's name does not."""
     forecast_next("--seed", "5", "--horizon", "2", "--events", "shipped")
@@ -301,7 +314,7 @@ def test_gaps_zeros_and_short_series_are_no_errors(place: Path) -> None:
     ("options", "sentence"),
     [
         (["--destination", "germany"], "'germany' is not in the data: expected one of ITA, USA, WLD."),
-        (["--destination", "usa"], "'usa' is not in the data: did you mean USA (United States)?"),
+        (["--destination", "USA,United"], "'United' is not in the data: did you mean USA (United States)?"),
         (["--product", "magnet"], "'magnet' is not known: did you mean magnets?"),
         (["--models", "prophets"], "'prophets' is not known: did you mean prophet?"),
         (["--issued", "2022-02-30"], "expected a day as YYYY-MM-DD, found '2022-02-30'."),
@@ -309,6 +322,7 @@ def test_gaps_zeros_and_short_series_are_no_errors(place: Path) -> None:
         (["--horizon", "0"], "Invalid value for '--horizon'"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
         (["--nonsense"], "No such option: --nonsense"),
+        (["mine.csv"], "'mine.csv': expected nothing without its option: did you mean --exports mine.csv?"),
     ],
 )
 def test_wrong_options(place: Path, options: list[str], sentence: str) -> None:
@@ -564,3 +578,20 @@ def test_what_the_combination_learned_is_said_and_kept(place: Path) -> None:
     found = read_run("run")
     shown = found.forecasts[found.forecasts["model"] == "combination"]
     assert found.calibration["destination"].tolist() == shown["destination"].tolist()
+
+
+@pytest.mark.slow
+def test_how_often_intervals_held_is_shown_of_own_files(place: Path) -> None:
+    """Where the run is calibrated: in the table, in record.csv, and in the brief; the rest of the world has none."""
+    result = forecast_next("--calibrate", "--output", "run")
+    assert result.exit_code == 0, result.output
+    of_world = read_run(Path("run")).record.query("destination == 'WLD' and level == 80").iloc[0]
+    said = f"{of_world['held']} of {of_world['n']}"
+    assert re.search(rf"^World .* {said} ", result.stdout, re.M)
+    brief = run("brief", "--run", "run", "--quick")
+    assert brief.exit_code == 0, brief.output
+    page = Path("run/brief.html").read_text(encoding="utf-8")
+    assert f"one month ahead such intervals held {said} times" in page
+    assert "How often intervals held, one month ahead" in page
+    plain = forecast_next("--no-calibrate", "--output", "plain")
+    assert "held" not in plain.stdout

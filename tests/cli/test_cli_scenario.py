@@ -136,7 +136,7 @@ def test_a_product_without_a_forecast_is_a_line(place: Path) -> None:
         (["--add", LICENSING.replace("effective=2023-02-01,", "")], "probability, found nothing for effective."),
         (["--add", LICENSING.replace("0.3", "1.3")], "probability must be a number from 0 to 1, found '1.3'."),
         (["--add", LICENSING.replace("licensing", "threat")], "must be one that changes forecasts, found 'threat'"),
-        (["--add", LICENSING.replace("USA", "US")], "Did you mean USA (United States)?"),
+        (["--add", LICENSING.replace("USA", "United Sttes")], "Did you mean USA (United States)?"),
         (["--lapse", "truce"], "expected an event and a probability such as EVENT=0.4, found 'truce'."),
         (["--lapse", "truce=maybe"], "expected an event and a probability such as EVENT=0.4, found 'truce=maybe'."),
         (["--lapse", "truce=2"], "truce: probability must be a number from 0 to 1, found 2."),

@@ -275,7 +275,7 @@ def test_next_prints_the_sums_under_the_table(place: Path) -> None:
     omitted = pd.read_csv("run/sums_omitted.csv")
     assert set(omitted["destination"]) == {"JPN", "ROW"}
     assert set(omitted.query("destination == 'JPN'")["reason"]) == {"2024-11 neither known nor forecast"}
-    without = "2024-10 to 2024-12 (2024-11 neither known nor forecast): Japan, Rest of world"
+    without = "2024-10 to 2024-12, 2024-01 to 2024-12 (2024-11 neither known nor forecast): Japan, Rest of world"
     assert re.search(rf"^Without a sum +{re.escape(without)} *$", result.stdout, re.M)
 
 

@@ -179,6 +179,28 @@ def test_the_first_screen_answers_why_what_if_and_how_often_right():
     assert [title for title in folded if title.startswith(("The parts as a table", "The same in logs", "Charts by"))]
 
 
+def test_a_measure_is_described_once():
+    """It is among the largest of every destination, and stands in one list, with those whom it works against."""
+    part = {"name": "ban-1", "title": "ban of 2026-05-01", "description": "No more magnets.", "kind": "episode",
+            "tonnes": -3.0, "log": -0.1, "rests_on": ["ban-1"]}  # fmt: skip
+    level = {"name": "level", "kind": "level", "tonnes": 40.0, "log": 3.7}
+    ones = [{"product": "rare_earth_magnets", "destination": code, "name": name, "month": "2026-08", "forecast_t": 37.0,
+             "parts": [level, part | more]}
+            for code, name, more in (("WLD", "World", {}), ("OLD", "Old", {"tonnes": 3.0, "against_kind": True}))
+            ]  # fmt: skip
+    page = _page(behind=Behind(explained=ones))
+    assert page.count("No more magnets.") == 1
+    assert "It works against its kind on Old: forecast events --effects says what coincides with it." in page
+
+
+def test_what_is_no_longer_open_is_said_in_place_of_branches():
+    """The sentence stands where branches would; where there are branches they stand alone."""
+    said = "truce: its lapse on 2026-11-10 is no longer open on 2026-11-20"
+    page = _page(behind=Behind(passed=said))
+    assert page.count(said) == 1
+    assert "No scenario is on file" not in page
+
+
 def test_a_sum_that_says_nothing_new_is_not_drawn():
     """Months that are known one by one, or inside a shorter sum, need no line; the others have one with its title."""
     months = pd.period_range(CUTOFF - 3, CUTOFF, freq="M")
@@ -241,10 +263,10 @@ def test_values_are_in_titles():
 def test_the_newest_run_is_taken_and_none_is_refused(tmp_path):
     """Of two runs the later issue day; of none a sentence that says what to do."""
     with pytest.raises(OutputError, match="Run forecast next"):
-        newest(tmp_path)
+        newest(tmp_path, "next", "update")
     for day in ("2026-07-20", "2026-08-20"):
         (tmp_path / f"next-{day}").mkdir()
-    assert newest(tmp_path).name == "next-2026-08-20"
+    assert newest(tmp_path, "next", "update").name == "next-2026-08-20"
 
 
 def _changes():
@@ -279,8 +301,9 @@ def test_without_a_name_the_newest_run_of_next_or_update_is_taken(tmp_path: Path
     """By the day in the folder's name, whatever made it; where there is none, that is a sentence."""
     for name in ("next-2026-08-20", "update-2026-11-28", "next-2026-10-20", "backtest-2026-12-20"):
         (tmp_path / name).mkdir()
-    assert newest(tmp_path).name == "update-2026-11-28"
+    assert newest(tmp_path, "next", "update").name == "update-2026-11-28"
     (tmp_path / "next-2026-12-20").mkdir()
-    assert newest(tmp_path).name == "next-2026-12-20"
+    assert newest(tmp_path, "next", "update").name == "next-2026-12-20"
+    assert newest(tmp_path, "backtest").name == "backtest-2026-12-20"
     with pytest.raises(OutputError, match=r"expected a run next-\* or update-\*, found none"):
-        newest(tmp_path / "next-2026-12-20")
+        newest(tmp_path / "next-2026-12-20", "next", "update")

@@ -58,6 +58,31 @@ def test_axe_finds_nothing_serious_and_the_page_fits(browser, address, width, sc
     assert said == []
 
 
+SMALLEST_LETTERS = 10
+"""Pixels."""
+
+
+@pytest.mark.parametrize("width", [390, 820, 1400])
+def test_pictures_shrink_and_stay_legible(browser, address, width):
+    """No picture is wider than its place, none cuts its text, and no letter is smaller than can be read."""
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    wide, cut, small = page.evaluate("""() => {
+        const pictures = [...document.querySelectorAll('svg')], box = one => one.getBoundingClientRect();
+        const letters = pictures.flatMap(svg => [...svg.querySelectorAll('text')].map(text => [svg, text]));
+        const size = (svg, text) => parseFloat(getComputedStyle(text).fontSize)
+            * box(svg).width / svg.viewBox.baseVal.width;
+        return [
+            pictures.filter(svg => box(svg).right > box(svg.parentElement).right + 1).map(svg => svg.outerHTML),
+            letters.filter(([svg, text]) => box(text).right > box(svg).right + 1 || box(text).left < box(svg).left - 1)
+                .map(([svg, text]) => text.textContent),
+            letters.map(([svg, text]) => size(svg, text)).reduce((one, other) => Math.min(one, other)),
+        ]; }""")
+    assert (wide, cut) == ([], [])
+    assert small >= SMALLEST_LETTERS
+
+
 def test_axe_is_not_blind(browser):
     """Pale text on white and a picture without words are found: the checker checks."""
     page = browser.new_page()

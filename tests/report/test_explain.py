@@ -185,7 +185,7 @@ def test_the_waterfall_ends_at_the_forecast(capsys):
     parts = [{"name": "level", "kind": "level", "tonnes": 100.0, "log": math.log(100.0)},
              {"name": "ban-2025", "kind": "episode", "tonnes": -30.0, "log": math.log(0.7)}]  # fmt: skip
     one = {"name": "[b]USA", "product": "magnets", "month": "2026-08", "forecast_t": 70.0, "parts": parts}
-    print_explained(one, Console(width=100, markup=False))
+    print_explained([one], Console(width=100, markup=False))
     said = capsys.readouterr().out
     assert "[b]USA, magnets, 2026-08: 70 t" in said
     assert re.search(r"^ban-2025 +-30 +-30 %", said, re.M)
@@ -204,7 +204,7 @@ def test_measures_are_named_as_people_name_them(width):
     called = EventNames.of(events, {"USA": "United States"})
     (one,) = as_objects(explained(run, day), shown_medians(run, day), {}, called=called)
     console = Console(width=width, file=io.StringIO(), markup=False)
-    print_explained(one, console)
+    print_explained([one], console)
     said = console.file.getvalue()
     assert max(map(len, said.splitlines())) <= width
     assert "tariff of 2023-01-01, United States: A tariff of 10 %. Learned from 1 of the kind" in " ".join(said.split())

@@ -9,9 +9,11 @@ import simulated
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from forecast.ensemble.judgement import as_judged, judged_run, parse_judgement
 from forecast.realtime.events import known_events
 from forecast.report.outlook import ActingCalendar
 from forecast.report.plots import COLOURS, event_marks, plot_forecast
+from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES
 
 ISSUED = date(2025, 1, 20)
@@ -93,6 +95,22 @@ def test_intervals_are_bars_of_a_month() -> None:
     bars = [patch.get_bbox() for patch in drawn().axes[0].patches]
     assert [(bar.y0, bar.y1) for bar in bars] == [(60.0, 180.0), (80.0, 130.0)] * 2
     assert [bar.width for bar in bars] == [31, 31, 28, 28]
+
+
+def test_a_judged_forecast_leads_and_the_models_is_a_thin_mark() -> None:
+    """The diamond stands at the judged number, a line over the month at the model's, and the key says both."""
+    own = forecasts(months=1)
+    run = judged_run(Forecasts(forecasts=own), [parse_judgement("USA=-20%: strike")], "combination", {})
+    figure = drawn(as_judged(own, run))
+    diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert [[*line.get_ydata()] for line in diamonds] == [[80.0]]
+    marks = [line for line in figure.axes[0].lines if [*line.get_ydata()] == [100.0, 100.0]]
+    assert len(marks) == 1
+    assert marks[0].get_linewidth() < 1
+    key = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert key[1:3] == ["judged forecast", "combination"]
+    plain = [text.get_text() for text in drawn(own).axes[1].get_legend().get_texts()]
+    assert plain[1:3] == ["median forecast (combination)", "80 %"]
 
 
 def test_gaps_stay_open() -> None:

@@ -23,7 +23,7 @@ from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
 
 ISSUED = date(2026, 1, 20)
-NAMES = {"WLD": "World", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
+NAMES = {"WLD": "World", "ROW": "Rest of world", "USA": "United States", "JPN": "Japan", "KOR": "South Korea"}
 GAP = np.nan
 
 EXPORTS = simulated.exports(
@@ -150,7 +150,7 @@ def test_what_is_not_known_is_said() -> None:
     assert said["Ends not confirmed"] == (
         "truce of 2025-11-10 (truce): scheduled to end 2026-01-25, not confirmed: taken to go on",
     )
-    assert said["Takes effect later"] == ("tariff from 2026-03-01 (later)",)
+    assert said["After these months"] == ("tariff from 2026-03-01 (later)",)
     assert said["Figures end earlier"] == ("2025-10: United States",)
     assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
     assert said["Next figures"] == ("2026-03-20",)
@@ -173,6 +173,35 @@ def test_figures_that_came_since() -> None:
     late = run([[*row[:3], date(2026, 4, 25), *row[4:]] for row in FORECASTS])
     assert remarks(found(late, date(2026, 4, 25)))["Newer figures"] == (
         "your figures end in 2025-12; those of 2026-01 to 2026-03 came out from 2026-03-20",
+    )
+
+
+def reconciled(*medians: tuple[str, float]) -> pd.DataFrame:
+    """Rows of the table ``reconciled`` with these medians."""
+    rows = [forecast(code, tonnes, 0.9 * tonnes, 1.1 * tonnes, "2025-12") for code, tonnes in medians]
+    made = pd.DataFrame(rows, columns=RUN_TABLES["forecasts"].columns).assign(parts=2)
+    return made[RUN_TABLES["reconciled"].columns]
+
+
+def test_a_series_has_one_number() -> None:
+    """What draws that add up say of the series of the table stands in no remark; of the rest the table has it."""
+    shown = found(run().replaced(reconciled=reconciled(("USA", 141.0), ("ROW", 933.0), ("WLD", 1074.0))))
+    assert remarks(shown)["Totals"] == (
+        "Rest of world is World less United States, as in draws in which these add up (reconciled.csv); "
+        "in forecasts.csv it stands by itself",
+        "the other forecasts are of each series by itself: medians need not add up",
+    )
+    said = printed(shown, 140)
+    assert "1,100" in said
+    assert not [number for number in ("141", "933", "1,074") if number in said]
+
+
+def test_without_a_total_the_sum_is_said() -> None:
+    """It is the only number of the destinations together, and of no row of the table."""
+    shown = found(run().replaced(reconciled=reconciled(("SUM", 600.0))))
+    assert remarks(shown)["Totals"] == (
+        "the 2 destinations that do not overlap together, from joint draws (reconciled.csv): "
+        "2026-01 600 t (540 to 660)",
     )
 
 
@@ -274,6 +303,49 @@ def test_several_months() -> None:
     assert cells[2][:5] == ["World", "1,000", "2025-12", "2026-01", "1,100"]
     assert cells[3] == ["", "", "", "2026-02", "1,050", "800 to 1,400", "-", "+5 %", "", ""]
     assert as_markdown(found(run(two))).startswith("## Exports of magnets: forecast for 2026-01 and 2026-02\n")
+
+
+def test_many_months_are_a_span_in_the_title() -> None:
+    """Two are named, more are said as the first and the last."""
+    months = [forecast("WLD", 1050.0, 800.0, 1400.0, "2025-12", f"2026-{month:02d}") for month in range(1, 13)]
+    assert as_markdown(found(run(months))).startswith("## Exports of magnets: forecast for 2026-01 to 2026-12\n")
+
+
+def test_notes_are_not_repeated_below_each_other() -> None:
+    """What is said of a month is left out while it is the same; where it ends there is a dash."""
+    rows = [
+        forecast("JPN", 450.0, lower, 500.0, "2025-12", month)
+        for lower, month in ((90.0, "2026-01"), (95.0, "2026-02"), (400.0, "2026-03"))
+    ]
+    lines = [line for line in as_markdown(found(run(rows))).splitlines() if line.startswith("|")]
+    assert [line.removesuffix("|").rpartition("|")[2].strip() for line in lines[2:]] == ["wide", "", "-"]
+
+
+def test_how_often_it_held_stands_one_month_ahead() -> None:
+    """The record is of the next month: a month further ahead has none."""
+    row = {"product": "magnets", "destination": "JPN", "model": "combination", "level": 80, "held": 7, "n": 10}
+    record = pd.DataFrame([row | {"first_month": pd.Period("2025-01"), "last_month": pd.Period("2025-12")}])
+    two = [forecast("JPN", 450.0, 400.0, 500.0, "2025-12"), forecast("JPN", 450.0, 400.0, 500.0, "2025-12", "2026-02")]
+    two[1][6] = 2
+    known = as_of(EXPORTS, EVENTS, ISSUED)
+    shown = outlook(known, {}, run(two), product="magnets", model="combination", names=NAMES, record=record)
+    assert shown.rows["held"].tolist() == ["7 of 10", ""]
+
+
+def test_sums_left_out_for_one_reason_are_one_line() -> None:
+    """Months and destinations with the same reason stand together."""
+    spans = [("2026-01", "2026-06"), ("2026-01", "2026-03"), ("2026-04", "2026-06")]
+    why = "its months are shown as they add up with World"
+    cells = [("magnets", "ROW", "combination", ISSUED, *map(pd.Period, span), why) for span in spans]
+    cells.append(("magnets", "JPN", "combination", ISSUED, *map(pd.Period, spans[0]), "2025-12 neither known"))
+    omitted = pd.DataFrame(cells, columns=OMITTED_COLUMNS)
+    sums = Sums(pd.DataFrame(columns=SUM_COLUMNS), omitted)
+    known = as_of(EXPORTS, EVENTS, ISSUED)
+    shown = outlook(known, {}, run(), product="magnets", model="combination", names=NAMES, sums=sums)
+    assert remarks(shown)["Without a sum"] == (
+        f"2026-01 to 2026-06, 2026-01 to 2026-03, 2026-04 to 2026-06 ({why}): Rest of world",
+        "2026-01 to 2026-06 (2025-12 neither known): Japan",
+    )
 
 
 def test_markdown_is_a_table_and_a_list() -> None:

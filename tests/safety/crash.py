@@ -57,8 +57,9 @@ ENDING = ("kill", "power", "torn")
 TODAY = date(2023, 6, 1)
 RESUME = [*BACKTEST, "--resume"]
 IMPORT = ["import", "download.csv", "--product", "magnets", "--output", "d/own.csv"]
-OVER = ["brief", "o", "--quick"]
-BRIEF = ["brief", "o", "--quick", "--output", "page/b.html"]
+REPORT = ["report", "--run", "o"]
+OVER = ["brief", "--run", "o", "--quick"]
+BRIEF = ["brief", "--run", "o", "--quick", "--output", "page/b.html"]
 EXPLAIN = ["explain", "USA", "--run", "o", "--output", "page/e.json"]
 STORED = ["--store", "s/mine.duckdb"]
 UPDATE = ["update", "exports.csv", "--experience", "none", "--events", "events.csv", "--product", "magnets",
@@ -101,8 +102,8 @@ SCENARIOS = {
     "backtest on two processes": Scenario([*BACKTEST, "--jobs", "2"], again=(RESUME,)),
     "resume": Scenario(RESUME, ((BACKTEST, 20),), again=(BACKTEST,)),
     "backtest over a killed one": Scenario(BACKTEST, (([*BACKTEST, "--seed", "1"], 20),), again=(RESUME,)),
-    "report": Scenario(["report", "o", "--output", "page/r.html"], ((BACKTEST, None),), ("page",)),
-    "report over an earlier page": Scenario(["report", "o"], ((BACKTEST, None), (["report", "o"], None))),
+    "report": Scenario([*REPORT, "--output", "page/r.html"], ((BACKTEST, None),), ("page",)),
+    "report over an earlier page": Scenario(REPORT, ((BACKTEST, None), (REPORT, None))),
     "brief": Scenario(BRIEF, ((COMBINED, None),), ("page",)),
     "brief over an earlier page": Scenario(OVER, ((COMBINED, None), (OVER, None))),
     "explain": Scenario(EXPLAIN, ((COMBINED, None),), ("page",)),

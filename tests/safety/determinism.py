@@ -36,7 +36,7 @@ from forecast.tables.frames import as_text
 FILES = ["--exports", "exports.csv", "--events", "events.csv", "--experience", "none", "--models", ",".join(MODELS)]
 NEXT = ["next", *FILES, "--horizon", "2", "--plot", "--no-cache", "--output", "o"]
 BACKTEST = ["backtest", *FILES, "--origins", "3", "--parity", "0", "--output", "b"]
-BRIEF = ["brief", "o", "--quick", "--output", "brief.html", "--markdown", "--xlsx"]
+BRIEF = ["brief", "--run", "o", "--quick", "--output", "brief.html", "--markdown", "--xlsx"]
 ALL = [NEXT, BRIEF, BACKTEST]
 PLAIN = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
 

@@ -197,7 +197,7 @@ def test_a_run_that_links_to_a_secret_shows_nothing_of_it(place: Path, name: str
     Path("secret").write_text("root:x:0:0:hidden:/root:/bin/bash\n")
     Path("o", name).unlink()
     Path("o", name).symlink_to("../secret")
-    for words in (["explain", "USA", "--run", "o"], ["report", "o"], ["brief", "o"]):
+    for words in (["explain", "USA", "--run", "o"], ["report", "--run", "o"], ["brief", "--run", "o"]):
         result = run(*words)
         assert result.exit_code == 1, result.output
         assert "hidden" not in result.output

@@ -43,8 +43,11 @@ def unseen(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "commands",
     [
-        [["next", *FILES, "--output", STEERING], ["brief", STEERING, "--quick", "--output", f"{STEERING}.md"]],
-        [["next", *FILES, "--output", STEERING], ["brief", STEERING, "--quick", "--output", f"{STEERING}.html"]],
+        [["next", *FILES, "--output", STEERING], ["brief", "--run", STEERING, "--quick", "--output", f"{STEERING}.md"]],
+        [
+            ["next", *FILES, "--output", STEERING],
+            ["brief", "--run", STEERING, "--quick", "--output", f"{STEERING}.html"],
+        ],
         [["import", DOWNLOAD, "--product", "magnets", "--output", f"{STEERING}i.csv"]],
         [[*UPDATE, "--store", STORE, "--output", f"{STEERING}u"], ["revisions", "--store", STORE]],
         [["next", *FILES, "--store", STORE, "--output", STEERING], ["track", "--store", STORE]],
@@ -67,7 +70,7 @@ def test_a_name_steers_no_screen_and_no_page(place: Path, commands: list[list[st
 def test_a_name_steers_no_report(place: Path) -> None:
     """The page of a backtest names its files too."""
     assert run(*BACKTEST).exit_code == 0
-    assert run("report", f"{STEERING}b", "--output", "r.html").exit_code == 0
+    assert run("report", "--run", f"{STEERING}b", "--output", "r.html").exit_code == 0
     assert unseen(Path("r.html").read_text(encoding="utf-8")) == []
 
 

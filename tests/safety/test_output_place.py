@@ -136,7 +136,7 @@ def test_a_current_folder_that_is_gone_is_a_sentence(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     files = ["--exports", str(world / "exports.csv"), "--events", "none", "--models", "naive", "--no-calibrate"]
-    for arguments in (["next", *files], ["backtest", *files, "--origins", "2"], ["report", "."]):
+    for arguments in (["next", *files], ["backtest", *files, "--origins", "2"], ["report", "--run", "."]):
         result = run(*arguments)
         assert result.exit_code == 1
         assert len(result.stderr.splitlines()) == 1

@@ -10,9 +10,11 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
+from forecast.realtime.events import known_events
 from forecast.scenario.events import (
     SUPPOSED_COLUMNS,
     check_lapses,
+    passed_lapses,
     supposed_cells,
     supposed_events,
     supposed_rows,
@@ -347,7 +349,7 @@ def test_what_is_no_event(text, sentence):
         ("=0.3", "=1.3", "probability must be a number from 0 to 1, found '1.3'."),
         ("=0.3", "=often", "probability must be a number from 0 to 1, found 'often'."),
         ("=0.3", "=nan", "probability must be a number from 0 to 1, found 'nan'."),
-        ("=USA", "=US", "destinations must be ALL or known codes separated by semicolons, found 'US'."),
+        ("=USA", "=UXA", "destinations must be ALL or known codes separated by semicolons, found 'UXA'."),
         ("=2023-02-01", "=2023-02-30", "effective must be a day as YYYY-MM-DD, found '2023-02-30'."),
         ("=licensing", "=threat", "kind must be one that changes forecasts, found 'threat', which has no effect. Such"),
         ("=licensing", "=bann", "kind must be a kind of event, found 'bann'. Did you mean ban?"),
@@ -420,3 +422,24 @@ def test_only_scheduled_ends_ahead_can_lapse(lapses, issued, sentence):
     """A lapse needs an end that is scheduled, known on the day, and still to come, and a probability."""
     with pytest.raises(ValueError, match=f"^{sentence}$"):
         check_lapses(events(), lapses, issued)
+
+
+def test_a_lapse_whose_day_has_passed_is_no_longer_open():
+    """On and after its day: one sentence on what carries it on, and what can still lapse; the day before it is open."""
+    first = {"event": "truce-1", "kind": "truce", "announced": date(2022, 1, 5), "ends": date(2023, 1, 10)}
+    later = {"event": "truce-2", "kind": "truce", "announced": date(2022, 11, 5), "effective": date(2023, 1, 10)}
+    rows = calendar(
+        first | {"ends_announced": date(2022, 1, 5), "ends_status": "scheduled"},
+        later | {"ends": date(2023, 3, 10), "ends_announced": date(2022, 11, 5), "ends_status": "scheduled",
+                 "continues": "truce-1"},
+    )  # fmt: skip
+    supposed = calendar(first | {"kind": "lapse", "effective": date(2023, 1, 10), "ends": None}).assign(probability=0.2)
+    said = {day: passed_lapses(supposed, known_events(rows, day), day)
+            for day in (date(2023, 1, 9), date(2023, 1, 10), date(2023, 3, 11))}  # fmt: skip
+    passed = "truce-1: its lapse on 2023-01-10 is no longer open on {}, in the calendar truce-2 carries it on; {}."
+    still = "still open: truce-2 is scheduled to end on 2023-03-10 (--lapse EVENT=PROBABILITY)"
+    assert list(said.values()) == [
+        [],
+        [passed.format("2023-01-10", still)],
+        [passed.format("2023-03-11", "no scheduled end is ahead")],
+    ]

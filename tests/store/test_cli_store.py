@@ -243,7 +243,8 @@ def test_a_store_that_is_named_gives_figures_calendar_and_day(place: Path) -> No
     parts = run("explain", "USA", "--run", "up", "--json")
     assert '"title": "licensing of 2021-06-01"' in parts.stdout
     assert run("changes", "--store", "s.duckdb").stdout.startswith("Exports of widgets: changes")
-    assert run("brief", "up", "--quick").exit_code == 0
+    assert run("brief", "--run", "up", "--quick").exit_code == 0
+    assert run("explain", "United States", "--run", "up", "--json").stdout == parts.stdout
     calendar = run("events", "--store", "s.duckdb").stdout
     assert re.search(r"^licensing +2021-06-01 +all +widgets", calendar, re.M)
 

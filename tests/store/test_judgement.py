@@ -28,6 +28,7 @@ def rows(**volumes: float) -> pd.DataFrame:
     [
         ("USA=-20%: customs strike", ("USA", -0.2, True, None, None)),
         ("USA = 300t: order book", ("USA", 300.0, False, None, None)),
+        ("magnets/South Korea@2026-09=-5%: strike", ("KOR", -0.05, True, "magnets", "2026-09")),
         ("magnets/USA@2026-09=+12.5%: restocking: see note", ("USA", 0.125, True, "magnets", "2026-09")),
     ],
 )

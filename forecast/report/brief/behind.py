@@ -33,6 +33,8 @@ class Behind:
         Forecasts of the last issue whose month is out by now, with ``actual_t``.
     branches, probabilities
         Rows of branches.csv of a scenario, and its branches with their probabilities, the calendar as it stands first.
+    passed
+        A sentence on what could have happened and whose day has passed.
     replayed
         Which of ``changes`` and ``last_issue`` were never issued, but made again from what was known on that day.
     record, phases
@@ -59,6 +61,7 @@ class Behind:
     record: pd.DataFrame | None = None
     phases: pd.DataFrame | None = None
     tracked: pd.DataFrame | None = None
+    passed: str = ""
     replayed: Collection[str] = ()
     analogues: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)

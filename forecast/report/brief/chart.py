@@ -12,14 +12,16 @@ from forecast.report.text import digits, spoken
 from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
 
-CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 280, 56, 90, 10, 28
-LANES, LETTER = 5, 5.6
-"""Lines of names of events above the plot, and about the width of a letter of theirs."""
+CHART_WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 290, 52, 84, 10, 28
+"""A little wider than a telephone, so that letters can be read where the picture shrinks to one."""
 
-CLEAR = 11
+LANES, LANE, LETTER = 5, 13, 6.2
+"""Lines of names of events above the plot, their height, and about the width of a letter of theirs."""
+
+CLEAR = 12
 """Distance of two numbers beside the last bar from which both can be read."""
 
-PLOT = TOP + 11 * LANES
+PLOT = TOP + LANE * LANES
 """Where the plot begins below the names."""
 
 MONTHS_DRAWN = 30
@@ -64,6 +66,9 @@ def fan_chart(
         )
         said = f"{row.month}: {digits(row.volume_t)} t, 80 % {digits(row.lower_80)} to {digits(row.upper_80)} t"
         marks.append(f'<g><title>{said}</title><line class="fan" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>')
+        if not pd.isna(row.model_t):
+            _, model = at(row.month, row.model_t)
+            marks.append(f'<line class="actual" x1="{x - 6}" x2="{x + 6}" y1="{model}" y2="{model}"/>')
         marks.append(f'<circle class="median" cx="{x}" cy="{middle}" r="4"/></g>')
     marks.append(f'<text class="said" x="{x + 10}" y="{middle + 4}">{digits(row.volume_t)} t</text>')
     marks += [
@@ -119,7 +124,7 @@ def _axes(at: Any, first: pd.Period, last: pd.Period, top: float) -> list[str]:
 def _named(
     at: Any, first: pd.Period, last: pd.Period, events: Sequence[Any], called: Callable[[str], str]
 ) -> list[str]:
-    """A line for each month in which events take effect, with their kinds beside it; no label over another."""
+    """A line for each month in which events take effect, with their kinds beside it where there is room for them."""
     by_month: dict[pd.Period, list[Any]] = {}
     for event in events:
         month = pd.Period(event.effective, freq="M")
@@ -138,7 +143,7 @@ def _named(
         lane = next((place for place, end in enumerate(ends) if end <= start), None)
         if lane is not None:
             ends[lane] = start + width
-            place = f'x="{round(start, 1)}" y="{TOP + 10 + 11 * lane}"'
+            place = f'x="{round(start, 1)}" y="{TOP + 10 + LANE * lane}"'
             marks.append(f'<text class="named" {place}>{hypertext(kinds)}</text>')
         marks.append("</g>")
     return marks

@@ -202,13 +202,14 @@ def _charts(found: Outlook, volumes: pd.DataFrame, behind: Behind) -> str:
         drawn = fan_chart(volumes[code], rows, name, events, sums, estimates, behind.called)
         values = wide_table(tables.values_table(volumes[code], rows, name))
         charts.append(
-            f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{_scrolls(drawn, name)}'
+            f'<figure id="{_anchor(own, str(code))}"><figcaption>{hypertext(name)}</figcaption>{drawn}'
             f"<details><summary>Values: {hypertext(name)}</summary>{values}</details></figure>"
         )
     key = (
         "Dots: actuals, joined where months follow each other. Bar: 80 % interval of the forecast, with its median."
         " Flat lines: months known only together, at their mean; hollow dots: estimates of such months."
-        " Dashed: events on the month in which they take effect."
+        " Dashed: events on the month in which they take effect. Thin line across a bar: the model's median beside a"
+        " judged one."
     )
     shown, others = "".join(charts[:OPEN_CHARTS]), "".join(charts[OPEN_CHARTS:])
     further = _folded(
@@ -221,11 +222,6 @@ OPEN_CHARTS = 4
 """Destinations whose charts are open, the largest first; the others are folded."""
 
 
-def _scrolls(drawn: str, name: str) -> str:
-    said = hypertext(f"Picture: {name}")
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{said}">{drawn}</div>'
-
-
 def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
     if not found and not keeps_parts:
         return "<p>A store keeps no parts of its forecasts: the brief of the update's own folder has them.</p>"
@@ -234,18 +230,17 @@ def _why(found: Sequence[Mapping[str, Any]], keeps_parts: bool) -> str:
     said = f"Tonnes of the parts add up to the forecast; percent is what a part does by itself. {ASSOCIATION}"
     first, *others = map(_one, found)
     further = f'<div class="charts">{"".join(others)}</div>' if others else ""
-    return f"<p>{hypertext(said)}</p>{first}{_folded(f'Why of {len(others)} more forecasts', further)}"
+    listed = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
+    measures = _folded("What the largest measures are", f"<ul>{listed}</ul>" if listed else "")
+    return f"<p>{hypertext(said)}</p>{first}{measures}{_folded(f'Why of {len(others)} more forecasts', further)}"
 
 
 def _one(found: Mapping[str, Any]) -> str:
     title = f"{found['name']}, {found['month']}: {digits(found['forecast_t'])} t"
-    rests = "".join(f"<li>{hypertext(line)}</li>" for line in largest_measures(found))
-    listed = f"<details><summary>The largest measures: {hypertext(str(found['name']))}, {found['month']}</summary>"
-    listed += f"<ul>{rests}</ul></details>"
     return (
-        f"<figure><figcaption>{hypertext(title)}</figcaption>{_scrolls(waterfall_chart(found), f'parts of {title}')}"
+        f"<figure><figcaption>{hypertext(title)}</figcaption>{waterfall_chart(found)}"
         f"{_folded(f'The parts as a table: {title}', wide_table(tables.parts_table(found)))}"
-        f"{listed if rests else ''}</figure>"
+        "</figure>"
     )
 
 
@@ -268,6 +263,8 @@ def _changed(found: Outlook, behind: Behind) -> str:
 
 def _may_happen(found: Outlook, behind: Behind) -> str:
     own = behind.own("branches", found.product)
+    if own.empty and behind.passed:
+        return f"<p>{hypertext(behind.passed)}</p>"
     if own.empty:
         return "<p>No scenario is on file: forecast scenario makes one, and forecast brief --scenario shows it.</p>"
     table = tables.branches_table(own, behind.probabilities, behind.names, behind.called)
@@ -275,8 +272,7 @@ def _may_happen(found: Outlook, behind: Behind) -> str:
     for line in table.lines:
         by_place.setdefault(str(line[0]), []).append(line)
     charts = "".join(
-        f"<figure><figcaption>{hypertext(name)}</figcaption>"
-        f"{_scrolls(branches_chart(lines, name), f'branches, {name}')}</figure>"
+        f"<figure><figcaption>{hypertext(name)}</figcaption>{branches_chart(lines, name)}</figure>"
         for name, lines in by_place.items()
     )
     return f'<div class="charts">{charts}</div>{wide_table(table)}'
@@ -305,7 +301,7 @@ def _analogues(found: Outlook, behind: Behind) -> str:
     rows = behind.analogues.get(found.product)
     if rows is None or rows.empty:
         return "<p>No past measure on file is like one that acts.</p>"
-    drawn = _scrolls(analogues_chart(rows, behind.names, behind.called), "measures since their effect")
+    drawn = analogues_chart(rows, behind.names, behind.called)
     own = behind.called(str(rows["event"].iloc[0]))
     title = f"{own} (strong) and the measures of its kind most like it, by months since the effect"
     table = wide_table(tables.analogues_table(rows, behind.names)) + wide_table(tables.sources_table(rows))

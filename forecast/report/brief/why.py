@@ -9,44 +9,46 @@ import numpy as np
 import pandas as pd
 
 from forecast.report.analogues import SINCE
+from forecast.report.brief.chart import CHART_WIDTH
 from forecast.report.explain import LEVEL_PART, waterfall
 from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.text import digits, spoken
 from forecast.safety.inert import hypertext
 from forecast.tables.frames import records
 
-_WIDTH, _ROW, _NAMES, _RIGHT = 640, 20, 230, 70
+_LINE, _RIGHT = 17, 75
+"""Height of a line of text, and what is left beside the longest bar for its number."""
 
 
 def picture(marks: Sequence[str], height: float, label: str) -> str:
     """An SVG of the width of all, with a label for those who do not see it."""
     said = hypertext(label)
-    return f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{said}">{"".join(marks)}</svg>'
+    return f'<svg viewBox="0 0 {CHART_WIDTH} {height:g}" role="img" aria-label="{said}">{"".join(marks)}</svg>'
 
 
 def waterfall_chart(found: Mapping[str, Any]) -> str:
-    """A bar a part, from where the one before ends, and the forecast from zero."""
+    """A bar a part under its name, from where the one before ends, and the forecast from zero."""
     bars = waterfall(np.array([part["tonnes"] for part in found["parts"]]))
     parts = [*found["parts"], {"name": "forecast", "kind": LEVEL_PART, "tonnes": found["forecast_t"], "log": 0.0}]
     bars = np.vstack([bars, [0.0, found["forecast_t"]]])
-    scale = (_WIDTH - _NAMES - _RIGHT) / max(float(bars.max()), 1e-9)
+    scale = (CHART_WIDTH - _RIGHT) / max(float(bars.max()), 1e-9)
     marks = []
     for place, (part, (start, end)) in enumerate(zip(parts, bars, strict=True)):
-        left, width = _NAMES + scale * min(start, end), max(scale * abs(end - start), 1.0)
+        left, width = scale * min(start, end), max(scale * abs(end - start), 1.0)
         kind = "total" if part["kind"] == LEVEL_PART else "up" if end > start else "down"
         name, tonnes = part_title(part), part_numbers(part)[0]
-        y = place * _ROW
+        y = 2 * _LINE * place
         marks.append(
-            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{hypertext(_short(name))}</text>'
-            f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 6}"/>'
-            f'<text x="{left + width + 4:.1f}" y="{y + 14}">{tonnes}</text>'
+            f'<text x="0" y="{y + 13}">{hypertext(_short(name))}</text>'
+            f'<rect class="{kind}" x="{left:.1f}" y="{y + 18}" width="{width:.1f}" height="13"/>'
+            f'<text x="{left + width + 4:.1f}" y="{y + 29}">{tonnes}</text>'
         )
     label = f"Parts of the forecast of {found['name']}, tonnes; the table below has them"
-    return picture(marks, _ROW * len(parts) + 4, label)
+    return picture(marks, 2 * _LINE * len(parts) + 4, label)
 
 
-NAME_LETTERS = 33
-"""Letters of a name beside a bar; the table has it whole."""
+NAME_LETTERS = 58
+"""Letters of a name above a bar; the table has it whole."""
 
 
 def _short(name: str) -> str:
@@ -57,23 +59,25 @@ def _short(name: str) -> str:
 
 
 def branches_chart(lines: Sequence[tuple[Any, ...]], name: str) -> str:
-    """80 % intervals and medians of the branches of one destination, side by side: ``lines`` of `branches_table`."""
+    """80 % intervals and medians of the branches of one destination, below each other: ``lines`` of `branches_table`.
+
+    The line of a branch and its numbers stand under its name.
+    """
     top = max(high for *_, (_, high), _ in lines) or 1.0
-    scale = (_WIDTH - _NAMES - _RIGHT) / top
+    scale = (CHART_WIDTH - 10) / top
     marks = []
     for place, (_, branch, probability, median, (low, high), _) in enumerate(lines):
-        y = place * 2 * _ROW
-        said = f"{branch}, {probability}: {digits(median)} t, 80 % {digits(low)} to {digits(high)} t"
-        left, right, middle = (_NAMES + scale * value for value in (low, high, median))
+        y = 3 * _LINE * place
+        numbers = f"{digits(median)} t ({digits(low)} to {digits(high)})"
+        left, right, middle = (scale * value for value in (low, high, median))
         marks.append(
-            f"<g><title>{hypertext(said)}</title>"
-            f'<text x="{_NAMES - 8}" y="{y + 14}" text-anchor="end">{hypertext(_short(branch))}</text>'
-            f'<text x="{_NAMES - 8}" y="{y + 29}" text-anchor="end">{probability}</text>'
-            f'<line class="fan" x1="{left:.1f}" x2="{right:.1f}" y1="{y + 12}" y2="{y + 12}"/>'
-            f'<circle class="median" cx="{middle:.1f}" cy="{y + 12}" r="5"/>'
-            f'<text x="{left:.1f}" y="{y + 31}">{digits(median)} t ({digits(low)} to {digits(high)})</text></g>'
+            f"<g><title>{hypertext(f'{branch}, {probability}: {numbers}, 80 % interval')}</title>"
+            f'<text x="0" y="{y + 13}">{hypertext(_short(branch))}, {probability}</text>'
+            f'<text x="0" y="{y + 29}">{numbers}</text>'
+            f'<line class="fan" x1="{left:.1f}" x2="{right:.1f}" y1="{y + 40}" y2="{y + 40}"/>'
+            f'<circle class="median" cx="{middle:.1f}" cy="{y + 40}" r="5"/></g>'
         )
-    return picture(marks, 2 * _ROW * len(lines) + 4, f"{name}: branches side by side; the table below has them")
+    return picture(marks, 3 * _LINE * len(lines) + 4, f"{name}: branches below each other; the table below has them")
 
 
 # Analogues -----------------------------------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ def analogues_chart(found: pd.DataFrame, names: Mapping[str, str], called: Calla
     marks = []
     for share in (0.0, 1.0):
         y = _height(share, top)
-        marks.append(f'<line class="grid" x1="56" x2="{_WIDTH - 20}" y1="{y}" y2="{y}"/>')
+        marks.append(f'<line class="grid" x1="56" x2="{CHART_WIDTH - 20}" y1="{y}" y2="{y}"/>')
         marks.append(f'<text x="50" y="{y + 4}" text-anchor="end">{100 * share:.0f} %</text>')
     marks += [f'<text x="{_across(month)}" y="{_TALL - 6}" text-anchor="middle">{month}</text>' for month in SINCE]
     own = found["event"].iloc[0]
@@ -109,7 +113,7 @@ def _course(values: np.ndarray, top: float, named: str, kind: str) -> str:
 
 
 def _across(month: int) -> float:
-    return round(70 + month / max(SINCE) * (_WIDTH - 110), 1)
+    return round(70 + month / max(SINCE) * (CHART_WIDTH - 110), 1)
 
 
 def _height(share: float, top: float) -> float:
