@@ -17,13 +17,16 @@ from forecast.ensemble.combination import CELL, Cells, as_rows, interquartile_me
 from forecast.ensemble.conformal import (
     CAP,
     ENOUGH,
+    LEAST_TRADE,
     bias_persistence,
     conformal_factors,
+    distances,
     log_errors,
     mean_widths,
     persistent_error,
     rescale_intervals,
     shrunk,
+    unrest,
 )
 from forecast.realtime.days import month_lengths
 from forecast.realtime.events import Members
@@ -31,7 +34,7 @@ from forecast.realtime.phases import PHASES, phases
 from forecast.realtime.releases import Vintages, VintagesByProduct
 from forecast.registry import MEMBERS, REGISTRY
 from forecast.tables.frames import stacked
-from forecast.tables.quantiles import MEDIAN, QUANTILES, VOLUME_QUANTILES, within_record
+from forecast.tables.quantiles import MEDIAN, QUANTILES, UPPER, VOLUME_QUANTILES, within_record
 from forecast.tables.schema import REST_OF_WORLD, RUN_TABLES
 
 BY_MONTHS = ("event", "after")
@@ -151,7 +154,9 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     plain = interquartile_mean(here.cells.volumes, weights)
     shift = _shifts(here, plain, actual, origin, len(days) - 1)
     volumes = plain * np.exp(shift)[:, None]
-    factors, cells = _factors(here, volumes, actual, today)
+    wider = np.repeat(_unrest(here, volumes, actual, origin, len(days) - 1)[:, None], len(QUANTILES), axis=1)
+    factors, cells = _factors(here, rescale_intervals(volumes, wider), actual)
+    factors = np.where(np.arange(len(QUANTILES)) == MEDIAN, 1.0, wider * factors)
     keys = here.cells.keys[today].reset_index(drop=True)
     scaled = rescale_intervals(volumes[today], factors[today])
     rows = as_rows(keys, _held(scaled, plain[today], keys, replay.releases.as_of(issued)))
@@ -216,32 +221,58 @@ def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.n
 
     Forecasts of one series on one day count as one, by their mean error; where an event explains one, none is repeated.
     """
-    error = np.where(here.calm, log_errors(actual, volumes[:, MEDIAN]), np.nan)
-    cell, shape = (here.series, origin), (int(here.series.max()) + 1, last + 1)
-    total, count = np.zeros(shape), np.zeros(shape)
-    np.add.at(total, cell, error)
-    np.add.at(count, cell, 1.0)
-    errors = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last]
+    errors = _by_origin(here, np.where(here.calm, log_errors(actual, volumes[:, MEDIAN]), np.nan), origin, last)
     before = persistent_error(errors)
     shift = before * bias_persistence(errors, before[:, :last])
-    return np.asarray(shift[cell])
+    return np.asarray(shift[here.series, origin])
 
 
-def _factors(
-    here: _Replay, volumes: np.ndarray, actual: np.ndarray, today: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _unrest(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:
+    """The factor of the width of each cell since the forecast of its series before it erred, or did not.
+
+    It is one with fewer than `ENOUGH` forecasts.
+    """
+    if np.isfinite(actual).sum() < ENOUGH["calm"]:
+        return np.ones(len(actual))
+    distance = np.where(volumes[:, MEDIAN] > 0, distances(actual, volumes, 80), np.nan)
+    before = np.full((int(here.series.max()) + 1, last + 1), np.nan)
+    before[:, 1:] = _by_origin(here, distance, origin, last)
+    return np.asarray(unrest(before)[here.series, origin])
+
+
+def _by_origin(here: _Replay, values: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:
+    """The mean of the values of the cells of each series on each earlier day: (series, ``last``), NaN without any."""
+    cell, shape = (here.series, origin), (int(here.series.max()) + 1, last + 1)
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, cell, values)
+    np.add.at(count, cell, 1.0)
+    return np.asarray(np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last])
+
+
+def _factors(here: _Replay, volumes: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The factors of the bounds' distance for every cell (cells, quantiles), and from how many earlier cells they come.
 
-    Each phase is apart, since the months after an event err in other ways than the month of the event itself; with
-    fewer than `ENOUGH` of its cells factors are one and the count is zero.
+    Each phase is apart, since the months after an event err in other ways than the month of the event itself. With
+    fewer than `ENOUGH` of its cells the count is zero, and factors are one; in months of an event and after one they
+    are half way, in logs, to those of calm months. Months without trade to speak of, foreseen as such, teach nothing.
     """
-    factors, cells = np.ones((len(today), len(QUANTILES))), np.zeros(len(today), dtype=int)
-    for name in PHASES:
+    factors, cells = np.ones((len(actual), len(QUANTILES))), np.zeros(len(actual), dtype=int)
+    known, otherwise = np.isfinite(actual) & ~_without_trade(here, volumes, actual), np.ones(len(QUANTILES))
+    for name in sorted(PHASES, key=BY_MONTHS.__contains__):
         kind = here.phase == name
-        seen = kind & np.isfinite(actual)
+        seen = kind & known
         found = conformal_factors(actual[seen], volumes[seen], ENOUGH[name])
-        if found is not None:
-            months = here.cells.keys["month"][seen].nunique()
-            factors[kind] = shrunk(found, months if name in BY_MONTHS else seen.sum())
-            cells[kind] = seen.sum()
+        months = here.cells.keys["month"][seen].nunique()
+        count = 0 if found is None else months if name in BY_MONTHS else int(seen.sum())
+        own = otherwise if found is None else shrunk(found, count, otherwise)
+        factors[kind], cells[kind] = own, seen.sum() if found is not None else 0
+        otherwise = np.sqrt(own) if name not in BY_MONTHS else otherwise
     return factors, cells
+
+
+def _without_trade(here: _Replay, volumes: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Cells whose actual and upper bound lie below `LEAST_TRADE` of the largest actual of their series."""
+    largest = np.zeros(int(here.series.max()) + 1)
+    np.maximum.at(largest, here.series, np.nan_to_num(actual))
+    least = LEAST_TRADE * largest[here.series]
+    return np.asarray((actual <= least) & (volumes[:, UPPER[80]] <= least))

@@ -16,7 +16,7 @@ from forecast.tables.schema import RUN_TABLES
 PAIR = ["product", "destination", "issued", "month", "other"]
 CELL = ["product", "destination", "issued", "cutoff", "month", "horizon", "last_known"]
 
-LEAST_SHARE = 0.01
+LEAST_COUNTED = 0.01
 """Of the middle half's arithmetic mean, what a volume counts for at least: zero has no logarithm."""
 
 SHRINKAGE = 24.0
@@ -107,7 +107,7 @@ def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     start = np.concatenate([np.zeros_like(end[:, :1]), end[:, :-1]], axis=1)
     middle = 2 * (np.clip(end, 0.25, 0.75) - np.clip(start, 0.25, 0.75))
     inside = np.where(middle > 0, ordered, 0.0)
-    floor = LEAST_SHARE * (middle * inside).sum(axis=1, keepdims=True)
+    floor = LEAST_COUNTED * (middle * inside).sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore"):
         mean = np.exp(
             (middle * np.log(np.maximum(inside, floor), where=middle > 0, out=np.zeros_like(inside))).sum(axis=1)

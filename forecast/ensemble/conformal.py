@@ -29,8 +29,13 @@ REPEATS = 2
 """Forecasts in a row that must have erred to the same side before the next one is moved."""
 
 OWN_WEIGHT = 6.0
-"""Cells, or months, in which the models' own intervals hold, that count beside those seen when a factor is shrunk to
-one."""
+"""Cells, or months, of other factors that count beside those seen when a factor is shrunk to these."""
+
+LEAST_TRADE = 0.01
+"""Share of the largest actual of a series under which a month has no trade to speak of."""
+
+UNREST, HELD = 0.2, 1.2816**-2
+"""What the square of the last distance adds to the next variance, and that square's mean where 80 % bounds hold."""
 
 MOST_CARRIED = 0.5
 CARRY_WEIGHT = 40.0
@@ -90,6 +95,26 @@ def bias_persistence(errors: np.ndarray, before: np.ndarray) -> float:
 # Intervals ----------------------------------------------------------------------------------------------------------
 
 
+def unrest(last: np.ndarray) -> np.ndarray:
+    """How many times wider an interval is, by how far the actual before fell from its median as multiples of its bound.
+
+    Large errors follow large ones. One that is not known says nothing.
+
+    References
+    ----------
+    Engle (1982), Autoregressive conditional heteroscedasticity, https://doi.org/10.2307/1912773
+    Papadopoulos, Gammerman & Vovk (2008), Normalized nonconformity measures for regression conformal prediction: scores
+    in units of what the interval would be
+
+    Examples
+    --------
+    >>> unrest(np.array([0.0, 1.0, 4.0, np.nan])).round(2).tolist()
+    [0.94, 1.03, 1.93, 1.0]
+    """
+    square = np.where(np.isfinite(last), np.minimum(last, LARGEST) ** 2, HELD)
+    return np.asarray(np.sqrt((1 + UNREST * square) / (1 + UNREST * HELD)))
+
+
 def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOUGH["calm"]) -> np.ndarray | None:
     """How many times further from the median, in logs, earlier bounds would have held at their level: (quantiles,).
 
@@ -124,15 +149,16 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOU
     return np.clip(factors, 1 / LARGEST, LARGEST)
 
 
-def shrunk(factors: np.ndarray, count: int) -> np.ndarray:
-    """The logs of ``factors`` times K / (K + `OWN_WEIGHT`), where a ``count`` of K cells or months taught them.
+def shrunk(factors: np.ndarray, count: int, towards: np.ndarray) -> np.ndarray:
+    """The logs of ``factors`` K / (K + `OWN_WEIGHT`) of the way from others, where a ``count`` of K taught them.
 
     Examples
     --------
-    >>> shrunk(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), 6).tolist()
+    >>> shrunk(np.array([1.0, 0.25, 1.0, 4.0, 1.0]), 6, np.ones(5)).tolist()
     [1.0, 0.5, 1.0, 2.0, 1.0]
     """
-    return np.asarray(factors ** (count / (count + OWN_WEIGHT)))
+    own = count / (count + OWN_WEIGHT)
+    return np.asarray(factors**own * towards ** (1 - own))
 
 
 def distances(actual: np.ndarray, volumes: np.ndarray, level: int) -> np.ndarray:

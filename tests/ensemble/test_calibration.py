@@ -12,7 +12,7 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, UNLEARNED, _weights, earlier_days
+from forecast.ensemble.calibration import EARLIER, UNLEARNED, _factors, _Replay, _weights, earlier_days
 from forecast.ensemble.combination import Cells, combination, interquartile_mean
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import vintages_of
@@ -136,13 +136,47 @@ def test_a_measure_moves_a_forecast_by_what_it_does(kind, low, high):
 
 
 @pytest.mark.slow
+def replay(phases, volumes):
+    """Cells of series 0 with the given phases, tonnes (cells, quantiles) of one model."""
+    keys = pd.DataFrame({"month": pd.period_range("2010-01", periods=len(phases), freq="M")})
+    cells = Cells(keys, np.asarray(volumes)[:, None])
+    return _Replay(None, cells, np.array(phases, dtype=object), np.zeros(len(phases), dtype=int))
+
+
+def test_months_of_an_event_have_half_of_what_calm_ones_learn_until_they_learn_themselves():
+    """In logs; forty months of their own count for most."""
+    shape, random = np.array([60.0, 75.0, 100.0, 130.0, 160.0]), np.random.default_rng(0)
+    phases = ["calm"] * 100 + ["event"] * 45
+    actual = 100 * np.exp(np.append(random.normal(0, 0.4, 100), np.full(45, np.nan)))
+    volumes = np.tile(shape, (145, 1))
+    factors, cells = _factors(replay(phases, volumes), volumes, actual)
+    assert cells[[0, -1]].tolist() == [100, 0]
+    np.testing.assert_allclose(np.log(factors[-1]), np.log(factors[0]) / 2)
+    assert (factors[0][[0, 1, 3, 4]] > 1.2).all()
+    actual[100:] = 100 * np.exp(random.normal(0, 0.1, 45))
+    factors, cells = _factors(replay(phases, volumes), volumes, actual)
+    assert cells[-1] == 45
+    assert (factors[-1][[0, 1, 3, 4]] < 0.8).all()
+
+
+def test_months_without_trade_that_were_foreseen_teach_nothing():
+    """Two years under a ban, all zero: the upper bounds of the return had been drawn in to a quarter."""
+    shape = np.array([60.0, 75.0, 100.0, 130.0, 160.0])
+    volumes = np.vstack([np.tile(shape, (60, 1)), np.tile(shape / 1e4, (40, 1))])
+    actual = np.append(100 * np.exp(np.random.default_rng(0).normal(0, 0.2, 60)), np.zeros(40))
+    with_zeros, cells = _factors(replay(["calm"] * 100, volumes), volumes, actual)
+    without, _ = _factors(replay(["calm"] * 60, volumes[:60]), volumes[:60], actual[:60])
+    assert cells[0] == 60
+    np.testing.assert_allclose(with_zeros[0], without[0])
+
+
 def test_event_months_are_apart_from_calm_ones():
-    """An episode that only few earlier cells have seen leaves the models' own intervals in its months."""
+    """An episode that only few earlier cells have seen has no factors of its own in its months."""
     table = world()
     day = date(2023, 3, 20)
     found = forecast_all(table, calendar(EPISODE), GROUPS, models=MODELS, issued=day)
     assert found.calibration["phase"].unique().tolist() == ["event"]
-    assert (found.calibration[[f"factor_{bound}" for bound in BOUNDS]] == 1).all(axis=None)
+    assert (found.calibration["cells"] == 0).all()
     calm = forecast_all(table, calendar(), GROUPS, models=MODELS, issued=day)
     assert (calm.calibration["cells"] > 0).all()
 
