@@ -184,7 +184,6 @@ def test_the_shipped_headline_nowcasts_may_2025() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the lower bound is 1,247 t since severity is a factor on the whole path")
 def test_may_2025_lies_inside_its_80_interval() -> None:
     row = may_2025().forecasts.query("model == 'combination'").iloc[0]
     assert row["lower_80"] <= 1238.47 <= row["upper_80"]
