@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from forecast.realtime.calendar import closed, closes_whole
 from forecast.realtime.events import (
     ACTING_KINDS,
     DAYS_ONLY,
@@ -147,7 +148,8 @@ def agenda(
     """The events known on ``issued`` (None: all on file), in order of announcement, with the column ``scheduled``.
 
     Of those, the ones on any of ``products`` and on any of ``destinations``, where these are given; an event on a group
-    counts for its members, an event on a member for its group, and every event for ``WLD``.
+    counts for its members, an event on a member for its group, and every event for ``WLD``. An open event that another
+    continues on all its destinations and products ends where that takes effect.
 
     Examples
     --------
@@ -156,6 +158,7 @@ def agenda(
     'licensing-2023-08-gallium-germanium'
     """
     known = known_events(events, issued or date.max)
+    known = pd.DataFrame(closed(records(known), closes_whole(groups)), columns=known.columns).astype(known.dtypes)
     kept = [
         (not products or any(covers_product(event.products, product) for product in products))
         and (not destinations or any(_concerns(event.destinations, code, groups) for code in destinations))

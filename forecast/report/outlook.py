@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.ensemble.judgement import JUDGED, as_judged
-from forecast.realtime.days import next_release, release_day
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on
+from forecast.episodes.course import AFTER
+from forecast.realtime.calendar import closed
+from forecast.realtime.days import DAYS_A_MONTH, next_release, release_day
+from forecast.realtime.events import ACTING_KINDS, SUSPENSION, Members, PolicyMeasure, acts_on, measures
 from forecast.realtime.releases import Snapshot
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
@@ -63,8 +65,9 @@ class Outlook:
         of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held in the shipped backtest ("14 of 18", or nothing),
-        ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
-        estimated effect, ``notes`` short texts: all tuples. A judged row has the judged numbers, the model's median as
+        ``events`` what acts in the month: kinds, and "licensing ended 2023-03-23" in the months after a measure that
+        still depend on it; ``unestimated`` those among them none of whose events has an estimated effect, ``notes``
+        short texts: all tuples. A judged row has the judged numbers, the model's median as
         ``model_t`` (NaN elsewhere) and the ``reason``.
     remarks
         What is not known, and when the next figures come.
@@ -208,8 +211,18 @@ class ActingCalendar:
     product: str
 
     def on(self, destination: str) -> list[Any]:
-        """Events that ever act on a destination or a part of it, in order of effect, as named tuples."""
-        return [event for event in self._in_order if acts_on(event, self.product, destination, self.groups)]
+        """Events that ever act on a destination or a part of it, in order of effect, as named tuples.
+
+        One that another continues there ends where that takes effect.
+        """
+        if destination not in self._touching:
+            own = [event for event in self._in_order if acts_on(event, self.product, destination, self.groups)]
+            self._touching[destination] = closed(own)
+        return self._touching[destination]
+
+    @cached_property
+    def _touching(self) -> dict[str, list[Any]]:
+        return {}
 
     @cached_property
     def _in_order(self) -> list[Any]:
@@ -218,13 +231,56 @@ class ActingCalendar:
 
     def acting(self, destination: str, month: pd.Period) -> list[Any]:
         """Events that act on a destination on some day of ``month``."""
-        first, last = month.start_time.date(), month.end_time.date()
-        return [event for event in self.on(destination) if _acts(event, first, last)]
+        return acting_in(self.on(destination), month)
+
+    def ended(self, destination: str, month: pd.Period) -> list[Any]:
+        """Measures that ended before ``month``, which still depends on them, on a destination: see `ended_before`."""
+        return ended_before(self.on(destination), month)
 
 
-def _acts(event: Any, first: date, last: date) -> bool:
-    ends = event.ends or date.max
-    return bool(event.effective < ends and event.effective <= last and ends > first)
+def acting_in(rows: Iterable[Any], month: pd.Period) -> list[Any]:
+    """Of `forecast.realtime.calendar.closed` rows those that act on some day of ``month``."""
+    first, last = month.start_time.date(), month.end_time.date()
+    return [row for row in rows if row.effective < (row.ends or date.max) > first and row.effective <= last]
+
+
+def ended_before(rows: Iterable[Any], month: pd.Period) -> list[Any]:
+    """Of rows that touch a series the last of each measure that ended before a month which its after phases reach.
+
+    With the day on which the measure took effect, and its end; one that a suspension set aside is not over.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> from forecast.realtime.events import acting_events, known_events
+    >>> cut = known_events(fc.read_events().query("kind == 'tariff_cut'"), date(2026, 8, 20))
+    >>> [len(ended_before(acting_events(cut), pd.Period(month, "M"))) for month in ("2026-02", "2026-03", "2026-10")]
+    [0, 1, 0]
+    """
+    first = month.start_time.date()
+    return [
+        measure.rows[-1]._replace(effective=measure.effective, ends=measure.ends)
+        for measure in measures(rows)
+        if _is_over(measure)
+        and measure.ends is not None
+        and measure.ends <= first < measure.ends + timedelta(AFTER[-1] * DAYS_A_MONTH)
+    ]
+
+
+def _is_over(measure: PolicyMeasure) -> bool:
+    aside = measure.rows[-1].kind == SUSPENSION != measure.rows[0].kind
+    return measure.acted and not aside
+
+
+def acting_words(acting: Sequence[Any], ended: Sequence[Any]) -> tuple[str, ...]:
+    """The kinds of what acts, each once, in the order of `ACTING_KINDS`; then what ended, with its day."""
+    kinds = {event.kind for event in acting}
+    over = dict.fromkeys(_ended(event) for event in sorted(ended, key=lambda event: event.ends))
+    return (*(kind for kind in ACTING_KINDS if kind in kinds), *over)
+
+
+def _ended(event: Any) -> str:
+    return f"{event.kind} ended {event.ends}"
 
 
 def since(event: Any, names: Mapping[str, str]) -> str:
@@ -275,9 +331,9 @@ def _rows(
     rows = []
     for forecast in records(shown):
         code, volume = forecast.destination, volumes[forecast.destination]
-        events = calendar.acting(code, forecast.month)
-        acting = _kinds(events)
-        without = _unestimated(events, dropped[dropped["destination"] == code])
+        events = calendar.acting(code, forecast.month), calendar.ended(code, forecast.month)
+        acting = acting_words(*events)
+        without = _unestimated(*events, dropped[dropped["destination"] == code])
         record = "" if forecast.reason else held.get(code, "")  # the record is of the model's own intervals
         texts = (record, acting, without, _notes(forecast, volume), forecast.model_t, forecast.reason)
         rows.append((code, names.get(code, code), *_numbers(forecast, volume), *texts))
@@ -304,17 +360,12 @@ def _numbers(forecast: Any, volume: pd.Series) -> tuple[Any, ...]:
     return volume[last], last, month, forecast.volume_t, forecast.lower_80, forecast.upper_80, *changes
 
 
-def _kinds(events: Sequence[Any]) -> tuple[str, ...]:
-    """The kinds of ``events``, each once, in the order of `ACTING_KINDS`."""
-    kinds = {event.kind for event in events}
-    return tuple(kind for kind in ACTING_KINDS if kind in kinds)
-
-
-def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...]:
-    """The kinds of which every event that acts was left out."""
+def _unestimated(acting: Sequence[Any], ended: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...]:
+    """What acts (`acting_words`) and has no event but such that were left out."""
     left_out = set(dropped["event"])
-    estimated = {event.kind for event in acting if event.event not in left_out}
-    return tuple(kind for kind in _kinds(acting) if kind not in estimated)
+    both = [[event for event in events if event.event not in left_out] for events in (acting, ended)]
+    estimated = acting_words(*both)
+    return tuple(said for said in acting_words(acting, ended) if said not in estimated)
 
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
@@ -361,15 +412,16 @@ def _refusal(reasons: pd.Series, model: str) -> str:
 
 
 def _events_acting(rows: pd.DataFrame, calendar: ActingCalendar, names: Mapping[str, str]) -> Remark:
-    """A line for each kind: since when it acts on whom."""
-    codes_and_months = zip(rows["destination"], rows["month"], strict=True)
-    events = {event.event: event for code, month in codes_and_months for event in calendar.acting(code, month)}
+    """A line for each kind: since when it acts on whom, or until when it did where its end is what acts."""
+    cells = list(zip(rows["destination"], rows["month"], strict=True))
+    finds = (calendar.ended, calendar.acting)
+    events = {event.event: event for find in finds for cell in cells for event in find(*cell)}
     in_order = sorted(events.values(), key=lambda event: (event.effective, event.event))
     lines = []
     for kind in ACTING_KINDS:
-        of_kind = [event for event in in_order if event.kind == kind]
+        of_kind = [since(event, names) for event in in_order if event.kind == kind]
         if of_kind:
-            lines.append(f"{spoken(kind)} {'; '.join(since(event, names) for event in of_kind)}")
+            lines.append(f"{spoken(kind)} {'; '.join(of_kind)}")
     return Remark("Events acting", tuple(lines))
 
 
@@ -378,8 +430,9 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCa
     reasons = {(row.destination, row.event): row.reason for row in records(dropped)}
     by_reason: dict[str, dict[str, None]] = {}
     for row in records(rows):
-        for event in calendar.acting(row.destination, row.month):
-            if event.kind in row.unestimated:
+        acting, ended = (find(row.destination, row.month) for find in (calendar.acting, calendar.ended))
+        for event, said in [*((event, event.kind) for event in acting), *((event, _ended(event)) for event in ended)]:
+            if said in row.unestimated:
                 by_reason.setdefault(reasons[row.destination, event.event], {})[row.name] = None
     lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
     about = "act, but their effect is in no forecast (dropped.csv)"
