@@ -14,9 +14,9 @@ import pandas as pd
 from forecast.ensemble.judgement import JUDGED, as_judged
 from forecast.episodes.course import AFTER
 from forecast.realtime.calendar import closed
-from forecast.realtime.days import DAYS_A_MONTH, next_release, release_day
+from forecast.realtime.days import DAYS_A_MONTH
 from forecast.realtime.events import ACTING_KINDS, SUSPENSION, Members, PolicyMeasure, acts_on, measures
-from forecast.realtime.releases import Snapshot
+from forecast.realtime.releases import SEEN_MONTHS, ReleaseHabit, Snapshot
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
@@ -76,6 +76,8 @@ class Outlook:
         ``known`` is the last month of the sum that is known, missing where all are forecast.
     estimates
         Rows of the table ``estimates`` of the run: months up to the cutoff that are known only inside a sum.
+    habit
+        When the figures of the product come, as far as was known on the issue day.
     """
 
     product: str
@@ -86,6 +88,7 @@ class Outlook:
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
     estimates: pd.DataFrame = field(default_factory=RUN_TABLES["estimates"].empty)
+    habit: ReleaseHabit = field(default_factory=ReleaseHabit)
 
 
 def recent(found: Outlook) -> pd.Series:
@@ -110,7 +113,7 @@ def outlook(
     how often intervals held (`forecast.report.track_record`), which is shown where it was known by then. Of the product
     something must have been released by then.
     """
-    issued = known.issued
+    issued, habit = known.issued, known.habits[product]
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
     shown = as_judged(rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled), run)
@@ -139,12 +142,12 @@ def outlook(
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
         _refused(failures, model),
         _without_sum(omitted, names),
-        Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
-        Remark("Next figures", (f"{next_release(issued)}",)),
+        Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued, habit)]))),
+        Remark("Next figures", (_next_figures(known.cutoff(product), issued, habit),)),
     )
     shown_remarks = tuple(remark for remark in remarks if remark.lines)
     together = _together(summed, rows)
-    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, together, inside)
+    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, together, inside, habit)
 
 
 def _on_day(table: pd.DataFrame, product: str, issued: date) -> pd.DataFrame:
@@ -494,23 +497,31 @@ def _without_sum(omitted: pd.DataFrame, names: Mapping[str, str]) -> Remark:
     return Remark("Without a sum", tuple(f"{said}: {', '.join(named)}" for said, named in by_reason.items()))
 
 
-def newer_figures(cutoff: pd.Period, day: date) -> str:
+def _next_figures(cutoff: pd.Period, issued: date, habit: ReleaseHabit) -> str:
+    day = habit.next_after(cutoff, issued)
+    return f"about {day}, by the release days of the last {SEEN_MONTHS} months" if habit.own else f"{day}"
+
+
+def newer_figures(cutoff: pd.Period, day: date, habit: ReleaseHabit) -> str:
     """A sentence when figures of later months than ``cutoff`` were due by ``day``; else empty.
+
+    Of a calendar that is on file it is known that they came out, of a usual day only that they should have.
 
     Examples
     --------
     >>> from datetime import date
     >>> import pandas as pd
-    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 24))
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 24), ReleaseHabit())
     'your figures end in 2026-07; those of 2026-08 came out on 2026-09-20'
-    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 19))
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 19), ReleaseHabit())
     ''
     """
     first = last = cutoff + 1
-    if release_day(first) > day:
+    if habit.due(first) > day:
         return ""
-    while release_day(last + 1) <= day:
+    while habit.due(last + 1) <= day:
         last += 1
     months = f"{first}" if first == last else f"{first} to {last}"
-    since = "on" if release_day(first) == release_day(last) else "from"
-    return f"your figures end in {cutoff}; those of {months} came out {since} {release_day(first)}"
+    since = "on" if habit.due(first) == habit.due(last) else "from"
+    came = f"were due {since} about" if habit.own else f"came out {since}"
+    return f"your figures end in {cutoff}; those of {months} {came} {habit.due(first)}"

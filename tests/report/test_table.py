@@ -16,7 +16,7 @@ from rich.text import Text
 from forecast.ensemble.aggregates import Sums
 from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.episodes.course import episodes_of, exposure
-from forecast.realtime.releases import as_of
+from forecast.realtime.releases import ReleaseHabit, as_of
 from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.brief.tables import forecast_table
 from forecast.report.outlook import ActingCalendar, Outlook, acting_words, newer_figures, outlook, whom
@@ -247,10 +247,23 @@ def test_a_confirmed_table_has_no_such_remarks() -> None:
 
 def test_figures_that_came_since() -> None:
     """On a later day the table says which figures have come out since those on file."""
-    assert newer_figures(pd.Period("2026-07", "M"), date(2026, 9, 19)) == ""
+    assert newer_figures(pd.Period("2026-07", "M"), date(2026, 9, 19), ReleaseHabit()) == ""
     late = run([[*row[:3], date(2026, 4, 25), *row[4:]] for row in FORECASTS])
     assert remarks(found(late, date(2026, 4, 25)))["Newer figures"] == (
         "your figures end in 2025-12; those of 2026-01 to 2026-03 came out from 2026-03-20",
+    )
+
+
+def test_next_figures_by_the_release_days_of_the_file() -> None:
+    """Figures that come on the 28th come on the 28th, by what was known on the day; a day that has passed is said."""
+    own = EXPORTS.assign(released=[date(day.year, day.month, 28) for day in EXPORTS["released"]])
+    later = date(2026, 1, 28)
+    made = run([[*row[:3], later, *row[4:]] for row in FORECASTS])
+    shown = outlook(as_of(own, EVENTS, later), {}, made, product="magnets", model="combination", names=NAMES)
+    assert remarks(shown)["Next figures"] == ("about 2026-02-28, by the release days of the last 12 months",)
+    assert "Newer figures" not in remarks(shown)
+    assert newer_figures(shown.cutoff, date(2026, 4, 1), shown.habit) == (
+        "your figures end in 2025-12; those of 2026-01 to 2026-02 were due from about 2026-02-28"
     )
 
 
