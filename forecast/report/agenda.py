@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from forecast.episodes.course import DIVERSION
 from forecast.realtime.calendar import closed, closes_whole
 from forecast.realtime.events import (
     ACTING_KINDS,
@@ -111,18 +112,24 @@ class EventNames:
             said[name] = f"{alone or ('both: ' if several == count == 2 else '')}{self.branch(name)}"
         return said
 
+    def kind(self, name: str) -> str:
+        """The kind of an event or its revival, and of what an event diverts; nothing where it is not on file."""
+        before, _, event = name.rpartition(":")
+        return DIVERSION if before == "diverted" else self.kinds.get(event, "")
+
     def against_kind(self, name: str, effect: float) -> bool:
-        """Whether an effect on volume (its sign counts) is not what the kind of an event is for; no diversion is.
+        """Whether an effect (its sign counts) is not what the kind of an event is for; a diversion brings goods.
 
         Examples
         --------
         >>> called = EventNames(kinds={"checks": "scrutiny", "peace": "truce"})
         >>> called.against_kind("checks", 0.2), called.against_kind("peace", 0.2), called.against_kind("mine", 0.2)
         (True, False, False)
+        >>> called.against_kind("diverted:checks", 0.2), called.against_kind("diverted:checks", -0.2)
+        (False, True)
         """
-        before, _, event = name.rpartition(":")
-        kind = "" if before == "diverted" else self.kinds.get(event, "")
-        return (effect > 0.0 and kind in TIGHTENING) or (effect < 0.0 and kind in EASING)
+        kind = self.kind(name)
+        return (effect > 0.0 and kind in TIGHTENING) or (effect < 0.0 and kind in (*EASING, DIVERSION))
 
     def description(self, name: str) -> str:
         """What the calendar says of an event in a sentence, or nothing."""

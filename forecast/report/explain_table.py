@@ -14,7 +14,8 @@ from rich.text import Text
 
 from forecast.registry import COMBINATION
 from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import UNKNOWN, change, digits, sentence, signed, spoken
+from forecast.vocabulary.text import counted
 
 _BAR = 28
 """Columns of the longest bar."""
@@ -83,14 +84,14 @@ def _lines(found: Mapping[str, Any], width: int) -> Iterator[list[str]]:
 
 
 def largest_measures(found: Mapping[str, Any]) -> list[str]:
-    """What the calendar says of the measures with the largest parts, and of how many of their kind each is learned.
+    """What the calendar says of the measures with the largest parts, and how many others of its kind teach each.
 
     Examples
     --------
-    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0,
-    ...         "description": "No more urea.", "rests_on": ["ban-2024", "ban-2023"]}
+    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0, "measure": "ban",
+    ...         "description": "No more urea", "rests_on": ["ban-2024", "ban-2023"]}
     >>> largest_measures({"parts": [part]})
-    ['ban of 2024-06-30: No more urea. Learned from 2 of the kind; in the calendar ban-2024.']
+    ['ban of 2024-06-30: No more urea. Learned from 1 other episode of ban; in the calendar ban-2024.']
     """
     parts = [part for part in found["parts"] if part["kind"] == "episode"]
     largest = sorted(parts, key=lambda part: -abs(part["tonnes"]))[:DESCRIBED]
@@ -98,9 +99,15 @@ def largest_measures(found: Mapping[str, Any]) -> list[str]:
 
 
 def _measure(part: Mapping[str, Any]) -> str:
-    learned = f"Learned from {len(part.get('rests_on') or ())} of the kind"
+    others = len(set(part.get("rests_on") or ()) - {part["name"]})
+    learned = f"Learned from {counted(others, 'other episode') if others else 'no other episode'} of {_kind(part)}"
     where = f"in the calendar {part['name'].rpartition(':')[2]}.{WORKS_AGAINST if part.get('against_kind') else ''}"
-    return f"{part_title(part)}: {part.get('description') or ''} {learned}; {where}".replace("  ", " ")
+    described = sentence(part.get("description") or "")
+    return f"{part_title(part)}: {described}{' ' if described else ''}{learned}; {where}"
+
+
+def _kind(part: Mapping[str, Any]) -> str:
+    return spoken(part["measure"]) if part.get("measure") else "the kind"
 
 
 def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:
