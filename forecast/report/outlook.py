@@ -21,7 +21,7 @@ from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
 from forecast.report.remark import adding_up, by_headline, inside_sums, judgement_lines
-from forecast.report.text import digits, spoken
+from forecast.report.text import digits, percent, spoken
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
 from forecast.tables.run import Forecasts
@@ -34,6 +34,9 @@ COMBINED = "combination"
 
 WIDE_INTERVAL = 4
 """An interval is called wide where its 80 % bounds are further apart than this factor."""
+
+NEXT_TO_A_MONTH = 0.05
+"""Share of the series' mean month below which an interval is not wide: near zero a factor says little."""
 
 SPARSE = 12
 """A series is called sparse with fewer observed months than this."""
@@ -372,7 +375,8 @@ def _unestimated(acting: Sequence[Any], ended: Sequence[Any], dropped: pd.DataFr
 
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
-    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
+    narrow = forecast.upper_80 - forecast.lower_80 < NEXT_TO_A_MONTH * volume.mean()
+    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 and not narrow else ()
     judged = (f"judged: {forecast.reason}",) if forecast.reason else ()
     count = volume.count()
     few = (f"{count} month{'s' if count != 1 else ''} known",) if count < SPARSE else ()
@@ -444,7 +448,8 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCa
 
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
-    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart",) if wide else ())
+    least = f"{percent(NEXT_TO_A_MONTH)} of a mean month at least"
+    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart, by {least}",) if wide else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:

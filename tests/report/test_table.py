@@ -233,7 +233,14 @@ def test_what_is_not_known_is_said() -> None:
     assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
     assert said["Next figures"] == ("2026-03-20",)
     assert found().rows["notes"].tolist() == [(), (), ("wide", "10 months known")]
-    assert said["Wide"] == ("the 80 % bounds are more than 4 times apart",)
+    assert said["Wide"] == ("the 80 % bounds are more than 4 times apart, by 5 % of a mean month at least",)
+
+
+@pytest.mark.parametrize(("lower", "upper", "wide"), [(1.0, 25.9, False), (1.0, 26.1, True), (0.0, 24.0, False)])
+def test_next_to_nothing_is_not_wide(lower: float, upper: float, wide: bool) -> None:
+    """A twentieth of a mean month of 500 t is 25 t: bounds closer than that are sure, however many times apart."""
+    shown = found(run([forecast("JPN", 5.0, lower, upper, "2025-12")]))
+    assert shown.rows["notes"].tolist() == [("wide",) if wide else ()]
 
 
 def test_a_confirmed_table_has_no_such_remarks() -> None:
