@@ -23,6 +23,9 @@ from forecast.realtime.events import (
     EASING,
     TIGHTENING,
     Members,
+    PolicyMeasure,
+    acting_events,
+    chains,
     covers_product,
     covers_whole,
     known_events,
@@ -65,9 +68,19 @@ class EventNames:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, events: pd.DataFrame, names: Mapping[str, str]) -> EventNames:
-        """Those of a calendar; two that would be called the same have their identifiers beside it."""
-        said = {event.event: _called(event, names) for event in records(events)}
+    def of(cls, events: pd.DataFrame, names: Mapping[str, str], known: date | None = None) -> EventNames:
+        """Those of a calendar; two that would be called the same have their identifiers beside it.
+
+        As ``known`` on a day where that is given: a measure that has ended, or is sure to, has its end in its name.
+
+        Examples
+        --------
+        >>> import forecast as fc
+        >>> EventNames.of(fc.read_events(), {}, date(2026, 8, 20))("tariff-2025-04-usa-reciprocal")
+        'tariff of 2025-04-09 until 2025-05-14, USA'
+        """
+        until = _ends_known(events, known) if known else {}
+        said = {event.event: _called(event, names, until.get(event.event)) for event in records(events)}
         often = Counter(said.values())
         said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
         described = {event.event: event.description for event in records(events)}
@@ -136,9 +149,25 @@ class EventNames:
         return self.described.get(name.rpartition(":")[2], "")
 
 
-def _called(event: Any, names: Mapping[str, str]) -> str:
+def _called(event: Any, names: Mapping[str, str], until: date | None) -> str:
     whole = set(event.destinations) & {"ALL", "WLD"}
-    return f"{spoken(event.kind)} of {event.effective}" + ("" if whole else f", {whom(event.destinations, names)}")
+    span = f"{event.effective} until {until}" if until else f"{event.effective}"
+    return f"{spoken(event.kind)} of {span}" + ("" if whole else f", {whom(event.destinations, names)}")
+
+
+def _ends_known(events: pd.DataFrame, day: date) -> dict[str, date]:
+    """The ends known on a day of the measures that a calendar makes, by the event that began each.
+
+    None of a measure whose rows are not all on the same destinations and goods: it may end on some only. Nor of one
+    that is set aside, which a suspension may do for some goods only.
+    """
+    found: dict[str, date] = {}
+    for chain in chains(acting_events(known_events(events, day))):
+        measure = PolicyMeasure.of(chain)
+        alike = len({(frozenset(row.destinations), frozenset(row.products)) for row in measure.rows}) == 1
+        if measure.ends is not None and measure.acted and alike:
+            found[measure.name] = measure.ends
+    return found
 
 
 # The calendar --------------------------------------------------------------------------------------------------------
