@@ -89,7 +89,7 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     quick, jobs, progress = how
     tables, called = of.tables, names(of.tables.places)
     known = known_events(tables.events, of.issued)
-    events = EventNames.of(known, called)
+    events = EventNames.of(tables.events, called, of.issued)
     medians = shown_medians(of.run, of.issued)
     parts = list(as_objects(explained(of.run, of.issued), medians, called, called=events))
     changes, last_issue = of.changes, _of_shown(of.last_issue, of.shown)

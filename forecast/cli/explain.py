@@ -211,6 +211,6 @@ def _objects(
                               f"There are {', '.join(sorted(set(own['destination']))) or 'none'}.")  # fmt: skip
     chosen = own[own["destination"].isin(codes)]
     spoken = names(fc.read_destinations())
-    called = EventNames.of(calendar, spoken)
+    called = EventNames.of(calendar, spoken, day)
     objects = as_objects(chosen, shown_medians(run, day, model), spoken, model, called)
     return sorted(objects, key=lambda one: codes.index(one["destination"]))

@@ -125,10 +125,15 @@ def read(given: Given) -> Tables:
     TableError
         All that is wrong in any of them, together.
     """
+    tables = _of_files(given) if given.store is None else _of_store(given, given.store)
+    say_misspelt(tables.events, tables.exports)
+    return tables
+
+
+def _of_files(given: Given) -> Tables:
+    """The tables of the files given, with all that is wrong in any of them together."""
     import forecast as fc
 
-    if given.store is not None:
-        return _of_store(given, given.store)
     if given.exports == (SHIPPED,) and not given.every_product:
         say_whose_figures()
     day = today()
@@ -202,6 +207,14 @@ def say_doubts(given: Given, tables: Tables, products: Sequence[str]) -> None:
     doubts = worst_finding(figures, tables.groups), other_unit(figures, fc.read_exports(), "the shipped file")
     for doubt in filter(None, doubts):
         say(doubt, err=True)
+
+
+def say_misspelt(events: pd.DataFrame, exports: pd.DataFrame) -> None:
+    """A line for each event whose product may be a slip for one of the exports'; it acts on nothing as it is."""
+    from forecast.vocabulary.products import misspelt
+
+    for sentence in [] if _is_quiet() else misspelt(events, exports["product"].unique()):
+        say(sentence, err=True)
 
 
 def given_events(files: Sequence[str]) -> pd.DataFrame:

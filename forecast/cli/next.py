@@ -239,7 +239,7 @@ def _say_newer_figures(found: list[Outlook], tables: Tables, given: Given) -> No
     from forecast.report.outlook import newer_figures
 
     for outlook in found:
-        sentence = newer_figures(outlook.cutoff, tables.today)
+        sentence = newer_figures(outlook.cutoff, tables.today, outlook.habit)
         if sentence:
             whose = sentence if given.exports != (SHIPPED,) else sentence.replace("your figures", "the shipped figures")
             say(f"{outlook.product}: {whose}.", err=True)

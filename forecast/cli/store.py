@@ -177,6 +177,7 @@ def _print_update(done: Updated, routine: Routine, record: pd.DataFrame, folder:
 
     for sentence in done.remarks:
         say(sentence, err=True)
+    inputs.say_misspelt(routine.events, done.exports)
     say(_taken_in(done))
     if done.run is None:
         before = done.last.issued if done.last else ""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
 from forecast.realtime.events import (
     ACTING_KINDS,
     Members,
+    PolicyMeasure,
     acts_on,
     called_off,
     carries_on,
+    chains,
+    covers_product,
+    covers_whole,
     known_events,
     same_direction,
 )
@@ -175,3 +182,37 @@ class Calendar:
 
 def _by_effect(event: Event) -> date:
     return event.effective
+
+
+def closed(events: Iterable[Any], by: Callable[[Any, Any], bool] | None = None) -> list[Any]:
+    """Rows of a calendar as known (named tuples), each open one that another continues ended where that takes effect.
+
+    As in the measures that they make (`forecast.realtime.events.measures`): a scheduled end that was put off by a row
+    of its own is none any more. ``by`` says whether a later row may end an earlier one, where not every one may.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> known = known_events(fc.read_events().query("kind == 'truce'"), date(2026, 9, 30))
+    >>> [(row.event, str(row.ends), row.scheduled) for row in closed(records(known))][-2:]
+    [('truce-2025-11-usa', '2026-11-10', None), ('truce-2026-11-usa', 'None', datetime.date(2027, 1, 10))]
+    """
+    rows = list(events)
+    ends: dict[str, date] = {}
+    for chain in chains(rows):
+        for row, later in pairwise(PolicyMeasure.of(chain).rows):
+            if row.ends is None and (by is None or by(row, later)):
+                ends[row.event] = later.effective
+    return [
+        row._replace(ends=ends[row.event], ends_status="", scheduled=None) if row.event in ends else row for row in rows
+    ]
+
+
+def closes_whole(members: Members) -> Callable[[Any, Any], bool]:
+    """For `closed`: whether a later row is on all destinations and goods of an earlier one, so that nothing is left."""
+
+    def covers(row: Any, later: Any) -> bool:
+        places = all(covers_whole(later.destinations, code, members) for code in row.destinations)
+        return places and all(covers_product(later.products, product) for product in row.products)
+
+    return covers

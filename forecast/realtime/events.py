@@ -202,7 +202,7 @@ def measures(events: Iterable[Any]) -> list[PolicyMeasure]:
     >>> one.effective, one.ends, len(one.rows)
     (datetime.date(2025, 7, 1), None, 1)
     """
-    found = [PolicyMeasure.of(chain) for chain in _chains(events)]
+    found = [PolicyMeasure.of(chain) for chain in chains(events)]
     suspensions = [one for one in found if one.rows[0].kind == SUSPENSION and one.acted]
     for suspension in suspensions:
         aside = [one for one in found if _sets_aside(suspension, one)]
@@ -231,8 +231,8 @@ def _split(measure: PolicyMeasure, suspension: PolicyMeasure) -> list[PolicyMeas
     return [before, measure._replace(effective=end, revival=known)]
 
 
-def _chains(events: Iterable[Any]) -> list[list[Any]]:
-    """Events grouped with what continues them, each in order of effect."""
+def chains(events: Iterable[Any]) -> list[list[Any]]:
+    """Events grouped with what continues them, each in order of effect, suspensions in groups of their own."""
     place: dict[str, int] = {}
     found: list[list[Any]] = []
     for event in sorted(events, key=lambda event: (event.effective, event.announced, event.event)):

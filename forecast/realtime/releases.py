@@ -2,31 +2,97 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from statistics import median_low
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import months_of, release_day
+from forecast.realtime.days import months_of, next_release, release_day
 from forecast.realtime.events import acting_events, known_events
+from forecast.tables.frames import usual_release
 from forecast.tables.schema import PERIOD_TOTAL_COLUMNS, SeriesKey
+
+SEEN_MONTHS = 12
+"""Months of a product whose release days say when the next ones come."""
+
+LEAST_SEEN = 3
+"""Months below which release days say nothing of the next."""
+
+
+@dataclass(frozen=True)
+class ReleaseHabit:
+    """When the figures of a product come: by the days ``out`` on which its last months came out first, in order.
+
+    By the calendar of Chinese customs where they keep to it, where a file gave no days (`usual_release`), and where too
+    few are known. Several months that came out at once, as a history does that was put together later, say nothing.
+
+    Examples
+    --------
+    >>> end = [date(2025, month + 2, 1) for month in range(1, 5)]  # each at the end of the next month but one
+    >>> habit = ReleaseHabit(tuple(zip(pd.period_range("2025-01", "2025-04", freq="M"), end, strict=True)))
+    >>> habit.due(pd.Period("2025-12")), habit.next_after(pd.Period("2025-04"), date(2025, 6, 15))
+    (datetime.date(2026, 2, 1), datetime.date(2025, 7, 1))
+    """
+
+    out: tuple[tuple[pd.Period, date], ...] = ()
+
+    @cached_property
+    def own(self) -> tuple[tuple[pd.Period, date], ...]:
+        """The release days that are a habit of the product's own; none where the rule is that of Chinese customs."""
+        at_once = Counter(day for _, day in self.out)
+        said = tuple((month, day) for month, day in self.out if at_once[day] <= 2)  # January comes with February
+        keeps_rule = all(day in (release_day(month), usual_release(month)) for month, day in said)
+        return () if keeps_rule or len(said) < LEAST_SEEN else said
+
+    def due(self, month: pd.Period) -> date:
+        """The usual day of a month: as many months later as usual, on the usual day of those that came so late.
+
+        One that came out with the next a year before does so again.
+        """
+        if not self.own:
+            return release_day(month)
+        last_year = dict(self.own)
+        before = last_year.get(month - 12)
+        with_next = before is not None and before == last_year.get(month - 11)
+        lags = [_months_until(known, day) for known, day in self.own]
+        lag = median_low(lags)
+        usual = median_low(day.day for (_, day), own in zip(self.own, lags, strict=True) if own == lag)
+        published = month + lag + (1 if with_next else 0)
+        return date(published.year, published.month, min(usual, published.days_in_month))
+
+    def next_after(self, cutoff: pd.Period, day: date) -> date:
+        """The first usual day later than ``day`` on which figures of months after ``cutoff`` come."""
+        if not self.own:
+            return next_release(day)
+        month = cutoff + 1
+        while self.due(month) <= day:
+            month += 1
+        return self.due(month)
+
+
+def _months_until(month: pd.Period, day: date) -> int:
+    return (day.year - month.year) * 12 + day.month - month.month
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """Snapshot of the day ``issued``: volumes and calendar as of it, and nothing later.
 
-    Volumes in tonnes by product (month x destination), the calendar, and volumes of several months together.
+    Volumes in tonnes by product (month x destination), the calendar, volumes of several months together, and when the
+    figures of each product came out.
     """
 
     issued: date
     volumes: Mapping[str, pd.DataFrame]
     events: pd.DataFrame
     totals: pd.DataFrame
+    habits: Mapping[str, ReleaseHabit] = field(default_factory=dict)
 
     def cutoff(self, product: str) -> pd.Period:
         """The last month that any series of the product had released."""
@@ -142,6 +208,17 @@ class Vintages:
         months, days = self.month[self.is_figure], self.released[self.is_figure]
         return dict(zip(months[::-1].tolist(), days[::-1].tolist(), strict=True))
 
+    def habit(self, issued: date) -> ReleaseHabit:
+        """When figures come, by the days on which the last `SEEN_MONTHS` months known on a day came out."""
+        known = self.until(issued)
+        months = known.month[known.is_figure]
+        recent = known.is_figure & (known.month > months.max(initial=0) - SEEN_MONTHS)
+        columns = (known.released, known.month, known.place, known.volume_t)
+        first = Vintages(known.destinations, *(column[recent] for column in columns)).first_out
+        return ReleaseHabit(
+            tuple((pd.Period(ordinal=month, freq="M"), date.fromordinal(first[month])) for month in sorted(first))
+        )
+
     def together(self, month: pd.Period) -> list[pd.Period]:
         """The months that come out on the same day as ``month``, itself included.
 
@@ -195,7 +272,8 @@ def snapshot_of(
     found = {product: of_product.as_of(issued) for product, of_product in releases.items()}
     volumes = {product: wide for product, wide in found.items() if wide is not None}
     totals = pd.DataFrame(columns=PERIOD_TOTAL_COLUMNS) if totals is None else totals[totals["released"] <= issued]
-    return Snapshot(issued, volumes, known_events(events, issued), totals)
+    habits = {product: releases[product].habit(issued) for product in volumes}
+    return Snapshot(issued, volumes, known_events(events, issued), totals, habits)
 
 
 def origins(exports: pd.DataFrame, product: str) -> list[date]:

@@ -15,12 +15,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from forecast.episodes.course import DIVERSION
+from forecast.realtime.calendar import closed, closes_whole
 from forecast.realtime.events import (
     ACTING_KINDS,
     DAYS_ONLY,
     EASING,
     TIGHTENING,
     Members,
+    PolicyMeasure,
+    acting_events,
+    chains,
     covers_product,
     covers_whole,
     known_events,
@@ -63,9 +68,19 @@ class EventNames:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, events: pd.DataFrame, names: Mapping[str, str]) -> EventNames:
-        """Those of a calendar; two that would be called the same have their identifiers beside it."""
-        said = {event.event: _called(event, names) for event in records(events)}
+    def of(cls, events: pd.DataFrame, names: Mapping[str, str], known: date | None = None) -> EventNames:
+        """Those of a calendar; two that would be called the same have their identifiers beside it.
+
+        As ``known`` on a day where that is given: a measure that has ended, or is sure to, has its end in its name.
+
+        Examples
+        --------
+        >>> import forecast as fc
+        >>> EventNames.of(fc.read_events(), {}, date(2026, 8, 20))("tariff-2025-04-usa-reciprocal")
+        'tariff of 2025-04-09 until 2025-05-14, USA'
+        """
+        until = _ends_known(events, known) if known else {}
+        said = {event.event: _called(event, names, until.get(event.event)) for event in records(events)}
         often = Counter(said.values())
         said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
         described = {event.event: event.description for event in records(events)}
@@ -110,27 +125,49 @@ class EventNames:
             said[name] = f"{alone or ('both: ' if several == count == 2 else '')}{self.branch(name)}"
         return said
 
+    def kind(self, name: str) -> str:
+        """The kind of an event or its revival, and of what an event diverts; nothing where it is not on file."""
+        before, _, event = name.rpartition(":")
+        return DIVERSION if before == "diverted" else self.kinds.get(event, "")
+
     def against_kind(self, name: str, effect: float) -> bool:
-        """Whether an effect on volume (its sign counts) is not what the kind of an event is for; no diversion is.
+        """Whether an effect (its sign counts) is not what the kind of an event is for; a diversion brings goods.
 
         Examples
         --------
         >>> called = EventNames(kinds={"checks": "scrutiny", "peace": "truce"})
         >>> called.against_kind("checks", 0.2), called.against_kind("peace", 0.2), called.against_kind("mine", 0.2)
         (True, False, False)
+        >>> called.against_kind("diverted:checks", 0.2), called.against_kind("diverted:checks", -0.2)
+        (False, True)
         """
-        before, _, event = name.rpartition(":")
-        kind = "" if before == "diverted" else self.kinds.get(event, "")
-        return (effect > 0.0 and kind in TIGHTENING) or (effect < 0.0 and kind in EASING)
+        kind = self.kind(name)
+        return (effect > 0.0 and kind in TIGHTENING) or (effect < 0.0 and kind in (*EASING, DIVERSION))
 
     def description(self, name: str) -> str:
         """What the calendar says of an event in a sentence, or nothing."""
         return self.described.get(name.rpartition(":")[2], "")
 
 
-def _called(event: Any, names: Mapping[str, str]) -> str:
+def _called(event: Any, names: Mapping[str, str], until: date | None) -> str:
     whole = set(event.destinations) & {"ALL", "WLD"}
-    return f"{spoken(event.kind)} of {event.effective}" + ("" if whole else f", {whom(event.destinations, names)}")
+    span = f"{event.effective} until {until}" if until else f"{event.effective}"
+    return f"{spoken(event.kind)} of {span}" + ("" if whole else f", {whom(event.destinations, names)}")
+
+
+def _ends_known(events: pd.DataFrame, day: date) -> dict[str, date]:
+    """The ends known on a day of the measures that a calendar makes, by the event that began each.
+
+    None of a measure whose rows are not all on the same destinations and goods: it may end on some only. Nor of one
+    that is set aside, which a suspension may do for some goods only.
+    """
+    found: dict[str, date] = {}
+    for chain in chains(acting_events(known_events(events, day))):
+        measure = PolicyMeasure.of(chain)
+        alike = len({(frozenset(row.destinations), frozenset(row.products)) for row in measure.rows}) == 1
+        if measure.ends is not None and measure.acted and alike:
+            found[measure.name] = measure.ends
+    return found
 
 
 # The calendar --------------------------------------------------------------------------------------------------------
@@ -147,7 +184,8 @@ def agenda(
     """The events known on ``issued`` (None: all on file), in order of announcement, with the column ``scheduled``.
 
     Of those, the ones on any of ``products`` and on any of ``destinations``, where these are given; an event on a group
-    counts for its members, an event on a member for its group, and every event for ``WLD``.
+    counts for its members, an event on a member for its group, and every event for ``WLD``. An open event that another
+    continues on all its destinations and products ends where that takes effect.
 
     Examples
     --------
@@ -156,6 +194,7 @@ def agenda(
     'licensing-2023-08-gallium-germanium'
     """
     known = known_events(events, issued or date.max)
+    known = pd.DataFrame(closed(records(known), closes_whole(groups)), columns=known.columns).astype(known.dtypes)
     kept = [
         (not products or any(covers_product(event.products, product) for product in products))
         and (not destinations or any(_concerns(event.destinations, code, groups) for code in destinations))

@@ -234,8 +234,8 @@ def as_objects(
 
     A part of an episode has ``lower_80`` and ``upper_80`` of its log, and ``rests_on``, the names of the episodes that
     it is learned from; those of other parts are null and empty. ``title`` is a part's ``name`` as people say it,
-    ``description`` what the calendar says of an event, and ``against_kind`` whether it works the other way than its
-    kind, where ``called`` knows it.
+    ``description`` what the calendar says of an event, ``measure`` its kind (``diversion`` of what it diverts), and
+    ``against_kind`` whether it works the other way than that, where ``called`` knows it.
     """
     for key, own in parts.groupby(_CELL, sort=False, observed=True):
         product, destination, month = cast(SeriesMonth, key)
@@ -257,8 +257,9 @@ def _as_object(row: Any, called: EventNames | None) -> dict[str, Any]:
     name, of_event = str(row.name), called is not None and row.kind == "episode"
     title = called(name) if called is not None and of_event else name if row.kind == "episode" else spoken(name)
     description = called.description(name) if called is not None and of_event else ""
+    kind = called.kind(name) if called is not None and of_event else ""
     against = called is not None and of_event and called.against_kind(name, float(row.log))
-    said = {"title": title, "description": description, "against_kind": against}
+    said = {"title": title, "description": description, "measure": kind, "against_kind": against}
     return {"name": name, "kind": str(row.kind), **said, **numbers, "rests_on": rests_on}
 
 

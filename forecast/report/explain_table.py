@@ -14,7 +14,7 @@ from rich.text import Text
 
 from forecast.registry import COMBINATION
 from forecast.report.explain import ASSOCIATION, LEVEL_PART, waterfall
-from forecast.report.text import UNKNOWN, change, digits, signed, spoken
+from forecast.report.text import UNKNOWN, change, digits, sentence, signed, spoken
 
 _BAR = 28
 """Columns of the longest bar."""
@@ -89,16 +89,16 @@ def _lines(found: Mapping[str, Any], width: int) -> Iterator[list[str]]:
 
 
 def largest_measures(objects: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the calendar says of the measures with the largest parts, and of how many of their kind each is learned.
+    """What the calendar says of the measures with the largest parts, and how many others of its kind teach each.
 
     A measure that is among the largest of several forecasts is described once.
 
     Examples
     --------
-    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0,
-    ...         "description": "No more urea.", "rests_on": ["ban-2024", "ban-2023"]}
+    >>> part = {"name": "ban-2024", "title": "ban of 2024-06-30", "kind": "episode", "tonnes": -9.0, "measure": "ban",
+    ...         "description": "No more urea", "rests_on": ["ban-2024", "ban-2023"]}
     >>> largest_measures([{"name": "World", "parts": [part]}])
-    ['ban of 2024-06-30: No more urea. Learned from 2 of the kind; in the calendar ban-2024.']
+    ['ban of 2024-06-30: No more urea. Learned from 1 other episode of ban; in the calendar ban-2024.']
     >>> odd = part | {"description": "", "tonnes": 1.0, "against_kind": True}
     >>> for line in largest_measures([{"name": "World", "parts": [odd]}, {"name": "Chad", "parts": [part]}]):
     ...     print(line.partition("ban-2024.")[2])
@@ -116,12 +116,19 @@ def largest_measures(objects: Sequence[Mapping[str, Any]]) -> list[str]:
 def _measure(title: str, own: Sequence[tuple[str, Mapping[str, Any]]], several: bool) -> str:
     """A measure in a few sentences; ``own`` are its parts with the names of those whom they are of."""
     part = own[0][1]
-    counts = sorted({len(one.get("rests_on") or ()) for _, one in own})
-    learned = f"Learned from {' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} of the kind"
+    others = sorted({len(set(one.get("rests_on") or ()) - {one["name"]}) for _, one in own})
+    count = " to ".join(map(str, dict.fromkeys([others[0], others[-1]])))
+    noun = "other episode" if others[-1] == 1 else "other episodes"
+    learned = f"Learned from {f'{count} {noun}' if others[-1] else 'no other episode'} of {_kind(part)}"
     where = f"in the calendar {part['name'].rpartition(':')[2]}."
     odd = ", ".join(dict.fromkeys(name for name, one in own if one.get("against_kind")))
     against = f" It works against its kind{f' on {odd}' if several else ''}: {WHERE_TO_LOOK}" if odd else ""
-    return f"{title}: {part.get('description') or ''} {learned}; {where}{against}".replace("  ", " ")
+    described = sentence(part.get("description") or "")
+    return f"{title}: {described}{' ' if described else ''}{learned}; {where}{against}"
+
+
+def _kind(part: Mapping[str, Any]) -> str:
+    return spoken(part["measure"]) if part.get("measure") else "the kind"
 
 
 def part_numbers(part: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from forecast.ensemble.judgement import JUDGED, as_judged
-from forecast.realtime.days import next_release, release_day
-from forecast.realtime.events import ACTING_KINDS, Members, acts_on
-from forecast.realtime.releases import Snapshot
+from forecast.episodes.course import AFTER
+from forecast.realtime.calendar import closed
+from forecast.realtime.days import DAYS_A_MONTH
+from forecast.realtime.events import ACTING_KINDS, SUSPENSION, Members, PolicyMeasure, acts_on, measures
+from forecast.realtime.releases import SEEN_MONTHS, ReleaseHabit, Snapshot
 from forecast.registry import STAND_IN
 from forecast.report.calibration_text import learned
 from forecast.report.remark import Remark as Remark
 from forecast.report.remark import adding_up, by_headline, inside_sums, judgement_lines
-from forecast.report.text import digits, spoken
+from forecast.report.text import digits, percent, spoken
 from forecast.report.track_record import first_known
 from forecast.tables.frames import records as records
 from forecast.tables.quantiles import VOLUME_QUANTILES
@@ -33,6 +35,9 @@ COMBINED = "combination"
 
 WIDE_INTERVAL = 4
 """An interval is called wide where its 80 % bounds are further apart than this factor."""
+
+NEXT_TO_A_MONTH = 0.05
+"""Share of the series' mean month below which an interval is not wide: near zero a factor says little."""
 
 SPARSE = 12
 """A series is called sparse with fewer observed months than this."""
@@ -64,8 +69,9 @@ class Outlook:
         of a year; destinations without a figure in the year up to the cutoff come last, by name.
         Volumes in tonnes (``last_t`` the last actual), changes as fractions against actuals (NaN where not known),
         ``held`` how often the 80 % interval held one month ahead ("14 of 18", or nothing, as it is further ahead),
-        ``events`` the kinds that act in the month, ``unestimated`` those among them none of whose events has an
-        estimated effect, ``notes`` short texts: all tuples. A judged row has the judged numbers, the model's median as
+        ``events`` what acts in the month: kinds, and "licensing ended 2023-03-23" in the months after a measure that
+        still depend on it; ``unestimated`` those among them none of whose events has an estimated effect, ``notes``
+        short texts: all tuples. A judged row has the judged numbers, the model's median as
         ``model_t`` (NaN elsewhere) and the ``reason``.
     remarks
         What is not known, and when the next figures come.
@@ -74,6 +80,8 @@ class Outlook:
         ``known`` is the last month of the sum that is known, missing where all are forecast.
     estimates
         Rows of the table ``estimates`` of the run: months up to the cutoff that are known only inside a sum.
+    habit
+        When the figures of the product come, as far as was known on the issue day.
     """
 
     product: str
@@ -84,6 +92,7 @@ class Outlook:
     remarks: tuple[Remark, ...]
     together: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TOGETHER_COLUMNS))
     estimates: pd.DataFrame = field(default_factory=RUN_TABLES["estimates"].empty)
+    habit: ReleaseHabit = field(default_factory=ReleaseHabit)
 
 
 def recent(found: Outlook) -> pd.Series:
@@ -108,7 +117,7 @@ def outlook(
     how often intervals held (`forecast.report.track_record`), which is shown where it was known by then, before that
     of the run itself. Of the product something must have been released by then.
     """
-    issued = known.issued
+    issued, habit = known.issued, known.habits[product]
     tables = [table[(table["product"] == product) & (table["issued"] == issued)] for table in _tables(run)]
     forecasts, dropped, failures, calibration = tables
     shown = as_judged(rest_reconciled(forecasts[forecasts["model"] == model], run.reconciled), run)
@@ -136,12 +145,12 @@ def outlook(
         Remark("Learned", learned(calibration, names) if model == COMBINED else ()),
         _refused(failures, model),
         _without_sum(omitted, names),
-        Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued)]))),
-        Remark("Next figures", (f"{next_release(issued)}",)),
+        Remark("Newer figures", tuple(filter(None, [newer_figures(known.cutoff(product), issued, habit)]))),
+        Remark("Next figures", (_next_figures(known.cutoff(product), issued, habit),)),
     )
     shown_remarks = tuple(remark for remark in remarks if remark.lines)
     together = _together(summed, rows)
-    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, together, inside)
+    return Outlook(product, model, issued, known.cutoff(product), rows, shown_remarks, together, inside, habit)
 
 
 def _on_day(table: pd.DataFrame, product: str, issued: date) -> pd.DataFrame:
@@ -208,8 +217,18 @@ class ActingCalendar:
     product: str
 
     def on(self, destination: str) -> list[Any]:
-        """Events that ever act on a destination or a part of it, in order of effect, as named tuples."""
-        return [event for event in self._in_order if acts_on(event, self.product, destination, self.groups)]
+        """Events that ever act on a destination or a part of it, in order of effect, as named tuples.
+
+        One that another continues there ends where that takes effect.
+        """
+        if destination not in self._touching:
+            own = [event for event in self._in_order if acts_on(event, self.product, destination, self.groups)]
+            self._touching[destination] = closed(own)
+        return self._touching[destination]
+
+    @cached_property
+    def _touching(self) -> dict[str, list[Any]]:
+        return {}
 
     @cached_property
     def _in_order(self) -> list[Any]:
@@ -218,13 +237,56 @@ class ActingCalendar:
 
     def acting(self, destination: str, month: pd.Period) -> list[Any]:
         """Events that act on a destination on some day of ``month``."""
-        first, last = month.start_time.date(), month.end_time.date()
-        return [event for event in self.on(destination) if _acts(event, first, last)]
+        return acting_in(self.on(destination), month)
+
+    def ended(self, destination: str, month: pd.Period) -> list[Any]:
+        """Measures that ended before ``month``, which still depends on them, on a destination: see `ended_before`."""
+        return ended_before(self.on(destination), month)
 
 
-def _acts(event: Any, first: date, last: date) -> bool:
-    ends = event.ends or date.max
-    return bool(event.effective < ends and event.effective <= last and ends > first)
+def acting_in(rows: Iterable[Any], month: pd.Period) -> list[Any]:
+    """Of `forecast.realtime.calendar.closed` rows those that act on some day of ``month``."""
+    first, last = month.start_time.date(), month.end_time.date()
+    return [row for row in rows if row.effective < (row.ends or date.max) > first and row.effective <= last]
+
+
+def ended_before(rows: Iterable[Any], month: pd.Period) -> list[Any]:
+    """Of rows that touch a series the last of each measure that ended before a month which its after phases reach.
+
+    With the day on which the measure took effect, and its end; one that a suspension set aside is not over.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> from forecast.realtime.events import acting_events, known_events
+    >>> cut = known_events(fc.read_events().query("kind == 'tariff_cut'"), date(2026, 8, 20))
+    >>> [len(ended_before(acting_events(cut), pd.Period(month, "M"))) for month in ("2026-02", "2026-03", "2026-10")]
+    [0, 1, 0]
+    """
+    first = month.start_time.date()
+    return [
+        measure.rows[-1]._replace(effective=measure.effective, ends=measure.ends)
+        for measure in measures(rows)
+        if _is_over(measure)
+        and measure.ends is not None
+        and measure.ends <= first < measure.ends + timedelta(AFTER[-1] * DAYS_A_MONTH)
+    ]
+
+
+def _is_over(measure: PolicyMeasure) -> bool:
+    aside = measure.rows[-1].kind == SUSPENSION != measure.rows[0].kind
+    return measure.acted and not aside
+
+
+def acting_words(acting: Sequence[Any], ended: Sequence[Any]) -> tuple[str, ...]:
+    """The kinds of what acts, each once, in the order of `ACTING_KINDS`; then what ended, with its day."""
+    kinds = {event.kind for event in acting}
+    over = dict.fromkeys(_ended(event) for event in sorted(ended, key=lambda event: event.ends))
+    return (*(kind for kind in ACTING_KINDS if kind in kinds), *over)
+
+
+def _ended(event: Any) -> str:
+    return f"{event.kind} ended {event.ends}"
 
 
 def since(event: Any, names: Mapping[str, str]) -> str:
@@ -275,9 +337,9 @@ def _rows(
     rows = []
     for forecast in records(shown):
         code, volume = forecast.destination, volumes[forecast.destination]
-        events = calendar.acting(code, forecast.month)
-        acting = _kinds(events)
-        without = _unestimated(events, dropped[dropped["destination"] == code])
+        events = calendar.acting(code, forecast.month), calendar.ended(code, forecast.month)
+        acting = acting_words(*events)
+        without = _unestimated(*events, dropped[dropped["destination"] == code])
         # the record is of the model's own intervals, one month ahead
         record = "" if forecast.reason or forecast.horizon > 1 else held.get(code, "")
         texts = (record, acting, without, _notes(forecast, volume), forecast.model_t, forecast.reason)
@@ -305,21 +367,17 @@ def _numbers(forecast: Any, volume: pd.Series) -> tuple[Any, ...]:
     return volume[last], last, month, forecast.volume_t, forecast.lower_80, forecast.upper_80, *changes
 
 
-def _kinds(events: Sequence[Any]) -> tuple[str, ...]:
-    """The kinds of ``events``, each once, in the order of `ACTING_KINDS`."""
-    kinds = {event.kind for event in events}
-    return tuple(kind for kind in ACTING_KINDS if kind in kinds)
-
-
-def _unestimated(acting: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...]:
-    """The kinds of which every event that acts was left out."""
+def _unestimated(acting: Sequence[Any], ended: Sequence[Any], dropped: pd.DataFrame) -> tuple[str, ...]:
+    """What acts (`acting_words`) and has no event but such that were left out."""
     left_out = set(dropped["event"])
-    estimated = {event.kind for event in acting if event.event not in left_out}
-    return tuple(kind for kind in _kinds(acting) if kind not in estimated)
+    both = [[event for event in events if event.event not in left_out] for events in (acting, ended)]
+    estimated = acting_words(*both)
+    return tuple(said for said in acting_words(acting, ended) if said not in estimated)
 
 
 def _notes(forecast: Any, volume: pd.Series) -> tuple[str, ...]:
-    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 else ()
+    narrow = forecast.upper_80 - forecast.lower_80 < NEXT_TO_A_MONTH * volume.mean()
+    wide = ("wide",) if forecast.upper_80 > WIDE_INTERVAL * forecast.lower_80 and not narrow else ()
     judged = (f"judged: {forecast.reason}",) if forecast.reason else ()
     count = volume.count()
     few = (f"{count} month{'s' if count != 1 else ''} known",) if count < SPARSE else ()
@@ -362,15 +420,16 @@ def _refusal(reasons: pd.Series, model: str) -> str:
 
 
 def _events_acting(rows: pd.DataFrame, calendar: ActingCalendar, names: Mapping[str, str]) -> Remark:
-    """A line for each kind: since when it acts on whom."""
-    codes_and_months = zip(rows["destination"], rows["month"], strict=True)
-    events = {event.event: event for code, month in codes_and_months for event in calendar.acting(code, month)}
+    """A line for each kind: since when it acts on whom, or until when it did where its end is what acts."""
+    cells = list(zip(rows["destination"], rows["month"], strict=True))
+    finds = (calendar.ended, calendar.acting)
+    events = {event.event: event for find in finds for cell in cells for event in find(*cell)}
     in_order = sorted(events.values(), key=lambda event: (event.effective, event.event))
     lines = []
     for kind in ACTING_KINDS:
-        of_kind = [event for event in in_order if event.kind == kind]
+        of_kind = [since(event, names) for event in in_order if event.kind == kind]
         if of_kind:
-            lines.append(f"{spoken(kind)} {'; '.join(since(event, names) for event in of_kind)}")
+            lines.append(f"{spoken(kind)} {'; '.join(of_kind)}")
     return Remark("Events acting", tuple(lines))
 
 
@@ -379,8 +438,9 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCa
     reasons = {(row.destination, row.event): row.reason for row in records(dropped)}
     by_reason: dict[str, dict[str, None]] = {}
     for row in records(rows):
-        for event in calendar.acting(row.destination, row.month):
-            if event.kind in row.unestimated:
+        acting, ended = (find(row.destination, row.month) for find in (calendar.acting, calendar.ended))
+        for event, said in [*((event, event.kind) for event in acting), *((event, _ended(event)) for event in ended)]:
+            if said in row.unestimated:
                 by_reason.setdefault(reasons[row.destination, event.event], {})[row.name] = None
     lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
     about = "act, but their effect is in no forecast (dropped.csv)"
@@ -389,7 +449,8 @@ def _not_estimated(rows: pd.DataFrame, dropped: pd.DataFrame, calendar: ActingCa
 
 def _intervals(rows: pd.DataFrame) -> Remark:
     wide = any("wide" in notes for notes in rows["notes"])
-    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart",) if wide else ())
+    least = f"{percent(NEXT_TO_A_MONTH)} of a mean month at least"
+    return Remark("Wide", (f"the 80 % bounds are more than {WIDE_INTERVAL} times apart, by {least}",) if wide else ())
 
 
 def _ending_earlier(rows: pd.DataFrame, cutoff: pd.Period) -> Remark:
@@ -447,23 +508,31 @@ def _without_sum(omitted: pd.DataFrame, names: Mapping[str, str]) -> Remark:
     return Remark("Without a sum", tuple(lines))
 
 
-def newer_figures(cutoff: pd.Period, day: date) -> str:
+def _next_figures(cutoff: pd.Period, issued: date, habit: ReleaseHabit) -> str:
+    day = habit.next_after(cutoff, issued)
+    return f"about {day}, by the release days of the last {SEEN_MONTHS} months" if habit.own else f"{day}"
+
+
+def newer_figures(cutoff: pd.Period, day: date, habit: ReleaseHabit) -> str:
     """A sentence when figures of later months than ``cutoff`` were due by ``day``; else empty.
+
+    Of a calendar that is on file it is known that they came out, of a usual day only that they should have.
 
     Examples
     --------
     >>> from datetime import date
     >>> import pandas as pd
-    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 24))
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 24), ReleaseHabit())
     'your figures end in 2026-07; those of 2026-08 came out on 2026-09-20'
-    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 19))
+    >>> newer_figures(pd.Period("2026-07"), date(2026, 9, 19), ReleaseHabit())
     ''
     """
     first = last = cutoff + 1
-    if release_day(first) > day:
+    if habit.due(first) > day:
         return ""
-    while release_day(last + 1) <= day:
+    while habit.due(last + 1) <= day:
         last += 1
     months = f"{first}" if first == last else f"{first} to {last}"
-    since = "on" if release_day(first) == release_day(last) else "from"
-    return f"your figures end in {cutoff}; those of {months} came out {since} {release_day(first)}"
+    since = "on" if habit.due(first) == habit.due(last) else "from"
+    came = f"were due {since} about" if habit.own else f"came out {since}"
+    return f"your figures end in {cutoff}; those of {months} {came} {habit.due(first)}"

@@ -156,9 +156,10 @@ def event_marks(
 
     Numbers that would touch are put in rows, the lowest that is free.
     """
-    begin, end, still = first.start_time.date(), last.end_time.date(), calendar.acting(destination, last)
+    begin, end = first.start_time.date(), last.end_time.date()
+    still = {event.event for find in (calendar.acting, calendar.ended) for event in find(destination, last)}
     events = [event for event in calendar.on(destination) if event.effective < (event.ends or date.max)]
-    shown = [event for event in events if event.effective <= end and (event.effective >= begin or event in still)]
+    shown = [event for event in events if event.effective <= end and (event.effective >= begin or event.event in still)]
     marks: list[Mark] = []
     rightmost: list[float] = []
     for event in shown:

@@ -139,3 +139,15 @@ def spoken(slug: str) -> str:
     'general licence'
     """
     return slug.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """A text of others with the mark that ends a sentence, where it has none.
+
+    Examples
+    --------
+    >>> sentence("No more urea "), sentence("Why?"), sentence("")
+    ('No more urea.', 'Why?', '')
+    """
+    bare = text.strip()
+    return f"{bare}." if bare and bare[-1] not in ".!?…" else bare

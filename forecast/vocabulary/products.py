@@ -5,15 +5,21 @@ Codes stand in ``data/hs_codes.csv``: ``exact`` is the product, ``wider`` holds 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from functools import cache
 
 import pandas as pd
 
 from forecast.vocabulary.countries import listed
 from forecast.vocabulary.shipped import shipped_rows
+from forecast.vocabulary.text import folded
+
+ALIKE = 0.8
+"""How much of a product's name is in that of another one that may have been meant (`difflib`)."""
 
 
 @cache
@@ -75,6 +81,43 @@ def without_events(products: Collection[str], events: pd.DataFrame) -> str:
         return ""
     them = "it" if len(absent) == 1 else "them"
     return f"No event on file names {listed(absent)}: only events that name ALL products are known of {them}."
+
+
+def misspelt(events: pd.DataFrame, products: Collection[str]) -> list[str]:
+    """A sentence for each product of a calendar that is none of ``products`` and is spelt nearly as one: a slip, maybe.
+
+    A calendar may have products of which there are no exports, so of any other nothing is said. None is asked about
+    that the shipped tables know, that stands beside the other in one event, or that differs by a digit.
+
+    Examples
+    --------
+    >>> calendar = pd.DataFrame({"event": ["halt", "ban"], "products": [("wheat",), ("grains", "urea")]})
+    >>> misspelt(calendar, ["grain"])
+    ["Event ban names the product 'grains', of which there are no exports, so it acts on none. Did you mean grain?"]
+    """
+    sought = {folded(product): product for product in products}
+    known = {*products, "ALL", *_shipped_products()}
+    found = []
+    for event, named in zip(events["event"], events["products"], strict=True):
+        for name in (one for one in named if one not in known):
+            near = get_close_matches(
+                folded(name), [word for word in sought if _digits(word) == _digits(name)], 1, ALIKE
+            )
+            if near and sought[near[0]] not in named:
+                said = f"Event {event} names the product {name!r}, of which there are no exports, so it acts on none."
+                found.append(f"{said} Did you mean {sought[near[0]]}?")
+    return found
+
+
+def _digits(name: str) -> list[str]:
+    return re.findall(r"\d", name)
+
+
+@cache
+def _shipped_products() -> frozenset[str]:
+    """Products of the shipped codes and of the shipped calendar."""
+    named = (name for row in shipped_rows("events.csv") for name in row["products"].split(";"))
+    return frozenset((*named, *(slug for slug, *_ in _codes().values())))
 
 
 @dataclass(frozen=True)

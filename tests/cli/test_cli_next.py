@@ -162,6 +162,17 @@ def test_without_events(place: Path) -> None:
     assert "'none' stands alone" in both.stderr
 
 
+def test_a_misspelt_product_of_an_event_is_asked_about(place: Path) -> None:
+    """An event that acts on none of the exports by a slip is named on stderr, and the table is as without it."""
+    lines = (place / "events.csv").read_text().splitlines(keepends=True)
+    (place / "slip.csv").write_text("".join(lines[:2]) + lines[2].replace("magnets", "magnet"))
+    result = run("next", "--exports", "exports.csv", "--events", "slip.csv", "--models", "naive", "--no-calibrate")
+    assert result.exit_code == 0
+    assert "Did you mean magnets?" in result.stderr
+    assert result.stderr.startswith("Event event-1 names the product 'magnet', of which there are no exports")
+    assert "truce" not in result.stdout
+
+
 def test_one_model_alone(place: Path) -> None:
     """Without the combination the table shows the first model named, and says so."""
     result = run("next", "--exports", "exports.csv", "--events", "none", "--models", "theta,naive")

@@ -10,7 +10,9 @@ import pytest
 from simulated import calendar, exports, steady
 
 import forecast as fc
-from forecast.realtime.releases import as_of, months_ahead, origins, vintages_of
+from forecast.realtime.days import release_day
+from forecast.realtime.releases import ReleaseHabit, as_of, months_ahead, origins, vintages_of
+from forecast.tables.frames import usual_release
 
 
 def test_a_volume_is_known_from_its_release_day():
@@ -138,3 +140,60 @@ def test_the_rest_of_a_withdrawn_total_is_withdrawn():
     for day, expected in ((date(2025, 3, 31), 6.0), (date(2025, 4, 1), np.nan)):
         known = as_of(rest, calendar(), day).volumes["magnets"].loc["2024-05", "ROW"]
         assert np.array_equal([known], [expected], equal_nan=True)
+
+
+# When the next figures come ------------------------------------------------------------------------------------------
+
+
+def habit(released: dict[str, date]) -> ReleaseHabit:
+    return ReleaseHabit(tuple((pd.Period(month, "M"), day) for month, day in released.items()))
+
+
+def test_figures_come_on_the_day_on_which_they_usually_come():
+    """Months later and day of the month are medians: one late release moves nothing, and a short month ends early."""
+    monthly = pd.period_range("2025-01", "2025-11", freq="M")
+    found = habit({str(month): date((month + 2).year, (month + 2).month, 9) for month in monthly})
+    late = ReleaseHabit((*found.out, (pd.Period("2025-12", "M"), date(2026, 4, 1))))
+    assert late.due(pd.Period("2026-01", "M")) == date(2026, 3, 9)
+    assert late.next_after(pd.Period("2025-12", "M"), date(2026, 3, 9)) == date(2026, 4, 9)
+    ends = habit({"2025-06": date(2025, 7, 31), "2025-07": date(2025, 8, 29), "2025-08": date(2025, 9, 30),
+                  "2025-09": date(2025, 11, 1), "2025-10": date(2025, 11, 30)})  # fmt: skip
+    assert ends.due(pd.Period("2026-01", "M")) == date(2026, 2, 28)
+
+
+def test_months_that_came_out_together_do_so_again():
+    """Nobody says when January comes but the year before: here with February."""
+    monthly = pd.period_range("2025-01", "2025-12", freq="M")
+    days = {str(month): date((month + 1).year, (month + 1).month, 18) for month in monthly} | {
+        "2025-01": date(2025, 3, 18)
+    }
+    assert habit(days).next_after(monthly[-1], date(2026, 1, 18)) == date(2026, 3, 18)
+
+
+@pytest.mark.parametrize("days", ["customs", "none given", "two months", "all at once"])
+def test_without_days_of_their_own_figures_come_as_chinese_customs_publish(days: str):
+    """By their calendar, the 20th that a file without days is given, too few months, or a history from one file."""
+    months = pd.period_range("2025-01", "2025-12", freq="M")
+    released = {
+        "customs": [release_day(month) for month in months],
+        "none given": [usual_release(month) for month in months],
+        "two months": [date(2026, 1, 2), date(2026, 1, 25)],
+        "all at once": [date(2026, 1, 25)] * 12,
+    }[days]
+    found = ReleaseHabit(tuple(zip(months[-len(released) :], released, strict=True)))
+    assert (found.own, found.next_after(months[-1], date(2026, 1, 25))) == ((), date(2026, 3, 20))
+
+
+def test_a_release_after_the_day_says_nothing_of_the_next():
+    """The habit is that of the first releases of the last twelve months known on the day; revisions are none."""
+    own = exports({"USA": [1.0] * 15}, start="2024-01")
+    own = own.assign(released=[date(day.year, day.month, 28) for day in own["released"]])
+    revised = own.assign(released=date(2025, 3, 30), volume_t=2.0)
+    later = exports({"USA": [1.0] * 3}, start="2025-04").assign(released=date(2025, 8, 3))
+    found = [as_of(table, calendar(), date(2025, 4, 28)).habits["magnets"]
+             for table in (own, pd.concat([own, revised.iloc[:12], later], ignore_index=True))]  # fmt: skip
+    assert found[0] == found[1]
+    assert [str(month) for month, _ in found[0].out] == pd.period_range("2024-04", "2025-03", freq="M").astype(
+        str
+    ).tolist()
+    assert found[0].next_after(pd.Period("2025-03", "M"), date(2025, 4, 28)) == date(2025, 5, 28)

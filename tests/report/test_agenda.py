@@ -13,6 +13,7 @@ from rich.console import Console
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
+from forecast.report.agenda import EventNames
 from forecast.report.branches import SHOWN_BRANCHES, cells, parting, print_branches
 from forecast.scenario.events import supposed_events, supposed_rows
 from forecast.scenario.forecast import MIXTURE, scenario_all
@@ -120,3 +121,31 @@ def test_what_changes_nothing_is_named():
     assert re.search(r"^Change nothing +licensing of 2023-06-01, United States; truce lapses: in no month", text, re.M)
     assert re.search(r"truce ends on 2023-03-01 as scheduled: 25 % *$", text, re.M)
     assert "under what may happen: 2023-01\n" in text or "2023-01 to 2023-02\n" in text
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "issued", "expected"),
+    [
+        (date(2023, 3, 23), "", date(2023, 3, 15), "licensing of 2019-07-04"),
+        (date(2023, 3, 23), "", date(2023, 3, 16), "licensing of 2019-07-04 until 2023-03-23"),
+        (date(2023, 3, 23), "", date(2023, 4, 28), "licensing of 2019-07-04 until 2023-03-23"),
+        (date(2023, 3, 23), "scheduled", date(2023, 4, 28), "licensing of 2019-07-04"),
+    ],
+    ids=["not announced", "announced", "over", "scheduled"],
+)
+def test_a_measure_has_its_end_in_its_name_once_that_is_known(ends: date, status: str, issued: date, expected: str):
+    """As known on the day; an end that is only scheduled is none."""
+    event = {"event": "l", "kind": "licensing", "announced": date(2019, 7, 1), "effective": date(2019, 7, 4),
+             "ends": ends, "ends_announced": date(2023, 3, 16), "ends_status": status}  # fmt: skip
+    named = EventNames.of(calendar(event), {}, issued)
+    assert (named("l"), named("diverted:l")) == (expected, f"diverted by {expected}")
+
+
+def test_a_measure_that_goes_on_in_another_row_or_is_set_aside_has_no_end_in_its_name():
+    """The name of an episode is that of its first row, and it ends with its last; elsewhere another row may not act."""
+    truce = {"event": "t", "kind": "truce", "announced": date(2025, 5, 14), "ends": date(2025, 8, 12)}
+    later = {"event": "u", "kind": "truce", "announced": date(2025, 8, 12)}
+    ban = {"event": "b", "kind": "ban", "announced": date(2025, 1, 1)}
+    aside = {"event": "s", "kind": "suspension", "announced": date(2025, 6, 1), "products": ("magnets",)}
+    named = EventNames.of(calendar(truce, later, ban, aside), {}, date(2025, 12, 1))
+    assert [named(event) for event in "tb"] == ["truce of 2025-05-14", "ban of 2025-01-01"]

@@ -120,6 +120,14 @@ def test_an_event_is_unseen_until_it_is_announced_and_known_from_that_day_on(rep
     assert findings.announced_later(calendar, date(2025, 5, 7), MONTHS[1]) == []
 
 
+def test_an_event_that_ended_is_known_to_act_in_the_months_after_it(replay: Replay):
+    """As in the forecast, by the day on which the end was known; nothing of it is left half a year on."""
+    calendar = findings.calendar_of(replay, "magnets").assign(ends=date(2025, 6, 1), ends_announced=date(2025, 5, 30))
+    september, later = pd.Period("2025-09", "M"), pd.Period("2026-03", "M")
+    found = [findings.known_and_acting(calendar, date(2025, 6, 20), month) for month in (september, later)]
+    assert found == [["licensing-2025"], []]
+
+
 def test_the_worst_miss_is_the_largest_against_its_own_series(replay: Replay):
     """Twenty tonnes are 20/155 of Germany's mean and 20/310 of that of the United States."""
     worst = findings.worst_misses(replay, most=5)

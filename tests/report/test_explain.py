@@ -16,8 +16,9 @@ from rich.console import Console
 import forecast as fc
 from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.report.agenda import EventNames
+from forecast.report.brief.headline import why_in_short
 from forecast.report.explain import as_objects, explained, shown_medians, tonnes_of_parts, with_tonnes
-from forecast.report.explain_table import print_explained
+from forecast.report.explain_table import largest_measures, print_explained
 from forecast.tables.quantiles import HALF_WIDTH
 from forecast.tables.run import Forecasts
 
@@ -207,10 +208,37 @@ def test_measures_are_named_as_people_name_them(width):
     print_explained([one], console)
     said = console.file.getvalue()
     assert max(map(len, said.splitlines())) <= width
-    assert "tariff of 2023-01-01, United States: A tariff of 10 %. Learned from 1 of the kind" in " ".join(said.split())
+    assert (
+        "tariff of 2023-01-01, United States: A tariff of 10 %. Learned from no other episode of tariff;"
+        in " ".join(said.split())
+    )
     assert said.count("tariff-2022-09-usa") == 1
     (part,) = (part for part in one["parts"] if part["kind"] == "episode")
     assert (part["name"], part["title"]) == ("tariff-2022-09-usa", "tariff of 2023-01-01, United States")
+
+
+@pytest.mark.parametrize(
+    ("rests_on", "log", "expected"),
+    [
+        ("diverted:l", 0.1, "Learned from no other episode of diversion; in the calendar l."),
+        ("diverted:k;diverted:l", -0.1, "Learned from 1 other episode of diversion; in the calendar l. It works "
+         "against its kind: forecast events --effects says what coincides with it."),
+    ],
+    ids=["brings goods", "takes goods away"],
+)  # fmt: skip
+def test_what_is_diverted_and_takes_goods_away_is_against_its_kind(rests_on, log, expected):
+    """A diversion brings goods: a minus is said as for any sign against the kind. Itself is no other episode."""
+    event = {"event": "l", "kind": "licensing", "announced": date(2023, 1, 1), "destinations": ("USA",),
+             "description": "Licence for each contract"}  # fmt: skip
+    called = EventNames.of(simulated.calendar(event), {})
+    level = _part("JPN", "level", math.log(100.0)) | {"rests_on": ""}
+    diverted = _part("JPN", "episode", log) | {"name": "diverted:l", "rests_on": rests_on}
+    bounds = {"lower_80": math.nan, "upper_80": math.nan}
+    parts = with_tonnes(pd.DataFrame([level | bounds, diverted | bounds]))
+    forecast_t = parts["tonnes"].sum()
+    (one,) = as_objects(parts, {("magnets", "JPN", pd.Period("2026-11", "M")): forecast_t}, {}, called=called)
+    assert largest_measures(one) == [f"diverted by licensing of 2023-01-01, USA: Licence for each contract. {expected}"]
+    assert ("against its kind" in why_in_short(one)) == (log < 0)
 
 
 def _medians(run):

@@ -15,9 +15,11 @@ from rich.text import Text
 
 from forecast.ensemble.aggregates import Sums
 from forecast.ensemble.judgement import judged_run, parse_judgement
-from forecast.realtime.releases import as_of
+from forecast.episodes.course import episodes_of, exposure
+from forecast.realtime.releases import ReleaseHabit, as_of
 from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
-from forecast.report.outlook import Outlook, newer_figures, outlook, whom
+from forecast.report.brief.tables import forecast_table
+from forecast.report.outlook import ActingCalendar, Outlook, acting_words, newer_figures, outlook, whom
 from forecast.report.table import as_markdown, print_outlook, with_whole_words
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS
@@ -130,6 +132,82 @@ def test_events_that_act_in_the_month() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ends", "month", "expected"),
+    [
+        (date(2025, 12, 23), "2025-12", ("licensing",)),
+        (date(2025, 12, 23), "2026-01", ("licensing ended 2025-12-23",)),
+        (date(2026, 1, 1), "2026-01", ("licensing ended 2026-01-01",)),
+        (date(2025, 6, 10), "2026-01", ("licensing ended 2025-06-10",)),
+        (date(2025, 6, 1), "2026-01", ()),
+        (date(2025, 1, 1), "2025-02", ()),
+    ],
+)
+def test_a_measure_that_ended_is_named_while_its_end_acts(ends: date, month: str, expected: tuple[str, ...]) -> None:
+    """From the month after its last day until its last phase after the end is over; one called off never acted."""
+    event = {"event": "x", "kind": "licensing", "announced": date(2025, 1, 1), "ends": ends, "ends_announced": ISSUED}
+    known = as_of(EXPORTS, simulated.calendar(event), ISSUED)
+    calendar, cell = ActingCalendar(known.events, {}, "magnets"), ("USA", pd.Period(month, "M"))
+    assert acting_words(calendar.acting(*cell), calendar.ended(*cell)) == expected
+    in_the_model = exposure(episodes_of(known.acting, "magnets", "USA", {})[0], pd.PeriodIndex([month], freq="M"))
+    assert bool(in_the_model.any()) == bool(expected)
+
+
+def test_a_measure_that_ended_stands_in_the_table_with_its_day() -> None:
+    """In the column of every destination that it was on, in brackets where its effect was not estimated, and below."""
+    event = {"event": "truce", "kind": "general_licence", "announced": date(2025, 1, 1), "ends": date(2025, 12, 23),
+             "destinations": ("USA",)}  # fmt: skip
+    known = as_of(EXPORTS, simulated.calendar(event), ISSUED)
+    shown = outlook(known, {}, run(), product="magnets", model="combination", names=NAMES)
+    rows = shown.rows.set_index("destination")
+    assert rows["events"].to_dict() == {
+        "WLD": ("general_licence ended 2025-12-23",), "JPN": (), "USA": ("general_licence ended 2025-12-23",),
+    }  # fmt: skip
+    assert remarks(shown)["Events acting"] == ("general licence 2025-01-01 United States until 2025-12-23",)
+    assert remarks(shown)["In brackets"][1:] == (f"World, United States: {UNKNOWN_SHARE}",)
+    assert "(general licence ended 2025-12-23)" in " ".join(printed(shown, 400).split())
+    assert forecast_table(shown.rows, "").lines[0][-2] == "(general licence ended 2025-12-23)"
+
+
+EXTENDED = simulated.calendar(
+    {"event": "ban", "kind": "ban", "announced": date(2025, 2, 1)},
+    {"event": "first", "kind": "suspension", "announced": date(2025, 8, 1), "ends": date(2025, 10, 1),
+     "ends_announced": date(2025, 8, 1), "ends_status": "scheduled"},
+    {"event": "second", "kind": "suspension", "announced": date(2025, 9, 30), "effective": date(2025, 10, 1),
+     "ends": date(2025, 12, 1), "ends_announced": date(2025, 9, 30), "ends_status": "scheduled", "continues": "first"},
+    {"event": "third", "kind": "suspension", "announced": date(2025, 12, 1), "ends": date(2026, 1, 10),
+     "ends_announced": date(2026, 1, 10), "continues": "second"},
+)  # fmt: skip
+
+
+def test_a_row_that_another_continues_is_closed_by_it() -> None:
+    """Of a suspension extended twice nothing goes on once the last row has ended: the ban is back."""
+    later = [[*row[:3], ISSUED, row[4], pd.Period("2026-02", "M"), *row[6:]] for row in FORECASTS]
+    shown = outlook(
+        as_of(EXPORTS, EXTENDED, ISSUED), {}, run(later), product="magnets", model="combination", names=NAMES
+    )
+    assert set(shown.rows["events"]) == {("ban",)}
+    assert remarks(shown)["Events acting"] == ("ban 2025-02-01 all",)
+    assert "Ends not confirmed" not in remarks(shown)
+    known = agenda(EXTENDED, {}, issued=ISSUED)
+    assert in_force(known, ISSUED)["event"].tolist() == ["ban"]
+    assert known["ends"].tolist() == [None, date(2025, 10, 1), date(2025, 12, 1), date(2026, 1, 10)]
+    assert not known["scheduled"].astype(bool).any()
+
+
+def test_what_is_continued_in_part_goes_on() -> None:
+    """A row on fewer destinations or goods leaves the one that it continues in force on the others."""
+    whole = {"event": "whole", "kind": "quota", "announced": date(2025, 2, 1), "destinations": ("USA", "JPN")}
+    part = {"event": "part", "kind": "ban", "announced": date(2025, 9, 1), "continues": "whole"}
+    for own in ({"destinations": ("JPN",)}, {"products": ("magnets",)}):
+        events = simulated.calendar(whole, part | own)
+        assert in_force(agenda(events, {}, issued=ISSUED), ISSUED)["event"].tolist() == ["whole", "part"]
+    known = as_of(EXPORTS, simulated.calendar(whole, part | {"destinations": ("JPN",)}), ISSUED)
+    calendar = ActingCalendar(known.events, {}, "magnets")
+    month = pd.Period("2026-01", "M")
+    assert [[row.event for row in calendar.acting(code, month)] for code in ("USA", "JPN")] == [["whole"], ["part"]]
+
+
 def test_effects_not_estimated_stand_in_brackets() -> None:
     """A kind is in brackets where every event of it that acts was left out, with the reason below."""
     rows = found().rows.set_index("destination")
@@ -155,7 +233,14 @@ def test_what_is_not_known_is_said() -> None:
     assert said["Fits refused"] == ("naive 1, theta 2: reasons in failures.csv",)
     assert said["Next figures"] == ("2026-03-20",)
     assert found().rows["notes"].tolist() == [(), (), ("wide", "10 months known")]
-    assert said["Wide"] == ("the 80 % bounds are more than 4 times apart",)
+    assert said["Wide"] == ("the 80 % bounds are more than 4 times apart, by 5 % of a mean month at least",)
+
+
+@pytest.mark.parametrize(("lower", "upper", "wide"), [(1.0, 25.9, False), (1.0, 26.1, True), (0.0, 24.0, False)])
+def test_next_to_nothing_is_not_wide(lower: float, upper: float, wide: bool) -> None:
+    """A twentieth of a mean month of 500 t is 25 t: bounds closer than that are sure, however many times apart."""
+    shown = found(run([forecast("JPN", 5.0, lower, upper, "2025-12")]))
+    assert shown.rows["notes"].tolist() == [("wide",) if wide else ()]
 
 
 def test_a_confirmed_table_has_no_such_remarks() -> None:
@@ -169,7 +254,7 @@ def test_a_confirmed_table_has_no_such_remarks() -> None:
 
 def test_figures_that_came_since() -> None:
     """On a later day the table says which figures have come out since those on file."""
-    assert newer_figures(pd.Period("2026-07", "M"), date(2026, 9, 19)) == ""
+    assert newer_figures(pd.Period("2026-07", "M"), date(2026, 9, 19), ReleaseHabit()) == ""
     late = run([[*row[:3], date(2026, 4, 25), *row[4:]] for row in FORECASTS])
     assert remarks(found(late, date(2026, 4, 25)))["Newer figures"] == (
         "your figures end in 2025-12; those of 2026-01 to 2026-03 came out from 2026-03-20",
@@ -202,6 +287,19 @@ def test_without_a_total_the_sum_is_said() -> None:
     assert remarks(shown)["Totals"] == (
         "the 2 destinations that do not overlap together, from joint draws (reconciled.csv): "
         "2026-01 600 t (540 to 660)",
+    )
+
+
+def test_next_figures_by_the_release_days_of_the_file() -> None:
+    """Figures that come on the 28th come on the 28th, by what was known on the day; a day that has passed is said."""
+    own = EXPORTS.assign(released=[date(day.year, day.month, 28) for day in EXPORTS["released"]])
+    later = date(2026, 1, 28)
+    made = run([[*row[:3], later, *row[4:]] for row in FORECASTS])
+    shown = outlook(as_of(own, EVENTS, later), {}, made, product="magnets", model="combination", names=NAMES)
+    assert remarks(shown)["Next figures"] == ("about 2026-02-28, by the release days of the last 12 months",)
+    assert "Newer figures" not in remarks(shown)
+    assert newer_figures(shown.cutoff, date(2026, 4, 1), shown.habit) == (
+        "your figures end in 2025-12; those of 2026-01 to 2026-02 were due from about 2026-02-28"
     )
 
 

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
+from forecast.realtime.calendar import closed
 from forecast.realtime.events import ACTING_KINDS, acts_on, known_events
 from forecast.realtime.phases import PHASES
 from forecast.registry import MEMBERS
+from forecast.report.outlook import acting_in, ended_before
 from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.report.text import UNKNOWN
 from forecast.scoring.scores import scores
@@ -89,14 +91,10 @@ def calendar_on(calendar: pd.DataFrame, product: str, destination: str) -> pd.Da
 
 
 def known_and_acting(calendar: pd.DataFrame, issued: date, month: pd.Period) -> list[str]:
-    """Events known on ``issued`` that act, or that were then thought to act, on some day of ``month``."""
-    known = known_events(calendar, issued)
-    first, last = month.start_time.date(), month.end_time.date()
-    return [
-        str(event.event)
-        for event in records(known)
-        if event.effective <= last and (event.ends is None or event.ends > max(first, event.effective))
-    ]
+    """Events known on ``issued`` that act, or were then thought to act, on ``month``, in force or by their end."""
+    known = closed(records(known_events(calendar, issued)))
+    acting = {row.event for row in (*acting_in(known, month), *ended_before(known, month))}
+    return [str(row.event) for row in known if row.event in acting]
 
 
 def announced_later(calendar: pd.DataFrame, issued: date, month: pd.Period) -> list[str]:
