@@ -237,7 +237,9 @@ def test_what_is_diverted_and_takes_goods_away_is_against_its_kind(rests_on, log
     parts = with_tonnes(pd.DataFrame([level | bounds, diverted | bounds]))
     forecast_t = parts["tonnes"].sum()
     (one,) = as_objects(parts, {("magnets", "JPN", pd.Period("2026-11", "M")): forecast_t}, {}, called=called)
-    assert largest_measures(one) == [f"diverted by licensing of 2023-01-01, USA: Licence for each contract. {expected}"]
+    assert largest_measures([one | {"name": "Japan"}]) == [
+        f"diverted by licensing of 2023-01-01, USA: Licence for each contract. {expected}"
+    ]
     assert ("against its kind" in why_in_short(one)) == (log < 0)
 
 
