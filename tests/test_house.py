@@ -50,7 +50,6 @@ MORE_MODULES = {
     "models": 14,  # one file a model
     "realtime": 8,  # one file a kind of what is known on a day
     "report": 16,  # one file a table on the screen
-    "sources/files": 8,  # one file a container, beside what a sheet, its columns and a header of two rows are
     "sources/formats": 7,  # one file a source
     "store": 8,  # one file a kind of what is kept, beside the file itself and what must hold of it
 }

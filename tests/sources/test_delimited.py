@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.files import delimited
-from forecast.sources.files.columnar import header_and_columns
+from forecast.sources.files.delimited import header_and_columns
 from forecast.sources.importing import Imported, import_exports
 from forecast.sources.plain import _by_columns, _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
