@@ -47,8 +47,7 @@ def past_measures(
     with plain_refusals(), silent_libraries():
         from forecast.realtime.data import Data
         from forecast.report.agenda import EventNames
-        from forecast.report.analogues import AnalogueError, analogues
-        from forecast.report.analogues_table import print_analogues
+        from forecast.report.analogues import AnalogueError, analogues, print_analogues
         from forecast.tables.run_folder import OutputError, write_page
 
         tables = read(Given.of(exports, events, experience, store))

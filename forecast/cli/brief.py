@@ -80,10 +80,10 @@ def _behind(of: Material, found: list[Outlook], scenario: Path | None, how: tupl
     """What is behind the numbers: parts, events, what changed, a scenario, the track record, analogues."""
     from forecast.cli import briefing
     from forecast.realtime.events import known_events
+    from forecast.report.acting import ActingCalendar
     from forecast.report.agenda import EventNames
     from forecast.report.brief.behind import Behind
     from forecast.report.explain import as_objects, explained, shown_medians
-    from forecast.report.outlook import ActingCalendar
     from forecast.report.track_record import first_known
 
     quick, jobs, progress = how

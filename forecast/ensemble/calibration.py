@@ -230,14 +230,16 @@ def _shifts(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.n
 def _unrest(here: _Replay, volumes: np.ndarray, actual: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:
     """The factor of the width of each cell since the forecast of its series before it erred, or did not.
 
-    It is one with fewer than `ENOUGH` forecasts.
+    The error of a month further ahead adds up those of all months to it, of which the first alone has that variance.
+    With fewer than `ENOUGH` forecasts the factor is one.
     """
     if np.isfinite(actual).sum() < ENOUGH["calm"]:
         return np.ones(len(actual))
     distance = np.where(volumes[:, MEDIAN] > 0, distances(actual, volumes, 80), np.nan)
     before = np.full((int(here.series.max()) + 1, last + 1), np.nan)
     before[:, 1:] = _by_origin(here, distance, origin, last)
-    return np.asarray(unrest(before)[here.series, origin])
+    months = here.cells.keys["horizon"].to_numpy(dtype=float)
+    return np.asarray(np.sqrt(1.0 + (unrest(before)[here.series, origin] ** 2 - 1.0) / months))
 
 
 def _by_origin(here: _Replay, values: np.ndarray, origin: np.ndarray, last: int) -> np.ndarray:

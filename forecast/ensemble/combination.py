@@ -106,12 +106,11 @@ def interquartile_mean(volumes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     end = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
     start = np.concatenate([np.zeros_like(end[:, :1]), end[:, :-1]], axis=1)
     middle = 2 * (np.clip(end, 0.25, 0.75) - np.clip(start, 0.25, 0.75))
-    inside = np.where(middle > 0, ordered, 0.0)
-    floor = LEAST_COUNTED * (middle * inside).sum(axis=1, keepdims=True)
+    heard = middle > 0
+    least = LEAST_COUNTED * np.where(heard, middle * ordered, 0.0).sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore"):
-        mean = np.exp(
-            (middle * np.log(np.maximum(inside, floor), where=middle > 0, out=np.zeros_like(inside))).sum(axis=1)
-        )
+        logs = np.where(heard, np.log(np.maximum(ordered, least)), 0.0)
+    mean = np.exp((middle * logs).sum(axis=1))
     return np.asarray(np.clip(mean, np.nanmin(volumes, axis=1), np.nanmax(volumes, axis=1)))
 
 

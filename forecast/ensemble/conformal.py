@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.tables.quantiles import LEVELS, LOWER, MEDIAN, UPPER
+from forecast.tables.quantiles import HALF_WIDTH, LEVELS, LOWER, MEDIAN, UPPER
 
 ENOUGH = {"event": 40, "after": 40, "calm": 20}
 """Earlier cells that a factor needs, by phase; with fewer the models' own interval stands. Cells of the first two are
@@ -34,7 +34,7 @@ OWN_WEIGHT = 6.0
 LEAST_TRADE = 0.01
 """Share of the largest actual of a series under which a month has no trade to speak of."""
 
-UNREST, HELD = 0.2, 1.2816**-2
+UNREST, HELD = 0.2, HALF_WIDTH[80] ** -2
 """What the square of the last distance adds to the next variance, and that square's mean where 80 % bounds hold."""
 
 MOST_CARRIED = 0.5

@@ -129,8 +129,7 @@ def _largest_nearby(size: Floats) -> Floats:
 
 def _beside(values: Floats) -> tuple[Floats, Floats]:
     """The months before each, and those from it on: (n, HALF_A_YEAR) both, NaN beyond the ends."""
-    ends = np.full(HALF_A_YEAR, np.nan)
-    windows = sliding_window_view(np.concatenate([ends, values, ends]), HALF_A_YEAR)
+    windows = _windows(values, HALF_A_YEAR)
     return windows[: len(values)], windows[HALF_A_YEAR : HALF_A_YEAR + len(values)]
 
 
@@ -150,8 +149,7 @@ def _noise_sd(y: Floats) -> float:
 
 def _beyond_both_sides(y: Floats) -> Floats:
     """How far each month lies above or below both sides, 0 where it lies between them; gaps as NaN."""
-    padded = np.concatenate([np.full(BESIDE, np.nan), y, np.full(BESIDE, np.nan)])
-    windows = sliding_window_view(padded, BESIDE)
+    windows = _windows(y, BESIDE)
     before, after = y - _medians(windows[: len(y)]), y - _medians(windows[BESIDE + 1 :])
     nearer = np.where(np.abs(before) < np.abs(after), before, after)
     return np.where(np.isfinite(y), np.where(before * after > 0, nearer, 0.0), np.nan)
@@ -166,6 +164,12 @@ def _beyond_the_season(out: Floats, least: int) -> Floats:
     found = np.where(np.isfinite(others).sum(axis=2) >= least, found, 0.0).T.ravel()[: len(out)]
     usual = np.where(found * out > 0, np.abs(found), 0.0)
     return np.asarray(np.sign(out) * np.maximum(np.abs(out) - usual, 0.0))
+
+
+def _windows(values: Floats, months: int) -> Floats:
+    """All runs of so many months, the first of them before the first value and the last behind the last, as NaN."""
+    ends = np.full(months, np.nan)
+    return sliding_window_view(np.concatenate([ends, values, ends]), months)
 
 
 def _medians(values: Floats) -> Floats:

@@ -12,7 +12,7 @@ from forecast.models.season import SEASON
 
 _LEAST_RANGE = 1e-9
 LEAST_REPEATED = {1: 3, SEASON: 9}
-"""How many changes must all be zero, by the distance of the months."""
+"""How many changes must all be zero, by the distance of the months; of two years' twelve regressors may take three."""
 
 FLAT_PRIOR_SD = 1e3
 """The standard deviation (logs) of a coefficient of which nothing is known."""

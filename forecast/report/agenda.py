@@ -31,7 +31,7 @@ from forecast.realtime.events import (
     known_events,
     parts_of,
 )
-from forecast.report.outlook import whom
+from forecast.report.acting import whom
 from forecast.report.text import spoken
 from forecast.tables.frames import records
 from forecast.vocabulary.text import counted

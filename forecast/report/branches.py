@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from forecast.report.acting import whom
 from forecast.report.agenda import EventNames
-from forecast.report.outlook import whom
 from forecast.report.table import with_whole_words
 from forecast.report.text import digits, spoken
 from forecast.scenario.events import HypotheticalEvent

@@ -14,6 +14,8 @@ from forecast.tables.quantiles import LEVELS
 
 _KINDS = {"event": "event months", "after": "months after an event", "calm": "calm months"}
 
+_FACTORS = [f"factor_{side}_{level}" for side in ("lower", "upper") for level in LEVELS]
+
 LEAST_SHIFT = 0.005
 """A median moved by less than half a percent is not spoken of."""
 
@@ -30,8 +32,13 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
     Examples
     --------
     >>> row = {"destination": "USA", "phase": "calm", "cells": 0, "shift": 0.0} | {f"weight_{m}": 0.25 for m in MEMBERS}
+    >>> row |= dict.fromkeys(["factor_lower_80", "factor_lower_95", "factor_upper_80", "factor_upper_95"], 1.0)
     >>> learned(pd.DataFrame([row]), {})
     ('calm months: the models equally, with their own intervals (fewer than 20 earlier forecasts are known)',)
+    >>> event = row | {"phase": "event"} | dict.fromkeys(["factor_lower_80", "factor_upper_80"], 1.2)
+    >>> print(learned(pd.DataFrame([event]), {})[0].partition("; ")[2])
+    bounds 1.2 times below and 1.2 times above at 80 % and 1 times below and 1 times above at 95 % as far from the \
+median in logs (medians, half as calm months teach: fewer than 40 earlier forecasts are known)
     """
     phase = calibration["phase"]
     spoken = [_of_kind(calibration[phase == name], name) for name in _KINDS if (phase == name).any()]
@@ -40,14 +47,16 @@ def learned(calibration: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, .
 
 def _of_kind(rows: pd.DataFrame, phase: str) -> str:
     kind, cells, models = _KINDS[phase], int(rows["cells"].iloc[0]), _weighted(rows.iloc[0])
-    if not cells:
-        return f"{kind}: {models}, with their own intervals (fewer than {ENOUGH[phase]} earlier forecasts are known)"
+    few = f"fewer than {ENOUGH[phase]} earlier forecasts are known"
+    if not cells and (rows[_FACTORS] == 1.0).all(axis=None):
+        return f"{kind}: {models}, with their own intervals ({few})"
     widths = " and ".join(_times(rows, level) for level in LEVELS)
-    return f"{kind}, from {cells} earlier forecasts: {models}; bounds {widths} as far from the median in logs"
+    known, half = (f", from {cells} earlier forecasts", "") if cells else ("", f", half as calm months teach: {few}")
+    return f"{kind}{known}: {models}; bounds {widths} as far from the median in logs (medians{half})"
 
 
 def _times(rows: pd.DataFrame, level: int) -> str:
-    """How many times as far below and above the median the bounds of a level lie."""
+    """How many times as far below and above the median the bounds of a level lie: medians, as each has its own."""
     below, above = (f"{rows[f'factor_{side}_{level}'].median():.2g}" for side in ("lower", "upper"))
     return f"{below} times below and {above} times above at {level} %"
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forecast.level_shifts.propose import Proposals
-from forecast.report.outlook import whom
+from forecast.report.acting import whom
 from forecast.report.table import with_whole_words
 from forecast.report.text import change, spoken
 from forecast.tables.frames import records

@@ -21,7 +21,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from forecast.realtime.events import TIGHTENING, Members, covers_whole
 from forecast.realtime.releases import Snapshot, as_of
-from forecast.report.outlook import ActingCalendar, since
+from forecast.report.acting import ActingCalendar, since
 from forecast.report.text import spoken
 from forecast.safety.inert import show_letters
 from forecast.tables.frames import latest_figures, records

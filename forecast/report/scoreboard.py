@@ -13,7 +13,7 @@ from rich.text import Text
 
 from forecast.realtime.events import Members
 from forecast.realtime.phases import phases
-from forecast.report.outlook import whom
+from forecast.report.acting import whom
 from forecast.report.text import change, digits, spoken
 from forecast.scoring.scores import scores
 from forecast.scoring.significance import SIGNIFICANCE_COLUMNS, Measure, significance

@@ -12,8 +12,9 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, UNLEARNED, _factors, _Replay, _weights, earlier_days
+from forecast.ensemble.calibration import EARLIER, UNLEARNED, _factors, _Replay, _unrest, _weights, earlier_days
 from forecast.ensemble.combination import Cells, combination, interquartile_mean
+from forecast.ensemble.conformal import HELD, UNREST
 from forecast.realtime.days import release_day
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
@@ -157,6 +158,18 @@ def test_months_of_an_event_have_half_of_what_calm_ones_learn_until_they_learn_t
     factors, cells = _factors(replay(phases, volumes), volumes, actual)
     assert cells[-1] == 45
     assert (factors[-1][[0, 1, 3, 4]] < 0.8).all()
+
+
+def test_an_error_of_the_last_month_widens_the_next_month_most_and_later_ones_by_less():
+    """Two and six months ahead the variance of the first month is one of two and of six."""
+    shape, origins = np.array([60.0, 75.0, 100.0, 130.0, 160.0]), np.append(np.arange(24), [24, 24, 24])
+    volumes = np.tile(shape, (27, 1))
+    actual = np.append(np.full(23, 100.0), [100 * 1.3**3, np.nan, np.nan, np.nan])  # three times the upper bound away
+    cells = replay(["calm"] * 27, volumes)
+    cells.cells.keys["horizon"] = [1] * 24 + [1, 2, 6]
+    variances = _unrest(cells, volumes, actual, origins, 24)[-3:] ** 2
+    assert variances[0] == pytest.approx((1 + UNREST * 9) / (1 + UNREST * HELD))
+    np.testing.assert_allclose(variances[1:] - 1, (variances[0] - 1) / np.array([2, 6]))
 
 
 def test_months_without_trade_that_were_foreseen_teach_nothing():

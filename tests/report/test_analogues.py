@@ -11,8 +11,7 @@ from rich.console import Console
 
 from forecast.realtime.data import Data
 from forecast.report.agenda import EventNames
-from forecast.report.analogues import ANALOGUE_COLUMNS, AnalogueError, analogues
-from forecast.report.analogues_table import print_analogues
+from forecast.report.analogues import ANALOGUE_COLUMNS, AnalogueError, analogues, print_analogues
 
 NOW = date(2023, 12, 20)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from forecast.ensemble.judgement import as_judged, judged_run, parse_judgement
 from forecast.realtime.events import known_events
-from forecast.report.outlook import ActingCalendar
+from forecast.report.acting import ActingCalendar
 from forecast.report.plots import COLOURS, event_marks, plot_forecast
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES

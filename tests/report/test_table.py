@@ -17,9 +17,10 @@ from forecast.ensemble.aggregates import Sums
 from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.episodes.course import episodes_of, exposure
 from forecast.realtime.releases import ReleaseHabit, as_of
+from forecast.report.acting import ActingCalendar, acting_words, whom
 from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
 from forecast.report.brief.tables import forecast_table
-from forecast.report.outlook import ActingCalendar, Outlook, acting_words, newer_figures, outlook, whom
+from forecast.report.outlook import Outlook, newer_figures, outlook
 from forecast.report.table import as_markdown, print_outlook, with_whole_words
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import OMITTED_COLUMNS, RUN_TABLES, SUM_COLUMNS

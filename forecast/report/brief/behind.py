@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.report.acting import ActingCalendar
 from forecast.report.agenda import EventNames
 from forecast.report.brief import tables
 from forecast.report.brief.headline import briefing_headline
 from forecast.report.brief.tables import BriefTable
-from forecast.report.outlook import ActingCalendar, Outlook
+from forecast.report.outlook import Outlook
 
 
 @dataclass(frozen=True)

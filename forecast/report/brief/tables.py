@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.report.agenda import EventNames
-from forecast.report.analogues import SINCE
-from forecast.report.analogues_table import percent_of
+from forecast.report.analogues import SINCE, percent_of
 from forecast.report.explain_table import part_numbers, part_title
 from forecast.report.outlook import Outlook
 from forecast.report.scoreboard import SHOWN_SLICES

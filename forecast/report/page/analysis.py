@@ -17,7 +17,7 @@ from forecast.realtime.calendar import closed
 from forecast.realtime.events import ACTING_KINDS, acts_on, known_events
 from forecast.realtime.phases import PHASES
 from forecast.registry import MEMBERS
-from forecast.report.outlook import acting_in, ended_before
+from forecast.report.acting import acting_in, ended_before
 from forecast.report.page.run_tables import Replay, actuals_of
 from forecast.report.text import UNKNOWN
 from forecast.scoring.scores import scores
