@@ -274,11 +274,16 @@ def answer_name(names: Mapping[date, str], request: Request, models: Sequence[st
     return _digest(["answer", sorted(names.values()), request.written_down(), [*models], whole, headlines])
 
 
-def known_answer(entries: OriginCache, name: str, request: Request) -> Forecasts | None:
-    """All tables of an answer as they were made; None where tables with rows of other days or products are kept."""
+def known_answer(entries: OriginCache, name: str, request: Request, models: Sequence[str]) -> Forecasts | None:
+    """All tables of an answer as they were made; None where rows of other days, products or models are kept.
+
+    Of each of ``models`` an answer has a forecast, or the reason why there is none.
+    """
     found = entries.read(name)
     asked = {(product, day) for product, _ in request.series for day in request.days[product]}
     if found is None or not all({*zip(own["product"], own["issued"], strict=True)} <= asked for _, own in found):
+        return None
+    if {*found.forecasts["model"], *found.failures["model"]} != {*models}:
         return None
     return joined([found])
 

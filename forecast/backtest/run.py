@@ -248,7 +248,7 @@ def _run_with_cache(
     days = by_day(fitted.days)
     names = fingerprints(RunContext(data, settings), days)
     answer = answer_name(names, request, settings.models, data)
-    found = known_answer(cache, answer, request)
+    found = known_answer(cache, answer, request, settings.models)
     if found is not None:
         return found
     asked = by_day(request.days)
