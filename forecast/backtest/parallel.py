@@ -6,8 +6,10 @@ Whatever `joblib.parallel_config` selects serves, so that a library user picks a
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -66,13 +68,27 @@ def parallel_map(
     parcel = Broadcast(function, shared)
     streams = get_active_backend()[0].supports_return_generator
     with no_modules_from_here():
-        yield from Parallel(
-            n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list"
-        )(delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces))
+        pool = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")
+        with _interrupts_blocked() if streams else nullcontext():
+            results = pool(delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces))
+        yield from results
 
 
 def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _Piece) -> tuple[int, _Result]:
     return place, _on_one_thread(*parcel.opened(), piece)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """What is started meanwhile never hears of Ctrl-C, which reaches all processes: the first one ends the others."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _on_one_thread(function: Callable[[_Shared, _Piece], _Result], shared: _Shared, piece: _Piece) -> _Result:

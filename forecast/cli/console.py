@@ -132,7 +132,10 @@ def plain_interrupts() -> Iterator[None]:
     try:
         yield
     except SystemError as error:
-        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+        first: BaseException | None = error
+        while isinstance(first, SystemError):  # one for each call that it came out of
+            first = first.__cause__ or first.__context__
+        if not isinstance(first, KeyboardInterrupt):
             raise
         raise KeyboardInterrupt from None
 
