@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 
 from forecast.kernels.structural import LEAST_LEFT
 from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, days_of, month_ordinal
-from forecast.realtime.events import Members, PolicyMeasure, acts_on, covers_whole, measures, parts_of
+from forecast.realtime.events import Members, PolicyMeasure, acts_on, as_series_sees, covers_whole, measures, parts_of
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
 DIVERSION = "diversion"
@@ -53,6 +53,13 @@ KNOTS = (
 
 FORCE = slice(1, 1 + len(IN_FORCE))
 
+QUANTITATIVE = ("ban", "licensing", "quota", "scrutiny")
+"""Kinds that restrict quantities (GATT, Article XI), which an easing may lift and the market alone does not."""
+
+LIFTS = {"suspension": 0.7, "general_licence": 0.5, "quota_removal": 0.5, "approvals": 0.3, "truce": 0.15}
+"""Share of what restrictions in force took, in logs, that an easing of each kind is expected to bring back. Of
+suspensions those are left here that hold for a part of a series: of all of it they are the end of the measure."""
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -70,6 +77,8 @@ class Episode:
         The event and those that continue it, in order.
     barred
         Of a diversion: the share of the product's volume that is kept from other destinations.
+    names_goods
+        Whether the event says which goods it is on: one on all is politics, and lifts no measure in particular.
     """
 
     name: str
@@ -80,12 +89,14 @@ class Episode:
     share: float
     events: tuple[str, ...]
     barred: float = 0.0
+    names_goods: bool = True
 
     @classmethod
     def of(cls, measure: PolicyMeasure, name: str, kind: str, share: float, barred: float = 0.0) -> Episode:
         """That of a measure of the calendar."""
         events = tuple(row.event for row in measure.rows)
-        return cls(name, kind, measure.announced, measure.effective, measure.ends, share, events, barred)
+        named = "ALL" not in measure.rows[0].products
+        return cls(name, kind, measure.announced, measure.effective, measure.ends, share, events, barred, named)
 
     def unsettled(self, months: np.ndarray) -> np.ndarray:
         """Whether each month, by ordinal, is one that the episode may have moved in ways of its own.
@@ -123,11 +134,22 @@ def episodes_of(
     touching = [event for event in acting if acts_on(event, product, destination, members)]
     years = None if volumes is None else Years.of(volumes)
     found = []
-    for measure in measures(touching):
+    for measure in measures(as_series_sees(touching, destination, members)):
         share = _share(measure.rows[0], destination, members, years)
         if share > 0:
             found.append(Episode.of(measure, measure.name, measure.rows[0].kind, share))
-    return tuple(sorted(found, key=lambda episode: (episode.effective, episode.name)))
+    ordered = sorted(found, key=lambda episode: (episode.effective, episode.name))
+    return tuple(_while_it_eases(episode, ordered) for episode in ordered)
+
+
+def _while_it_eases(episode: Episode, episodes: Sequence[Episode]) -> Episode:
+    """An easing, which ends with the last of the restrictions that it lifts."""
+    ends = [other.ends for other in eased_by(episode, episodes)]
+    known = [end for end in ends if end is not None]
+    if not ends or len(known) < len(ends):
+        return episode
+    last = max(known)
+    return replace(episode, ends=last if episode.ends is None else min(episode.ends, last))
 
 
 def _share(event: Any, destination: str, members: Members, volumes: Years | None) -> float:
@@ -201,8 +223,7 @@ _MOST_YEARS = 4_096
 def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarray) -> float:
     """What measures of its kind that an episode found in force are believed to have left of the volume, as a share.
 
-    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect; what has
-    become the level by then counts no more.
+    Each leaves what the kind's mean ``path`` (knots, logs) says of its age on the day of the episode's effect.
 
     Examples
     --------
@@ -217,26 +238,55 @@ def left_to_strike(episode: Episode, episodes: Sequence[Episode], path: np.ndarr
     >>> round(left_to_strike(late, [first, late], path), 3), round(left_to_strike(early, [first, early], path), 3)
     (0.1, 0.2)
     """
+    return float(np.exp(-taken(measures_below(episode, episodes), episode.effective, lambda _: path)))
+
+
+def eased_by(episode: Episode, episodes: Sequence[Episode]) -> list[Episode]:
+    """The measures in force that an easing lifts in part: restrictions of quantity on its series as it takes effect."""
+    if not episode.names_goods or episode.kind not in LIFTS:
+        return []
+    restrictions = (other for other in episodes if other.kind in QUANTITATIVE)
+    return [other for other in restrictions if other.effective < episode.effective and _acts_at(other, episode)]
+
+
+def left_to_lift(episode: Episode, episodes: Sequence[Episode]) -> float:
+    """Share of what restrictions took that easings before this one are believed not to have brought back yet."""
+    others = [one for one in episodes if eased_by(one, episodes) and _order(one) < _order(episode)]
+    return float(np.prod([1.0 - LIFTS[one.kind] for one in others if _acts_at(one, episode)]))
+
+
+def _acts_at(other: Episode, episode: Episode) -> bool:
+    """Whether one is still in force on the day of effect of another."""
+    return other.ends is None or other.ends > episode.effective
+
+
+def taken(others: Iterable[Episode], day: date, path: Callable[[str], np.ndarray]) -> float:
+    """What measures in force on a day are believed to take from the volume, in logs, by the mean path of each kind.
+
+    What has become the level by then counts no more.
+    """
     found = 0.0
-    for other in measures_below(episode, episodes):
-        age = (episode.effective - other.effective).days / DAYS_A_MONTH
-        found += unabsorbed(age) * abs(path[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
-    return float(np.exp(-found))
+    for other in others:
+        age = (day - other.effective).days / DAYS_A_MONTH
+        found += unabsorbed(age) * abs(path(other.kind)[FORCE][np.searchsorted(IN_FORCE, age, side="right") - 1])
+    return float(found)
 
 
 def measures_below(episode: Episode, episodes: Sequence[Episode]) -> list[Episode]:
     """The measures of its kind that an episode found in force on its series: it strikes what those have left.
 
-    Of measures that take effect on one day those count that come first by name.
+    Of measures that take effect on one day those count that were announced, or end, before it.
     """
-    own = (episode.effective, episode.name)
     return [
         other
         for other in episodes
-        if other.kind == episode.kind
-        and (other.effective, other.name) < own
-        and (other.ends is None or other.ends > episode.effective)
+        if other.kind == episode.kind and _order(other) < _order(episode) and _acts_at(other, episode)
     ]
+
+
+def _order(episode: Episode) -> tuple[date, date, date, str]:
+    """By day of effect, announcement and end; the name decides between episodes that are alike."""
+    return episode.effective, episode.announced, episode.ends or date.max, episode.name
 
 
 def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from forecast.episodes.alone import Alone, Logs, teaching_weight
-from forecast.episodes.course import DIVERSION, KNOTS, Episode, measures_below
+from forecast.episodes.course import DIVERSION, KNOTS, Episode, eased_by, measures_below
 from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, side_by_side
 from forecast.episodes.posterior import LAGS
 from forecast.episodes.transit import lag_supports
@@ -19,8 +19,8 @@ from forecast.tables.schema import WORLD, SeriesKey
 class Slot(NamedTuple):
     """Kind and name of an episode, and whether it is ``single``, of no kind's mean.
 
-    One on top of others of its kind, and a diversion, strikes what is left or comes from elsewhere, and says nothing of
-    its kind.
+    One on top of others of its kind strikes what is left, an easing lifts what restrictions took, and a diversion comes
+    from elsewhere: they say nothing of their kind.
     """
 
     kind: str
@@ -80,7 +80,8 @@ def _member(
     support: np.ndarray | None,
 ) -> SeriesEvidence:
     slots = tuple(
-        Slot(one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes))) for one in episodes
+        Slot(one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes) + eased_by(one, episodes)))
+        for one in episodes
     )
     weights = tuple(teaching_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
     size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)

@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
-from forecast.episodes.course import DIVERSION, Episode, left_to_strike
+from forecast.episodes.course import (
+    DIVERSION,
+    FORCE,
+    LIFTS,
+    Episode,
+    eased_by,
+    left_to_lift,
+    left_to_strike,
+    taken,
+)
 from forecast.episodes.evidence import SeriesEvidence, evidence_by_series
 from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_priors
-from forecast.episodes.path_priors import KindEvidence, PathPrior, side_by_side, stated
+from forecast.episodes.path_priors import KindEvidence, PathPrior, lifting, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.outliers import at_present_level, winsorised
@@ -214,8 +223,22 @@ def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) ->
             found.append(PathPrior(episode.barred * prior.mean, episode.barred**2 * prior.covariance))
             continue
         left = left_to_strike(episode, episodes, prior.mean)
-        found.append(PathPrior(left * prior.mean, np.sqrt(left) * prior.covariance))
+        own = PathPrior(left * prior.mean, np.sqrt(left) * prior.covariance)
+        found.append(_lifting(own, episode, episodes, experience) if eased_by(episode, episodes) else own)
     return found
+
+
+def _lifting(
+    own: PathPrior, episode: Episode, episodes: Sequence[Episode], experience: Mapping[str, PathPrior]
+) -> PathPrior:
+    """The prior of an easing beside restrictions in force: a share of what these took comes back, in all its phases."""
+
+    def path(kind: str) -> np.ndarray:
+        return (experience.get(kind) or stated(kind)).mean
+
+    eased, left = eased_by(episode, episodes), left_to_lift(episode, episodes)
+    after = sum(np.abs(path(other.kind)[FORCE.stop :]) for other in eased)
+    return lifting(own, LIFTS[episode.kind], left * taken(eased, episode.effective, path), left * np.asarray(after))
 
 
 def _fit(

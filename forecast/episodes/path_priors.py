@@ -46,6 +46,9 @@ SEVERITY: Mapping[str, tuple[float, float]] = {
 """Standard deviations in logs between episodes of a kind: of the severity where the mean is largest, of the steps."""
 
 EASING_SPREAD = (0.2, 0.08)
+LIFT_SD, LIFT_STEP = 0.35, 0.15
+"""Standard deviations of the share of restrictions that an easing lifts: between easings, and of its steps."""
+
 NEIGHBOUR_CORRELATION = 0.7
 PAYBACK = -0.3
 """Correlation of the step of the first month in force with that of notice: what was shipped ahead is borrowed."""
@@ -109,6 +112,27 @@ def stated(kind: str) -> PathPrior:
     steps[0, 1:] = steps[1:, 0] = 0.0
     steps[0, 1] = steps[1, 0] = PAYBACK * step**2
     return PathPrior(mean, severity**2 * np.outer(loading, loading) + steps)
+
+
+def lifting(own: PathPrior, share: float, force: float, after: np.ndarray) -> PathPrior:
+    """The prior ``own`` of an easing of restrictions of which it is expected to lift a ``share``.
+
+    These take ``force`` logs while they last, and ``after`` (logs) in the phases after their end.
+
+    Examples
+    --------
+    Half of a ban that leaves a twentieth:
+
+    >>> prior = lifting(stated("general_licence"), 0.5, 3.0, np.array([0.8, 0.3, 0.0, 0.0]))
+    >>> float(prior.mean[3].round(2)), float(np.sqrt(prior.covariance[3, 3]).round(2))
+    (1.6, 1.16)
+    """
+    whole = np.concatenate([np.zeros(FORCE.start), np.full(FORCE.stop - FORCE.start, force), after])
+    place = np.arange(len(KNOTS))
+    steps = NEIGHBOUR_CORRELATION ** np.abs(place[:, None] - place)
+    return PathPrior(
+        own.mean + share * whole, own.covariance + np.outer(whole, whole) * (LIFT_SD**2 + LIFT_STEP**2 * steps)
+    )
 
 
 @dataclass(frozen=True)

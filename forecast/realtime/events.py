@@ -124,6 +124,17 @@ def parts_of(codes: Iterable[str], destination: str, members: Members) -> list[s
     return [code for code in codes if code in inside] if inside else []
 
 
+def as_series_sees(events: Iterable[Any], destination: str, members: Members) -> list[Any]:
+    """Rows that touch a series, of which those that cover all of it name it alone: no other concerns it.
+
+    So a suspension for one destination sets aside, there, a ban on three.
+    """
+    return [
+        event._replace(destinations=(destination,)) if covers_whole(event.destinations, destination, members) else event
+        for event in events
+    ]
+
+
 @dataclass(frozen=True)
 class Scope:
     """One series as events see it.

@@ -88,11 +88,11 @@ def _narrow_lines(rows: pd.DataFrame, width: int) -> Iterator[Text]:
 
 
 def effect_cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    """The text of every row of the table of one series, in the order of effect."""
+    """The text of every row of the table of one series, in the order of effect; empty for phases that a kind lacks."""
     for name, own in rows.groupby("episode", sort=False):
         by_phase = {row.phase: row for row in records(own)}
         first = own.iloc[0]
-        changes = [_change(by_phase[phase]) for phase in SHOWN_PHASES]
+        changes = [_change(by_phase[phase]) if phase in by_phase else "" for phase in SHOWN_PHASES]
         count = int(first["episodes"])
         rests = f"{count} of {spoken(str(first['kind']))}"
         yield [str(name), percent(first["share"]), *changes, rests]

@@ -1,5 +1,6 @@
 """Laws of the structural model: what is planted is recovered, what is known is kept, nothing is absolute."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast.episodes.alone import path_term
-from forecast.episodes.course import FORCE, Episode, exposure, left_to_strike, log_effect
+from forecast.episodes.course import FORCE, LIFTS, Episode, exposure, left_to_strike, log_effect, measures_below
 from forecast.episodes.panel import floor_of, structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.episodes.structural import fit_structural
@@ -112,6 +113,48 @@ def test_a_second_measure_long_after_the_first_strikes_what_has_come_back():
     kept = median(volume, [first], 4)[-1]
     assert median(volume, [first, second], 4)[-1] < 0.3 * kept
     assert left_to_strike(early, [first, early], stated("ban").mean) < 0.1
+
+
+@pytest.mark.parametrize("kind", sorted(LIFTS))
+def test_an_easing_lifts_what_a_ban_took(kind):
+    """Its first month may bring back some of it; a month that did says that most of the next comes too."""
+    barred = ban(date(2024, 1, 1))
+    eased = ban(date(2024, 11, 1), None, "l", kind, date(2024, 10, 25))
+    volume = under(noisy(), barred, STATED["ban"], 0)
+    before, back = volume[:"2024-10"], volume[:"2024-11"].copy()
+    with_it, without = (forecast(before, own).volumes().iloc[0] for own in ((barred, eased), (barred,)))
+    assert with_it["median"] > 1.1 * without["median"]
+    assert with_it["upper_95"] > 3 * without["upper_95"]
+    back["2024-11"] = 40.0
+    assert 30 < median(back, (barred, eased))[0] < 120
+
+
+def test_an_easing_that_names_no_goods_lifts_no_ban():
+    """A truce on all goods is of the trade between two countries, and not of a ban for another reason."""
+    barred = ban(date(2024, 1, 1))
+    truce = replace(ban(date(2024, 11, 1), None, "l", "truce"), names_goods=False)
+    volume = under(noisy(), barred, STATED["ban"], 0)[:"2024-10"]
+    assert median(volume, (barred, truce))[0] < 1.3 * median(volume, (barred,))[0]
+
+
+def test_a_ban_that_ends_under_an_easing_makes_no_dip():
+    """What an easing brought back stays when the ban is over, and nothing comes back twice."""
+    barred = ban(date(2023, 1, 1), date(2024, 12, 1))
+    eased = ban(date(2023, 11, 1), date(2024, 12, 1), "l", "general_licence")
+    volume = noisy()
+    volume["2023-01":"2023-10"] = 1.0
+    ahead = median(volume[:"2024-11"], (barred, eased), 3)
+    assert (ahead > 70).all()
+    assert (ahead < 200).all()
+
+
+def test_names_do_not_order_measures_of_one_day():
+    """Which of two measures strikes what the other left is not for their names to say."""
+    first, second = ban(date(2024, 6, 1), None, "a", announced=date(2024, 5, 1)), ban(date(2024, 6, 1), None, "b")
+    swapped = replace(first, name="b"), replace(second, name="a")
+    for early, late in ((first, second), swapped):
+        assert measures_below(late, [early, late]) == [early]
+        assert measures_below(early, [early, late]) == []
 
 
 def test_a_series_without_trade_before_a_measure_teaches_nothing():

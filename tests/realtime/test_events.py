@@ -16,6 +16,7 @@ from forecast.realtime.events import (
     Scope,
     acting_events,
     acts_on,
+    as_series_sees,
     covers_whole,
     daily_shape,
     events_by_kind,
@@ -250,3 +251,16 @@ def test_a_suspension_is_of_a_tightening_in_force_on_the_same_goods_and_destinat
     rows = calendar(BAN | other, ASIDE | {"products": ("magnets",)})
     found = measures(acting_events(known_events(rows, date(2026, 8, 20))))
     assert sorted(one.name for one in found) == ["aside", "ban"]
+
+
+def test_a_suspension_for_one_destination_sets_aside_there_a_measure_on_several():
+    """As the series see it: elsewhere the measure goes on, and a group is suspended only by those that cover it."""
+    rows = acting_events(known_events(calendar(BAN | {"destinations": ("USA", "JPN")}, ASIDE), date(2026, 8, 20)))
+    there, elsewhere = (
+        measures(as_series_sees([row for row in rows if acts_on(row, "magnets", code, {})], code, {}))
+        for code in ("USA", "JPN")
+    )
+    assert [(one.name, one.ends) for one in there] == [("ban", date(2025, 11, 9))]
+    assert [(one.name, one.ends) for one in elsewhere] == [("ban", None)]
+    group = measures(as_series_sees(rows, "G", {"G": ("USA", "JPN")}))
+    assert [one.name for one in group] == ["ban", "aside"]

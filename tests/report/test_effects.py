@@ -116,3 +116,15 @@ def test_the_numbers_are_those_of_the_run_on_the_day():
     numbers = [f"{round(100 * own[name]):+d}" for name in ("estimate", "lower_80", "upper_80")]
     assert cells[2 + [*SHOWN_PHASES].index("force_3-5")] == f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
     assert cells[-1] == "1 of licensing"
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_diversion_has_one_phase_and_the_others_stay_empty(width):
+    """It comes by degrees to its full effect: nothing stands in the columns of other phases."""
+    only = row("force_12+", 0.2, 0.1, 0.3, kind="diversion", episode="diverted:ban")
+    table = pd.DataFrame([only], columns=EPISODE_COLUMNS)
+    [cells] = effect_cells(table)
+    assert [cell for cell in cells[2:-1] if cell] == (["+20 (+10 to +30)"] if "force_12+" in SHOWN_PHASES else [])
+    out = io.StringIO()
+    print_effects(table, ISSUED, NAMES, Console(file=out, width=width))
+    assert "diverted" in out.getvalue()
