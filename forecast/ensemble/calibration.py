@@ -28,6 +28,7 @@ from forecast.ensemble.conformal import (
     shrunk,
     unrest,
 )
+from forecast.kernels.arrays import floor_of
 from forecast.realtime.days import month_lengths
 from forecast.realtime.events import Members
 from forecast.realtime.phases import PHASES, phases
@@ -150,16 +151,19 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     here, origin = near.take(chosen), origin[chosen]
     today = origin == places[issued]
     actual = np.where(today, np.nan, actuals_known(here.cells.keys, replay.releases, issued))
-    weights = _weights(here, actual)
+    known = replay.releases.as_of(issued)
+    floor = _floors(here.cells.keys, known)
+    weights = _weights(here, actual, floor)
     plain = interquartile_mean(here.cells.volumes, weights)
-    shift = _shifts(here, plain, actual, origin, len(days) - 1)
-    volumes = plain * np.exp(shift)[:, None]
-    wider = np.repeat(_unrest(here, volumes, actual, origin, len(days) - 1)[:, None], len(QUANTILES), axis=1)
-    factors, cells = _factors(here, rescale_intervals(volumes, wider), actual)
+    raised, came = plain + floor[:, None], actual + floor
+    shift = _shifts(here, raised, came, origin, len(days) - 1)
+    volumes = raised * np.exp(shift)[:, None]
+    wider = np.repeat(_unrest(here, volumes, came, origin, len(days) - 1)[:, None], len(QUANTILES), axis=1)
+    factors, cells = _factors(here, rescale_intervals(volumes, wider), came, floor)
     factors = np.where(np.arange(len(QUANTILES)) == MEDIAN, 1.0, wider * factors)
     keys = here.cells.keys[today].reset_index(drop=True)
-    scaled = rescale_intervals(volumes[today], factors[today])
-    rows = as_rows(keys, _held(scaled, plain[today], keys, replay.releases.as_of(issued)))
+    scaled = np.maximum(rescale_intervals(volumes[today], factors[today]) - floor[today, None], 0.0)
+    rows = as_rows(keys, _held(scaled, plain[today], keys, known))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
     learned |= {f"factor_{name}": factors[today, at] for at, name in enumerate(QUANTILES) if at != MEDIAN}
     notes = keys.assign(phase=here.phase[today], cells=cells[today], shift=shift[today], **learned)
@@ -176,6 +180,20 @@ def actuals_known(keys: pd.DataFrame, releases: Vintages, issued: date) -> np.nd
     inside = (row >= 0) & (row < len(known)) & (column >= 0)
     values = known.to_numpy()
     return np.asarray(np.where(inside, values[np.where(inside, row, 0), np.where(inside, column, 0)], np.nan))
+
+
+def _floors(keys: pd.DataFrame, known: pd.DataFrame | None) -> np.ndarray:
+    """Tonnes added to the volumes of each cell before their logs, as models do; none to a series without trade.
+
+    Next to nothing has no logarithm to speak of: a bound of a gram or a kilogram is the same distance from 0 t.
+    """
+    codes = keys["destination"].unique()
+    wide = pd.DataFrame(index=[], columns=codes) if known is None else known.reindex(columns=codes)
+    daily = wide.to_numpy(dtype=float) / month_lengths(pd.PeriodIndex(wide.index, freq="M"))[:, None]
+    floors = dict(zip(codes, (floor_of(own) for own in daily.T), strict=True))
+    return np.asarray(
+        keys["destination"].map(floors).to_numpy(dtype=float) * month_lengths(pd.PeriodIndex(keys["month"]))
+    )
 
 
 def _held(volumes: np.ndarray, plain: np.ndarray, keys: pd.DataFrame, known: pd.DataFrame | None) -> np.ndarray:
@@ -196,7 +214,7 @@ def _held(volumes: np.ndarray, plain: np.ndarray, keys: pd.DataFrame, known: pd.
     return np.asarray(np.minimum(volumes, np.maximum(held, plain)))
 
 
-def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
+def _weights(here: _Replay, actual: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """Weights of the models, the same for all cells of a day; unlearned where there are few earlier ones.
 
     All members know the measures. One more in the calendar moves a forecast by what it does, and not by who is heard.
@@ -204,8 +222,9 @@ def _weights(here: _Replay, actual: np.ndarray) -> np.ndarray:
     models' own intervals (weighted least squares), so that a few series of many empty months do not decide for all.
     """
     members = len(MEMBERS)
-    errors = log_errors(actual[:, None], here.cells.volumes[:, :members, MEDIAN])
-    errors = np.clip(errors / mean_widths(here.cells.volumes[:, :members])[:, None], -CAP, CAP)
+    volumes = here.cells.volumes[:, :members] + floor[:, None, None]
+    errors = log_errors((actual + floor)[:, None], volumes[:, :, MEDIAN])
+    errors = np.clip(errors / mean_widths(volumes)[:, None], -CAP, CAP)
     there = np.flatnonzero(np.isfinite(here.cells.volumes[:, :members, MEDIAN]).any(axis=0))
     whole = np.isfinite(errors[:, there]).all(axis=1)
     weights = np.ones(here.cells.volumes.shape[:2])
@@ -251,7 +270,9 @@ def _by_origin(here: _Replay, values: np.ndarray, origin: np.ndarray, last: int)
     return np.asarray(np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)[:, :last])
 
 
-def _factors(here: _Replay, volumes: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _factors(
+    here: _Replay, volumes: np.ndarray, actual: np.ndarray, floor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The factors of the bounds' distance for every cell (cells, quantiles), and from how many earlier cells they come.
 
     Each phase is apart, since the months after an event err in other ways than the month of the event itself. With
@@ -259,7 +280,8 @@ def _factors(here: _Replay, volumes: np.ndarray, actual: np.ndarray) -> tuple[np
     are half way, in logs, to those of calm months. Months without trade to speak of, foreseen as such, teach nothing.
     """
     factors, cells = np.ones((len(actual), len(QUANTILES))), np.zeros(len(actual), dtype=int)
-    known, otherwise = np.isfinite(actual) & ~_without_trade(here, volumes, actual), np.ones(len(QUANTILES))
+    silent = _without_trade(here, volumes - floor[:, None], actual - floor)
+    known, otherwise = np.isfinite(actual) & ~silent, np.ones(len(QUANTILES))
     for name in sorted(PHASES, key=BY_MONTHS.__contains__):
         kind = here.phase == name
         seen = kind & known

@@ -19,11 +19,9 @@ from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import LAGS, SEASON, LagPaths, PathTerm
 from forecast.episodes.structural import fit_structural
+from forecast.kernels.arrays import FLOOR
 from forecast.realtime.days import consecutive_months
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
-
-FLOOR = 0.01
-"""Share of a usual month that is added before the log."""
 
 Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import FLOOR
+from forecast.kernels.arrays import FLOOR
 from forecast.models.protocol import MEAN_AND_SD
 from forecast.realtime.days import consecutive_months, lunar_new_year_shares, month_lengths
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, within_record

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import FLOOR, Alone, Logs, path_term, seen_alone
+from forecast.episodes.alone import Alone, Logs, path_term, seen_alone
 from forecast.episodes.course import (
     DIVERSION,
     FORCE,
@@ -24,11 +24,10 @@ from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_pr
 from forecast.episodes.path_priors import KindEvidence, PathPrior, lifting, side_by_side, stated
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
+from forecast.kernels.arrays import FLOOR, floor_of
 from forecast.kernels.outliers import at_present_level, winsorised
 from forecast.realtime.days import consecutive_months, month_lengths
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
-
-FLOOR_MONTHS = 24
 
 FEBRUARY, EQUAL = 2, 1e-9
 """The month with a leap day, and how much figures that are the same may differ, as a share."""
@@ -64,23 +63,6 @@ class SeriesFit:
         lengths = month_lengths(self.fit.months)
         tonnes = np.maximum(np.exp(logs.to_numpy()) - self.floor, 0.0) * lengths[:, None]
         return pd.DataFrame(tonnes, logs.index, logs.columns)
-
-
-def floor_of(volume: np.ndarray, otherwise: float = 0.0) -> float:
-    """One hundredth of the median of the last 24 positive months, in the unit of ``volume``.
-
-    Months under a hundredth of the median of all positive ones do not count, so that 0 and 1 kg are the same news.
-
-    Examples
-    --------
-    >>> floor_of(np.array([100.0, 300.0, 0.0, 200.0]))
-    2.0
-    """
-    positive = volume[volume > 0]
-    if not len(positive):
-        return otherwise
-    counted = positive[positive > FLOOR * np.median(positive)]
-    return FLOOR * float(np.median(counted[-FLOOR_MONTHS:]))
 
 
 def structural_forecasts(

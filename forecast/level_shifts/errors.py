@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.panel import floor_of
+from forecast.kernels.arrays import floor_of
 from forecast.realtime.days import days_of
 from forecast.realtime.events import ACTING_KINDS, EASING, SHAPES, Members, Scope, acts_on, daily_shape, parts_of
 from forecast.realtime.phases import MONTHS_AFTER

@@ -12,10 +12,20 @@ from simulated import GROUPS, calendar, exports
 
 import forecast as fc
 from forecast.backtest.run import backtest_all, forecast_all
-from forecast.ensemble.calibration import EARLIER, UNLEARNED, _factors, _Replay, _unrest, _weights, earlier_days
+from forecast.ensemble.calibration import (
+    EARLIER,
+    UNLEARNED,
+    _factors,
+    _Replay,
+    _unrest,
+    _weights,
+    calibrated,
+    earlier_days,
+)
 from forecast.ensemble.combination import Cells, combination, interquartile_mean
 from forecast.ensemble.conformal import HELD, UNREST
-from forecast.realtime.days import release_day
+from forecast.kernels.arrays import floor_of
+from forecast.realtime.days import month_lengths, release_day
 from forecast.realtime.releases import vintages_of
 from forecast.registry import MEMBERS
 from forecast.tables.quantiles import NORMAL_SCORES, VOLUME_QUANTILES
@@ -70,18 +80,37 @@ def test_nothing_that_comes_later_teaches():
 
 
 def test_the_table_says_how_each_row_came_about(run):
-    """Weights, shift and factors applied to the members' rows give the combination's row."""
+    """Weights, shift and factors applied to the members' rows, above the floor of logs, give the combination's row."""
+    known = vintages_of(world())["magnets"].as_of(run.forecasts["issued"].iloc[0])
+    daily = known.div(month_lengths(pd.PeriodIndex(known.index)), axis=0)
+    [length] = month_lengths(pd.PeriodIndex(run.forecasts["month"].unique()))
+    floors = {code: floor_of(daily[code].to_numpy()) * length for code in daily}
     rows, notes = run.forecasts, run.calibration.set_index("destination")
     members = rows[rows["model"] == "theta"].set_index("destination")
     combined = rows[rows["model"] == "combination"].set_index("destination")
     assert len(notes) == len(combined) == 5
     for code, note in notes.iterrows():
-        median = members.loc[code, "volume_t"] * np.exp(note["shift"])
-        assert combined.loc[code, "volume_t"] == pytest.approx(median)
+        own = members.loc[code, VOLUMES].astype(float) + floors[code]
+        median = own["volume_t"] * np.exp(note["shift"])
+        assert combined.loc[code, "volume_t"] == pytest.approx(median - floors[code])
         for bound in BOUNDS:
-            away = np.log(members.loc[code, bound] / members.loc[code, "volume_t"]) * note[f"factor_{bound}"]
-            assert combined.loc[code, bound] == pytest.approx(median * np.exp(away))
+            away = np.log(own[bound] / own["volume_t"]) * note[f"factor_{bound}"]
+            assert combined.loc[code, bound] == pytest.approx(median * np.exp(away) - floors[code])
     assert (notes["cells"] == 5 * (EARLIER - 4)).all()  # the month of effect and the three after it are apart
+
+
+def test_a_bound_of_next_to_nothing_does_not_explode():
+    """A median of grams whose bound is half a tonne, after an error: it moves by what a wider bound is in tonnes."""
+    table = world(sd=0.6)
+    table.loc[(table["destination"] == "D0") & (table["month"] == table["month"].max() - 1), "volume_t"] = 0.0
+    members = backtest_all(table, calendar(), GROUPS, models=["naive", "theta"], last=EARLIER + 1).forecasts
+    day = members["issued"].max()
+    barred = (members["destination"] == "D0") & (members["issued"] == day)
+    members.loc[barred, ["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]] = [0.0, 0.0, 1e-5, 0.5, 0.9]
+    rows, _ = calibrated(members, vintages_of(table), calendar(), GROUPS, {"magnets": [day]})
+    own = rows[rows["destination"] == "D0"].iloc[0]
+    assert own["lower_80"] <= own["volume_t"] < 0.1
+    assert 0.1 < own["upper_95"] < 10
 
 
 def test_without_calibration_weights_are_equal():
@@ -150,12 +179,12 @@ def test_months_of_an_event_have_half_of_what_calm_ones_learn_until_they_learn_t
     phases = ["calm"] * 100 + ["event"] * 45
     actual = 100 * np.exp(np.append(random.normal(0, 0.4, 100), np.full(45, np.nan)))
     volumes = np.tile(shape, (145, 1))
-    factors, cells = _factors(replay(phases, volumes), volumes, actual)
+    factors, cells = _factors(replay(phases, volumes), volumes, actual, np.zeros(len(actual)))
     assert cells[[0, -1]].tolist() == [100, 0]
     np.testing.assert_allclose(np.log(factors[-1]), np.log(factors[0]) / 2)
     assert (factors[0][[0, 1, 3, 4]] > 1.2).all()
     actual[100:] = 100 * np.exp(random.normal(0, 0.1, 45))
-    factors, cells = _factors(replay(phases, volumes), volumes, actual)
+    factors, cells = _factors(replay(phases, volumes), volumes, actual, np.zeros(len(actual)))
     assert cells[-1] == 45
     assert (factors[-1][[0, 1, 3, 4]] < 0.8).all()
 
@@ -177,8 +206,8 @@ def test_months_without_trade_that_were_foreseen_teach_nothing():
     shape = np.array([60.0, 75.0, 100.0, 130.0, 160.0])
     volumes = np.vstack([np.tile(shape, (60, 1)), np.tile(shape / 1e4, (40, 1))])
     actual = np.append(100 * np.exp(np.random.default_rng(0).normal(0, 0.2, 60)), np.zeros(40))
-    with_zeros, cells = _factors(replay(["calm"] * 100, volumes), volumes, actual)
-    without, _ = _factors(replay(["calm"] * 60, volumes[:60]), volumes[:60], actual[:60])
+    with_zeros, cells = _factors(replay(["calm"] * 100, volumes), volumes, actual, np.zeros(100))
+    without, _ = _factors(replay(["calm"] * 60, volumes[:60]), volumes[:60], actual[:60], np.zeros(60))
     assert cells[0] == 60
     np.testing.assert_allclose(with_zeros[0], without[0])
 
@@ -234,7 +263,7 @@ def test_a_few_empty_series_do_not_decide_the_weights():
     stated = np.where(wild, 2.0, 0.15)[:, None, None] * NORMAL_SCORES
     volumes[:, :2] = 100 * np.exp(sd[..., None] * random.normal(size=(600, 2, 1)) + stated)
     here = SimpleNamespace(cells=Cells(pd.DataFrame(index=range(600)), volumes), calm=np.ones(600, dtype=bool))
-    first, second = _weights(here, np.full(600, 100.0))[0, :2]
+    first, second = _weights(here, np.full(600, 100.0), np.zeros(600))[0, :2]
     assert first > 2 * second
 
 

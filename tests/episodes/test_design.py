@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import forecast as fc
-from forecast.episodes.alone import FLOOR
 from forecast.episodes.design import Design, EpisodeEffects
+from forecast.kernels.arrays import FLOOR
 from forecast.realtime.days import month_lengths
 from forecast.tables.quantiles import BEYOND_RECORD, MEDIAN, NORMAL_SCORES, UPPER
 

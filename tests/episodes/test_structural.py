@@ -9,9 +9,10 @@ import pytest
 
 from forecast.episodes.alone import path_term
 from forecast.episodes.course import FORCE, LIFTS, Episode, exposure, left_to_strike, log_effect, measures_below
-from forecast.episodes.panel import floor_of, structural_forecasts
+from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.episodes.structural import fit_structural
+from forecast.kernels.arrays import floor_of
 
 KEY = ("w", "USA")
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
