@@ -26,7 +26,7 @@ ONE_ROW = 150
 """Columns from which on a measure is one row of a table."""
 
 _NUMBER = 13
-"""Columns of a number or an interval where a measure is a heading with its numbers below."""
+"""Columns of a number or an interval, or more, where a measure is a heading with its numbers below."""
 
 
 def of_totals(found: pd.DataFrame) -> pd.DataFrame:
@@ -74,16 +74,19 @@ def _table(rows: pd.DataFrame) -> Table:
 
 def _narrow_lines(rows: pd.DataFrame, width: int) -> Iterator[Text]:
     """Each measure as a heading with medians and intervals below, as many phases beside each other as there is room."""
-    fit, headings = width // _NUMBER, [*SHOWN_PHASES.values()]
+    cells, headings = list(effect_cells(rows)), [*SHOWN_PHASES.values()]
+    parts = [part for _, _, *numbers, _ in cells for text in numbers for part in text.split(" ", 1)]
+    each = max(_NUMBER, *(len(part) + 1 for part in parts))
+    fit = max(width // each, 1)
     for first in range(0, len(headings), fit):
         chosen = slice(first, first + fit)
-        yield Text("".join(f"{phase:>{_NUMBER}}" for phase in headings[chosen]), style="dim")
-        for name, share, *numbers, rests in effect_cells(rows):
+        yield Text("".join(f"{phase:>{each}}" for phase in headings[chosen]), style="dim")
+        for name, share, *numbers, rests in cells:
             heading = textwrap.wrap(f"{name}, {share} of the volume, rests on {rests}", width)
             yield Text("\n".join(heading), style="bold")
             pairs = [text.partition(" ") for text in numbers[chosen]]
             for part in (0, 2):
-                yield Text("".join(f"{pair[part]:>{_NUMBER}}" for pair in pairs))
+                yield Text("".join(f"{pair[part]:>{each}}" for pair in pairs))
         yield Text("")
 
 

@@ -128,3 +128,11 @@ def test_a_diversion_has_one_phase_and_the_others_stay_empty(width):
     out = io.StringIO()
     print_effects(table, ISSUED, NAMES, Console(file=out, width=width))
     assert "diverted" in out.getvalue()
+
+
+def test_large_numbers_have_a_space_between_them():
+    """What a licence lifts of a ban is in the thousands of percent: columns are as wide as it needs."""
+    table = effects(row("force_0", 35.99, 24.25, 53.18), row("force_1", 64.37, 42.99, 96.12))
+    out = io.StringIO()
+    print_effects(table, ISSUED, NAMES, Console(file=out, width=80))
+    assert "(+2,425 to +5,318) (+4,299 to +9,612)" in out.getvalue()
