@@ -67,6 +67,8 @@ class Extract:
     """The layout of a table in which nothing names the product; empty where something does."""
     file_product: str = ""
     """What the product of such a table is called after its file."""
+    summed: str = ""
+    """What calls the figures sums since the beginning of each year; empty where they are of single months."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,8 @@ def _mirrored(rows: pd.DataFrame) -> list[str]:
     """A sentence on rows that are imports of their destinations; none where there are none."""
     by, of = (listed(sorted(rows[name].astype(str).unique()), 3) for name in ("destination", "exporter"))
     many = f"{counted(len(rows), 'figure')} {'is' if len(rows) == 1 else 'are'}"
-    said = f"A mirror: {many} imports reported by {by}, not exports reported by {of}, from which they can differ."
+    own = f"exports reported by {of}" if rows["exporter"].astype(bool).any() else "exports"
+    said = f"A mirror: {many} imports reported by {by}, not {own}, from which they can differ."
     return [said] if len(rows) else []
 
 

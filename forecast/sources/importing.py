@@ -16,6 +16,7 @@ from forecast.sources.files.opening import sheets_of
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import READERS
 from forecast.sources.formats.tables import headless, named
+from forecast.sources.meaning.cumulative import cumulative_notes, of_single_months
 from forecast.sources.overlaps import joined_sources
 from forecast.tables import cells as checks
 from forecast.tables.cells import as_plain, recoded
@@ -222,7 +223,7 @@ def _readings(path: Path, source: str | None, settings: ReadSettings, step: Call
             continue
         if extract is not None:
             found.append((sheet, extract))
-    readings = [reading(extract, settings) for extract in named(found, settings)]
+    readings = [of_single_months(reading(one, settings), one.summed) for one in named(found, settings)]
     step()
     if readings:
         return readings
@@ -256,6 +257,8 @@ def _imported(readings: list[Reading], settings: ReadSettings) -> Imported:
     if result.rows.empty:
         raise TableError(*_nothing(readings, every))
     notes = [*(note for one in readings for note in one.notes), *notes, *result.notes, *_money_notes(result.rows)]
+    exports = _typed(result.rows)
+    notes += cumulative_notes(exports)
     files = [
         FileSummary(
             one.file,
@@ -266,7 +269,7 @@ def _imported(readings: list[Reading], settings: ReadSettings) -> Imported:
         for one in readings
     ]
     ordered = every.sort_values(["file", "row"], kind="stable", ignore_index=True)
-    return Imported(_typed(result.rows), ordered, tuple(files), tuple(dict.fromkeys(notes)))
+    return Imported(exports, ordered, tuple(files), tuple(dict.fromkeys(notes)))
 
 
 def _one_below_the_other(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

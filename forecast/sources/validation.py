@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.sources.meaning.cumulative import cumulative_course
 from forecast.tables.frames import latest_figures
 from forecast.vocabulary.units import POUND_T
 
@@ -50,8 +51,9 @@ _DIGITS, COINCIDENCES = 4, 0.01
 """Digits of a month that repeats the last by no chance, and the share of months that may equal one further off."""
 
 ORDER = [
-    "unit slip", "duplicated series", "repeated year", "parts above the whole", "partial last month",
-    "vanished destination", "level break at a code change", "repeated month", "estimated weights", "samples",
+    "cumulative figures", "unit slip", "duplicated series", "repeated year", "parts above the whole",
+    "partial last month", "vanished destination", "level break at a code change", "repeated month",
+    "estimated weights", "samples",
 ]  # fmt: skip
 """Checks, the worst first."""
 
@@ -132,7 +134,7 @@ def in_words(finding: Mapping[Any, Any]) -> str:
 def worst_finding(exports: pd.DataFrame, groups: Groups | None = None) -> str:
     """The worst finding in a line with how many there are, empty where there is none that changes a forecast."""
     found = validate_exports(exports, groups)
-    grave = found[found["check"].isin(ORDER[:4])]
+    grave = found[found["check"].isin(ORDER[:5])]
     if grave.empty:
         return ""
     more = f" {len(grave) - 1} more: forecast validate." if len(grave) > 1 else ""
@@ -308,9 +310,7 @@ def _estimated(rows: pd.DataFrame) -> Rows:
     return [_row("estimated weights", Monthly.of(estimated).span(), words, "rounder than they look")]
 
 
-SERIES_CHECKS: list[Callable[[Monthly], Rows]] = [
-    _slips, _runs_of_slips, _repeats, _same_years, _samples, _code_changes,
-]  # fmt: skip
+SERIES_CHECKS = [_slips, _runs_of_slips, _repeats, _same_years, _samples, _code_changes]
 """Functions of one series."""
 
 
@@ -381,7 +381,7 @@ def _twins(wide: pd.DataFrame, groups: Groups) -> Rows:
     return found
 
 
-PRODUCT_CHECKS: list[Callable[[pd.DataFrame, Groups], Rows]] = [_parts, _vanished, _partial, _twins]
+PRODUCT_CHECKS: list[Callable[[pd.DataFrame, Groups], Rows]] = [cumulative_course, _parts, _vanished, _partial, _twins]
 """Functions of all series of a product: months down, destinations across."""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.meaning.cumulative import says_cumulative
+from forecast.sources.meaning.direction import says_imports
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed
 from forecast.vocabulary.months import month_of, months, serial_months
@@ -131,11 +133,21 @@ def _said(table: Table, role: str, word: str) -> str:
 
 
 def _volume(table: Table, settings: ReadSettings) -> str:
-    """The only column that can be the volume, one whose heading states a weight before the others; else empty."""
+    """The only column that can be the volume, one of a month's exports before one of sums or imports; else empty."""
     money = bool(settings.unit) and bool(unit_of(settings.unit).money)
     open_to = [
         heading for heading in table.headings if is_money(heading) == money or (money and heading in ("value", "y"))
     ]
+    return _volume_of(table, plainest(open_to), money, settings) or _volume_of(table, open_to, money, settings)
+
+
+def plainest(headings: Sequence[str]) -> list[str]:
+    """The headings that name neither sums since January nor imports; all where each does."""
+    return [one for one in headings if not (says_cumulative(one) or says_imports(one))] or list(headings)
+
+
+def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: ReadSettings) -> str:
+    """The only one of some headings that can be the volume, one that states a weight before the others; else empty."""
     weights = [heading for heading in open_to if unit_in(heading) and are_numbers(table.cells[heading])]
     usual = [heading for heading in table.headings if folded(heading) in _ALIASES["volume"] and heading in open_to]
     plain = [heading for heading in usual if unit_in(heading)] or usual
@@ -161,7 +173,7 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
         columns = replace(columns, destination=_only([name for name in free if _are_places(table.cells[name], known)]))
     free = [name for name in free if name != columns.destination]
     if not columns.volume:
-        figures = [name for name in free if are_numbers(table.cells[name]) and not is_money(name)]
+        figures = plainest([name for name in free if are_numbers(table.cells[name]) and not is_money(name)])
         across = [name for name in figures if known.find(name)[0]]
         columns = replace(columns, volume=_only(figures) if not across else "")
         free = [name for name in free if name != columns.volume]

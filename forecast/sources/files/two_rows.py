@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import header_row
+from forecast.sources.files.columns import header_row, plainest
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
@@ -75,6 +75,8 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] 
         said = pd.DataFrame(dict(zip(names, (found.above[place], words[place]), strict=True)), index=body.index)
         parts.append(pd.concat([labels, said, body[place].rename(FIGURE)], axis=1))
     titles = tuple(cell for title in sheet.rows(found.position) for cell in title if cell)
+    if found.kinds[1] == _UNIT:
+        titles += tuple(dict.fromkeys(found.below[place] for place in columns))
     left = [place for place, word in enumerate(found.below) if word and place not in (*columns, *beside)]
     cells = pd.concat(parts).sort_index(kind="stable")
     return Table(sheet.file, cells, sheet.delimiter, titles), [f"{found.above[at]} {found.below[at]}" for at in left]
@@ -205,6 +207,7 @@ def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> li
     for word in dict.fromkeys(found.above[place] for place in found.columns):
         own = [at for at in found.columns if found.above[at] == word and is_money(found.below[at]) == money]
         chosen = own if money else [at for at in own if unit_in(found.below[at])] or own
+        chosen = [at for at in chosen if found.below[at] in plainest([found.below[at] for at in chosen])]
         if len(chosen) > 1:
             several = listed([found.below[at] for at in chosen])
             raise TableError(f"{sheet.file}: expected one quantity below {word}, found {several}. Leave one of them.")

@@ -24,6 +24,8 @@ from forecast.sources.files.columns import (
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
+from forecast.sources.meaning.cumulative import summed_in, summed_rows
+from forecast.sources.meaning.direction import imports_in, mirrored_cells, says_imports
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
@@ -33,6 +35,9 @@ from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+_INWARD = ("m", "i", "rm")
+"""Codes of flows into the reporter, folded."""
+
 _GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
 """Names of sheets, folded, that programs give, or that count parts of a table or a year."""
 
@@ -120,16 +125,20 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     cells["unit"], said = _units(table, columns, settings, frame)
     what = "long frame of a forecasting library" if frame else "plain table"
     left_out = _inward(table, columns, repeated_rows(table.cells))
-    return _extract(sheet, table, what, cells, left_out, settings, notes + said)
+    return _extract(sheet, table, what, cells, columns, left_out, settings, notes + said)
 
 
 def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
     """Reasons why rows are not used, with one for those whose flow is into the reporter."""
     flows = table.coded(columns.flow)
-    inward = [
-        text for text in flows.cat.categories if folded(text).startswith(("import", "general import", "re import"))
-    ]
+    inward = [text for text in flows.cat.categories if says_imports(text) or folded(text) in _INWARD]
     return reasons.mask(flows.isin(inward), "imports, not exports")
+
+
+def _labels(table: Table, columns: Columns) -> list[str]:
+    """The headings of columns of words that may say what figures are: those of no role but the unit's or product's."""
+    taken = {getattr(columns, role) for role in Columns.__dataclass_fields__ if role not in ("unit", "product")}
+    return [name for name in table.headings if name not in taken and not are_numbers(table.cells[name])]
 
 
 def cells_of(table: Table, heading: str) -> list[str]:
@@ -212,7 +221,7 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, repeated_rows(table.cells))
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
-    return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
+    return _extract(sheet, table, "wide table, months across", cells, columns, left_out, settings)
 
 
 def _melted_destinations(
@@ -231,7 +240,7 @@ def _melted_destinations(
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
-    return _extract(sheet, table, "wide table, destinations across", cells, left_out, settings, notes)
+    return _extract(sheet, table, "wide table, destinations across", cells, columns, left_out, settings, notes)
 
 
 def _extract(
@@ -239,6 +248,7 @@ def _extract(
     table: Table,
     what: str,
     cells: pd.DataFrame,
+    columns: Columns,
     left_out: pd.Series | None,
     settings: ReadSettings,
     notes: list[str] | None = None,
@@ -256,6 +266,15 @@ def _extract(
         first = next(iter(serials))
         said.append(f"Months such as {first} are days as Excel counts them: that is {serials[first]}.")
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
+    own, lines = columns.volume, [line for line in (*table.above, sheet.title) if line]
+    sums, label = summed_rows(table, _labels(table, columns))
+    if sums.any():
+        reason = reason.mask(reason.index.isin(table.cells.index[sums]), "a sum since January, not a month's figure")
+    inward = "" if columns.flow else imports_in(own, lines)
+    if inward:
+        partner = table.coded(columns.destination).astype(object)
+        partner = partner if len(partner) == len(cells) else partner.reindex(cells.index)
+        cells = mirrored_cells(table.file, inward, cells, (columns.destination, partner), settings)
     return Extract(
         table.file,
         f"{what} ({sheet.kind})",
@@ -266,6 +285,7 @@ def _extract(
         comma_separated=comma_separated,
         unnamed=what if nameless else "",
         file_product=slug(table.file.rpartition(".")[0] or table.file) or "product",
+        summed=summed_in(table.file, own, [label, *lines], [name for name in table.headings if name != own]),
     )
 
 

@@ -1,0 +1,107 @@
+"""Whether figures are exports, or imports that another country reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from forecast.sources.extract import ReadSettings, directed
+from forecast.tables.read import TableError
+from forecast.vocabulary.text import folded, shown
+
+_IMPORTS = re.compile(
+    r"\b(?:imp|imports?|imported|importe|importe[es]s?|importa[ct]\w*|importazion\w*|importad[ao]s?|einfuhr\w*"
+    r"|eingefuhrt\w*|invoer|ithalat\w*|impor|импорт\w*|ввоз\w*)\b"
+    r"|进口|進口|[輸输]入|수입"
+)
+_IMPORTERS = re.compile(
+    r"\b(?:importers?|importeurs?|importateurs?|importador(?:es)?|importatori|importing|importland|einfuhrland"
+    r"|import \w*(?:country|countries|markets?|partners?))\b|进口国|輸入国|수입국"
+)
+_EXPORTS = re.compile(
+    r"\b(?:(?:re)?export\w*|reexp\w*|exp|ausfuhr\w*|uitvoer|ihracat\w*|ekspor\w*|экспорт\w*|вывоз\w*)\b"
+    r"|出口|[輸输]出|수출"
+)
+
+
+def says_imports(text: str) -> bool:
+    """Whether a heading, a title or a label names imports and no exports; countries that import are no imports.
+
+    Examples
+    --------
+    >>> [says_imports(text) for text in ("Imports (t)", "Einfuhr in kg", "进口量", "Exports by importing country", "t")]
+    [True, True, True, False, False]
+    """
+    words = folded(text)
+    return bool(_IMPORTS.search(_IMPORTERS.sub(" ", words))) and not _EXPORTS.search(words)
+
+
+def says_exports(text: str) -> bool:
+    """Whether a heading, a title or a label names exports.
+
+    Examples
+    --------
+    >>> says_exports("Exportações, kg líquido"), says_exports("Imports (t)")
+    (True, False)
+    """
+    return bool(_EXPORTS.search(folded(text)))
+
+
+def names_importers(heading: str) -> bool:
+    """Whether a heading is that of a column of countries that import.
+
+    Examples
+    --------
+    >>> names_importers("Importing country"), names_importers("Country of origin")
+    (True, False)
+    """
+    return bool(_IMPORTERS.search(folded(heading)))
+
+
+def imports_in(heading: str, lines: Iterable[str]) -> str:
+    """What says that figures are imports: their heading, else one of the ``lines`` above them; empty where none does.
+
+    Examples
+    --------
+    >>> imports_in("Tonnes", ["Imports of nickel ore by origin"]), imports_in("Exports (t)", ["Imports and exports"])
+    ('Imports of nickel ore by origin', '')
+    """
+    above = list(lines)
+    if says_imports(heading):
+        return heading
+    if says_exports(heading) or any(map(says_exports, above)):
+        return ""
+    return next(filter(says_imports, above), "")
+
+
+def mirrored_cells(
+    file: str, words: str, cells: pd.DataFrame, partner: tuple[str, pd.Series], settings: ReadSettings
+) -> pd.DataFrame:
+    """The cells of an `Extract` of imports: exporters are the partners, or the destinations those that import.
+
+    ``partner`` is the heading of the column of countries, and its cells.
+
+    Raises
+    ------
+    TableError
+        Where nothing says which country imports.
+    """
+    heading, countries = partner
+    if settings.destination:
+        origin = countries if heading else pd.Series(settings.exporter, index=cells.index, dtype=object)
+        reporter = pd.Series(settings.destination, index=cells.index, dtype=object)
+        exporter, destination = directed(reporter, origin, pd.Series(True, index=cells.index), "")
+        return cells.assign(exporter=exporter, destination=destination, imports=True)
+    if names_importers(heading) or _is_said(heading, settings.columns):
+        return cells.assign(exporter=settings.exporter, imports=True)
+    raise TableError(
+        f"{file}: holds imports ({shown(words)}), not exports. Give the file of exports; or read them as a mirror, "
+        "forecast import FILE --destination CODE --exporter CODE with the country that imports and the origin to take, "
+        f"or --column destination={shown(heading) or 'NAME'} where that column has the countries that import."
+    )
+
+
+def _is_said(heading: str, columns: Mapping[str, str]) -> bool:
+    return bool(heading) and folded(columns.get("destination", "")) == folded(heading)
