@@ -8,6 +8,7 @@ a bushel of each grain.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,13 +25,13 @@ BUSHEL_LB = {
 
 _TONNES = {
     1e-6: "g gram grams gramas 克",
-    1e-3: "kg kgs kgm kilogram kilograms kilogramme kilogrammes kilo kilos quilograma quilogramas 千克 公斤|kg net|"
-    "net kg|quilograma liquido|kilograms net|weight in kilograms|volume kg",
+    1e-3: "kg kgs kgm kilogram kilograms kilogramme kilogrammes kilo kilos quilograma quilogramas kilogramos кг 千克 "
+    "公斤|kg net|net kg|quilograma liquido|kilograms net|weight in kilograms|volume kg",
     0.1: "dt quintal quintals|100 kg|100kg|quantity in 100kg|in 100kg",
-    1.0: "t tonne tonnes tonnen tonnellate ton tons mt tne toneladas tonelada 吨 公吨|"
+    1.0: "t tonne tonnes tonnen tonnellate ton tons mt tne toneladas tonelada тонн тонны тонна т トン 톤 吨 公吨|"
     "metric ton|metric tons|metric tonnes|net tonnes",
     1e3: "kt kts ktonnes mmt3 千吨|thousand t|thousand tonnes|thousand tons|thousand metric tons|1000 t|1000 mt|"
-    "1 000 mt|1 000 t|1 000 tonnes|1000 tonnes|tmt|mil toneladas",
+    "1 000 mt|1 000 t|1 000 tonnes|1000 tonnes|tmt|kton|ktons|mil toneladas",
     1e4: "万吨",
     1e6: "mmt|million tonnes|million t|million tons|million metric tons",
     POUND_T: "lb lbs pound pounds",
@@ -100,6 +101,27 @@ _TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quant
                  "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
 _TITLE_PARTS = re.compile(r"[;,()|\[\]（），；]")
 _NAMED_IN_TITLE = re.compile(r"(?:(?P<label>[^:：]*)[:：]|.*\b(?:in|em|en)\s)(?P<unit>.+)", re.IGNORECASE)
+_SCALES = {
+    1e2: "hundred hundreds",
+    1e3: "thousand thousands thous ths thsd thd tsd tausend milhar milhares millier milliers mille miles migliaia "
+    "duizend тыс тысяч tys tysiecy ribu k",
+    1e5: "lakh lakhs lac lacs",
+    1e6: "million millions millionen mill mio mn mln miljoen millon millones milhao milhoes milioni milione milionow "
+    "миллион миллионов млн juta milyon mm",
+    1e7: "crore crores",
+    1e9: "billion billions bn mrd milliard milliards miliardi",
+}  # fmt: skip
+_SPANISH = re.compile(r"tonelad|quilo|kilogramo")
+_EITHER = ("mil", "m")
+"""Words that are a thousand in one language or trade and a million in another."""
+_OF = {"of", "de", "d", "di", "von", "van", "in", "en", "em", "x", "s"}
+_BESIDE_SCALE = _OF | {"figures", "data", "all", "units", "unit", "quantity", "quantities", "volume", "volumes", "are"}
+_DIGITS_OF_SCALE = re.compile(r"1?(?:000)+|1(?:00)?0{2,}")
+_CHINESE_SCALE = {"十": 10.0, "百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8}
+_GLUED = re.compile(r"(\d+)([a-z]+)|([十百千万萬亿億]+)(.+)")
+_POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
+_TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
+_AMBIGUOUS_MT = re.compile(r"(?<![^\W\d_])Mt(?![^\W\d_])")
 _MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
 
 
@@ -144,6 +166,8 @@ def unit_of(word: str, product: str = "") -> Unit:
     'counted in pieces, which have no weight'
     """
     bare = folded(word)
+    if word.strip() == "Mt":
+        return Unit(refusal="Mt, a million tonnes or a metric ton: say which, --unit 'million tonnes' or --unit t")
     if bare in TONNES:
         return Unit(TONNES[bare])
     if bare in _BUSHELS:
@@ -155,7 +179,123 @@ def unit_of(word: str, product: str = "") -> Unit:
         return Unit(refusal="counted in pieces, which have no weight")
     if bare in _LENGTHS:
         return Unit(refusal=f"measured in {bare}, which is no weight")
-    return Unit(refusal="of a unit that is not known")
+    return _scaled_unit(word) or Unit(refusal="of a unit that is not known")
+
+
+def _scaled_unit(word: str) -> Unit | None:
+    """A weight with a scale before or behind it and nothing else; None for any other word."""
+    found = _weight_in(_tokens(word))
+    if found is None or found.rest:
+        return None
+    return Unit(refusal=_either(word)) if found.either else Unit(found.factor)
+
+
+def _either(word: str) -> str:
+    kilo, mega = "--unit kt", "--unit 'million tonnes'"
+    return f"{word}, which is of thousands or of millions: say which, as in {kilo} or {mega}"
+
+
+@dataclass(frozen=True)
+class _Weight:
+    """A weight among the words of a heading: ``factor`` tonnes, ``rest`` words that are no part of it.
+
+    ``span`` is what names it; ``either`` where its scale can be a thousand or a million.
+    """
+
+    factor: float
+    rest: list[str]
+    span: str
+    either: bool = False
+
+
+SCALE_OF = {word: scale for scale, words in _SCALES.items() for word in words.split()}
+"""Words for thousands, millions and the like, folded, and how many they are."""
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text, numbers apart from the units that are written to them, powers of ten in full."""
+    plain = _POWER.sub(lambda found: "1000 " if found[1] in "3³" else "1000000 ", text)
+    words: list[str] = []
+    for word in folded(_TIMES.sub(" ", plain)).split():
+        glued = _GLUED.fullmatch(word) if word not in TONNES else None
+        parts = [part for part in glued.groups() if part] if glued else []
+        words += parts if parts and parts[1] in TONNES else [word]
+    return words
+
+
+def _weight_in(words: list[str]) -> _Weight | None:
+    """The weight that words name, with the scale beside it: ``thousands of tonnes``, ``tonnes 000``; None without."""
+    spans = [(start, stop) for start in range(len(words)) for stop in range(len(words), start, -1)]
+    alone = {"t", "st", "lt", "g", "dt"}  # letters that are units at the end of a heading alone
+    for start, stop in sorted(spans, key=lambda span: span[0] - span[1]):
+        span = " ".join(words[start:stop])
+        if span not in TONNES:
+            continue
+        left, before = _scale_before(words[:start])
+        right, behind = _scale_behind(words[stop:])
+        apart = [SCALE_OF[word] for word in (*before, *behind) if word in SCALE_OF and word not in ("k", "mm")]
+        if span in alone and behind:
+            continue
+        if left == right == 1 and stop - start == 1 and len(apart) == 1:
+            left = apart[0]
+        either = before[-1:] if left == right == 1 else []
+        unclear = bool(either) and either[0] in _EITHER
+        if unclear and either[0] == "mil" and _SPANISH.match(words[start]):
+            left, unclear = 1e3, False
+        named = f"{either[0]} {span}" if unclear else span
+        rest = [*(before[:-1] if unclear or (left != 1 and either) else before), *behind]
+        return _Weight(left * right * TONNES[span], rest, named, unclear)
+    return None
+
+
+def _scale_before(words: list[str]) -> tuple[float, list[str]]:
+    """The scale at the end of words, 1 for none, and the words before it."""
+    rest = list(words)
+    while rest and rest[-1] in _OF and len(rest) > 1:
+        rest.pop()
+    if rest and rest[-1] in SCALE_OF:
+        scale = SCALE_OF[rest.pop()]
+        more, left = _scale_before(rest) if rest and rest[-1] in SCALE_OF else (1.0, rest)
+        return scale * more, left
+    if (rest and rest[-1] in _CHINESE_SCALE) or (rest and set(rest[-1]) <= set(_CHINESE_SCALE)):
+        return math.prod(_CHINESE_SCALE[mark] for mark in rest.pop()), rest
+    digits = len(rest)
+    while digits and rest[digits - 1].removesuffix("s").isdecimal():
+        digits -= 1
+    for start in range(digits, len(rest)):
+        number = "".join(rest[start:]).removesuffix("s")
+        clear = start == digits or re.fullmatch(r"(19|20)\d\d", rest[start - 1])
+        if clear and _DIGITS_OF_SCALE.fullmatch(number):
+            return 10.0 ** number.count("0"), rest[:start]
+    return 1.0, list(words)
+
+
+def _scale_behind(words: list[str]) -> tuple[float, list[str]]:
+    """The scale at the beginning of words behind which there is no other weight, 1 for none, and the other words."""
+    rest = [word for place, word in enumerate(words) if place or word not in _OF]
+    stop = next((place for place, word in enumerate(rest) if not word.removesuffix("s").isdecimal()), len(rest))
+    stop = 1 if rest and rest[0] in SCALE_OF else stop
+    scale, none = _scale_before(rest[:stop])
+    if scale == 1 or none or any(word in TONNES for word in rest[stop:]):
+        return 1.0, list(words)
+    return scale, rest[stop:]
+
+
+def scale_alone(line: str) -> bool:
+    """Whether a part of a line above a table states a scale and no unit, as ``in thousands`` does.
+
+    Examples
+    --------
+    >>> [scale_alone(line) for line in ("Exports (in thousands)", "Exports, '000", "In thousand tonnes", "2025")]
+    [True, True, False, False]
+    """
+    for part in _TITLE_PARTS.split(line):
+        words = folded(part.rpartition(" in ")[2] or part).split()
+        left = [word for word in words if word not in _BESIDE_SCALE]
+        scale, rest = _scale_before(left)
+        if left and scale >= 1e3 and not rest:
+            return True
+    return False
 
 
 def unit_in(heading: str) -> str:
@@ -165,15 +305,15 @@ def unit_in(heading: str) -> str:
     --------
     >>> unit_in("Quilograma Líquido"), unit_in("volume_t"), unit_in("Exports, thousand tonnes"), unit_in("NetWeight")
     ('kg', 't', 'kt', '')
+    >>> unit_in("Tonnes ('000)"), unit_in("Lakh tonnes"), unit_in("Million lb")
+    ('kt', '100000 t', '1000000 lb')
     """
-    words = folded(heading).split()
-    spans = [words[start:stop] for start in range(len(words)) for stop in range(len(words), start, -1)]
-    found = [" ".join(span) for span in sorted(spans, key=len, reverse=True)]
-    alone = {"t", "st", "lt", "g", "dt"}  # letters that are units at the end of a heading alone
-    for span in found:
-        if span in TONNES and (span not in alone or words[-1] == span):
-            return _short(TONNES[span])
-    return ""
+    found = _weight_in(_tokens(heading))
+    if found is None:
+        return ""
+    if found.span == "mt" and found.factor == 1 and _AMBIGUOUS_MT.search(heading):
+        return "Mt"
+    return found.span if found.either else _short(found.factor)
 
 
 def unit_in_title(line: str) -> str:
@@ -195,8 +335,11 @@ def _unit_of_part(part: str) -> str:
     labelled = named is not None and (named["label"] is None or folded(named["label"]) in _TITLE_LABELS)
     word = folded(named["unit"] if named else part)
     alone = not named and (len(word) > 2 or word in ("kg", "kt", "t"))
-    stated = word in TONNES and (labelled or alone) and not is_money(part)
-    return _short(TONNES[word]) if stated else ""
+    unit = _scaled_unit(named["unit"] if named else part) or Unit(TONNES.get(word, float("nan")))
+    if not (labelled or alone) or is_money(part):
+        return ""
+    text = named["unit"].strip() if named else part
+    return text if unit.refusal or text == "Mt" else _short(unit.factor) if unit.factor > 0 else ""
 
 
 def is_money(heading: str) -> bool:
@@ -210,8 +353,16 @@ def is_money(heading: str) -> bool:
 
 
 def _short(factor: float) -> str:
-    names = {1e-6: "g", 1e-3: "kg", 0.1: "100 kg", 1.0: "t", 1e3: "kt", 1e4: "万吨", 1e6: "mmt", POUND_T: "lb"}
-    return names.get(factor, "short tons" if factor < 2100 * POUND_T else "long tons")
+    """A word for a unit of so many tonnes, as `unit_of` reads it."""
+    names = {1e-6: "g", 1e-3: "kg", 0.1: "100 kg", 1.0: "t", 1e3: "kt", 1e4: "万吨", 1e6: "mmt", POUND_T: "lb",
+             2000 * POUND_T: "short tons", 2240 * POUND_T: "long tons"}  # fmt: skip
+    near = [name for known, name in names.items() if math.isclose(known, factor, rel_tol=1e-9)]
+    if near:
+        return near[0]
+    bases = {"t": 1.0, "kg": 1e-3, "lb": POUND_T, "short tons": 2000 * POUND_T, "long tons": 2240 * POUND_T}
+    tens = {name: round(math.log10(factor / base)) for name, base in bases.items()}
+    return next(f"{10 ** tens[name]} {name}" for name in bases
+                if tens[name] > 1 and math.isclose(bases[name] * 10.0 ** tens[name], factor, rel_tol=1e-9))  # fmt: skip
 
 
 def _bushels(many: float, product: str) -> Unit:

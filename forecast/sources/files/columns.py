@@ -35,6 +35,8 @@ ROLES = {
     "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
+    "scale": "scalar_factor unit_mult unit_multiplier unit_mult_unit_multiplier powercode power_code powercode_code "
+    "multiplier scale scale_factor scaling obs_unit_mult scalar_id",
     "flow": "flow trade_flow flow_desc flowdesc trade_flow_name direction fluxo flujo flux",
     "released": "released release release_date",
     "status": "status",
@@ -63,6 +65,7 @@ class Columns:
     year: str = ""
     volume: str = ""
     unit: str = ""
+    scale: str = ""
     released: str = ""
     status: str = ""
     flow: str = ""

@@ -26,6 +26,7 @@ from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
 from forecast.sources.meaning.direction import imports_in, mirrored_cells, says_imports
+from forecast.sources.meaning.scale import check_stated, scaled
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
@@ -174,7 +175,7 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
     if columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
-        return recoded(unit, said), []
+        return scaled(recoded(unit, said), table, columns.scale)
     notes = []
     if not stated and frame:
         stated = "t"
@@ -186,7 +187,10 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
             f"{table.file}: expected the unit in {_place_of_unit(columns)} or in a column "
             "of units, found none. Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
         )
-    return recoded(table.coded(""), [stated]), notes
+    if not settings.unit:
+        check_stated(table.file, stated, table.above)
+    unit, multiplied = scaled(recoded(table.coded(""), [stated]), table, columns.scale)
+    return unit, notes + multiplied
 
 
 def _place_of_unit(columns: Columns) -> str:
@@ -211,7 +215,7 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
     if not columns.destination and not settings.destination:
         raise TableError(_missing(names, "destination", "--column destination=NAME, or --destination WLD for a total"))
-    unit, _ = _units(names, columns, settings)
+    unit, said = _units(names, columns, settings)
     head = {
         "product": names.coded(columns.product),
         "destination": names.coded(columns.destination) if not settings.destination else settings.destination,
@@ -221,15 +225,15 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, repeated_rows(table.cells))
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
-    return _extract(sheet, table, "wide table, months across", cells, columns, left_out, settings)
+    return _extract(sheet, table, "wide table, months across", cells, columns, left_out, settings, said)
 
 
 def _melted_destinations(
     sheet: Sheet, table: Table, across: list[str], columns: Columns, settings: ReadSettings
 ) -> Extract:
-    unit, _ = _units(table, replace(columns, volume=""), settings)
+    unit, said = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
-    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
+    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow, columns.scale}
     known = places("", settings.names)
     free = [name for name in table.headings if name not in (*across, *roles) and not name.isdigit()]
     groups = [name for name in free if known.knows(name)]
@@ -237,6 +241,7 @@ def _melted_destinations(
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
     others = [name for name in table.headings if name not in (*figures, *roles)]
     notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
+    notes += said
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
