@@ -60,6 +60,38 @@ _DAY_ZERO, _FIRST_SERIAL, _LAST_SERIAL = date(1899, 12, 30), 25_569, 73_050
 """Day 0 of Excel, and the numbers of the first day of 1970 and the last of 2099; 2024Q1 as 20241 is none of them."""
 
 
+_MARKS = {
+    "provisional": "p prov provisional provisionally provisoire provisorio provisoria provvisorio preliminary "
+    "preliminar prelim prel vorl vorlaufig v voorlopig avance 初步 初值 速報 速报 快报 잠정 предв предварительно",
+    "estimated": "e est estim estimated estimate estime gesch geschatzt estimado 推計 推算 估计",
+    "reported": "r rev revised revise revidiert revisado revisto corrected korr final definitive 修订 改定 確定 確報",
+}
+_STATUS_OF = {word: status for status, words in _MARKS.items() for word in words.split()}
+_MARKED = re.compile(
+    r"(?P<bare>.*[^\s(（\[])\s*(?:\*+|[†‡¹²³⁴⁵⁶⁷⁸⁹]+|[(（]?[1-9][)）]|\[[1-9]\]|[(\[]\s*\*+\s*[)\]]"
+    r"|(?:(?<=\d)|[\s(（\[])\s*(?P<word>[^\W\d_]{1,15})\.?\s*[)）\]]?)"
+)
+
+
+def unmarked(text: str) -> tuple[str, str]:
+    """``text`` without the sign of a note behind it, and the status that the sign gives to figures; empty for none.
+
+    Examples
+    --------
+    >>> unmarked("2025-12 (p)"), unmarked("Dec 2025 1)"), unmarked("Febp"), unmarked("2025 May")
+    (('2025-12', 'provisional'), ('Dec 2025', ''), ('Feb', 'provisional'), ('2025 May', ''))
+    """
+    text = text.strip()
+    if folded(text) in MONTH_NAMES:
+        return text, ""
+    if folded(text[:-1]) in MONTH_NAMES and text[-1:].lower() in _STATUS_OF:
+        return text[:-1].strip(), _STATUS_OF[text[-1].lower()]
+    found = _MARKED.fullmatch(text)
+    if found is None or (found["word"] and folded(found["word"]) not in _STATUS_OF):
+        return text, ""
+    return found["bare"], _STATUS_OF[folded(found["word"])] if found["word"] else ""
+
+
 def month_of(text: str) -> pd.Period | None:
     """The month that ``text`` writes, None where it writes none or an order of day and month must be guessed.
 
@@ -75,7 +107,8 @@ def month_of(text: str) -> pd.Period | None:
             parts = {name.rstrip("23"): part for name, part in found.groupdict().items() if part}
             month = _period(parts["year"], int(parts["month"]))
             return month if _is_day_of(month, parts.get("day")) else None
-    return _named(text)
+    bare = text if _NAMED.fullmatch(text) else unmarked(text)[0]
+    return _named(text) if bare == text else month_of(bare)
 
 
 def months(cells: pd.Series) -> pd.Series:
@@ -144,7 +177,19 @@ def from_parts(years: pd.Series, numbers: pd.Series) -> pd.Series:
     >>> from_parts(pd.Series(["2025", "2025"]), pd.Series(["7", "Aug"])).tolist()
     ['2025-07', '2025-08']
     """
-    return of_each(years.str.strip() + " " + numbers.str.strip(), _joined)
+    return of_each(years.str.strip() + "\n" + numbers.str.strip(), _joined)
+
+
+def is_dated(heading: str) -> bool:
+    """Whether a heading has a year or the name of a month, whatever else it has.
+
+    Examples
+    --------
+    >>> is_dated("2024 Total"), is_dated("Jan-Feb"), is_dated("HS 260400")
+    (True, True, False)
+    """
+    words = folded(heading).split()
+    return bool(re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", heading)) or any(word in MONTH_NAMES for word in words)
 
 
 def is_buddhist(cells: Collection[str]) -> bool:
@@ -158,8 +203,8 @@ def last_month(today: date) -> pd.Period:
 
 
 def _joined(text: str) -> str:
-    year, _, number = text.partition(" ")
-    whole = year.removesuffix(".0"), number.strip().removesuffix(".0")
+    year, _, number = text.partition("\n")
+    whole = unmarked(year)[0].removesuffix(".0"), unmarked(number)[0].removesuffix(".0")
     month = int(whole[1]) if whole[1].isascii() and whole[1].isdigit() else MONTH_NAMES.get(folded(whole[1]), 0)
     return f"{whole[0]}-{month:02d}" if 1 <= month <= 12 else shown(text)
 

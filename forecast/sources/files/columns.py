@@ -13,7 +13,7 @@ from forecast.sources.meaning.cumulative import says_cumulative
 from forecast.sources.meaning.direction import says_imports
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed
-from forecast.vocabulary.months import month_of, months, serial_months
+from forecast.vocabulary.months import is_dated, month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import folded, shown
 from forecast.vocabulary.units import is_money, unit_in, unit_in_title, unit_of
@@ -230,7 +230,16 @@ def headings_of(table: Table) -> str:
 
 
 def unit_beside(table: Table) -> str:
-    """The unit in brackets in any heading, else the only one that the lines above the header state; else empty."""
+    """The unit in brackets in any heading, else the only one of the lines around the header; else empty."""
     in_heading = (unit_in(name.partition("(")[2]) for name in table.headings if "(" in name)
-    above = {unit for line in table.above if (unit := unit_in_title(line))}
+    first = [cell for cell in map(str, table.cells.iloc[0]) if cell.strip()] if len(table.cells) else []
+    lines = [*table.above, *(first if len(first) == 1 else [])]
+    above = {unit for line in lines if (unit := unit_in_title(line))}
     return next(filter(None, in_heading), above.pop() if len(above) == 1 else "")
+
+
+def dated_left_out(table: Table, columns: Columns, used: Sequence[str] = ()) -> list[str]:
+    """A sentence on the headings with a year or a month that are of no use; none where there are none."""
+    taken = {*used, *(getattr(columns, role) for role in Columns.__dataclass_fields__)}
+    left = [name for name in table.headings if name not in taken and is_dated(name)]
+    return [f"Columns left out: {listed(left)}."] if left else []

@@ -12,7 +12,7 @@ from forecast.sources.files.columns import header_row, plainest
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, months
+from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, months, unmarked
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import is_money, unit_in, unit_of
 
@@ -73,6 +73,7 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] 
     parts = []
     for place in columns:
         said = pd.DataFrame(dict(zip(names, (found.above[place], words[place]), strict=True)), index=body.index)
+        said["status"] = unmarked(found.above[place])[1] or unmarked(found.below[place])[1]
         parts.append(pd.concat([labels, said, body[place].rename(FIGURE)], axis=1))
     titles = tuple(cell for title in sheet.rows(found.position) for cell in title if cell)
     if found.kinds[1] == _UNIT:
@@ -136,6 +137,7 @@ def _of_kind(row: Sequence[str], kind: str, known: Places) -> list[bool]:
 
 def _is_of_kind(cell: str, kind: str, known: Places) -> bool:
     if kind == _YEAR:
+        cell = unmarked(cell)[0]
         return cell.isdecimal() and len(cell) == 4 and FIRST_MONTH <= int(cell) <= LAST
     if kind == _NAME:
         return 1 <= _number(cell) <= 12
@@ -146,6 +148,7 @@ def _is_of_kind(cell: str, kind: str, known: Places) -> bool:
 
 def _number(cell: str) -> int:
     """The number of a month by its name or number; 0 for any other text."""
+    cell = unmarked(cell)[0]
     return int(cell) if cell.isdecimal() and len(cell) < 3 else MONTH_NAMES.get(folded(cell), 0)
 
 

@@ -17,6 +17,7 @@ from forecast.sources.files.columns import (
     are_numbers,
     by_content,
     columns_of,
+    dated_left_out,
     headings_of,
     most_are,
     table_in,
@@ -30,7 +31,7 @@ from forecast.sources.meaning.scale import check_stated, scaled
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months
+from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months, unmarked
 from forecast.vocabulary.numbers import could_be_thousands
 from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
@@ -126,7 +127,9 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     cells["unit"], said = _units(table, columns, settings, frame)
     what = "long frame of a forecasting library" if frame else "plain table"
     left_out = _inward(table, columns, repeated_rows(table.cells))
-    return _extract(sheet, table, what, cells, columns, left_out, settings, notes + said)
+    return _extract(
+        sheet, table, what, cells, columns, left_out, settings, notes + said + dated_left_out(table, columns)
+    )
 
 
 def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
@@ -171,7 +174,7 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
-    stated = settings.unit or unit_in(columns.volume) or unit_beside(table)
+    stated = settings.unit or unit_in(columns.volume) or unit_beside(table) or unit_in(columns.destination)
     if columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
@@ -221,6 +224,7 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
         "destination": names.coded(columns.destination) if not settings.destination else settings.destination,
         "unit": unit,
     }
+    said += dated_left_out(table, columns, across)
     parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, repeated_rows(table.cells))
@@ -266,6 +270,10 @@ def _extract(
     if odd and not ("," in odd and comma_separated):
         other = "," if "." in odd else "."
         said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
+    marks = cells["month"].map({text: unmarked(str(text))[1] for text in cells["month"].unique()}).astype(object)
+    if marks.astype(bool).any():
+        stated = cells.get("status", marks).astype(object)
+        cells = cells.assign(status=stated.where(stated != "", marks))
     serials = serial_months(cells["month"].unique())
     if serials:
         first = next(iter(serials))
