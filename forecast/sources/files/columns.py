@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -88,18 +88,18 @@ def table_in(sheet: Sheet, settings: ReadSettings) -> Table | None:
 def header_row(sheet: Sheet, settings: ReadSettings) -> int | None:
     """The position of the row that reads most like a header; None where none does."""
     wanted = {folded(word) for word in settings.columns.values()}
-    scores = [_header_score(row, wanted) for row in sheet.rows()]
+    scores = [header_score(row, wanted) for row in sheet.rows()]
     best = max(range(len(scores)), key=scores.__getitem__, default=0)
     return best if scores and scores[best] >= 1 else None
 
 
-def _header_score(row: list[str], wanted: set[str]) -> float:
+def header_score(row: list[str], wanted: Collection[str] = ()) -> float:
     """How many cells of a row can be headings; a number among them, if no year or month, speaks against it."""
     names = [folded(cell) for cell in row if cell]
     if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in _ALIASES["unit"] and unit_in(names[1])):
         return 0.0  # a title line, or the unit in one
     known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
-    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
+    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(set(wanted) & set(names))
     are_months = _which_are_months(pd.Series(row, dtype=object))
     dated = int(are_months.sum())
     figures = sum(_is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)

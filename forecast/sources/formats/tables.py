@@ -26,8 +26,9 @@ from forecast.sources.files.columns import (
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
-from forecast.sources.meaning.direction import imports_in, mirrored_cells, says_imports
+from forecast.sources.meaning.direction import imports_in, is_inward, mirrored_cells
 from forecast.sources.meaning.scale import check_stated, scaled
+from forecast.sources.meaning.stacked import first_table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
@@ -37,9 +38,6 @@ from forecast.vocabulary.text import folded, shown, slug
 from forecast.vocabulary.units import is_money, unit_in, unit_of
 
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
-_INWARD = ("m", "i", "rm")
-"""Codes of flows into the reporter, folded."""
-
 _GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
 """Names of sheets, folded, that programs give, or that count parts of a table or a year."""
 
@@ -52,6 +50,15 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where a column that is needed cannot be found, with those that are there.
     """
+    first, said = first_table(sheet, settings)
+    try:
+        found = _of_one_table(first, settings)
+    except TableError as error:
+        raise TableError(*error.problems, *said) from error
+    return found and replace(found, notes=(*found.notes, *said))
+
+
+def _of_one_table(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     spread = long_table(sheet, settings)
     if spread is not None:
         return _spread(sheet, *spread, settings)
@@ -135,7 +142,7 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
 def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
     """Reasons why rows are not used, with one for those whose flow is into the reporter."""
     flows = table.coded(columns.flow)
-    inward = [text for text in flows.cat.categories if says_imports(text) or folded(text) in _INWARD]
+    inward = [text for text in flows.cat.categories if is_inward(str(text))]
     return reasons.mask(flows.isin(inward), "imports, not exports")
 
 
@@ -244,8 +251,7 @@ def _melted_destinations(
     figures = [name for name in table.headings if name in (*across, *groups)]
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
     others = [name for name in table.headings if name not in (*figures, *roles)]
-    notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
-    notes += said
+    notes = [*said, f"Columns that are no destination are left out: {listed(others)}."] if others else said
     cells = pd.concat(parts).sort_index(kind="stable")
     reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None

@@ -38,6 +38,17 @@ def says_imports(text: str) -> bool:
     return bool(_IMPORTS.search(_IMPORTERS.sub(" ", words))) and not _EXPORTS.search(words)
 
 
+def is_inward(flow: str) -> bool:
+    """Whether a cell of a column of flows is one into the reporter, by its words or its letter.
+
+    Examples
+    --------
+    >>> [is_inward(flow) for flow in ("Re-import", "M", "X", "Domestic export")]
+    [True, True, False, False]
+    """
+    return says_imports(flow) or folded(flow) in ("m", "i", "rm")
+
+
 def says_exports(text: str) -> bool:
     """Whether a heading, a title or a label names exports.
 
