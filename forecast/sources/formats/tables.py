@@ -14,23 +14,28 @@ import pandas as pd
 from forecast.sources.extract import Extract, ReadSettings, repeated_rows
 from forecast.sources.files.columns import (
     Columns,
+    are_codes,
     are_numbers,
+    breakdowns_in,
     by_content,
     columns_of,
     headings_of,
     most_are,
+    product_by_content,
     table_in,
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
+from forecast.sources.rows.breakdowns import BY, parted
+from forecast.sources.rows.quantities import other_quantities, scaled, units_of_measures
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months
 from forecast.vocabulary.numbers import could_be_thousands
-from forecast.vocabulary.text import folded, shown, slug
-from forecast.vocabulary.units import is_money, unit_in, unit_of
+from forecast.vocabulary.text import folded, of_each, shown, slug
+from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_of
 
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 _GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
@@ -118,18 +123,40 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
         cells["destination"] = settings.destination
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
+    beside, also = _beside(table, columns, known)
+    cells, said = cells.assign(**beside), [*said, *also, *product_by_content(columns, settings)]
     what = "long frame of a forecasting library" if frame else "plain table"
-    left_out = _inward(table, columns, repeated_rows(table.cells))
+    left_out = _left_out(table, columns, settings)
     return _extract(sheet, table, what, cells, left_out, settings, notes + said)
 
 
-def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
-    """Reasons why rows are not used, with one for those whose flow is into the reporter."""
+def _left_out(table: Table, columns: Columns, settings: ReadSettings, repeated: bool = True) -> pd.Series:
+    """Reasons why rows are not used: repeated ones, flows into the reporter, quantities that are no weight."""
+    none = pd.Series("", index=table.cells.index, dtype=object)
+    reasons = repeated_rows(table.cells) if repeated else none
     flows = table.coded(columns.flow)
     inward = [
         text for text in flows.cat.categories if folded(text).startswith(("import", "general import", "re import"))
     ]
-    return reasons.mask(flows.isin(inward), "imports, not exports")
+    reasons = reasons.mask(flows.isin(inward), "imports, not exports")
+    other = other_quantities(table, columns.unit, columns.indicator, settings.unit)
+    return reasons.where(reasons != "", other)
+
+
+def _beside(table: Table, columns: Columns, known: Places) -> tuple[dict[str, pd.Series], list[str]]:
+    """Cells of the exporter and of breakdowns, and a word on an exporter who is the same in every row."""
+    headings = breakdowns_in(table, columns)
+    reporter = columns.reporter
+    if reporter and not are_codes(table.cells[reporter], known):
+        headings, reporter = [*headings, reporter], ""
+    parts = {f"{BY}{name}": table.coded(name) for name in headings}
+    if not reporter:
+        return parts, []
+    words = table.coded(reporter)
+    exporter = words.astype(str).map(lambda word: known.find(word)[0] or shown(word)).astype("category")
+    one = list(exporter.cat.categories) if exporter.nunique() == 1 else []
+    notes = [f"The exporter is {one[0]} in every row (column {shown(reporter)})."] if one else []
+    return {**parts, "exporter": exporter}, notes
 
 
 def cells_of(table: Table, heading: str) -> list[str]:
@@ -162,10 +189,15 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or unit_beside(table)
-    if columns.unit and not settings.unit:
+    if columns.indicator and not settings.unit:
+        unit = units_of_measures(table, columns.unit, columns.indicator, stated)
+        weighs = of_each(table.coded(columns.indicator), kind_of_quantity) == "weight"
+        if not (weighs & (unit == "")).any():
+            return scaled(table, unit, columns.scale), []
+    elif columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
-        return recoded(unit, said), []
+        return scaled(table, recoded(unit, said), columns.scale), []
     notes = []
     if not stated and frame:
         stated = "t"
@@ -208,11 +240,14 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
         "destination": names.coded(columns.destination) if not settings.destination else settings.destination,
         "unit": unit,
     }
-    parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
+    beside, said = _beside(names, columns, known)
+    parts = [
+        pd.DataFrame({**head, **beside}).assign(month=name, volume=table.cells[name].str.strip()) for name in across
+    ]
     cells = pd.concat(parts).sort_index(kind="stable")
-    reasons = _inward(table, columns, repeated_rows(table.cells))
+    reasons = _left_out(table, columns, settings)
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
-    return _extract(sheet, table, "wide table, months across", cells, left_out, settings)
+    return _extract(sheet, table, "wide table, months across", cells, left_out, settings, said)
 
 
 def _melted_destinations(
@@ -220,16 +255,19 @@ def _melted_destinations(
 ) -> Extract:
     unit, _ = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
-    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow}
     known = places("", settings.names)
+    beside, notes = _beside(table, columns, known)
+    head = head.assign(**beside)
+    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow, columns.reporter}
+    roles |= {name.removeprefix(BY) for name in beside}
     free = [name for name in table.headings if name not in (*across, *roles) and not name.isdigit()]
     groups = [name for name in free if known.knows(name)]
     figures = [name for name in table.headings if name in (*across, *groups)]
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
     others = [name for name in table.headings if name not in (*figures, *roles)]
-    notes = [f"Columns that are no destination are left out: {listed(others)}."] if others else []
+    notes += [f"Columns that are no destination are left out: {listed(others)}."] if others else []
     cells = pd.concat(parts).sort_index(kind="stable")
-    reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
+    reasons = _left_out(table, columns, settings, repeated=False)
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
     return _extract(sheet, table, "wide table, destinations across", cells, left_out, settings, notes)
 
@@ -245,7 +283,6 @@ def _extract(
 ) -> Extract:
     """The extract of a plain table; one without a column of products is of one, which `named` gives a name."""
     said = list(notes or [])
-    nameless = bool((cells["product"] == "").all())
     comma_separated = sheet.delimiter != ";"
     odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
     if odd and not ("," in odd and comma_separated):
@@ -256,15 +293,17 @@ def _extract(
         first = next(iter(serials))
         said.append(f"Months such as {first} are days as Excel counts them: that is {serials[first]}.")
     reason = left_out if left_out is not None else pd.Series("", index=cells.index, dtype=object)
+    found = parted(table.file, cells, reason)
     return Extract(
         table.file,
         f"{what} ({sheet.kind})",
-        cells,
-        reason,
+        cells[[name for name in cells if not str(name).startswith(BY)]],
+        found.reasons,
         table.file,
-        notes=tuple(said),
+        parts=found.added,
+        notes=(*said, *found.notes),
         comma_separated=comma_separated,
-        unnamed=what if nameless else "",
+        unnamed=what if (cells["product"] == "").all() else "",
         file_product=slug(table.file.rpartition(".")[0] or table.file) or "product",
     )
 
