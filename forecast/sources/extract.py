@@ -157,7 +157,8 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     if is_buddhist(list(month.different[:50])):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
     if "imports" in cells:
-        notes += _mirrored(rows.iloc[used[cells["imports"].to_numpy(dtype=bool)[used]]])
+        mirror = rows.iloc[used[cells["imports"].to_numpy(dtype=bool)[used]]]
+        notes += _mirrored(mirror[mirror["exporter"] == settings.exporter] if settings.exporter else mirror)
     rows = rows.iloc[used] if len(used) < len(rows) else rows
     return Reading(
         extract.file,
