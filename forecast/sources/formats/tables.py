@@ -33,7 +33,7 @@ from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months
-from forecast.vocabulary.numbers import could_be_thousands
+from forecast.vocabulary.numbers import said_of_marks
 from forecast.vocabulary.text import folded, of_each, shown, slug
 from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_of
 
@@ -284,10 +284,7 @@ def _extract(
     """The extract of a plain table; one without a column of products is of one, which `named` gives a name."""
     said = list(notes or [])
     comma_separated = sheet.delimiter != ";"
-    odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
-    if odd and not ("," in odd and comma_separated):
-        other = "," if "." in odd else "."
-        said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
+    said += said_of_marks(cells["volume"], settings.decimal, comma_separated) if sheet.delimiter else []
     serials = serial_months(cells["month"].unique())
     if serials:
         first = next(iter(serials))
