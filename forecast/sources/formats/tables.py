@@ -28,6 +28,7 @@ from forecast.sources.files.columns import (
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.sources.rows.breakdowns import BY, parted
+from forecast.sources.rows.carried import carried_down
 from forecast.sources.rows.quantities import other_quantities, scaled, units_of_measures
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
@@ -103,6 +104,8 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
         raise TableError(_no_volume(table, columns, settings))
     if not (columns.destination or columns.series or settings.destination):
         raise TableError(_missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
+    keys = [columns.year, columns.month, columns.destination, columns.product, columns.reporter, columns.unit]
+    table, carried = carried_down(table, keys, columns.volume)
     cells = pd.DataFrame(
         {
             "product": table.coded(columns.product),
@@ -124,7 +127,7 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
     beside, also = _beside(table, columns, known)
-    cells, said = cells.assign(**beside), [*said, *also, *product_by_content(columns, settings)]
+    cells, said = cells.assign(**beside), [*carried, *said, *also, *product_by_content(columns, settings)]
     what = "long frame of a forecasting library" if frame else "plain table"
     left_out = _left_out(table, columns, settings)
     return _extract(sheet, table, what, cells, left_out, settings, notes + said)

@@ -119,3 +119,25 @@ def test_values_are_read_where_they_are_asked_for(tmp_path: Path):
         columns={"volume": "amount"},
     )  # fmt: skip
     assert figures(got) == [("mine", "CHN", 0.9)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Year;Month;Country;Tonnes\n2025;May;China;1\n;;Japan;2\n2025;June;China;3\n;;Japan;4\n",
+        "Month;Country;Tonnes\n2025-05;China;1\n;Japan;2\n2025-06;China;3\n;Japan;4\n;Total;10\n",
+        "Country;Month;Tonnes\nChina;2025-05;1\n;2025-06;3\nJapan;2025-05;2\n;2025-06;4\n",
+    ],
+    ids=["year and month", "a total below", "destinations"],
+)
+def test_cells_are_carried_down(tmp_path: Path, text: str):
+    """Keys that stand in the first row of each block alone, as merged cells do; a lone total below is of no month."""
+    got = imported(tmp_path, text)
+    assert figures(got) == [("mine", "CHN", 1.0), ("mine", "CHN", 3.0), ("mine", "JPN", 2.0), ("mine", "JPN", 4.0)]
+    assert any(note.startswith("Cells carried down from the row above: ") for note in got.notes)
+
+
+def test_a_gap_is_not_filled(tmp_path: Path):
+    """A month that is missing here and there may be any."""
+    got = imported(tmp_path, "Month,Country,t\n2025-05,China,1\n2025-05,Japan,2\n,Germany,4\n2025-06,China,3\n")
+    assert got.unused["reason"].tolist() == ["no month"]
