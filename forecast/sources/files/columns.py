@@ -39,11 +39,11 @@ ROLES = {
     "variavel 指标 指標 项目 показатель",
     "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
     "datum "
-    "mois monat 月份 年月 日期 月 时间 yyyymm",
+    "mois monat 月份 年月 日期 月 时间 yyyymm 기간 년월 연월 период",
     "year": "year ano anno jahr annee 年 年份",
     "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
     "value "
-    "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
+    "values exports export amount quantidade peso menge poids 数量 重量 出口量 중량 수출_중량 volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
     "flow": "flow trade_flow flow_desc flowdesc trade_flow_name direction fluxo flujo flux",
