@@ -107,6 +107,7 @@ def next_months(
         _print(found, folder)
         say_doubts(given, tables, choice.products)
         _say_unnamed(tables, choice)
+        _say_never_in_force(tables, choice, given)
         if issued is None:
             _say_newer_figures(found, tables, given)
 
@@ -129,6 +130,15 @@ def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bo
     if cache is not None and cache.refused:
         say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)
     return run
+
+
+def _say_never_in_force(tables: Tables, choice: Choice, given: Given) -> None:
+    """A word on events of the user's own calendar that were called off before they took effect."""
+    from forecast.report.agenda import agenda, never_in_force
+
+    shown = agenda(tables.events, tables.groups, issued=choice.issued, products=choice.products)
+    for sentence in never_in_force(shown) if given.events != (SHIPPED,) else []:
+        say(sentence)
 
 
 def _known(tables: Tables, choice: Choice) -> Snapshot:

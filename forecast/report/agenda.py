@@ -25,6 +25,7 @@ from forecast.realtime.events import (
     Members,
     PolicyMeasure,
     acting_events,
+    called_off,
     chains,
     covers_product,
     covers_whole,
@@ -292,6 +293,27 @@ def print_agenda(shown: pd.DataFrame, names: Mapping[str, str], console: Console
     count = sum(kind not in ACTING_KINDS for kind in shown["kind"])
     sentences = f"{counted(len(shown), 'event')}, {count} of kinds that are shown but not modelled."
     console.print(f"\n{sentences} An end with ? is scheduled, not confirmed.", width=WIDEST)
+
+
+def never_in_force(shown: pd.DataFrame) -> list[str]:
+    """A sentence on events of `agenda` that were called off before they took effect; none where there are none.
+
+    It may be right, and it may be a slip in the days.
+
+    Examples
+    --------
+    >>> import forecast as fc
+    >>> never_in_force(agenda(fc.read_events(), {}, products=["holmium"]))[0][:70]
+    'Never in force: licensing-2025-10-five-rare-earths ends 2025-11-07, be'
+    """
+    rows = [event for event in records(shown) if event.kind in IN_FORCE_KINDS and called_off(event)]
+    words = [
+        f"{event.event} ends {event.ends}, {'before' if event.ends < event.effective else 'on'} its day of effect"
+        + (f" {event.effective}" if event.ends < event.effective else "")
+        for event in rows
+    ]
+    said = f"Never in force: {'; '.join(words)}. Called off before it took effect, an event never acts: check the days."
+    return [said] if rows else []
 
 
 def days_given(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:

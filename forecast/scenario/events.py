@@ -178,6 +178,11 @@ def check_lapses(events: pd.DataFrame, lapses: Mapping[str, float], issued: date
     for event, probability in lapses.items():
         if event not in scheduled:
             could = f"expected one of {', '.join(scheduled)}" if scheduled else "there is none on file"
+            confirmed = any(
+                row.event == event and row.ends and getattr(row, "ends_status", "") != "scheduled"
+                for row in records(events)
+            )
+            could += "; where its end is only planned, set ends_status=scheduled in its row" if confirmed else ""
             raise ValueError(f"{event!r} is not known on {issued} to have a scheduled end ahead: {could}.")
         if not 0 <= probability <= 1:
             raise ValueError(f"{event}: probability must be a number from 0 to 1, found {probability:g}.")

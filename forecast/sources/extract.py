@@ -159,15 +159,11 @@ def reading(extract: Extract, settings: ReadSettings) -> Reading:
     if is_buddhist(list(month.different[:50])):
         notes.append("Years are of the Thai calendar (543 ahead of the common one).")
     if "imports" in cells:
-        notes += _mirrored(rows.iloc[used[cells["imports"].to_numpy(dtype=bool)[used]]])
+        mirror = rows.iloc[used[cells["imports"].to_numpy(dtype=bool)[used]]]
+        notes += _mirrored(mirror[mirror["exporter"] == settings.exporter] if settings.exporter else mirror)
     rows = rows.iloc[used] if len(used) < len(rows) else rows
-    return Reading(
-        extract.file,
-        extract.what,
-        _added(rows) if extract.parts else rows,
-        _unused(extract, reason),
-        tuple(notes),
-    )
+    rows = _added(rows) if extract.parts else rows
+    return Reading(extract.file, extract.what, rows, _unused(extract, reason), tuple(notes))
 
 
 def _first_reason(reasons: Sequence[Reasons]) -> Texts:

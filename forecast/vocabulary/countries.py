@@ -186,6 +186,10 @@ def _shipped_names() -> tuple[dict[str, str], dict[str, str]]:
     for row in shipped_rows("destinations.csv"):
         words = [row["numeric"], row["numeric"].lstrip("0"), row["iso2"], row["code"]]
         codes.update({folded(word): row["code"] for word in words if word})
+    for row in shipped_rows("partner_codes.csv"):
+        of_comtrade = row["authority"] == "united_nations" and len(row["code"]) == 3
+        if of_comtrade and row["destination"] and row["code"] not in groups:
+            codes.setdefault(row["code"], row["destination"])  # 842 is the USA to Comtrade, and nothing to ISO
     return codes, groups
 
 

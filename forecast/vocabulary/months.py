@@ -21,26 +21,27 @@ BUDDHIST = 543
 """Years by which the Thai calendar runs ahead of the common one."""
 
 _NAMES = (
-    "jan january janeiro janvier januar enero ene 一月",
-    "feb february fevereiro fev fevr fevrier februar febrero 二月",
-    "mar march marco mars marz maerz marzo 三月",
-    "apr april abril abr avril avr 四月",
-    "may maio mai mayo 五月",
-    "jun june junho juin juni junio 六月",
-    "jul july julho juil juillet juli julio 七月",
-    "aug august agosto ago aout 八月",
-    "sep sept september setembro set septembre septiembre 九月",
-    "oct october outubro out octobre oktober okt octubre 十月",
-    "nov november novembro novembre noviembre 十一月",
-    "dec december dezembro dez decembre dezember diciembre dic 十二月",
+    "jan january janeiro janvier januar enero ene 一月 янв январь января janv gennaio genn",
+    "feb february fevereiro fev fevr fevrier februar febrero 二月 фев февр февраль февраля febbraio febb",
+    "mar march marco mars marz maerz marzo 三月 мар март марта marzo mrz",
+    "apr april abril abr avril avr 四月 апр апрель апреля aprile",
+    "may maio mai mayo 五月 май мая maggio",
+    "jun june junho juin juni junio 六月 июн июнь июня giugno",
+    "jul july julho juil juillet juli julio 七月 июл июль июля luglio",
+    "aug august agosto ago aout 八月 авг август августа",
+    "sep sept september setembro set septembre septiembre 九月 сен сент сентябрь сентября settembre",
+    "oct october outubro out octobre oktober okt octubre 十月 окт октябрь октября ottobre",
+    "nov november novembro novembre noviembre 十一月 ноя нояб ноябрь ноября novembre",
+    "dec december dezembro dez decembre dezember diciembre dic 十二月 дек декабрь декабря dicembre",
 )
-MONTH_NAMES = {name: number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
-"""Number of a month by its name or short name, folded: English, Portuguese, French, German, Spanish, Chinese."""
+MONTH_NAMES = {folded(name): number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
+"""Number of a month by its name or short name, folded: English, Portuguese, French, German, Spanish, Italian,
+Russian, Chinese."""
 
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?:[-/. ]?[mM]|[-/.])(?P<month>\d{1,2})"
     r"|(?P<year2>\d{4})(?P<month2>\d{2})"
-    r"|(?P<year3>\d{4})\s*年\s*(?P<month3>\d{1,2})\s*月?"
+    r"|(?P<year3>\d{4})\s*[年년]\s*(?P<month3>\d{1,2})\s*[月월]?"
 )
 _MONTH_FIRST = re.compile(r"(?P<month>\d{1,2})[-/. ](?P<year>\d{4})")
 _ISO_DAY = re.compile(
@@ -52,6 +53,17 @@ _NAMED = re.compile(
     r"|(?P<year2>\d{4})[-/., ]*(?P<name2>[^\W\d_]{3,})\.?"
     r"|(?P<day>\d{1,2})[-/. ](?P<name3>[^\W\d_]{3,})\.?[-/. ](?P<year3>\d{4})"
 )
+_REIWA = re.compile(r"(?:令和|R)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
+_HEISEI = re.compile(r"(?:平成|H)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
+_ERAS = ((_REIWA, 2018), (_HEISEI, 1988))
+"""Years of Japanese eras, and the common year before their first."""
+
+_SHORT = re.compile(r"(\d{1,2})[/-](\d{2})")
+"""Two numbers that are a month and a year, where all cells of a column say so."""
+
+_SHORT_NAMED = re.compile(r"(\d{2})[-/ ]([^\W\d_]{3,})\.?")
+_SHORT_DAY = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{2})$")
+_SPAN = re.compile(r"\d{4}\s*[年.]?\s*\d{1,2}\s*[-~–至]\s*\d{1,2}\s*[月월]")
 _PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
 _QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
 _YEAR = re.compile(r"\d{4}")
@@ -107,6 +119,11 @@ def month_of(text: str) -> pd.Period | None:
             parts = {name.rstrip("23"): part for name, part in found.groupdict().items() if part}
             month = _period(parts["year"], int(parts["month"]))
             return month if _is_day_of(month, parts.get("day")) else None
+    for pattern, before in _ERAS:
+        of_era = pattern.fullmatch(text)
+        if of_era:
+            year = before + (1 if of_era[1] == "元" else int(of_era[1]))
+            return _period(str(year), int(of_era[2]))
     bare = text if _NAMED.fullmatch(text) else unmarked(text)[0]
     return _named(text) if bare == text else month_of(bare)
 
@@ -120,8 +137,35 @@ def months(cells: pd.Series) -> pd.Series:
     ['2025-05', '2025-06']
     """
     different = [str(text).strip() for text in pd.unique(cells)]
+    different, short = _long_years(different)
     place, serials = _place_of_month(different), serial_months(different)
-    return of_each(cells, lambda text: month_of(text) or _by_place(text.strip(), place) or serials.get(text.strip()))
+    return of_each(
+        cells,
+        lambda text: (
+            month_of(text)
+            or short.get(text.strip())
+            or _by_place(_SHORT_DAY.sub(r"\1.\2.20\3", text.strip()), place)
+            or serials.get(text.strip())
+        ),
+    )
+
+
+def _long_years(cells: list[str]) -> tuple[list[str], dict[str, pd.Period]]:
+    """Cells with days of short years written long, and the months of those that are a month and a short year.
+
+    ``01/23`` is January 2023 where every such number after the mark is above 12 and every one before it is not;
+    ``23-Jan`` where every such number is above 12, as it would seldom be if they were days.
+    """
+    named = {text: match for text in cells if (match := _SHORT_NAMED.fullmatch(text))}
+    found = {text: match for text in cells if (match := _SHORT.fullmatch(text))}
+    sound = all(1 <= int(match[1]) <= 12 < int(match[2]) for match in found.values()) and len(found) > 1
+    months_of = {text: _period(match[2], int(match[1])) for text, match in found.items()} if sound else {}
+    if all(int(match[1]) > 12 for match in named.values()) and len(named) > 1:
+        numbers = {text: MONTH_NAMES.get(folded(match[2]), 0) for text, match in named.items()}
+        months_of |= {text: _period(named[text][1], number) for text, number in numbers.items()}
+    return [_SHORT_DAY.sub(r"\1.\2.20\3", text) for text in cells], {
+        text: month for text, month in months_of.items() if month is not None
+    }
 
 
 def serial_months(cells: Iterable[str]) -> dict[str, pd.Period]:
@@ -160,6 +204,8 @@ def why_no_month(text: str) -> str:
         return "no month"
     if _QUARTER.fullmatch(text):
         return "a quarter, not a month"
+    if _SPAN.fullmatch(text):
+        return "several months together, not a month"
     if _YEAR.fullmatch(text):
         return "a year, not a month"
     if _PART_DAY.fullmatch(text):

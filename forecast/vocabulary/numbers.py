@@ -18,6 +18,12 @@ _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MANY = {mark: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}}){{2,}}") for mark in ",."}
 _ONE = {mark: re.compile(rf"[+-]?\d{{1,3}}{re.escape(mark)}\d{{3}}") for mark in ",."}
 
+FEWEST_GROUPED = 12
+"""Different numbers with three digits behind their only mark from which on it is no chance that all have three."""
+
+LEAST_WHOLE = 0.05
+"""Share of numbers without a mark from which on it is no chance that they are whole."""
+
 
 def numbers(cells: pd.Series, decimal: str | None = None, comma_separated: bool = True) -> pd.Series:
     """Floats, NaN where a cell is a gap or no number.
@@ -34,7 +40,8 @@ def numbers(cells: pd.Series, decimal: str | None = None, comma_separated: bool 
     """
     codes, different = pd.factorize(cells)
     straight = np.asarray(pd.to_numeric(pd.Index(different.astype(str)), errors="coerce"), dtype=float)
-    if not np.isfinite(straight).all() or decimal == ",":
+    grouped = decimal is None and could_be_thousands(cells) != ""
+    if not np.isfinite(straight).all() or decimal == "," or grouped:
         texts = [_bare(str(text)) for text in different]
         mark = decimal or _decimal_mark([text for text in texts if text], comma_separated)
         straight = np.array([_value(text, mark) for text in texts], dtype=float)
@@ -58,6 +65,37 @@ def could_be_thousands(cells: pd.Series, decimal: str | None = None) -> str:
     return marked[0] if whole and decimal is None else ""
 
 
+def said_of_marks(cells: pd.Series, decimal: str | None, comma_separated: bool) -> list[str]:
+    """A word on numbers whose only mark could be that of thousands or of fractions, and on how it is read.
+
+    Examples
+    --------
+    >>> said_of_marks(pd.Series(["1.234"]), None, True)
+    ['Numbers such as 1.234 are read as fractions: --decimal , reads them as thousands.']
+    """
+    odd = could_be_thousands(cells, decimal)
+    texts = [text for text in (_bare(str(text)) for text in pd.unique(cells)) if text] if odd else []
+    mark = "," if "," in odd else "."
+    other = "." if mark == "," else ","
+    if odd and _decimal_mark(texts, comma_separated) == mark:
+        return [f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands."]
+    if odd and (mark == "." or not comma_separated or all(mark in text for text in texts)):
+        return [f"Numbers such as {odd} are read as thousands: --decimal {mark} reads them as fractions."]
+    return []
+
+
+def _in_groups(texts: list[str], mark: str) -> bool:
+    """Whether the only mark is that of thousands: many numbers have it, and those without are whole and below 1,000.
+
+    Fractions would have other than three digits now and then, and would seldom be whole.
+    """
+    marked = [text for text in texts if mark in text]
+    plain = [text for text in texts if mark not in text]
+    whole = [text for text in plain if text.lstrip("+-").isdecimal() and len(text.lstrip("+-")) <= 3]
+    sound = len(marked) >= FEWEST_GROUPED and len(whole) == len(plain) >= LEAST_WHOLE * len(texts)
+    return sound and all(_ONE[mark].fullmatch(text) and not text.lstrip("+-").startswith("0") for text in marked)
+
+
 def is_gap(text: str) -> bool:
     """Whether ``text`` says that there is no figure."""
     return text.strip().lower() in GAPS
@@ -77,6 +115,8 @@ def _decimal_mark(texts: list[str], comma_separated: bool) -> str:
     if both:
         return max(",.", key=both[0].rfind)
     commas, points = ([text for text in texts if mark in text] for mark in ",.")
+    if _in_groups(texts, ".") or _in_groups(texts, ","):
+        return "," if points else "."
     if any(_MANY["."].fullmatch(text) for text in points):
         return ","
     if any(_MANY[","].fullmatch(text) for text in commas) or not commas:

@@ -122,6 +122,11 @@ _GLUED = re.compile(r"(\d+)([a-z]+)|([十百千万萬亿億]+)(.+)")
 _POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
 _TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
 _AMBIGUOUS_MT = re.compile(r"(?<![^\W\d_])Mt(?![^\W\d_])")
+_VALUES = {"value", "values", "valor", "valeur", "wert", "warenwert", "montant", "importe", "betrag", "fob", "cif",
+           "price", "prix", "preis", "金额", "金額", "価額", "금액", "стоимость"}  # fmt: skip
+_QUANTITIES = {"quantity", "quantities", "qty", "volume", "volumes", "weight", "mass", "menge", "gewicht", "masse",
+               "eigenmasse", "quantite", "poids", "volumen", "cantidad", "peso", "quantidade", "netweight", "数量",
+               "重量", "중량", "количество", "вес"}  # fmt: skip
 _MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
 
 
@@ -345,11 +350,21 @@ def _unit_of_part(part: str) -> str:
 def is_money(heading: str) -> bool:
     """Whether a heading names money, as ``Value (USD)`` does."""
     words = set(folded(heading).split())
-    return (
-        bool(words & (set(MONEY) | {"value", "valor", "fob", "cif", "price", "金额"}))
-        or "美元" in heading
-        or ("人民币" in heading or "$" in heading)
-    )
+    return bool(words & (set(MONEY) | _VALUES)) or "美元" in heading or ("人民币" in heading or "$" in heading)
+
+
+def kind_of_quantity(word: str) -> str:
+    """What a unit or the name of a measure counts: ``weight`` (or another quantity), ``money``, or nothing known.
+
+    Examples
+    --------
+    >>> [kind_of_quantity(word) for word in ("Export value", "kg", "Quantity (pieces)", "USD", "Share", "Price per t")]
+    ['money', 'weight', 'weight', 'money', '', 'money']
+    """
+    if is_money(word) or unit_of(word).money:
+        return "money"
+    known = bool(unit_in(word)) or unit_of(word).factor == unit_of(word).factor
+    return "weight" if known or set(folded(word).split()) & _QUANTITIES else ""
 
 
 def _short(factor: float) -> str:

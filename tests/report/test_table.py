@@ -18,7 +18,7 @@ from forecast.ensemble.judgement import judged_run, parse_judgement
 from forecast.episodes.course import episodes_of, exposure
 from forecast.realtime.releases import ReleaseHabit, as_of
 from forecast.report.acting import ActingCalendar, acting_words, whom
-from forecast.report.agenda import agenda, days_given, in_force, print_agenda, print_in_force
+from forecast.report.agenda import agenda, days_given, in_force, never_in_force, print_agenda, print_in_force
 from forecast.report.brief.tables import forecast_table
 from forecast.report.outlook import Outlook, newer_figures, outlook
 from forecast.report.table import as_markdown, print_outlook, with_whole_words
@@ -549,6 +549,21 @@ def test_a_measure_is_in_force_up_to_the_day_before_its_end(day: date) -> None:
     assert ("ended" in set(in_force(known, day)["event"])) == (day < date(2025, 6, 1))
     assert in_force(known, date(2025, 1, 4)).empty
     assert printed_agenda(known, date(2025, 1, 4)).startswith("Nothing is in force on 2025-01-04\n")
+
+
+def test_an_event_called_off_before_it_took_effect_is_said() -> None:
+    """From the day on which its end is known, and not before; one that ends later is none of them."""
+    events = simulated.calendar(
+        {
+            "event": "slip", "kind": "ban", "announced": date(2025, 9, 20), "effective": date(2025, 10, 15),
+            "ends": date(2025, 10, 1), "ends_announced": date(2025, 9, 30),
+        },
+        {"event": "ended", "kind": "ban", "announced": date(2025, 1, 5), "ends": date(2025, 6, 1)},
+    )  # fmt: skip
+    assert never_in_force(agenda(events, {}, issued=date(2025, 9, 25))) == []
+    (said,) = never_in_force(agenda(events, {}))
+    assert said.startswith("Never in force: slip ends 2025-10-01, before its day of effect 2025-10-15. Called off ")
+    assert said.endswith(": check the days.")
 
 
 def test_an_approval_is_a_day_and_no_state() -> None:

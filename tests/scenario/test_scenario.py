@@ -396,6 +396,13 @@ def test_one_to_six_suppositions():
         scenario(*[LICENSING] * 7)
 
 
+def test_a_lapse_of_an_end_that_is_not_marked_scheduled_says_what_to_set():
+    """An end that stands as confirmed does not lapse; the sentence names the column."""
+    confirmed = events().assign(ends_status="")
+    with pytest.raises(ValueError, match=r"; where its end is only planned, set ends_status=scheduled in its row\.$"):
+        check_lapses(confirmed, {"truce": 0.5}, ISSUED)
+
+
 @pytest.mark.parametrize(
     ("lapses", "issued", "sentence"),
     [

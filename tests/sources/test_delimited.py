@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.files import delimited
-from forecast.sources.files.delimited import header_and_columns
+from forecast.sources.files.delimited import decoded, header_and_columns
 from forecast.sources.importing import Imported, import_exports
 from forecast.sources.plain import _by_columns, _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
@@ -207,3 +207,19 @@ def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytes
     pd.testing.assert_frame_equal(large.exports, small.exports)
     pd.testing.assert_frame_equal(large.unused, small.unused)
     assert (large.files, large.notes) == (small.files, small.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "name"),
+    [
+        ("年,月,国,数量(KG)\n2025,5,ドイツ,1000\n", "cp932", "Shift-JIS"),
+        ("기간,국가,중량(톤)\n2025.05,독일,1\n2025.06,미국,2\n", "cp949", "CP949"),
+        ("年份,目的地,重量(吨)\n2025-05,德国,1\n", "gb18030", "GB18030"),
+        ("Monat;Land;Menge (t)\n2025-05;Österreich;1\n2025-05;Türkei;2\n", "cp1252", "Windows-1252"),
+        ("Mês;País;Peso\n2025-05;Japão;1\n2025-05;Espanhaãé;2\n", "cp1252", "Windows-1252"),
+        ("Période;Pays;Masse\n2025-05;Corée;1\n;\xc9\xc9\xc9tats;2\n", "cp1252", "Windows-1252"),
+    ],
+)
+def test_encodings_are_known_by_the_letters_of_their_script(text: str, encoding: str, name: str):
+    """Each decodes to its own, and none of the west is taken for one of the east."""
+    assert decoded(text.encode(encoding)) == (text, name)

@@ -294,6 +294,18 @@ def test_two_months_in_one_cell_are_no_day(tmp_path: Path):
     assert found.unused["reason"].tolist() == ["no month that can be read"]
 
 
+@pytest.mark.parametrize("mark", [".", ","])
+def test_a_mark_that_is_of_thousands_by_all_figures(tmp_path: Path, mark: str):
+    """Many figures have three digits behind it, and those without it are whole and below 1,000."""
+    figures = [100 + 211 * month for month in range(24)]
+    rows = [f"UK;{2023 + at // 12}-{at % 12 + 1:02d};{one:,}\n".replace(",", mark) for at, one in enumerate(figures)]
+    path = write(tmp_path, "Country;Month;t\n" + "".join(rows))
+    got = import_exports(path, product="w", today=DAY)
+    assert got.exports["volume_t"].tolist() == figures
+    assert any(f"are read as thousands: --decimal {mark} reads them as fractions." in note for note in got.notes)
+    assert import_exports(path, product="w", decimal=mark, today=DAY).exports["volume_t"].iloc[-1] == 4.953
+
+
 @pytest.mark.parametrize(
     ("figure", "decimal", "note"),
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forecast import TableError, import_exports
-from forecast.sources.meaning.scale import scale_of
+from forecast.sources.meaning.quantities import scale_of
 from forecast.vocabulary.units import unit_in, unit_in_title, unit_of
 
 DAY = date(2026, 1, 1)

@@ -9,14 +9,15 @@ import pandas as pd
 
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.meaning.breakdowns import is_way_of_transport, names_breakdown, names_total
 from forecast.sources.meaning.cumulative import says_cumulative
 from forecast.sources.meaning.direction import says_imports
 from forecast.tables.read import TableError
-from forecast.vocabulary.countries import Places, listed
+from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import is_dated, month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import folded, shown
-from forecast.vocabulary.units import is_money, unit_in, unit_in_title, unit_of
+from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_in_title, unit_of
 
 ROLES = {
     "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
@@ -25,14 +26,27 @@ ROLES = {
     "destination": "destination destinations country countries partner country_name partner_name partner_country "
     "importer "
     "importing_country destination_country to market iso3 iso_code country_code pais paises land pays 国家 国别 目的地 "
-    "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region",
+    "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region country_of_destination destination_name destination_code "
+    "partner_countries partner_code partner_iso partner_desc importer_name bestimmungsland zielland partnerland "
+    "pais_de_destino pais_destino destino pays_de_destination pays_partenaire 最终目的国 最終目的国 国 国名 국가 "
+    "국가명 страна страна_назначения",
+    "reporter": "reporter reporters reporter_name reporter_code reporter_iso reporter_country reporter_desc "
+    "reporter_countries reporting_country reporting_economy declarant exporter exporters exporter_name exporter_code "
+    "exporter_iso exporting_country origin country_of_origin origin_country from source_country meldeland berichtsland "
+    "ursprungsland herkunftsland pays_declarant declarante pais_declarante pais_de_origem pais_de_origen "
+    "pays_d_origine origem origen origine 报告国 出口国 原产地 原产国 输出国 страна_отчетности страна_экспортер "
+    "страна_происхождения",
+    "indicator": "indicator indicators measure measures variable variables element statistic statistics metric "
+    "series_name data_type kennzahl merkmal messgroesse messgrosse indicateur mesure indicador indicadores medida "
+    "variavel 指标 指標 项目 показатель",
     "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
     "datum "
-    "mois monat 月份 年月 日期 月 时间 yyyymm",
+    "mois monat 月份 年月 日期 月 时间 yyyymm 기간 년월 연월 период",
     "year": "year ano anno jahr annee 年 年份",
     "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
     "value "
-    "values exports export amount quantidade peso menge poids 数量 重量 出口量 volume_kg net_weight_kg quantity_kg "
+    "values exports export amount quantidade peso menge poids 数量 重量 出口量 중량 수출_중량 "
+    "volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
     "scale": "scalar_factor unit_mult unit_multiplier unit_mult_unit_multiplier powercode power_code powercode_code "
@@ -46,8 +60,19 @@ ROLES = {
 SAMPLE = 300
 """Different cells by which a column without a known heading is judged."""
 
+MOST_INDICATORS = 12
+"""Different cells that a column may have which says what each figure measures."""
+
 FEWEST_SERIALS = 3
 """Different numbers, all of them the first or last day of a month to Excel, that are not volumes by chance."""
+
+_ONE_SIDE = ("destination", "partner", "importer", "importing", "to", "destino", "bestimmungsland", "zielland",
+             "partnerland", "partenaire")  # fmt: skip
+"""Words of headings that say to which side a country belongs; one called country alone may be either."""
+
+_NEUTRAL = ("value", "values", "y", "obs value", "valor", "wert", "valeur", "figure", "amount", "data", "数值", "値",
+            "значение")  # fmt: skip
+"""Headings of figures whose quantity another column names."""
 
 IDENTIFIERS = ("unique id", "series id", "id", "series", "instances", "instance", "key")
 """Headings of columns that name a series, in the long frames of other libraries."""
@@ -69,6 +94,10 @@ class Columns:
     released: str = ""
     status: str = ""
     flow: str = ""
+    reporter: str = ""
+    """The country that exports, or that declares."""
+    indicator: str = ""
+    """What the figure of each row measures, where rows of weight and of money stand in one column."""
     series: str = ""
     """The column that names product and destination together."""
 
@@ -102,11 +131,12 @@ def header_score(row: list[str], wanted: Collection[str] = ()) -> float:
     hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(set(wanted) & set(names))
     are_months = _which_are_months(pd.Series(row, dtype=object))
     dated = int(are_months.sum())
-    figures = sum(_is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
+    figures = sum(is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
     return hits + (dated if dated >= 2 else 0) - figures + 0.01 * len(names)
 
 
-def _is_figure(cell: str) -> bool:
+def is_figure(cell: str) -> bool:
+    """Whether a cell is a number and no month."""
     return bool(cell) and month_of(cell) is None and numbers(pd.Series([cell], dtype=object)).notna().item()
 
 
@@ -115,9 +145,9 @@ def columns_of(table: Table, settings: ReadSettings) -> Columns:
     said = {role: _said(table, role, word) for role, word in settings.columns.items()}
     roles = [role for role in Columns.__dataclass_fields__ if role not in said]
     found = {role: table.heading(*_ALIASES[role]) or "" for role in roles if role in _ALIASES}
-    columns = Columns(**{**found, **said})
+    columns = _of_two_sides(table, Columns(**{**found, **said}), settings)
     if "volume" not in said:
-        columns = replace(columns, volume=_volume(table, settings))
+        columns = replace(columns, volume=_volume(table, settings) or _neutral(table, columns, settings))
     series = table.heading(*IDENTIFIERS) or ""
     if series and not columns.destination and "destination" not in said:
         columns = replace(columns, series=series)
@@ -133,6 +163,34 @@ def _said(table: Table, role: str, word: str) -> str:
     if heading is None:
         raise TableError(f"{table.file}: expected the column {shown(word)!r}, found {headings_of(table)}.")
     return heading
+
+
+def _of_two_sides(table: Table, columns: Columns, settings: ReadSettings) -> Columns:
+    """The destination from the column that says so, one called country beside it being that of the reporter."""
+    known = places("", settings.names)
+    if "destination" in settings.columns or not columns.destination:
+        return columns
+    named = [name for name in table.headings if folded(name) in _ALIASES["destination"]]
+    sided = [name for name in named if set(folded(name).split()) & set(_ONE_SIDE)]
+    sided = [name for name in sided if _are_places(table.cells[name], known)]
+    if not sided or columns.destination in sided:
+        return columns
+    other = columns.destination
+    if columns.reporter or not _are_places(table.cells[other], known):
+        return replace(columns, destination=sided[0])
+    codes = [table.cells[name].map(lambda word: known.find(str(word))[0]).astype(str) for name in (sided[0], other)]
+    apart = bool((codes[0] != codes[1]).mean() > 0.5) and bool((codes[1] != "").all())
+    return replace(columns, destination=sided[0], reporter=other if apart else "")
+
+
+def _neutral(table: Table, columns: Columns, settings: ReadSettings) -> str:
+    """The column of figures whose quantity stands in another column, if rows of what is asked for are among them."""
+    wanted = "money" if settings.unit and unit_of(settings.unit).money else "weight"
+    words = [str(text) for name in (columns.unit, columns.indicator) if name for text in pd.unique(table.cells[name])]
+    if not any(kind_of_quantity(text) == wanted for text in words):
+        return ""
+    heading = table.heading(*_NEUTRAL)
+    return heading if heading and are_numbers(table.cells[heading]) else ""
 
 
 def _volume(table: Table, settings: ReadSettings) -> str:
@@ -175,6 +233,14 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
     if not columns.destination and not columns.series and not settings.destination:
         columns = replace(columns, destination=_only([name for name in free if _are_places(table.cells[name], known)]))
     free = [name for name in free if name != columns.destination]
+    if columns.destination and not columns.reporter:
+        columns = replace(columns, reporter=_only([name for name in free if are_codes(table.cells[name], known)]))
+    if not columns.indicator:
+        columns = replace(columns, indicator=_only([name for name in free if _are_quantities(table.cells[name])]))
+    if not columns.volume:
+        columns = replace(columns, volume=_neutral(table, columns, settings))
+    part = {*breakdowns_in(table, columns), columns.reporter, columns.indicator}
+    free = [name for name in free if name not in part and not most_are(table.cells[name], known.knows)]
     if not columns.volume:
         figures = plainest([name for name in free if are_numbers(table.cells[name]) and not is_money(name)])
         across = [name for name in figures if known.find(name)[0]]
@@ -184,8 +250,15 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
         columns = replace(columns, product=columns.series, destination=free[0], series="")
     elif columns.destination and not columns.product and not columns.series and len(free) == 1:
         text = not are_numbers(table.cells[free[0]].str.rstrip("% ")) and not is_money(free[0])
-        columns = replace(columns, product=free[0] if text else "")
+        columns = replace(columns, product=free[0] if text and not _has_total(table.cells[free[0]]) else "")
     return columns
+
+
+def product_by_content(columns: Columns, settings: ReadSettings) -> list[str]:
+    """A word on a column that is taken for the products because no other role is left for it."""
+    usual = folded(columns.product) in _ALIASES["product"] or "product" in settings.columns
+    said = f"The products are those of the column {shown(columns.product)} (--column product=NAME names another)."
+    return [] if usual or not columns.product or columns.series else [said]
 
 
 def _only(found: list[str]) -> str:
@@ -215,7 +288,49 @@ def _which_are_months(cells: pd.Series) -> pd.Series:
 
 
 def _are_places(cells: pd.Series, known: Places) -> bool:
-    return most_are(cells, lambda text: not _is_figure(text) and known.knows(text))
+    return most_are(cells, lambda text: not is_figure(text) and known.knows(text))
+
+
+def are_codes(cells: pd.Series, known: Places) -> bool:
+    """Whether most of the different cells are single destinations by name or by letters."""
+    return most_are(cells, lambda text: not is_figure(text) and bool(known.find(text)[0]))
+
+
+def _are_quantities(cells: pd.Series) -> bool:
+    """Whether the cells say what a figure measures, money for one."""
+    kinds = {kind_of_quantity(text) for text in _sample(cells)[:MOST_INDICATORS]}
+    return kinds == {"weight", "money"} and pd.unique(cells).size <= MOST_INDICATORS
+
+
+def breakdowns_in(table: Table, columns: Columns) -> list[str]:
+    """Headings of columns without another role that part a figure by something that is no product.
+
+    They are known by the heading, or by cells that are all means of transport.
+
+    Examples
+    --------
+    >>> table = Table("f.csv", pd.DataFrame({"Mode of transport": ["Sea"], "Grade": ["A"], "By": ["Air"]}))
+    >>> breakdowns_in(table, Columns())
+    ['Mode of transport', 'By']
+    """
+    taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
+    return [
+        name
+        for name in table.headings
+        if name not in taken
+        and not (unit_in(name) or is_money(name))
+        and (
+            names_breakdown(name)
+            or _has_total(table.cells[name])
+            or most_are(table.cells[name], is_way_of_transport, 1)
+        )
+    ]
+
+
+def _has_total(cells: pd.Series) -> bool:
+    """Whether one of several cells of words, none of them a month, says that its row has all parts together."""
+    sample = _sample(cells)
+    return len(sample) > 1 and any(names_total(text) for text in sample) and not _are_months(cells)
 
 
 def are_numbers(cells: pd.Series) -> bool:

@@ -5,8 +5,6 @@ Columns are known by their headings, by what the caller says of them, and last b
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -14,32 +12,33 @@ import pandas as pd
 from forecast.sources.extract import Extract, ReadSettings, repeated_rows
 from forecast.sources.files.columns import (
     Columns,
+    are_codes,
     are_numbers,
+    breakdowns_in,
     by_content,
     columns_of,
     dated_left_out,
     headings_of,
     most_are,
+    product_by_content,
     table_in,
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
+from forecast.sources.meaning.breakdowns import BY, parted
+from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
 from forecast.sources.meaning.direction import imports_in, is_inward, mirrored_cells
-from forecast.sources.meaning.scale import check_stated, scaled
+from forecast.sources.meaning.quantities import check_stated, other_quantities, scaled, units_of_measures
 from forecast.sources.meaning.stacked import first_table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import MONTH_NAMES, from_parts, month_of, months, serial_months, unmarked
-from forecast.vocabulary.numbers import could_be_thousands
-from forecast.vocabulary.text import folded, shown, slug
-from forecast.vocabulary.units import is_money, unit_in, unit_of
-
-_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
-_GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
-"""Names of sheets, folded, that programs give, or that count parts of a table or a year."""
+from forecast.vocabulary.months import from_parts, months, serial_months, unmarked
+from forecast.vocabulary.numbers import said_of_marks
+from forecast.vocabulary.text import folded, of_each, shown, slug
+from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_of
 
 
 def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
@@ -112,6 +111,8 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
         raise TableError(_no_volume(table, columns, settings))
     if not (columns.destination or columns.series or settings.destination):
         raise TableError(_missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
+    keys = [columns.year, columns.month, columns.destination, columns.product, columns.reporter, columns.unit]
+    table, carried = carried_down(table, keys, columns.volume)
     cells = pd.DataFrame(
         {
             "product": table.coded(columns.product),
@@ -132,23 +133,45 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
         cells["destination"] = settings.destination
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
+    beside, also = _beside(table, columns, known)
+    cells, said = cells.assign(**beside), [*carried, *said, *also, *product_by_content(columns, settings)]
     what = "long frame of a forecasting library" if frame else "plain table"
-    left_out = _inward(table, columns, repeated_rows(table.cells))
-    return _extract(
-        sheet, table, what, cells, columns, left_out, settings, notes + said + dated_left_out(table, columns)
-    )
+    left_out = _left_out(table, columns, settings)
+    said += dated_left_out(table, columns)
+    return _extract(sheet, table, what, cells, columns, left_out, settings, notes + said)
 
 
-def _inward(table: Table, columns: Columns, reasons: pd.Series) -> pd.Series:
-    """Reasons why rows are not used, with one for those whose flow is into the reporter."""
+def _left_out(table: Table, columns: Columns, settings: ReadSettings, repeated: bool = True) -> pd.Series:
+    """Reasons why rows are not used: repeated ones, flows into the reporter, quantities that are no weight."""
+    none = pd.Series("", index=table.cells.index, dtype=object)
+    reasons = repeated_rows(table.cells) if repeated else none
     flows = table.coded(columns.flow)
     inward = [text for text in flows.cat.categories if is_inward(str(text))]
-    return reasons.mask(flows.isin(inward), "imports, not exports")
+    reasons = reasons.mask(flows.isin(inward), "imports, not exports")
+    other = other_quantities(table, columns.unit, columns.indicator, settings.unit)
+    return reasons.where(reasons != "", other)
+
+
+def _beside(table: Table, columns: Columns, known: Places) -> tuple[dict[str, pd.Series], list[str]]:
+    """Cells of the exporter and of breakdowns, and a word on an exporter who is the same in every row."""
+    headings = breakdowns_in(table, columns)
+    reporter = columns.reporter
+    if reporter and not are_codes(table.cells[reporter], known):
+        headings, reporter = [*headings, reporter], ""
+    parts = {f"{BY}{name}": table.coded(name) for name in headings}
+    if not reporter:
+        return parts, []
+    words = table.coded(reporter)
+    exporter = words.astype(str).map(lambda word: known.find(word)[0] or shown(word)).astype("category")
+    one = list(exporter.cat.categories) if exporter.nunique() == 1 else []
+    notes = [f"The exporter is {one[0]} in every row (column {shown(reporter)})."] if one else []
+    return {**parts, "exporter": exporter}, notes
 
 
 def _labels(table: Table, columns: Columns) -> list[str]:
-    """The headings of columns of words that may say what figures are: those of no role but the unit's or product's."""
-    taken = {getattr(columns, role) for role in Columns.__dataclass_fields__ if role not in ("unit", "product")}
+    """The headings of columns of words that may say what figures are: of no role, or a measure, unit or product."""
+    open_to = ("unit", "product", "indicator")
+    taken = {getattr(columns, role) for role in Columns.__dataclass_fields__ if role not in open_to}
     return [name for name in table.headings if name not in taken and not are_numbers(table.cells[name])]
 
 
@@ -182,7 +205,12 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
     stated = settings.unit or unit_in(columns.volume) or unit_beside(table) or unit_in(columns.destination)
-    if columns.unit and not settings.unit:
+    if columns.indicator and not settings.unit:
+        unit = units_of_measures(table, columns.unit, columns.indicator, stated)
+        weighs = of_each(table.coded(columns.indicator), kind_of_quantity) == "weight"
+        if not (weighs & (unit == "")).any():
+            return scaled(unit, table, columns.scale)
+    elif columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)
         said = [heading if heading and unit_of(text).refusal else text or stated for text in unit.cat.categories]
         return scaled(recoded(unit, said), table, columns.scale)
@@ -231,10 +259,13 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
         "destination": names.coded(columns.destination) if not settings.destination else settings.destination,
         "unit": unit,
     }
-    said += dated_left_out(table, columns, across)
-    parts = [pd.DataFrame(head).assign(month=name, volume=table.cells[name].str.strip()) for name in across]
+    beside, also = _beside(names, columns, known)
+    said += [*also, *dated_left_out(table, columns, across)]
+    parts = [
+        pd.DataFrame({**head, **beside}).assign(month=name, volume=table.cells[name].str.strip()) for name in across
+    ]
     cells = pd.concat(parts).sort_index(kind="stable")
-    reasons = _inward(table, columns, repeated_rows(table.cells))
+    reasons = _left_out(table, columns, settings)
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
     return _extract(sheet, table, "wide table, months across", cells, columns, left_out, settings, said)
 
@@ -244,16 +275,19 @@ def _melted_destinations(
 ) -> Extract:
     unit, said = _units(table, replace(columns, volume=""), settings)
     head = pd.DataFrame({"product": table.coded(columns.product), "month": _month_text(table, columns), "unit": unit})
-    roles = {columns.product, columns.month, columns.year, columns.unit, columns.flow, columns.scale}
     known = places("", settings.names)
+    beside, notes = _beside(table, columns, known)
+    head = head.assign(**beside)
+    roles = {columns.product, columns.month, columns.year, columns.unit, columns.scale, columns.flow, columns.reporter}
+    roles |= {name.removeprefix(BY) for name in beside}
     free = [name for name in table.headings if name not in (*across, *roles) and not name.isdigit()]
     groups = [name for name in free if known.knows(name)]
     figures = [name for name in table.headings if name in (*across, *groups)]
     parts = [head.assign(destination=name, volume=table.cells[name].str.strip()) for name in figures]
     others = [name for name in table.headings if name not in (*figures, *roles)]
-    notes = [*said, f"Columns that are no destination are left out: {listed(others)}."] if others else said
+    notes = [*said, *notes, *([f"Columns that are no destination are left out: {listed(others)}."] if others else [])]
     cells = pd.concat(parts).sort_index(kind="stable")
-    reasons = _inward(table, columns, pd.Series("", index=table.cells.index, dtype=object))
+    reasons = _left_out(table, columns, settings, repeated=False)
     left_out = reasons.reindex(cells.index) if table.cells.index.is_unique else None
     return _extract(sheet, table, "wide table, destinations across", cells, columns, left_out, settings, notes)
 
@@ -270,12 +304,8 @@ def _extract(
 ) -> Extract:
     """The extract of a plain table; one without a column of products is of one, which `named` gives a name."""
     said = list(notes or [])
-    nameless = bool((cells["product"] == "").all())
     comma_separated = sheet.delimiter != ";"
-    odd = could_be_thousands(cells["volume"], settings.decimal) if sheet.delimiter else ""
-    if odd and not ("," in odd and comma_separated):
-        other = "," if "." in odd else "."
-        said.append(f"Numbers such as {odd} are read as fractions: --decimal {other} reads them as thousands.")
+    said += said_of_marks(cells["volume"], settings.decimal, comma_separated) if sheet.delimiter else []
     marks = cells["month"].map({text: unmarked(str(text))[1] for text in cells["month"].unique()}).astype(object)
     if marks.astype(bool).any():
         stated = cells.get("status", marks).astype(object)
@@ -294,61 +324,20 @@ def _extract(
         partner = table.coded(columns.destination).astype(object)
         partner = partner if len(partner) == len(cells) else partner.reindex(cells.index)
         cells = mirrored_cells(table.file, inward, cells, (columns.destination, partner), settings)
+    found = parted(table.file, cells, reason)
     return Extract(
         table.file,
         f"{what} ({sheet.kind})",
-        cells,
-        reason,
+        cells[[name for name in cells if not str(name).startswith(BY)]],
+        found.reasons,
         table.file,
-        notes=tuple(said),
+        parts=found.added,
+        notes=(*said, *found.notes),
         comma_separated=comma_separated,
-        unnamed=what if nameless else "",
+        unnamed=what if (cells["product"] == "").all() else "",
         file_product=slug(table.file.rpartition(".")[0] or table.file) or "product",
         summed=summed_in(table.file, own, [label, *lines], [name for name in table.headings if name != own]),
     )
-
-
-# Tables in which nothing names the product ----------------------------------------------------------------------------
-
-
-def named(found: Sequence[tuple[Sheet, Extract]], settings: ReadSettings) -> list[Extract]:
-    """The extracts of a file, those in which nothing names the product called after the sheet, the caller or the file.
-
-    Sheets of one layout are of a product each where their names differ by more than the date, and the caller names
-    none or one of theirs.
-    """
-    own = [_product_of_sheet(sheet) if extract.unnamed else "" for sheet, extract in found]
-    layouts = {name: {word for word, (_, one) in zip(own, found, strict=True) if word and one.unnamed == name}
-               for name in {extract.unnamed for _, extract in found}}  # fmt: skip
-    return [
-        _named(extract, word if _are_products(layouts[extract.unnamed], settings) else "", settings)
-        for word, (_, extract) in zip(own, found, strict=True)
-    ]
-
-
-def _product_of_sheet(sheet: Sheet) -> str:
-    """The slug of a sheet's name without years; empty where it is a year, a month, or given by the program."""
-    title = folded(sheet.title)
-    words = title if title.startswith("hs") else _YEAR.sub(" ", title)
-    dated = all(word in MONTH_NAMES for word in words.split()) or month_of(sheet.title) is not None
-    return "" if dated or _GIVEN.fullmatch(title) else slug(sheet.title if words == title else words)
-
-
-def _are_products(names: set[str], settings: ReadSettings) -> bool:
-    """Whether names of sheets can be products: several that are not all destinations, the caller's among them."""
-    known = places("", settings.names)
-    mine = not settings.product or slug(settings.product) in names
-    return len(names) > 1 and mine and not all(known.knows(name) for name in names)
-
-
-def _named(extract: Extract, sheet: str, settings: ReadSettings) -> Extract:
-    name = sheet or settings.product or extract.file_product
-    if not (extract.unnamed and name):
-        return extract
-    said = f"No column names the product: it is called {name} after the {'sheet' if sheet else 'file'}"
-    way_out = "" if sheet else " (--product NAME changes that)"
-    notes = extract.notes if settings.product and not sheet else (*extract.notes, f"{said}{way_out}.")
-    return replace(extract, cells=extract.cells.assign(product=name), notes=notes)
 
 
 # What is missing ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import header_row, header_score
+from forecast.sources.files.columns import header_row, header_score, is_figure
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.meaning.direction import says_imports
 from forecast.tables.cells import Texts
@@ -45,8 +45,11 @@ def first_table(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, list[str]]
         while start > top + 1 and short[start - 1] and header_score(sheet.row(start - 1)) >= 0:
             start -= 1
         title = " ".join(filter(None, sheet.row(place - 1))) if start < place else ""
+        if start == top + 1 or (title and _has_figures(sheet.row(place - 1))):
+            continue
         same = row == header or (top > 0 and row == sheet.row(top - 1))
-        other = header_score(row) >= 2 or bool(title and (says_imports(title) or is_money(title)))
+        headed = header_score(row) >= 2 and not _has_figures(row)
+        other = headed or bool(title and (says_imports(title) or is_money(title)))
         goes_on = folded(title) in above or bool(_MORE.search(folded(title)))
         if goes_on or (same and not title) or not (same or other):
             continue
@@ -54,6 +57,11 @@ def first_table(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, list[str]]
         said = f"{second} is a second one and not read: give it in a file of its own, or put it first."
         return replace(sheet, grid=sheet.grid.iloc[:start]), [said]
     return sheet, []
+
+
+def _has_figures(row: list[str]) -> bool:
+    """Whether a cell is a number and no year: a row of few cells is a title, and one of words a header, without."""
+    return any(is_figure(cell) and not re.fullmatch(r"(19|20)\d\d", cell.strip()) for cell in row)
 
 
 def _filled(sheet: Sheet) -> np.ndarray:

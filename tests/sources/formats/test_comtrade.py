@@ -154,6 +154,14 @@ def test_a_mirror_is_said(tmp_path: Path):
     assert not any("mirror" in note for note in import_exports(answer(tmp_path, record()), today=DAY).notes)
 
 
+def test_the_mirror_of_another_exporter_is_not_said(tmp_path: Path):
+    """Imports of a country are the exports of another one, which was not asked for."""
+    path = answer(tmp_path, record(), record(flowCode="M"))
+    own = import_exports(path, exporter="CHN", today=DAY)
+    assert len(own.exports) == 1
+    assert not any("mirror" in note for note in own.notes)
+
+
 def test_several_exporters_are_a_question(tmp_path: Path):
     """Two reporters in one file: one is chosen, the other listed."""
     path = answer(tmp_path, record(), record(reporterCode=392, netWgt=1000.0))

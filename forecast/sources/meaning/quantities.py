@@ -1,4 +1,4 @@
-"""Columns beside that of units which say by how much figures are to be multiplied."""
+"""What figures measure: weights among several quantities in one column, or money where asked for, and their scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,67 @@ from forecast.sources.files.sheet import Table
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import folded, shown
-from forecast.vocabulary.units import SCALE_OF, Unit, scale_alone, unit_of
+from forecast.vocabulary.units import SCALE_OF, Unit, kind_of_quantity, scale_alone, unit_in, unit_of
+
+MONEY_BESIDE = "a value in money beside weights"
+"""Why a row of money is not used where others are of weight."""
+
+WEIGHT_BESIDE = "a weight beside values, which are asked for"
+ANOTHER_MEASURE = "another measure than the weight"
+
+
+def other_quantities(table: Table, unit: str, indicator: str, asked: str) -> pd.Series:
+    """Why rows are of another quantity than the one that is read; empty for the others.
+
+    ``unit`` and ``indicator`` are the headings of the columns that say it, ``asked`` is the unit that the caller names.
+
+    Examples
+    --------
+    >>> table = Table("f.csv", pd.DataFrame({"Unit": ["kg", "USD"]}))
+    >>> other_quantities(table, "Unit", "", "").tolist(), other_quantities(table, "Unit", "", "usd").tolist()
+    (['', 'a value in money beside weights'], ['a weight beside values, which are asked for', ''])
+    """
+    unit_kind, measure = (
+        table.coded(name).astype(str).map(kind_of_quantity).astype(object) for name in (unit, indicator)
+    )
+    kind = unit_kind.where((unit_kind == "money") | (measure == ""), measure)
+    reasons = pd.Series("", index=kind.index, dtype=object)
+    wanted, other = ("money", WEIGHT_BESIDE) if asked and unit_of(asked).money else ("weight", MONEY_BESIDE)
+    if not (kind == wanted).any():
+        return reasons
+    reasons = reasons.mask((kind != wanted) & (kind != ""), other)
+    if not indicator:
+        return reasons
+    inward = table.coded(indicator).astype(str).map(lambda text: "import" in folded(text).partition(" ")[0])
+    reasons = reasons.mask((kind == "") & (reasons == ""), ANOTHER_MEASURE)
+    return reasons.mask(inward & (reasons == ""), "imports, not exports")
+
+
+def units_of_measures(table: Table, unit: str, indicator: str, stated: str = "") -> pd.Series:
+    """The unit of each row by the column of units, else by what its measure says, such as ``Quantity (kg)``.
+
+    ``stated`` is the unit where neither says one.
+
+    Examples
+    --------
+    >>> table = Table("f.csv", pd.DataFrame({"Measure": ["Quantity (kg)", "Value (USD)", "Volume"]}))
+    >>> units_of_measures(table, "", "Measure").tolist()
+    ['kg', 'USD', '']
+    """
+    beside, measure = table.coded(unit).astype(str), Texts.of(table.coded(indicator))
+    named = pd.Series(labels(measure.codes, [_unit_of(str(text)) for text in measure.different])).astype(str)
+    found = beside.where(beside != "", named.set_axis(beside.index))
+    return found.where(found != "", stated).astype("category")
+
+
+def _unit_of(measure: str) -> str:
+    """The unit in the name of a measure: that in brackets, or behind a comma."""
+    bracket = measure.partition("(")[2].partition(")")[0].strip() or measure.rpartition(",")[2].strip()
+    stated = unit_in(measure)
+    return stated or (bracket if bracket != measure else "")
+
+
+# Columns that say by how much figures are to be multiplied ------------------------------------------------------------
 
 _POWERS = ("unit mult", "unit multiplier", "powercode", "power code", "scalar id", "obs unit mult", "exponent")
 """Headings, folded, of columns of powers of ten, as SDMX and Statistics Canada write them."""
