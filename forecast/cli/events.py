@@ -6,8 +6,8 @@ from datetime import date
 
 import typer
 
-from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries
-from forecast.cli.inputs import Given, given_events, names, read, stored_calendar, today
+from forecast.cli.console import plain_refusals, progress_bar, screen, silent_libraries
+from forecast.cli.inputs import Given, given_events, names, read, say_never_in_force, stored_calendar, today
 from forecast.cli.options import (
     SHIPPED,
     SHIPPED_PRODUCT,
@@ -51,7 +51,7 @@ def calendar(
 def _print_calendar(given: Given, products: list[str], codes: list[str], issued: date | None, whole: bool) -> None:
     """What is in force on the day, or all events known on it, of the products and destinations asked for."""
     import forecast as fc
-    from forecast.report.agenda import agenda, never_in_force, print_agenda, print_in_force
+    from forecast.report.agenda import agenda, print_agenda, print_in_force
 
     own = given.store is not None and not given.events
     table = stored_calendar(given.store) if own and given.store else given_events(given.events)
@@ -65,8 +65,7 @@ def _print_calendar(given: Given, products: list[str], codes: list[str], issued:
         print_agenda(shown, names(places), screen(), issued or today())
     else:
         print_in_force(shown, names(places), screen(), issued or today(), products)
-    for sentence in never_in_force(shown) if given.events != (SHIPPED,) else []:
-        say(sentence)
+    say_never_in_force(given, shown)
 
 
 def _print_effects(given: Given, products: list[str], codes: list[str], issued: date | None, show_python: bool) -> None:

@@ -209,6 +209,14 @@ def say_doubts(given: Given, tables: Tables, products: Sequence[str]) -> None:
         say(doubt, err=True)
 
 
+def say_never_in_force(given: Given, shown: pd.DataFrame) -> None:
+    """A line for events of the user's own calendar (``shown``, an agenda) that were called off before their effect."""
+    from forecast.report.agenda import never_in_force
+
+    for sentence in never_in_force(shown) if tuple(given.events) != (SHIPPED,) else []:
+        say(sentence)
+
+
 def say_misspelt(events: pd.DataFrame, exports: pd.DataFrame) -> None:
     """A line for each event whose product may be a slip for one of the exports'; it acts on nothing as it is."""
     from forecast.vocabulary.products import misspelt

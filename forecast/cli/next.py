@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
-from forecast.cli.inputs import Given, Tables, holds_figures, names, say_doubts, with_rest
+from forecast.cli.inputs import Given, Tables, holds_figures, names, say_doubts, say_never_in_force, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
@@ -43,6 +43,8 @@ from forecast.cli.writing import sums_of, tables_of_sums, write_tables
 from forecast.registry import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from forecast.backtest.run import Progress
     from forecast.ensemble.aggregates import Sums
     from forecast.realtime.releases import Snapshot
@@ -107,7 +109,7 @@ def next_months(
         _print(found, folder)
         say_doubts(given, tables, choice.products)
         _say_unnamed(tables, choice)
-        _say_never_in_force(tables, choice, given)
+        say_never_in_force(given, _agenda(tables, choice))
         if issued is None:
             _say_newer_figures(found, tables, given)
 
@@ -132,13 +134,11 @@ def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bo
     return run
 
 
-def _say_never_in_force(tables: Tables, choice: Choice, given: Given) -> None:
-    """A word on events of the user's own calendar that were called off before they took effect."""
-    from forecast.report.agenda import agenda, never_in_force
+def _agenda(tables: Tables, choice: Choice) -> pd.DataFrame:
+    """The events known on the issue day that touch the products asked for."""
+    from forecast.report.agenda import agenda
 
-    shown = agenda(tables.events, tables.groups, issued=choice.issued, products=choice.products)
-    for sentence in never_in_force(shown) if given.events != (SHIPPED,) else []:
-        say(sentence)
+    return agenda(tables.events, tables.groups, issued=choice.issued, products=choice.products)
 
 
 def _known(tables: Tables, choice: Choice) -> Snapshot:

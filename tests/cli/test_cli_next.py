@@ -173,6 +173,24 @@ def test_a_misspelt_product_of_an_event_is_asked_about(place: Path) -> None:
     assert "truce" not in result.stdout
 
 
+def test_an_event_called_off_before_its_effect_is_said_of_ones_own_calendar(place: Path) -> None:
+    """By `next` and `events`, once; of a calendar without one nothing is."""
+    lines = (place / "events.csv").read_text().splitlines(keepends=True)
+    slip = (
+        lines[1]
+        .replace("event-0", "slip")
+        .replace("2021-06-01,2021-06-01,,", "2021-05-25,2021-06-01,2021-05-28,2021-05-28")
+    )
+    assert slip != lines[1]
+    (place / "slip.csv").write_text("".join([*lines, slip]))
+    said = "Never in force: slip ends 2021-05-28, before its day of effect 2021-06-01."
+    for command in (("next", "--exports", "exports.csv", "--models", "naive", "--no-calibrate"), ("events",)):
+        for calendar, times in (("slip.csv", 1), ("events.csv", 0)):
+            result = run(*command, "--events", calendar)
+            assert result.exit_code == 0
+            assert result.output.count(said) == times
+
+
 def test_one_model_alone(place: Path) -> None:
     """Without the combination the table shows the first model named, and says so."""
     result = run("next", "--exports", "exports.csv", "--events", "none", "--models", "theta,naive")

@@ -69,3 +69,18 @@ def test_nothing_of_a_suspension_is_known_before_it_is_announced(issued, later):
     np.testing.assert_array_equal(
         forecasts(barred, BAN, later, issued=issued), forecasts(barred, *known, issued=issued)
     )
+
+
+@pytest.mark.slow
+def test_what_comes_later_moves_nothing_under_an_easing():
+    """Neither an end of the ban that a licence eases, nor another licence, nor figures: the law of look-ahead."""
+    day = date(2026, 4, 20)
+    ban = BAN | {"destinations": ("USA", "DEU"), "announced": ASIDE, "products": ("magnets",)}
+    licence = {"kind": "general_licence", "destinations": ("USA",), "products": ("magnets",)}
+    first = licence | {"event": "first", "announced": date(2026, 2, 25), "effective": date(2026, 3, 1)}
+    later = licence | {"event": "later", "announced": date(2026, 5, 2), "effective": date(2026, 5, 5)}
+    over = {"ends": date(2026, 6, 1), "ends_announced": date(2026, 5, 20)}
+    barred = MONTHS[MONTHS >= "2025-06"]
+    found = forecasts(barred, ban, first, issued=day)
+    np.testing.assert_array_equal(found, forecasts(barred[barred < "2026-04"], ban | over, first, later, issued=day))
+    assert (found > 1.5 * forecasts(barred, ban, issued=day)).all()
