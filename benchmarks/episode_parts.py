@@ -27,8 +27,8 @@ from forecast.episodes import course, evidence
 from forecast.episodes.alone import forget
 from forecast.episodes.course import FORCE, KNOTS, exposure
 from forecast.episodes.experience import experience_known, shipped_experience
-from forecast.episodes.path_priors import KIND, PathEvidence, blocks
-from forecast.episodes.posterior import LAGS, LagPaths
+from forecast.episodes.path_priors import KIND, LagPaths, PathEvidence, blocks
+from forecast.episodes.posterior import LAGS
 from forecast.realtime.events import acting_events, known_events
 
 KEYS = ["product", "destination", "month"]

@@ -163,6 +163,7 @@ def _on_day(replay: _Replay, issued: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     factors = np.where(np.arange(len(QUANTILES)) == MEDIAN, 1.0, wider * factors)
     keys = here.cells.keys[today].reset_index(drop=True)
     scaled = np.maximum(rescale_intervals(volumes[today], factors[today]) - floor[today, None], 0.0)
+    scaled[:, : MEDIAN + 1][plain[today, : MEDIAN + 1] <= 0] = 0.0  # nothing is no volume that an error could scale
     rows = as_rows(keys, _held(scaled, plain[today], keys, known))
     learned = {f"weight_{name}": weights[today, at] for at, name in enumerate(MEMBERS)}
     learned |= {f"factor_{name}": factors[today, at] for at, name in enumerate(QUANTILES) if at != MEDIAN}

@@ -14,6 +14,9 @@ ENOUGH = {"event": 40, "after": 40, "calm": 20}
 """Earlier cells that a factor needs, by phase; with fewer the models' own interval stands. Cells of the first two are
 of few months, which share their shocks."""
 
+TAIL = 1.0
+"""Errors beyond a 95 % bound that the factor of the 80 % bound counts as: of 40 errors one is expected there."""
+
 LARGEST = 4.0
 """No factor beyond this, nor below its inverse: more says that the forecasts, not the intervals, are wrong."""
 
@@ -120,7 +123,8 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOU
 
     ``actual`` tonnes, ``volumes`` (cells, quantiles); None with fewer than ``least`` cells. Factors are one at the
     median, and held within `LARGEST`. Each side is calibrated apart, at half of what a level leaves out: months without
-    exports lie far below in logs, and say nothing of how far above a month may come.
+    exports lie far below in logs, and say nothing of how far above a month may come. Of few cells the largest error
+    alone would set a 95 % bound: its factor lies between that and the 80 % bound's, by how many are expected beyond.
 
     References
     ----------
@@ -135,7 +139,7 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOU
 
     >>> cell = np.array([64.0, 80.0, 100.0, 125.0, 156.25])
     >>> conformal_factors(np.array([100.0, 156.25] * 30), np.tile(cell, (60, 1))).round(3).tolist()
-    [0.25, 0.25, 1.0, 2.0, 1.0]
+    [0.25, 0.25, 1.0, 2.0, 1.32]
     """
     known = np.isfinite(actual) & (volumes[:, MEDIAN] > 0)
     if known.sum() < least:
@@ -146,7 +150,11 @@ def conformal_factors(actual: np.ndarray, volumes: np.ndarray, least: int = ENOU
         distance = distances(actual[known], volumes[known], level)
         for place, beyond in ((LOWER[level], ~above), (UPPER[level], above)):
             factors[place] = conformal_quantile(np.where(beyond, distance, -distance), (1 + level / 100) / 2)
-    return np.clip(factors, 1 / LARGEST, LARGEST)
+    found = np.clip(factors, 1 / LARGEST, LARGEST)
+    tail = known.sum() * (1 - 95 / 100) / 2
+    outer, inner = [LOWER[95], UPPER[95]], [LOWER[80], UPPER[80]]
+    found[outer] = found[inner] * (found[outer] / found[inner]) ** (tail / (tail + TAIL))
+    return np.asarray(found)
 
 
 def shrunk(factors: np.ndarray, count: int, towards: np.ndarray) -> np.ndarray:

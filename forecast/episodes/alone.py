@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS, Episode, exposure
-from forecast.episodes.path_priors import PathPrior
-from forecast.episodes.posterior import LAGS, SEASON, LagPaths, PathTerm
-from forecast.episodes.structural import fit_structural
+from forecast.episodes.course import DIVERSION, FORCE, KNOTS, Episode, exposure
+from forecast.episodes.path_priors import LagPaths, PathPrior, stated
+from forecast.episodes.posterior import LAGS, SEASON, PathTerm
+from forecast.episodes.structural import OtherCourse, fit_structural
 from forecast.kernels.arrays import FLOOR
-from forecast.realtime.days import consecutive_months
+from forecast.realtime.days import consecutive_months, month_ordinal
+from forecast.realtime.events import TIGHTENING
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""
+
+
+MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny"), 0.02
+"""Kinds that are expected to take some of the volume, and the probability that one stops it as a ban does."""
+
+OF_ANOTHER, OWN_MONTHS = 0.5, 3.0
+"""How much of the days in transit of a measure is by what earlier ones showed, and the months after which all is."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,9 @@ class Alone:
     """What a series says by itself: the paths of its episodes together by lag, and log likelihoods of the lags.
 
     ``paths`` are on the knots ``seen`` in a month with a figure, places in the stacked paths: the others follow from
-    these by the prior. ``weights`` (0 to 1) says of each episode whether there was trade in the year before it:
-    without, it has stopped nothing that could be seen, and teaches no other series.
+    these by the prior. ``weights`` (0 to 1) says of each episode whether there was trade in the year before it and
+    whether it took the course of its kind: without, it has stopped nothing that could be seen, and teaches no other
+    series.
     """
 
     seen: tuple[int, ...]
@@ -56,14 +65,39 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
     y, floor = logs
     months = consecutive_months(y.index[0].ordinal, len(y) + 1)
     terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
-    fit = fit_structural(y, terms, 1)
+    courses = other_courses(episodes, y)
+    fit = fit_structural(y, terms, 1, courses=courses, lags_known=lags_known(episodes, y))
     observed = np.append(np.isfinite(y.to_numpy()), False)
     acts = np.concatenate([(term.shares[:, observed] > 0).any(axis=(0, 1)) for term in terms])
     seen = np.flatnonzero(acts)
-    weights = tuple(_traded_before(episode, y, floor) for episode in episodes)
+    usual = [fit.as_believed if place in {one.place for one in courses} else 1.0 for place in range(len(episodes))]
+    weights = tuple(own * _traded_before(one, y, floor) for own, one in zip(usual, episodes, strict=True))
     found = fit.by_lag(SEASON + 3 + seen)
     paths = {lag: PathPrior(one.mean, _mirrored(one.covariance)) for lag, one in found.paths.items()}
     return Alone(tuple(seen.tolist()), LagPaths(found.weights, paths), fit.lag_likelihood, weights)
+
+
+def other_courses(episodes: Sequence[Episode], y: pd.Series) -> tuple[OtherCourse, ...]:
+    """That of a ban for the latest restriction, where its kind is a mild one: some stop trade altogether."""
+    begun = [place for place, one in enumerate(episodes) if one.kind in TIGHTENING and _begun(one, y)]
+    latest = max(begun, key=lambda place: episodes[place].effective, default=None)
+    if latest is None or episodes[latest].kind not in MILD:
+        return ()
+    return (OtherCourse(latest, PROHIBITIVE, stated("ban")),)
+
+
+def lags_known(episodes: Sequence[Episode], y: pd.Series) -> float:
+    """How much of the days in transit is by figures: less for a measure of which few months are seen after others."""
+    begun = sorted((one for one in episodes if one.kind != DIVERSION and _begun(one, y)), key=lambda one: one.effective)
+    if len(begun) < 2:
+        return 1.0
+    months = consecutive_months(y.index[0].ordinal, len(y))
+    seen = exposure(begun[-1], months)[np.isfinite(y.to_numpy()), FORCE.start :].sum()
+    return OF_ANOTHER + (1.0 - OF_ANOTHER) * float(min(seen / OWN_MONTHS, 1.0))
+
+
+def _begun(episode: Episode, y: pd.Series) -> bool:
+    return month_ordinal(episode.effective) <= int(y.index[-1].ordinal)
 
 
 def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:

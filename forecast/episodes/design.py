@@ -130,7 +130,8 @@ class Design:
         record = max(float(self._above_floor(seen.max())), self.floor / FLOOR)
         ahead = months.asi8 - self.last_known.ordinal
         doubt = np.sqrt(np.diag(self.effects.covariance))[: len(logs)]
-        held = within_record(self._above_floor(logs), record, len(seen), ahead, doubt)
+        expected = self.effects.mean[: len(logs)]
+        held = within_record(self._above_floor(logs), record, len(seen), ahead, doubt, expected)
         return np.asarray(held * month_lengths(months)[:, None])
 
     def _above_floor(self, logs: np.ndarray) -> np.ndarray:

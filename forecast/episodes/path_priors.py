@@ -78,6 +78,38 @@ class PathPrior:
         return PathPrior(self.mean[places], self.covariance[np.ix_(places, places)])
 
 
+def mixture(weights: np.ndarray, parts: Sequence[PathPrior]) -> PathPrior:
+    """Mean and covariance of a mixture; ``weights`` (parts,) add to one.
+
+    Examples
+    --------
+    >>> one = np.eye(1)
+    >>> found = mixture(np.array([0.5, 0.5]), [PathPrior(np.ones(1), one), PathPrior(-np.ones(1), one)])
+    >>> found.mean.tolist(), found.covariance.tolist()
+    ([0.0], [[2.0]])
+    """
+    means, covariances = np.array([one.mean for one in parts]), np.array([one.covariance for one in parts])
+    mean = weights @ means
+    apart = means - mean
+    inside = np.einsum("c,cij->ij", weights, covariances)
+    return PathPrior(mean, np.asarray(inside + np.einsum("c,ci,cj->ij", weights, apart, apart)))
+
+
+@dataclass(frozen=True)
+class LagPaths:
+    """Posterior of paths, stacked, by the place of a lag: ``weights`` (lags,), and the paths at each that has any."""
+
+    weights: np.ndarray
+    paths: dict[int, PathPrior]
+
+    def mixed(self, support: np.ndarray) -> PathPrior:
+        """The paths over all lags, where others say as much of each as the logs ``support`` (lags,)."""
+        lags = list(self.paths)
+        logs = np.log(self.weights[lags]) + support[lags]
+        weights = np.exp(logs - logs.max())
+        return mixture(weights / weights.sum(), [self.paths[lag] for lag in lags])
+
+
 def blocks(matrices: Sequence[np.ndarray]) -> np.ndarray:
     """Square matrices along the diagonal of one."""
     found = np.zeros((sum(map(len, matrices)),) * 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import FORCE, KNOTS
-from forecast.episodes.path_priors import PathPrior
+from forecast.episodes.path_priors import LagPaths, PathPrior, mixture
 from forecast.kernels.arrays import SEASON as SEASON
 from forecast.kernels.structural import (
     LEAST_LEFT,
@@ -51,24 +51,6 @@ class PathTerm:
 
 BASIC_PARTS = ("level", "season", "Lunar New Year")
 """Parts that every log median has, before those of episodes."""
-
-
-@dataclass(frozen=True)
-class LagPaths:
-    """Posterior of paths, stacked, by lag: ``weights`` (`LAGS`) of the lags, and the paths at each that has any."""
-
-    weights: np.ndarray
-    paths: dict[int, PathPrior]
-
-    def mixed(self, support: np.ndarray) -> PathPrior:
-        """The paths over all lags, where others say as much of each as the logs ``support`` (`LAGS`)."""
-        lags = list(self.paths)
-        logs = np.log(self.weights[lags]) + support[lags]
-        weights = np.exp(logs - logs.max())
-        means = np.array([self.paths[lag].mean for lag in lags])
-        weights /= weights.sum()
-        covariances = np.array([self.paths[lag].covariance for lag in lags])
-        return PathPrior(weights @ means, _mixed_covariance(weights, means, covariances))
 
 
 @dataclass(frozen=True)
@@ -262,7 +244,7 @@ def noise_of(effect: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class StructuralFit:
-    """Posterior of one series: a mixture over lags and, at each, over a grid.
+    """Posterior of one series: a mixture over lags and, at each, over a grid, and over other ``courses`` of an episode.
 
     ``lag_likelihood`` are log likelihoods of the lags (`LAGS`) by the series alone; ``observed`` says which of the
     training months have a figure.
@@ -272,6 +254,17 @@ class StructuralFit:
     by_lags: tuple[LagPosterior, ...]
     lag_likelihood: np.ndarray
     observed: np.ndarray
+    courses: tuple[LagPosterior, ...] = ()
+
+    @property
+    def components(self) -> tuple[LagPosterior, ...]:
+        """All that the posterior is a mixture of."""
+        return (*self.by_lags, *self.courses)
+
+    @cached_property
+    def as_believed(self) -> float:
+        """Probability that no episode takes another course than that of its prior."""
+        return float(sum(one.weights.sum() for one in self.by_lags))
 
     @property
     def months(self) -> pd.PeriodIndex:
@@ -286,15 +279,15 @@ class StructuralFit:
     @cached_property
     def weights(self) -> np.ndarray:
         """Posterior probabilities of all points, lag after lag."""
-        return np.concatenate([one.weights for one in self.by_lags])
+        return np.concatenate([one.weights for one in self.components])
 
     @cached_property
     def _parts(self) -> np.ndarray:
-        return np.concatenate([one.parts for one in self.by_lags])
+        return np.concatenate([one.parts for one in self.components])
 
     @cached_property
     def _errors(self) -> np.ndarray:
-        return np.concatenate([one.errors for one in self.by_lags])
+        return np.concatenate([one.errors for one in self.components])
 
     @cached_property
     def _means(self) -> np.ndarray:
@@ -312,7 +305,9 @@ class StructuralFit:
 
     def covariance(self) -> np.ndarray:
         """Covariance of the errors in logs between the months ahead."""
-        return _mixed_covariance(self.weights, self._means, self._errors)
+        return mixture(
+            self.weights, [PathPrior(*one) for one in zip(self._means, self._errors, strict=True)]
+        ).covariance
 
     def correlation(self, months: pd.PeriodIndex | None = None) -> np.ndarray:
         """Correlation of the errors in logs between the months ahead."""
@@ -338,7 +333,7 @@ class StructuralFit:
     def part_sd(self) -> pd.DataFrame:
         """Standard deviation in logs of each episode's part of the months ahead (months x episodes), by the mixture."""
         means = self._parts[:, :, len(BASIC_PARTS) :]
-        inside = np.concatenate([one.part_variances() for one in self.by_lags])
+        inside = np.concatenate([one.part_variances() for one in self.components])
         apart = means - np.einsum("c,che->he", self.weights, means)
         variances = np.einsum("c,che->he", self.weights, inside + np.square(apart))
         return pd.DataFrame(np.sqrt(variances), self.months, [term.name for term in self.terms])
@@ -346,12 +341,14 @@ class StructuralFit:
     def lags(self) -> dict[int, float]:
         """Posterior probability of each number of days in transit."""
         weights = dict.fromkeys(LAGS, 0.0)
-        return weights | {LAGS[one.lag]: float(one.weights.sum()) for one in self.by_lags}
+        return weights | {LAGS[one.lag]: float(one.weights.sum() / self.as_believed) for one in self.by_lags}
 
     def path(self, place: int) -> PathPrior:
-        """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags and grid."""
+        """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags, grid and courses."""
         own = knots_at(place, self.terms[place])
-        return self.by_lag(np.arange(own.start, own.stop)).mixed(np.zeros(len(LAGS)))
+        places = np.arange(own.start, own.stop)
+        found = [self.by_lag(places).mixed(np.zeros(len(LAGS))), *(one.moments(places) for one in self.courses)]
+        return mixture(np.array([self.as_believed, *(one.weights.sum() for one in self.courses)]), found)
 
     def by_lag(self, places: np.ndarray) -> LagPaths:
         """Posterior of the coefficients at ``places`` for each lag that its posterior keeps, over the grid."""
@@ -370,23 +367,17 @@ class StructuralFit:
         the level is seen, and nothing of it is new; at its end all of it is.
         """
         past = len(self.equation.training)
-        grid = np.concatenate([one.q for one in self.by_lags])
+        grid = np.concatenate([one.q for one in self.components])
         followed = {q: level_weights(self.observed, q) for q in {*grid.tolist()}}
-        weights = [np.array([followed[q] for q in one.q.tolist()]) for one in self.by_lags]
-        effects = np.concatenate([one.effects.sum(axis=1) for one in self.by_lags])
-        roots = [one.news(own) for one, own in zip(self.by_lags, weights, strict=True)]
+        weights = [np.array([followed[q] for q in one.q.tolist()]) for one in self.components]
+        effects = np.concatenate([one.effects.sum(axis=1) for one in self.components])
+        roots = [one.news(own) for one, own in zip(self.components, weights, strict=True)]
         inside = np.concatenate([one @ one.transpose(0, 2, 1) for one in roots])
         mean = self.weights @ effects
         apart = effects - mean
         new = apart[:, past:] - np.einsum("cm,cm->c", np.concatenate(weights), apart[:, :past])[:, None]
         spread = np.einsum("c,cij->ij", self.weights, inside) + np.einsum("c,ci,cj->ij", self.weights, new, new)
         return pd.Series(mean[:past], self.equation.training), pd.Series(mean[past:], self.months), spread
-
-
-def _mixed_covariance(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
-    """Covariance of a mixture: ``weights`` (n,) that add to one, ``means`` (n, knots), ``covariances``."""
-    apart = means - weights @ means
-    return np.asarray(np.einsum("c,cij->ij", weights, covariances) + np.einsum("c,ci,cj->ij", weights, apart, apart))
 
 
 def knots_at(place: int, term: PathTerm) -> slice:

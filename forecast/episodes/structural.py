@@ -3,7 +3,7 @@
 ``log(volume per mean month + floor) = level + season + new year + sum of log effects of episodes + noise``. The level
 is a random walk whose step has ``q`` times the variance of the noise, which is larger in months that an episode lowers.
 Log effects are linearised at the current path a few times (Laplace); ``q``, the season's spread and the days that goods
-are in transit are averaged over a grid by marginal likelihood.
+are in transit are averaged over a grid by marginal likelihood, and so are other courses that one episode may take.
 
 References
 ----------
@@ -14,14 +14,14 @@ Box, G. E. P. and Tiao, G. C. (1975), Intervention analysis. JASA 70, 70-79. doi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import KNOTS
-from forecast.episodes.path_priors import blocks
+from forecast.episodes.path_priors import PathPrior, blocks
 from forecast.episodes.posterior import (
     LAG_PRIOR,
     LAGS,
@@ -33,6 +33,7 @@ from forecast.episodes.posterior import (
     LagPosterior,
     PathTerm,
     StructuralFit,
+    knots_at,
 )
 from forecast.kernels.structural import at_lag
 from forecast.models.protocol import FitError
@@ -59,9 +60,21 @@ def noise_prior(observed: int) -> np.ndarray:
     return np.asarray(WEAK + max(0.0, 1.0 - observed / LONG_ENOUGH) * SHORT)
 
 
+@dataclass(frozen=True)
+class OtherCourse:
+    """A course that the episode at ``place`` may take: the ``prior`` of its path then, and how likely that is."""
+
+    place: int
+    probability: float
+    prior: PathPrior
+
+
 LINEARISED = 4
 LEAST_WEIGHT = 0.02
 """Weight that is taken off the lags and, within each, off the points of the grid, as a share of the largest."""
+
+LEAST_COURSE = 0.001
+"""Probability that is taken off every other course."""
 
 ALL_CELLS = np.indices((len(Q), len(SEASON_SD))).reshape(2, -1)
 COARSE = np.ascontiguousarray(ALL_CELLS[:, (ALL_CELLS[0] % 2 == 0) & (ALL_CELLS[1] % 2 == 1)])
@@ -94,11 +107,14 @@ def fit_structural(
     ahead: int,
     lag_support: np.ndarray | None = None,
     covariance: np.ndarray | None = None,
+    courses: Sequence[OtherCourse] = (),
+    lags_known: float = 1.0,
 ) -> StructuralFit:
     """The posterior of ``y``, logs of volume per mean month by consecutive month, gaps as NaN, under ``terms``.
 
     ``lag_support`` are log likelihoods of the lags from elsewhere (siblings), added to the series' own;
-    ``covariance`` is that of all paths, stacked, in their prior (None: they are independent).
+    ``covariance`` is that of all paths, stacked, in their prior (None: they are independent). ``courses`` are others
+    that an episode may take. Of the lags as much as ``lags_known`` (0 to 1) is by the figures, the rest by their prior.
 
     Raises
     ------
@@ -111,14 +127,35 @@ def fit_structural(
     lags = range(len(LAGS)) if terms and not problem.same_for_all_lags else range(1)
     found = [problem.at_lag(lag) for lag in lags]
     likelihood = np.array([np.logaddexp.reduce(grid.likelihoods().ravel()) for grid in found])
+    prior = np.log(LAG_PRIOR) if len(lags) > 1 else np.zeros(1)
+    if lag_support is not None and len(lags) > 1:
+        prior += lag_support - np.logaddexp.reduce(prior + lag_support)
+    others = [problem.with_course(one) for one in courses]
+    at = int(np.argmax(likelihood + prior))
+    found += [other.at_lag(at) for other in others]
+    likely = 1.0 - sum(one.probability for one in courses)
+    logs = np.append(prior + np.log(likely), np.log([one.probability for one in courses]))
+    total = np.array([grid.likelihoods() + own for grid, own in zip(found, logs, strict=True)])
+    weights = _of_courses(np.exp(total - total.max()), len(lags), lags_known)
+    kept = [problem.posterior(lag, found[lag], weights[lag]) for lag in lags if weights[lag].any()]
+    rest = zip(others, found[len(lags) :], weights[len(lags) :], strict=True)
+    apart = [other.posterior(at, grid, own) for other, grid, own in rest if own.any()]
     if len(lags) == 1:
         likelihood = np.repeat(likelihood, len(LAGS))
-    prior = np.log(LAG_PRIOR) if len(lags) > 1 else np.zeros(1)
-    support = np.zeros(len(LAGS)) if lag_support is None else lag_support
-    total = np.array([grid.likelihoods() + prior[lag] + support[lag] for lag, grid in zip(lags, found, strict=True)])
-    weights = _kept(np.exp(total - total.max()))
-    kept = [problem.posterior(lag, found[lag], weights[lag]) for lag in lags if weights[lag].any()]
-    return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed)
+    return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed, tuple(apart))
+
+
+def _of_courses(weights: np.ndarray, lags: int, known: float) -> np.ndarray:
+    """`_kept` of the lags together and of each other course, whatever it weighs; a share of the lags is their prior."""
+    sums = weights.sum(axis=(1, 2))
+    whole = sums.sum()
+    of_lags = _kept(weights[:lags])
+    if lags > 1 and known < 1.0:
+        every = weights[:lags] * (LAG_PRIOR / np.maximum(sums[:lags], 1e-300))[:, None, None]
+        of_lags = known * of_lags + (1.0 - known) * _kept(every)
+    shares = np.maximum(sums[lags:] / whole - LEAST_COURSE, 0.0)
+    rest = [share * _kept(own[None]) for share, own in zip(shares, weights[lags:], strict=True)]
+    return np.concatenate([(1.0 - shares.sum()) * of_lags, *rest])
 
 
 @dataclass(frozen=True)
@@ -162,6 +199,14 @@ class _Problem:
         whole = blocks([np.eye(SEASON), NEW_YEAR_SD**2 * np.eye(NOT_PATHS - SEASON), paths])
         values = y.to_numpy(dtype=float)
         return cls(equation, values, np.isfinite(values), mean, whole)
+
+    def with_course(self, other: OtherCourse) -> _Problem:
+        """The same where an episode takes another course."""
+        own = knots_at(other.place, self.equation.terms[other.place])
+        mean, covariance = self.mean.copy(), self.covariance.copy()
+        mean[own], covariance[own], covariance[:, own] = other.prior.mean, 0.0, 0.0
+        covariance[own, own] = other.prior.covariance
+        return replace(self, mean=mean, covariance=covariance, given={})
 
     @property
     def same_for_all_lags(self) -> bool:

@@ -90,14 +90,16 @@ def within_record(
     known: int | np.ndarray,
     ahead: int | np.ndarray = 1,
     doubt: float | np.ndarray = 0.0,
+    expected: float | np.ndarray = 0.0,
 ) -> np.ndarray:
     """``volumes`` (cells, quantiles) with upper bounds within `BEYOND_RECORD` of the larger of median and ``record``.
 
     ``record`` is the largest of ``known`` months, in the unit of the volumes; the cell is ``ahead`` months after the
     last of them, and the log of the multiple grows with the root of these, as the spread of a random walk does, or as
     there are fewer than `RECORD_MONTHS`, whichever is more.
-    ``doubt`` is the standard deviation (logs) of what no record tells, the effect of measures in the cell: its bound is
-    added in squares. Each is one for all cells or (cells,).
+    ``doubt`` is the standard deviation (logs) of what no record tells, the effect of measures in the cell, of which
+    ``expected`` is the mean: as far as its bound lies above no effect it is added in squares, since what comes back
+    comes back to where it was. Each is one for all cells or (cells,).
 
     Examples
     --------
@@ -108,10 +110,13 @@ def within_record(
     [[10.0, 40.0, 100.0, 450.0, 1250.0]]
     >>> within_record(cell, 200.0, 60, doubt=0.9).round().tolist()
     [[10.0, 40.0, 100.0, 679.0, 1460.0]]
+    >>> within_record(cell, 200.0, 60, doubt=0.9, expected=-1.0).round().tolist()
+    [[10.0, 40.0, 100.0, 309.0, 659.0]]
     """
     found, largest = volumes.copy(), np.maximum(record, volumes[:, MEDIAN])
     for level, multiple in BEYOND_RECORD.items():
         beyond = np.log(multiple) * np.maximum(np.sqrt(ahead), RECORD_MONTHS / np.asarray(known))
-        bound = largest * np.exp(np.hypot(beyond, HALF_WIDTH[level] * np.asarray(doubt)))
+        spread = HALF_WIDTH[level] * np.asarray(doubt)
+        bound = largest * np.exp(np.hypot(beyond, np.clip(expected + spread, 0.0, spread)))
         found[:, UPPER[level]] = np.minimum(found[:, UPPER[level]], bound)
     return found

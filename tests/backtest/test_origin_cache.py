@@ -31,8 +31,7 @@ from forecast.backtest.origin_cache import (
 from forecast.backtest.parts import as_part
 from forecast.backtest.plan import Request, Settings, by_day, fitted_models
 from forecast.episodes.alone import Alone, as_numbers, forget, from_numbers
-from forecast.episodes.path_priors import PathPrior
-from forecast.episodes.posterior import LagPaths
+from forecast.episodes.path_priors import LagPaths, PathPrior
 from forecast.realtime.data import Data
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts

@@ -12,12 +12,12 @@ from forecast.episodes.path_priors import (
     STATED,
     UNLIKE,
     Heterogeneity,
+    LagPaths,
     PathEvidence,
     PathPrior,
     log_evidence,
     stated,
 )
-from forecast.episodes.posterior import LagPaths
 
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
 

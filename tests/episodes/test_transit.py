@@ -14,11 +14,11 @@ from forecast.episodes.path_priors import (
     IN_COMMON,
     UNLIKE,
     UNLIKELY,
+    LagPaths,
     PathEvidence,
     log_mean,
     stated,
 )
-from forecast.episodes.posterior import LagPaths
 from forecast.episodes.transit import EffectEvidence, EpisodeLags, LagEvidence
 
 SHARES = np.zeros((2, 1, len(KNOTS)))
