@@ -27,7 +27,7 @@ _MARKS = {
 STATUS_OF_MARK = {word: status for status, words in _MARKS.items() for word in words.split()}
 """The status that a word or letter behind a month or a figure gives it, by the word, folded."""
 
-_POWER = re.compile(r"\b[cdk]?m[²³]$")
+_POWER = re.compile(r"(?:\b[cdk]?m[²³]|10(?:[³⁶]|\^\d))$")
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
@@ -60,12 +60,12 @@ def folded(text: str) -> str:
 
     Examples
     --------
-    >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020")
-    ('cote d ivoire and turkiye', 'eu27 2020')
+    >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020"), folded("국가명")
+    ('cote d ivoire and turkiye', 'eu27 2020', '국가명')
     """
     parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
     bare = "".join(mark for mark in parted if not unicodedata.combining(mark))
-    return " ".join(_WORDS.findall(bare))
+    return " ".join(_WORDS.findall(unicodedata.normalize("NFC", bare)))  # Korean syllables in one piece again
 
 
 def slug(text: str) -> str:

@@ -103,13 +103,12 @@ def _of_one_header(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return _long(sheet, table, columns, known, settings)
 
 
-def _spread(sheet: Sheet, table: Table, left_out: list[str], settings: ReadSettings, what: str) -> Extract:
+def _spread(sheet: Sheet, table: Table, notes: list[str], settings: ReadSettings, what: str) -> Extract:
     """What a table of another layout says, from the long table that it means."""
     known = places("", settings.names)
     columns = by_content(table, replace(columns_of(table, settings), volume=FIGURE), known, settings)
     check_month(table, columns)
     found = _long(sheet, table, columns, known, settings)
-    notes = [f"Columns left out: {listed(left_out)}."] if left_out else []
     return replace(found, what=f"{what} ({sheet.kind})", notes=(*notes, *found.notes))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,8 +12,9 @@ from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import ROLES, plainest
 from forecast.sources.files.sheet import Sheet, Table, distinct
 from forecast.sources.files.two_rows import FIGURE
+from forecast.sources.meaning.carried import carried_down
 from forecast.tables.read import TableError
-from forecast.vocabulary.countries import listed
+from forecast.vocabulary.countries import listed, places
 from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, unmarked
 from forecast.vocabulary.text import folded, without_note
 from forecast.vocabulary.units import is_money, unit_in, unit_of
@@ -37,7 +38,7 @@ class YearsAcross:
 
 
 def years_across(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] | None:
-    """The table of a sheet with years across and months down, a row a figure, and the columns left out; else None.
+    """The table of a sheet with years across and months down, a row a figure, and notes on it; None for any other.
 
     Raises
     ------
@@ -51,10 +52,7 @@ def years_across(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]
     years = _of_one_quantity(sheet, found, settings)
     beside = [place for place, cell in enumerate(top) if place < min(found.years) and place != found.months]
     headings = distinct([top[place] or f"column {place + 1}" for place in beside])
-    body = sheet.grid.iloc[found.position + 1 :].astype(str)
-    body = body[(body != "").any(axis=1)]
-    labels = body[beside].set_axis(headings, axis=1)
-    labels = labels[[name for name in headings if (labels[name].str.strip() != "").any()]]
+    body, labels, said = _labelled(sheet, found, dict(zip(beside, headings, strict=True)))
     words = body[found.months].str.strip()
     number = words.map(_month_in)
     status = words.map(lambda word: unmarked(word)[1])
@@ -71,7 +69,31 @@ def years_across(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]
     left = [cell for place, cell in enumerate(top) if cell and place not in (*years, *beside, found.months)]
     units = [unit for cell in _above(sheet, found.position) if (unit := unit_in(cell))]
     titles = tuple(dict.fromkeys((*above, *units)))
-    return Table(sheet.file, pd.concat(parts).sort_index(kind="stable"), sheet.delimiter, titles), left
+    notes = [*said, *([f"Columns left out: {listed(left)}."] if left else [])]
+    return Table(sheet.file, pd.concat(parts).sort_index(kind="stable"), sheet.delimiter, titles), notes
+
+
+def _labelled(
+    sheet: Sheet, found: YearsAcross, headings: dict[int, str]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The rows below the years, what stands before their months, and a note on what is carried down.
+
+    Destinations that stand in rows of their own, above their months, are a column of them.
+    """
+    body = sheet.grid.iloc[found.position + 1 :].astype(str).apply(lambda column: column.str.strip())
+    body = body[(body != "").any(axis=1)]
+    empty = (body[list(found.years)] == "").all(axis=1)
+    names = body[found.months].where(empty, "")
+    known = [name for name in names if name]
+    if known and all(places().find(name)[0] for name in known) and names.iloc[0]:
+        table = body[~empty]
+        above = names.replace("", None).ffill().fillna("")[~empty]
+        return table, pd.DataFrame({"destination": above}), []
+    first = min(found.years)
+    wide = Table(sheet.file, body.set_axis([headings.get(place, str(place)) for place in body], axis=1))
+    wide, said = carried_down(wide, list(headings.values()), str(first))
+    labels = wide.cells[list(headings.values())]
+    return body, labels[[name for name in labels if (labels[name] != "").any()]], said
 
 
 def _found(sheet: Sheet) -> YearsAcross | None:
@@ -80,7 +102,7 @@ def _found(sheet: Sheet) -> YearsAcross | None:
         others = [cell for place, cell in enumerate(row) if place not in years and cell.replace(".", "").isdigit()]
         if len(set(years.values())) < _FEWEST_MONTHS or others or not _in_order(list(years.values())):
             continue
-        months = [place for place in range(min(years)) if _are_months(sheet, position, place, row[place])]
+        months = [place for place in range(min(years)) if _are_months(sheet, position, place, years)]
         if len(months) == 1:
             return YearsAcross(position, months[0], years)
     return None
@@ -104,12 +126,14 @@ def _month_in(word: str) -> int:
     return number or (int(plain) if plain.isascii() and plain.isdigit() and 1 <= int(plain) <= 12 else 0)
 
 
-def _are_months(sheet: Sheet, position: int, place: int, heading: str) -> bool:
+def _are_months(sheet: Sheet, position: int, place: int, years: Collection[int]) -> bool:
     """Whether a column has bare months below its heading: by name, or by number under a heading that says so."""
-    cells = [cell.strip() for cell in sheet.grid[place].iloc[position + 1 :].astype(str).unique() if cell.strip()]
+    body = sheet.grid.iloc[position + 1 :].astype(str)
+    filled = (body[list(years)] != "").any(axis=1)
+    cells = [cell.strip() for cell in body.loc[filled, place].unique() if cell.strip()]
     by_name = {number for cell in cells if (number := month_number(cell))}
     by_number = {number for cell in cells if (number := _month_in(cell))}
-    named = folded(without_note(heading)) in _HEADINGS
+    named = folded(without_note(sheet.row(position)[place])) in _HEADINGS
     found = by_name if len(by_name) >= len(by_number) or not named else by_number
     return len(found) >= _FEWEST_MONTHS and len(found) >= _MOSTLY * min(len(cells), 12)
 
