@@ -19,6 +19,7 @@ from forecast.sources.layouts.titles import with_destination
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import MONTH_NAMES
+from forecast.vocabulary.numbers import statuses
 from forecast.vocabulary.text import folded, slug
 from forecast.vocabulary.units import unit_in
 
@@ -83,6 +84,8 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     cells = pd.concat([cells, notes])
     if settings.destination:
         cells["destination"] = cells["destination"].where(cells["destination"] != "", settings.destination)
+    marks = statuses(cells["volume"])
+    cells = cells.assign(status=marks) if marks.astype(bool).any() else cells
     gats = table.heading("uom") is not None
     return Extract(
         table.file,

@@ -118,7 +118,7 @@ def _spread(sheet: Sheet, table: Table, notes: list[str], settings: ReadSettings
 def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Extract:
     placed: list[str] = []
     if not (columns.destination or columns.series):
-        settings, placed = with_destination(sheet, table.above, settings)
+        settings, placed = with_destination(sheet, [*table.above, columns.volume], settings)
     if not columns.volume:
         raise TableError(no_volume(table, columns, settings))
     if not (columns.destination or columns.series or settings.destination):

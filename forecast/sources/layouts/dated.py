@@ -18,6 +18,7 @@ from forecast.vocabulary.text import shown
 _FEWEST = 2
 """Bare months in a row or a column from which on they are the months of figures."""
 
+_ABOVE = "Months are of the year that stands above them."
 _MOSTLY = 0.6
 """Share of the different cells of a column that must be bare months or years."""
 
@@ -59,10 +60,12 @@ def _across(sheet: Sheet) -> tuple[int, dict[int, int]] | None:
 
 
 def _one_title(sheet: Sheet, position: int) -> bool:
-    """Whether the years around a row stand alone above it, as a title does."""
+    """Whether the years around a row stand in a title above it: one alone, or at the end of a line parted at commas."""
     below = [cell for at in (position, position + 1) if at < len(sheet.grid) for cell in sheet.row(at)]
-    above = [cell for cell in sheet.row(position - 1) if cell] if position else []
-    return not any(map(_is_year, below)) and len(above) == 1
+    above = sheet.row(position - 1) if position else []
+    filled = [cell for cell in above if cell]
+    parted = above[: len(filled)] == filled and bool(sheet.row(position)[0]) and sum(map(_is_year, filled)) == 1
+    return not any(map(_is_year, below)) and (len(filled) == 1 or parted)
 
 
 def _is_year(cell: str) -> bool:
@@ -88,7 +91,18 @@ def _dated_across(sheet: Sheet, position: int, months: dict[int, int]) -> tuple[
     grid = sheet.grid.astype(object)
     for place, name, month in zip(months, names, written, strict=True):
         grid.iloc[position, place] = _with_status(month, name)
-    return replace(sheet, grid=grid), [f"Months are of the year in {said}."]
+    return replace(sheet, grid=_without_lone_years(grid, position)), [f"Months are of the year in {said}."]
+
+
+def _without_lone_years(grid: pd.DataFrame, position: int) -> pd.DataFrame:
+    """A grid without the rows above a position that have a year alone, which would be a header over all columns."""
+    alone = [
+        row
+        for row in grid.index[:position]
+        if len(filled := [cell for cell in grid.loc[row] if str(cell).strip()]) == 1
+        and _is_year(str(filled[0]).strip())
+    ]
+    return grid.drop(index=alone)
 
 
 def _written(sheet: Sheet, numbers: Sequence[int], names: Sequence[str], year: int, over_two: bool) -> list[str]:
@@ -143,7 +157,7 @@ def _dated_down(sheet: Sheet, place: int) -> tuple[Sheet, list[str]]:
     numbers = [month_number(cell) for cell in cells]
     first = next(at for at, number in enumerate(numbers) if number)
     if any(map(_is_year, cells[max(0, first - 1) :])):
-        months, note = _below_years(sheet, cells, numbers), "Months are of the year that stands above them."
+        months, note = _below_years(sheet, cells, numbers), _ABOVE
     else:
         lines = [cell for title in sheet.rows(first) for cell in title if cell]
         year, over_two, said = year_of_months(sheet, lines)
@@ -156,7 +170,8 @@ def _dated_down(sheet: Sheet, place: int) -> tuple[Sheet, list[str]]:
     marked = [_with_status(month, cell) if month else cell for month, cell in zip(months, cells, strict=True)]
     grid = sheet.grid.astype(object)
     grid[place] = marked
-    return replace(sheet, grid=grid), [note]
+    above = 0 if note == _ABOVE else first
+    return replace(sheet, grid=_without_lone_years(grid, above)), [note]
 
 
 def _below_years(sheet: Sheet, cells: Sequence[str], numbers: Sequence[int]) -> list[str]:

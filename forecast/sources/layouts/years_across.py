@@ -15,7 +15,7 @@ from forecast.sources.files.two_rows import FIGURE
 from forecast.sources.meaning.carried import carried_down
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, unmarked
+from forecast.vocabulary.months import BUDDHIST, FIRST_MONTH, LAST, month_number, unmarked
 from forecast.vocabulary.text import folded, without_note
 from forecast.vocabulary.units import is_money, unit_in, unit_of
 
@@ -111,7 +111,7 @@ def _found(sheet: Sheet) -> YearsAcross | None:
 def _year_in(cell: str) -> int:
     """The year that a heading is, whatever note stands behind it; 0 for any other."""
     bare = without_note(unmarked(cell)[0]).removesuffix("年").removesuffix("년").strip()
-    return int(bare) if bare.isascii() and bare.isdigit() and FIRST_MONTH <= int(bare) <= LAST else 0
+    return int(bare) if bare.isascii() and bare.isdigit() and FIRST_MONTH <= int(bare) <= LAST + BUDDHIST else 0
 
 
 def _in_order(years: Sequence[int]) -> bool:

@@ -97,9 +97,11 @@ def test_years_without_months_are_refused(tmp_path: Path):
         ("a.csv", "Year: 2023\nExports (t)\nMonth,Japan\nJan,1\nFeb,2\nTotal,3\n"),
         ("a.csv", "Updated 5 March 2024\n2023年\n\nCountry,1月,2月\nJapan,1,2\n"),
         ("a.csv", "Exports (t)\nMonth,Japan\n2023,3\nJan,1\nFeb,2\n"),
+        ("a.csv", "2023\nMonth,Exports to Japan (t),Value (USD)\nJan,1,9\nFeb,2,9\n"),
+        ("a.csv", "Rare earths, 2023\nCountry,Jan,Feb,Q1\nJapan,1,2,3\n"),
         ("exports_2023.csv", "Country,Jan,Feb\nJapan,1,2\n"),
     ],
-    ids=["title, across", "title, down", "beside a day", "above the months", "file"],
+    ids=["title, across", "title, down", "beside a day", "above the months", "alone", "at the end", "file"],
 )
 def test_a_year_from_elsewhere(tmp_path: Path, name: str, text: str):
     """Bare names of months are of the one year that is named; what says when a file was made is none."""
