@@ -15,7 +15,7 @@ from forecast.sources.extract import UNUSED_COLUMNS, Extract, Reading, ReadSetti
 from forecast.sources.files.opening import sheets_of
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.formats import READERS
-from forecast.sources.formats.tables import headless
+from forecast.sources.layouts.refusals import headless
 from forecast.sources.meaning.cumulative import cumulative_notes, of_single_months
 from forecast.sources.meaning.naming import named
 from forecast.sources.overlaps import joined_sources

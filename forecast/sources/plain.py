@@ -31,7 +31,7 @@ from forecast.vocabulary.products import product_of
 from forecast.vocabulary.shipped import SHIPPED, shipped
 from forecast.vocabulary.text import counted
 
-_NO_TABLE = (b"\x1f\x8b", b"%PDF")
+_NO_TABLE = b"%PDF"
 """First bytes of files in which nothing can be imported."""
 
 _NOT_CSV = {
@@ -157,7 +157,7 @@ def in_own_columns(path: Path) -> bool:
     first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
     if first & _NOT_STRICT:
         return False
-    return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(tuple(_NO_TABLE))
+    return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(_NO_TABLE)
 
 
 def _own_exports(paths: list[str | Path], today: date | None) -> TableOfFiles:

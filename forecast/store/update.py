@@ -28,6 +28,8 @@ from forecast.tables.read import TableError
 from forecast.tables.run import Forecasts
 from forecast.tables.run_folder import PACKAGE
 from forecast.tables.schema import FIGURE_KEY
+from forecast.vocabulary.countries import listed
+from forecast.vocabulary.products import respelt
 
 HORIZON = 3
 """Months ahead of an update, so that the next one finds its months in it and can say what changed."""
@@ -174,8 +176,34 @@ def receive(
     if not fresh:
         return Appended(), known, ()
     found = exports_in([paths[name] for name in fresh], today)
-    appended = append(store, found.exports, {Path(name).name: digests[name] for name in fresh}, today)
-    return appended, known, found.said
+    exports, renamed = _under_known_names(store, found.exports, listed([Path(name).name for name in fresh], 3, 80))
+    appended = append(store, exports, {Path(name).name: digests[name] for name in fresh}, today)
+    return appended, known, (*found.said, *renamed)
+
+
+def _under_known_names(store: Store, exports: pd.DataFrame, files: str) -> tuple[pd.DataFrame, list[str]]:
+    """Figures with the store's names of products that stand there in another spelling, and a sentence on each.
+
+    Raises
+    ------
+    TableError
+        Where a product is spelt nearly as one of the store: a revision of it would be a second product.
+    """
+    known = store.query("SELECT DISTINCT product FROM vintages ORDER BY product")["product"].tolist()
+    same, near = respelt(list(exports["product"].unique()), known)
+    ask = (
+        f"{files}: the product {{!r}} is not in {store.path}, and {{}} is: if it is the same, import it under that "
+        "name (forecast import FILE --product {}), if not, under one less alike."
+    )
+    if near:
+        raise TableError(*(ask.format(name, one, one) for name, one in near.items()))
+    if not same:
+        return exports, []
+    names = exports["product"].astype(str).replace(same).astype(exports["product"].dtype)
+    named = exports.assign(product=names)
+    if named.duplicated([*FIGURE_KEY, "released"]).any():
+        raise TableError(f"{files}: holds a product under two spellings ({listed(list(same))}). Leave one of them.")
+    return named, [f"The product {name!r} is {one}, as the store calls it." for name, one in same.items()]
 
 
 def _digests(paths: Mapping[str, Path]) -> dict[str, str]:

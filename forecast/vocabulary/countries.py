@@ -12,7 +12,7 @@ from functools import cache
 import pandas as pd
 
 from forecast.vocabulary.shipped import shipped_rows
-from forecast.vocabulary.text import folded, of_each, shown
+from forecast.vocabulary.text import folded, of_each, shown, without_note
 
 EUROPEAN_UNION = "EU"
 """The Union in whatever membership it had in the month."""
@@ -23,7 +23,7 @@ GROUP = "no single destination: a group, a rest, or none stated"
 NOT_LISTED = "a destination that is not known"
 """Why a name or code that stands in no table is not used."""
 
-OWN_NUMBERS = {"brazil", "china", "united_states"}
+OWN_NUMBERS = {"brazil", "china", "japan", "united_states"}
 """Authorities whose numbers are not those of ISO 3166-1: 208 is Denmark for the United Nations alone."""
 
 UNION_OF_TODAY = "EU27"
@@ -162,14 +162,14 @@ def _members_in(month: str) -> str:
 
 
 def _spellings(text: str) -> list[str]:
-    """Ways to look up one name: as it stands, in the order of speech, without empty brackets or an article."""
+    """Ways to look up one name: as it stands, in the order of speech, without empty brackets, a note or an article."""
     forms = [text]
     if "," in text:
         head, _, tail = text.partition(",")
         forms.append(f"{tail} {head}")
     if "(" in text and not text.startswith("("):
         forms.append(text.partition("(")[0] if folded(text.partition("(")[2]) in _EMPTY_BRACKETS else text)
-    names = [folded(form) for form in forms]
+    names = [folded(form) for form in (*forms, without_note(text))]
     return list(dict.fromkeys([*names, *(name.removeprefix("the ") for name in names)]))
 
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from forecast.vocabulary.text import folded, of_each, shown
+from forecast.vocabulary.text import STATUS_OF_MARK, folded, of_each, shown
 
 FIRST_MONTH, LAST = 1951, 2099
 """Years that a month may have."""
@@ -65,6 +65,9 @@ _SHORT_NAMED = re.compile(r"(\d{2})[-/ ]([^\W\d_]{3,})\.?")
 _SHORT_DAY = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{2})$")
 _SPAN = re.compile(r"\d{4}\s*[年.]?\s*\d{1,2}\s*[-~–至]\s*\d{1,2}\s*[月월]")
 _PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
+_MONTH_SIGN = re.compile(r"0?(\d{1,2})\s*[月월]")
+_FISCAL = re.compile(r"(?:FY\s*)?(\d{4})\s*[-/–]\s*(\d{2}|\d{4})", re.IGNORECASE)
+_NAMED_FISCAL = re.compile(r"(?:FY|fiscal year)\W*\d{2,4}(?:\W+\d{2,4})?", re.IGNORECASE)
 _QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
 _YEAR = re.compile(r"\d{4}")
 _SERIAL = re.compile(r"\d{5}")
@@ -72,13 +75,6 @@ _DAY_ZERO, _FIRST_SERIAL, _LAST_SERIAL = date(1899, 12, 30), 25_569, 73_050
 """Day 0 of Excel, and the numbers of the first day of 1970 and the last of 2099; 2024Q1 as 20241 is none of them."""
 
 
-_MARKS = {
-    "provisional": "p prov provisional provisionally provisoire provisorio provisoria provvisorio preliminary "
-    "preliminar prelim prel vorl vorlaufig v voorlopig avance 初步 初值 速報 速报 快报 잠정 предв предварительно",
-    "estimated": "e est estim estimated estimate estime gesch geschatzt estimado 推計 推算 估计",
-    "reported": "r rev revised revise revidiert revisado revisto corrected korr final definitive 修订 改定 確定 確報",
-}
-_STATUS_OF = {word: status for status, words in _MARKS.items() for word in words.split()}
 _MARKED = re.compile(
     r"(?P<bare>.*[^\s(（\[])\s*(?:\*+|[†‡¹²³⁴⁵⁶⁷⁸⁹]+|[(（]?[1-9][)）]|\[[1-9]\]|[(\[]\s*\*+\s*[)\]]"
     r"|(?:(?<=\d)|[\s(（\[])\s*(?P<word>[^\W\d_]{1,15})\.?\s*[)）\]]?)"
@@ -96,12 +92,55 @@ def unmarked(text: str) -> tuple[str, str]:
     text = text.strip()
     if folded(text) in MONTH_NAMES:
         return text, ""
-    if folded(text[:-1]) in MONTH_NAMES and text[-1:].lower() in _STATUS_OF:
-        return text[:-1].strip(), _STATUS_OF[text[-1].lower()]
+    if folded(text[:-1]) in MONTH_NAMES and text[-1:].lower() in STATUS_OF_MARK:
+        return text[:-1].strip(), STATUS_OF_MARK[text[-1].lower()]
     found = _MARKED.fullmatch(text)
-    if found is None or (found["word"] and folded(found["word"]) not in _STATUS_OF):
+    if found is None or (found["word"] and folded(found["word"]) not in STATUS_OF_MARK):
         return text, ""
-    return found["bare"], _STATUS_OF[folded(found["word"])] if found["word"] else ""
+    return found["bare"], STATUS_OF_MARK[folded(found["word"])] if found["word"] else ""
+
+
+def month_number(text: str) -> int:
+    """The number of a month by its name, or by a number with the sign of a month behind it; 0 for any other text.
+
+    Examples
+    --------
+    >>> [month_number(text) for text in ("Sept.", "10月", "Febp", "10", "2025-10")]
+    [9, 10, 2, 0, 0]
+    """
+    bare = unmarked(text)[0]
+    found = _MONTH_SIGN.fullmatch(bare)
+    number = int(found[1]) if found else MONTH_NAMES.get(folded(bare), 0)
+    return number if number <= 12 else 0
+
+
+def fiscal_years(cells: Iterable[str]) -> frozenset[str]:
+    """Those of ``cells`` that name a year over two calendar years, such as ``2023-24``.
+
+    ``2010-11`` can be a month too: it is a year where a second such pair stands beside it, or months in another
+    writing, and no ``2010-12``.
+
+    Examples
+    --------
+    >>> sorted(fiscal_years(["2010-11", "2011-12"])), sorted(fiscal_years(["2010-11", "2010-12"]))
+    (['2010-11', '2011-12'], [])
+    >>> sorted(fiscal_years(["Oct-10", "Nov-10", "2010-11"]))
+    ['2010-11']
+    """
+    texts = {str(cell).strip() for cell in cells}
+    pairs = {text for text in texts if _FISCAL.fullmatch(text)}
+    years = set(filter(_is_fiscal, pairs))
+    open_to = {text for text in years if month_of(text) is not None}
+    if not open_to or len(pairs) > len(years):
+        return frozenset(years - open_to)
+    others = [month_of(text) for text in texts - years]
+    return frozenset(years if len(years) > 1 or any(month is not None for month in others) else years - open_to)
+
+
+def _is_fiscal(text: str) -> bool:
+    """Whether two years that follow each other stand side by side."""
+    found = _FISCAL.fullmatch(text)
+    return found is not None and (int(found[1]) + 1) % 10 ** len(found[2]) == int(found[2])
 
 
 def month_of(text: str) -> pd.Period | None:
@@ -137,12 +176,13 @@ def months(cells: pd.Series) -> pd.Series:
     ['2025-05', '2025-06']
     """
     different = [str(text).strip() for text in pd.unique(cells)]
+    fiscal = fiscal_years(different)
     different, short = _long_years(different)
     place, serials = _place_of_month(different), serial_months(different)
     return of_each(
         cells,
         lambda text: (
-            month_of(text)
+            (month_of(text) if text.strip() not in fiscal else None)
             or short.get(text.strip())
             or _by_place(_SHORT_DAY.sub(r"\1.\2.20\3", text.strip()), place)
             or serials.get(text.strip())
@@ -198,6 +238,8 @@ def why_no_month(text: str) -> str:
     --------
     >>> why_no_month("2025Q1"), why_no_month("2024"), why_no_month("13/2025")
     ('a quarter, not a month', 'a year, not a month', 'no month that can be read')
+    >>> why_no_month("2023-24")
+    'a year over two calendar years, not a month'
     """
     text = text.strip()
     if not text:
@@ -208,6 +250,8 @@ def why_no_month(text: str) -> str:
         return "several months together, not a month"
     if _YEAR.fullmatch(text):
         return "a year, not a month"
+    if _NAMED_FISCAL.fullmatch(text) or _is_fiscal(text):
+        return "a year over two calendar years, not a month"
     if _PART_DAY.fullmatch(text):
         return "a date whose day and month could be either: write YYYY-MM-DD"
     if _SERIAL.fullmatch(text):

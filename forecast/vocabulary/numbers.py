@@ -7,13 +7,23 @@ import re
 import numpy as np
 import pandas as pd
 
+from forecast.vocabulary.text import STATUS_OF_MARK, folded, of_each, without_note
+
 GAPS = {"", "na", "n/a", "nan", "null", "none", "-", "--", "–", "—", "...", "…", "..", ":", "x", "#n/a", "<na>", "n.a."}
 """What means that there is no figure, in small letters."""
 
-_MARKED = re.compile(r"(?<=[\d.,])(\*+|[\u2020\u2021]|\(?[per]\)?)$")
-"""The sign of a note, or of a preliminary, estimated or revised figure, behind a number."""
+_WORD = re.compile(
+    r"(?P<bare>.*[\d.,:)\]*¹²³⁴⁵⁶⁷⁸⁹\u2026\u2013\u2014-])\s*[(\[（]?\s*(?P<word>[^\W\d_]{1,15})\.?\s*[)\]）]?"
+)
+"""A number, or a gap, with a word behind it, such as that of preliminary, estimated or revised figures."""
+
+MOST_SIGNS = 3
+"""Signs of notes that may stand behind one number."""
 
 _SPACES = re.compile(r"[\s\u00a0\u202f']+")
+_APART = re.compile(r"\d[\s\u00a0\u202f']+(?!\d{3}(?!\d)|\d{2}[\s\u00a0\u202f'])\d")
+"""Digits behind a space that are no group of thousands, as a note that lost its raised place."""
+
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MANY = {mark: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}}){{2,}}") for mark in ",."}
 _ONE = {mark: re.compile(rf"[+-]?\d{{1,3}}{re.escape(mark)}\d{{3}}") for mark in ",."}
@@ -97,13 +107,61 @@ def _in_groups(texts: list[str], mark: str) -> bool:
 
 
 def is_gap(text: str) -> bool:
-    """Whether ``text`` says that there is no figure."""
-    return text.strip().lower() in GAPS
+    """Whether ``text`` says that there is no figure, a flag behind that or none.
+
+    Examples
+    --------
+    >>> is_gap(": c"), is_gap("n/a"), is_gap("0 p")
+    (True, True, False)
+    """
+    bare = text.strip().lower()
+    return bare in GAPS or noted(bare)[0] in GAPS - {""}
+
+
+def noted(text: str) -> tuple[str, str]:
+    """A number without the signs of notes behind it, and the status that a sign gives it; empty for none.
+
+    Examples
+    --------
+    >>> [noted(text) for text in ("1,234 p", "12[1]", "1,234¹ (r)", "10³", "12 t")]
+    [('1,234', 'provisional'), ('12', ''), ('1,234', 'reported'), ('10³', ''), ('12 t', '')]
+    """
+    text, status = text.strip(), ""
+    for _ in range(MOST_SIGNS):
+        bare, word = without_note(text), ""
+        if bare == text:
+            found = _WORD.fullmatch(text)
+            bare, word = (found["bare"].strip(), folded(found["word"])) if found else (text, "")
+        if bare == text or bare == "10" or not (word in STATUS_OF_MARK or _can_have_note(bare, word)):
+            break
+        text, status = bare, status or STATUS_OF_MARK.get(word, "")
+    return text, status
+
+
+def _can_have_note(bare: str, word: str) -> bool:
+    """Whether a text is a gap, or without a word behind it a number or one with another sign."""
+    return bare in GAPS or (
+        not word and bool(bare) and (bare[-1].isdigit() or bare[-1] in ".,)" or noted(bare)[0] != bare)
+    )
+
+
+def statuses(cells: pd.Series) -> pd.Series:
+    """The status that the sign behind each number gives it; empty for none.
+
+    Examples
+    --------
+    >>> statuses(pd.Series(["1,234 p", "12", "3 (r)"])).tolist()
+    ['provisional', '', 'reported']
+    """
+    return of_each(cells, lambda text: noted(text)[1])
 
 
 def _bare(text: str) -> str:
     """The number without spaces, brackets turned into a sign; empty for a gap."""
-    text = _MARKED.sub("", _SPACES.sub("", text))
+    text = noted(text)[0]
+    if _APART.search(text):
+        return text
+    text = _SPACES.sub("", text)
     if is_gap(text):
         return ""
     return f"-{text[1:-1]}" if text.startswith("(") and text.endswith(")") else text

@@ -109,6 +109,30 @@ def misspelt(events: pd.DataFrame, products: Collection[str]) -> list[str]:
     return found
 
 
+def respelt(products: Collection[str], known: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Which of ``products`` are one of ``known`` in another spelling, and which may be one.
+
+    The first differ in capitals, blanks or marks alone; the others are spelt nearly as one of ``known`` that does not
+    stand beside them, have its digits, and are no product of the shipped tables.
+
+    Examples
+    --------
+    >>> respelt(["Rare-Earth Magnets", "galium", "zinc"], ["rare_earth_magnets", "gallium"])
+    ({'Rare-Earth Magnets': 'rare_earth_magnets'}, {'galium': 'gallium'})
+    """
+    sought = {folded(product): product for product in known}
+    same, near = {}, {}
+    for name in (one for one in products if one not in known):
+        if folded(name) in sought:
+            same[name] = sought[folded(name)]
+            continue
+        open_to = [word for word, one in sought.items() if _digits(word) == _digits(name) and one not in products]
+        found = get_close_matches(folded(name), open_to, 1, ALIKE) if name not in _shipped_products() else []
+        if found:
+            near[name] = sought[found[0]]
+    return same, near
+
+
 def _digits(name: str) -> list[str]:
     return re.findall(r"\d", name)
 

@@ -12,6 +12,22 @@ import pandas as pd
 
 _WORDS = re.compile(r"[^\W_]+")
 _SLUG = re.compile(r"[^A-Za-z0-9.-]+")
+_NOTE = re.compile(
+    r"(?P<bare>.*[^\s(（\[^*†‡¹²³⁴⁵⁶⁷⁸⁹])\s*"
+    r"(?:\^?[¹²³⁴⁵⁶⁷⁸⁹]+|\^\d|\*+|[†‡]+|[(（][1-9][)）]|\s[1-9][)）]|[\[［][1-9]\d?[\]］])"
+)
+"""A text with the sign of a note behind it."""
+
+_MARKS = {
+    "provisional": "p prov provisional provisionally provisoire provisorio provisoria provvisorio preliminary "
+    "preliminar prelim prel vorl vorlaufig v voorlopig avance 初步 初值 速報 速报 快报 잠정 предв предварительно",
+    "estimated": "e est estim estimated estimate estime gesch geschatzt estimado 推計 推算 估计",
+    "reported": "r rev revised revise revidiert revisado revisto corrected korr final definitive 修订 改定 確定 確報",
+}
+STATUS_OF_MARK = {word: status for status, words in _MARKS.items() for word in words.split()}
+"""The status that a word or letter behind a month or a figure gives it, by the word, folded."""
+
+_POWER = re.compile(r"(?:\b[cdk]?m[²³]|10(?:[³⁶]|\^\d))$")
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
@@ -44,12 +60,12 @@ def folded(text: str) -> str:
 
     Examples
     --------
-    >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020")
-    ('cote d ivoire and turkiye', 'eu27 2020')
+    >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020"), folded("국가명")
+    ('cote d ivoire and turkiye', 'eu27 2020', '국가명')
     """
     parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
     bare = "".join(mark for mark in parted if not unicodedata.combining(mark))
-    return " ".join(_WORDS.findall(bare))
+    return " ".join(_WORDS.findall(unicodedata.normalize("NFC", bare)))  # Korean syllables in one piece again
 
 
 def slug(text: str) -> str:
@@ -72,3 +88,15 @@ def of_each(cells: pd.Series, read: Callable[[str], Any]) -> pd.Series:
     values = np.empty(len(different), dtype=object)
     values[:] = [read(str(text)) for text in different]
     return pd.Series(values[codes], index=cells.index, dtype=object)
+
+
+def without_note(text: str) -> str:
+    """``text`` without the sign of a note behind it, where that is no letter; the power of a unit is none.
+
+    Examples
+    --------
+    >>> [without_note(text) for text in ("Japan¹", "Country [1]", "Japan 1)", "Quantity*", "Volume, m³")]
+    ['Japan', 'Country', 'Japan', 'Quantity', 'Volume, m³']
+    """
+    found = _NOTE.fullmatch(text.strip())
+    return text.strip() if found is None or _POWER.search(text) else found["bare"].rstrip()

@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from forecast.vocabulary.text import folded
+from forecast.vocabulary.text import folded, without_note
 
 POUND_T = 0.45359237e-3
 """Tonnes in a pound."""
@@ -96,7 +96,7 @@ _LENGTHS = {
 }
 _BUSHELS = {"bu": 1.0, "bushel": 1.0, "bushels": 1.0, "1000 bushels": 1e3, "1 000 bushels": 1e3,
             "thousand bushels": 1e3, "million bushels": 1e6}  # fmt: skip
-_LABELS = "unit units uom unidade unidades unite einheit unidad 单位 计量单位 数量单位 数量 重量"
+_LABELS = "unit units uom unidade unidades unite einheit unidad 单位 計量単位 単位 단위 计量单位 数量单位 数量 重量"
 _TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quantity unit", "unidade de medida",
                  "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
 _TITLE_PARTS = re.compile(r"[;,()|\[\]（），；]")
@@ -123,7 +123,7 @@ _POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
 _TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
 _AMBIGUOUS_MT = re.compile(r"(?<![^\W\d_])Mt(?![^\W\d_])")
 _VALUES = {"value", "values", "valor", "valeur", "wert", "warenwert", "montant", "importe", "betrag", "fob", "cif",
-           "price", "prix", "preis", "金额", "金額", "価額", "금액", "стоимость"}  # fmt: skip
+           "price", "prix", "preis", "金额", "金額", "価額", "금액", "수출금액", "수입금액", "стоимость"}  # fmt: skip
 _QUANTITIES = {"quantity", "quantities", "qty", "volume", "volumes", "weight", "mass", "menge", "gewicht", "masse",
                "eigenmasse", "quantite", "poids", "volumen", "cantidad", "peso", "quantidade", "netweight", "数量",
                "重量", "중량", "количество", "вес"}  # fmt: skip
@@ -313,7 +313,7 @@ def unit_in(heading: str) -> str:
     >>> unit_in("Tonnes ('000)"), unit_in("Lakh tonnes"), unit_in("Million lb")
     ('kt', '100000 t', '1000000 lb')
     """
-    found = _weight_in(_tokens(heading))
+    found = _weight_in(_tokens(without_note(heading)))
     if found is None:
         return ""
     if found.span == "mt" and found.factor == 1 and _AMBIGUOUS_MT.search(heading):
@@ -339,7 +339,7 @@ def _unit_of_part(part: str) -> str:
     named = _NAMED_IN_TITLE.fullmatch(part)
     labelled = named is not None and (named["label"] is None or folded(named["label"]) in _TITLE_LABELS)
     word = folded(named["unit"] if named else part)
-    alone = not named and (len(word) > 2 or word in ("kg", "kt", "t"))
+    alone = not named and (len(word) > 2 or not word.isascii() or word in ("kg", "kt", "t"))
     unit = _scaled_unit(named["unit"] if named else part) or Unit(TONNES.get(word, float("nan")))
     if not (labelled or alone) or is_money(part):
         return ""

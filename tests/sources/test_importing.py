@@ -175,7 +175,7 @@ def archive(*names: str, size: int = 10) -> bytes:
         (archive("xl/workbook.xml"), "found one that cannot be read"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "found one that cannot be read"),
         (b"PAR1 and more", "expected Parquet, found a file that cannot be read"),
-        (b"\x1f\x8b\x08", "found a gzip archive. Unpack it first"),
+        (b"\x1f\x8b\x08", "found a damaged gzip archive. Download it again"),
         (b"<html>", "found an HTML or XML page"),
         (b"[" * 100_000, "it is nested too deeply|cannot be read as it"),
         (b'{"data": [{"cmdCode": ', "found text that cannot be read as it"),

@@ -27,7 +27,7 @@ from forecast.store.changes import (
 from forecast.store.database import Store
 from forecast.store.issued import issued_forecasts, issued_judgements, issues
 from forecast.store.track import RECORD_COLUMNS, held_record, record, running, track
-from forecast.store.update import run_update
+from forecast.store.update import receive, run_update
 from forecast.store.vintages import exports_as_of
 from forecast.tables.read import TableError
 
@@ -394,3 +394,35 @@ def test_a_download_in_other_columns_is_taken_in(store: Store, tmp_path: Path) -
     expected = known.set_index(["destination", "month"])["volume_t"].sort_index()
     pd.testing.assert_series_equal(found, expected, check_index_type=False, rtol=1e-9)
     assert len(done.run.forecasts)
+
+
+# Products under another spelling -------------------------------------------------------------------------------------
+
+
+def spelt(folder: Path, product: str, volume: float) -> Path:
+    path = folder / f"{product}.csv"
+    path.write_text(
+        f"product,destination,month,volume_t,released\n{product},USA,2023-01,{volume},2023-03-2{volume:.0f}\n"
+    )
+    return path
+
+
+def test_a_revision_under_another_spelling_is_one_of_the_same_product(store: Store, tmp_path: Path):
+    """Capitals and marks make no second product, and that is said."""
+    receive(store, [spelt(tmp_path, "rare_earth_alloys", 1)], date(2023, 3, 28))
+    appended, _, said = receive(store, [spelt(tmp_path, "Rare-Earth-Alloys", 2)], date(2023, 3, 28))
+    assert appended.revised == 1
+    assert said[-1] == "The product 'Rare-Earth-Alloys' is rare_earth_alloys, as the store calls it."
+    assert set(exports_as_of(store, date(2023, 3, 28))["product"]) == {"rare_earth_alloys"}
+
+
+def test_a_product_that_is_spelt_nearly_as_one_of_the_store_is_asked_about(store: Store, tmp_path: Path):
+    """Nothing is taken in; another product, or one that differs by a digit, is."""
+    receive(store, [spelt(tmp_path, "rare_earth_alloys", 1)], date(2023, 3, 28))
+    with pytest.raises(
+        TableError, match=r"the product 'rare_earth_aloys' is not in .* and rare_earth_alloys is: if it"
+    ):
+        receive(store, [spelt(tmp_path, "rare_earth_aloys", 2)], date(2023, 3, 28))
+    receive(store, [spelt(tmp_path, "urea", 2), spelt(tmp_path, "rare_earth_alloys2", 3)], date(2023, 3, 28))
+    known = exports_as_of(store, date(2023, 3, 28))
+    assert sorted(known["product"]) == ["rare_earth_alloys", "rare_earth_alloys2", "urea"]

@@ -22,7 +22,7 @@ from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_
 ROLES = {
     "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
     "produto "
-    "series_product 商品 商品编码 产品",
+    "series_product 商品 商品编码 产品 품목코드 hs코드 품목명 품목",
     "destination": "destination destinations country countries partner country_name partner_name partner_country "
     "importer "
     "importing_country destination_country to market iso3 iso_code country_code pais paises land pays 国家 国别 目的地 "
@@ -45,7 +45,7 @@ ROLES = {
     "year": "year ano anno jahr annee 年 年份",
     "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
     "value "
-    "values exports export amount quantidade peso menge poids 数量 重量 出口量 중량 수출_중량 "
+    "values exports export amount quantidade peso menge poids 数量 重量 出口量 수출중량 수출_중량 수출량 수출물량 중량 "
     "volume_kg net_weight_kg quantity_kg "
     "quantity_t exports_t",
     "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",

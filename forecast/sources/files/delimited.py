@@ -53,6 +53,9 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _WRAPPED = re.compile(r'\s*"((?:[^"]|"")*)"[\s,;|]*')
 """A line that is one quoted cell, its own quotes doubled, empty cells behind it."""
 
+KEYS_BEFORE_TABS = re.compile(r'"?(?P<keys>[\w,]+)\\[\w ]+"?\t')
+r"""The beginning of a file of Eurostat's, such as ``reporter,partner,flow\time`` and a tab."""
+
 _PAIRS = {('"', '"'), ("'", "'"), *zip("\u201c\u201e\u201e\u201d", "\u201d\u201c\u201d\u201d", strict=True)}
 """Marks that stand around a cell that was quoted as text."""
 
@@ -202,7 +205,12 @@ def _stated_separator(text: str) -> tuple[str, str, int]:
 
 
 def _separator(text: str) -> str:
-    """The mark that parts the most of the first lines into equally many cells, header included; then into most."""
+    """The mark that parts the most of the first lines into equally many cells, header included; then into most.
+
+    It is the tab where the first line is one of Eurostat, which parts keys by commas, and months by tabs.
+    """
+    if KEYS_BEFORE_TABS.match(text):
+        return "\t"
     lines = [line for line in text[:HEAD].splitlines() if line.strip()][:30] or [""]
     counts = {mark: [_outside_quotes(line, mark) for line in lines] for mark in _SEPARATORS}
     alike = {mark: max((many.count(one) for one in many if one), default=0) for mark, many in counts.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zlib
+from gzip import GzipFile
 from pathlib import Path
 
 from forecast.safety.atomic import read_regular
@@ -14,7 +17,6 @@ from forecast.tables.read import TableError
 from forecast.vocabulary.text import shown
 
 _REFUSED = {
-    b"\x1f\x8b": "a gzip archive. Unpack it first",
     b"BZh": "a bzip2 archive. Unpack it first",
     b"7z\xbc\xaf": "a 7-Zip archive. Unpack it first",
     b"Rar!": "a RAR archive. Unpack it first",
@@ -22,6 +24,10 @@ _REFUSED = {
     b"\x89PNG": "a picture. Download the table as CSV",
     b"{\\rtf": "a text document. Save the table as CSV",
 }
+
+
+GZIP = b"\x1f\x8b"
+"""First bytes of a file that gzip packed."""
 
 
 def sheets_of(path: Path) -> list[Sheet]:
@@ -47,13 +53,15 @@ def sheets_of(path: Path) -> list[Sheet]:
 
 
 def sheets_in(file: str, content: bytes) -> list[Sheet]:
-    """The sheets in ``content``, by its first bytes.
+    """The sheets in ``content``, by its first bytes; those of a file that gzip packed are read as they were before.
 
     Raises
     ------
     TableError
-        Where it is damaged or of a kind that holds no table.
+        Where it is damaged, unpacks to more than `LARGEST_FILE`, or is of a kind that holds no table.
     """
+    if content.startswith(GZIP):
+        content = _unpacked(file, content)
     for signature, what in _REFUSED.items():
         if content.startswith(signature):
             raise TableError(f"{file}: expected a table, found {what}.")
@@ -71,3 +79,18 @@ def sheets_in(file: str, content: bytes) -> list[Sheet]:
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TableError(f"{file}: expected a table, found binary content.")
     return [delimited_sheet(file, content)]
+
+
+def _unpacked(file: str, content: bytes) -> bytes:
+    """The file in a gzip archive, which may hold no further one."""
+    try:
+        with GzipFile(fileobj=io.BytesIO(content)) as archive:
+            found = archive.read(LARGEST_FILE + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{file}: expected a table, found a damaged gzip archive. Download it again.") from error
+    if len(found) > LARGEST_FILE:
+        limit = f"{LARGEST_FILE / 1e6:,.0f} MB"
+        raise TableError(f"{file}: expected at most {limit} unpacked, found more. Ask for fewer products or years.")
+    if found.startswith(GZIP):
+        raise TableError(f"{file}: expected a table, found a gzip archive inside another. Unpack it first.")
+    return found

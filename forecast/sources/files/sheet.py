@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
-from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.text import folded, shown, without_note
 
 HEADER_WITHIN = 40
 """Rows from the top among which a header is sought."""
@@ -74,8 +74,9 @@ class Table:
         return [str(column) for column in self.cells.columns]
 
     def heading(self, *aliases: str) -> str | None:
-        """The first heading that is one of ``aliases`` (folded), in the order of the aliases."""
-        by_name = {folded(heading): heading for heading in reversed(self.headings)}
+        """The first heading that is one of ``aliases`` (folded), in the order of the aliases; notes behind it apart."""
+        by_name = {folded(without_note(heading)): heading for heading in reversed(self.headings)}
+        by_name |= {folded(heading): heading for heading in reversed(self.headings)}
         return next((by_name[alias] for alias in aliases if alias in by_name), None)
 
     def column(self, *aliases: str) -> pd.Series:

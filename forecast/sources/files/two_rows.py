@@ -50,7 +50,7 @@ class TwoRows:
 
 
 def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] | None:
-    """The table of a sheet with a header of two rows, a row a figure, and the columns left out; None for any other.
+    """The table of a sheet with a header of two rows, a row a figure, and notes on it; None for any other.
 
     Raises
     ------
@@ -80,7 +80,8 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] 
         titles += tuple(dict.fromkeys(found.below[place] for place in columns))
     left = [place for place, word in enumerate(found.below) if word and place not in (*columns, *beside)]
     cells = pd.concat(parts).sort_index(kind="stable")
-    return Table(sheet.file, cells, sheet.delimiter, titles), [f"{found.above[at]} {found.below[at]}" for at in left]
+    unused = listed([f"{found.above[at]} {found.below[at]}" for at in left])
+    return Table(sheet.file, cells, sheet.delimiter, titles), [f"Columns left out: {unused}."] if left else []
 
 
 def unread(sheet: Sheet, settings: ReadSettings) -> str:

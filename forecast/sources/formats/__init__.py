@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from forecast.sources.extract import Extract, ReadSettings
 from forecast.sources.files.sheet import Sheet
-from forecast.sources.formats import census, chinese_customs, comexstat, comtrade, eurostat, gats, tables
+from forecast.sources.formats import census, chinese_customs, comexstat, comtrade, eurostat, gats, japan, tables
 
 Reader = Callable[[Sheet, ReadSettings], Extract | None]
 
@@ -16,6 +16,7 @@ READERS: dict[str, Reader] = {
     "census": census.read,
     "eurostat": eurostat.read,
     "comexstat": comexstat.read,
+    "japan": japan.read,
     "gats": gats.read,
     "table": tables.read,
 }

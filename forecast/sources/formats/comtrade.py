@@ -27,6 +27,7 @@ from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import members_of, places
 from forecast.vocabulary.numbers import numbers
+from forecast.vocabulary.text import counted
 from forecast.vocabulary.units import unit_of
 
 _PRODUCT = ("cmdcode", "commodity code", "cmd code")
@@ -34,7 +35,7 @@ _PARTNER = ("partnercode", "partner code")
 NAMES = ("partnerdesc", "partner", "partneriso", "partner iso")
 PERIOD = ("period", "refperiodid")
 _FLOW = ("flowcode", "trade flow code", "flowdesc", "trade flow")
-_WEIGHT = ("netwgt", "netweight kg", "net weight kg")
+_WEIGHT = ("netwgt", "netweight kg", "netweightkg", "net weight kg")
 _VALUE = ("primaryvalue", "fobvalue", "trade value us")
 TOTALS = {
     "partner2code": ({"0", "", "0.0"}, "a breakdown by second partner, counted in the total"),
@@ -46,6 +47,16 @@ TOTALS = {
 
 CUT_AT = {500: "a preview without a key", 100_000: "an answer with a key", 250_000: "an answer with a paid key"}
 """Rows at which the service cuts an answer, and which answer that is."""
+
+KILOGRAMS = "8"
+"""The code of the unit kilogram, as the service numbers units."""
+
+_KG = {"kg", "weight in kilograms", "kilograms"}
+_QUANTITIES = (
+    (("qty", "quantity"), ("qtyunitcode", "qty unit code"), ("qtyunitabbr", "qty unit")),
+    (("altqty", "alt qty"), ("altqtyunitcode", "alt qty unit code"), ("altqtyunitabbr", "alt qty unit")),
+)
+"""Headings of a quantity, of the code of its unit, and of the words for it; the first quantity before the second."""
 
 OTHER_ASIA = "490"
 """Partner "Other Asia, nes", which is Taiwan by convention."""
@@ -62,7 +73,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         Where it is annual, or cut by the service.
     """
     table = sheet.headed(_PRODUCT, _PARTNER, PERIOD)
-    if table is None or not (table.heading(*_WEIGHT) or table.heading(*_VALUE)):
+    if table is None or not table.heading(*_WEIGHT, *_VALUE, "qty"):
         return None
     table = table.filled()
     year = _years(table)
@@ -76,13 +87,14 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
             f"{table.file}: is an answer of UN Comtrade with exactly {len(table.cells):,} rows, at which "
             f"{CUT_AT[len(table.cells)]} is cut. Ask for fewer months at once, and give all the answers."
         )
-    volume, unit = _volumes(table, settings)
+    volume, unit, instead = _volumes(table, settings)
     flow = table.column(*_FLOW).str.lower()
+    left_out = _left_out(table, year, flow)
     reporter = table.column("reportercode", "reporter code", "reporteriso", "reporter")
     partner = _partners(table)
     imports = flow.isin(_IMPORTS)
     exporter, destination = directed(reporter, partner, imports, "united_nations")
-    estimated = table.column("isnetwgtestimated").str.lower().isin({"true", "1"})
+    estimated = _says(table, "isnetwgtestimated").where(~instead, _says(table, "isqtyestimated"))
     cells = {"product": table.column(*_PRODUCT), "destination": destination, "month": table.column(*PERIOD)}
     return Extract(
         table.file,
@@ -90,12 +102,16 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         pd.DataFrame({**cells, "volume": volume, "unit": unit, "exporter": exporter, "imports": imports}).assign(
             status=estimated.map({True: "estimated", False: "reported"}).astype(object)
         ),
-        _left_out(table, year, flow),
+        left_out,
         "UN Comtrade",
         authority="united_nations",
         release=_release(reporter),
-        notes=_notes(table),
+        notes=(*_notes(table), *_said_of_quantities(int((instead & (left_out == "")).sum()))),
     )
+
+
+def _says(table: Table, heading: str) -> pd.Series:
+    return table.column(heading).str.lower().isin({"true", "1"})
 
 
 def _release(reporter: pd.Series) -> Callable[[pd.Period], date]:
@@ -136,12 +152,28 @@ def _partners(table: Table) -> pd.Series:
     return codes.where((known != "") | (names == ""), names)
 
 
-def _volumes(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series]:
-    """Net weight in kg, the quantity where it is in kg and the weight is not there; 0 is no weight."""
+def _said_of_quantities(many: int) -> tuple[str, ...]:
+    if not many:
+        return ()
+    rows = f"{counted(many, 'row')} {'has' if many == 1 else 'have'}"
+    return (f"{rows} no net weight and a quantity in kilograms, which is read instead (qty).",)
+
+
+def _volumes(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Net weight in kg, or the quantity in kg where there is none; the unit, and where it is the quantity.
+
+    A weight of 0 is none.
+    """
     if settings.unit and unit_of(settings.unit).money:
-        return table.column(*_VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object)
+        none = pd.Series(False, index=table.cells.index)
+        return table.column(*_VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object), none
     weight = table.column(*_WEIGHT)
-    quantity = table.column("qty").where(table.column("qtyunitabbr").str.lower() == "kg", "")
     absent = numbers(weight).fillna(0) == 0
-    instead = quantity.where(numbers(quantity).fillna(0) > 0, "")
-    return weight.where(~absent, instead), pd.Series("kg", index=table.cells.index, dtype=object)
+    instead = pd.Series("", index=weight.index, dtype=object)
+    for quantity, code, words in _QUANTITIES:
+        in_kg = table.column(*code).str.removesuffix(".0") == KILOGRAMS
+        in_kg |= table.column(*words).str.lower().isin(_KG)
+        figures = table.column(*quantity).where(in_kg, "")
+        instead = instead.where(instead != "", figures.where(numbers(figures).fillna(0) > 0, ""))
+    unit = pd.Series("kg", index=table.cells.index, dtype=object)
+    return weight.where(~absent, instead), unit, absent & (instead != "")

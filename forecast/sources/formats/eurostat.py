@@ -1,9 +1,10 @@
-"""Eurostat's Comext as SDMX-CSV.
+"""Eurostat's Comext as SDMX-CSV, and as the tab-separated files of its bulk download.
 
 References
 ----------
 Eurostat, datasets DS-045409 (quantities in 100 kg) and DS-059341 (in kg): flow 1 is imports, 2 exports; ``LAST UPDATE``
-is the vintage of every row.
+is the vintage of every row. In bulk files one cell holds all keys of a row, months stand across, each figure may have
+a flag behind it, and ``:`` is none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.meaning.direction import IMPORTS, beside_exports
 from forecast.tables.read import TableError
+from forecast.vocabulary.countries import places
 from forecast.vocabulary.text import of_each
 from forecast.vocabulary.units import unit_of
 
@@ -24,6 +27,12 @@ WEIGHTS = {"QUANTITY_IN_100KG": "100 kg", "QUANTITY_KG": "kg", "QUANTITY_IN_KG":
 _VALUES = {"VALUE_IN_EUROS", "VALUE_EUR", "VALUE_IN_EUR"}
 _FLAGS = {"c": "confidential (flag c)", "m": "missing (flag m)", "n": "not significant (flag n)"}
 STATUSES = {"e": "estimated", "p": "provisional", "s": "estimated"}
+_IMPORTS, _EXPORTS = {"1", "IMPORT"}, {"2", "EXPORT"}
+_TIME = re.compile(r"\\(?:time|time_period)$", re.IGNORECASE)
+_ABSENT = ("", ":")
+_FLAGGED = r"^(\S+)\s+([a-z]+)$"
+"""A figure, or the sign of none, and the flag behind it."""
+
 _STAMP = re.compile(r"(\d{2})/(\d{2})/(\d{2}|\d{4})\b")
 
 
@@ -35,18 +44,20 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where it is annual, or has values and no weight.
     """
-    table = sheet.headed(("time period",), ("obs value",), ("reporter",), ("partner",))
-    if table is None:
+    table = _of_tabs(sheet) or sheet.headed(("time period",), ("obs value",), ("reporter",), ("partner",))
+    if table is None or table.heading("reporter") is None or table.heading("partner") is None:
         return None
     table = table.filled()
     indicator, unit, left_out = _indicators(table, settings)
-    frequency = of_each(_codes(table, "freq"), str.upper)
-    if len(frequency) and (frequency == "A").all():
+    if len(table.cells) and _are_years(table):
         raise TableError(
             f"{table.file}: is a download of Eurostat by year. Ask for the frequency M and download again."
         )
-    flow = _codes(table, "flow")
-    imports = flow.isin({"1", "IMPORT"})
+    flow = of_each(_codes(table, "flow"), str.upper)
+    imports = flow.isin(_IMPORTS)
+    codes, _ = places("european_union").each(_codes(table, "reporter"))
+    beside = beside_exports(imports, flow.isin(_EXPORTS), codes, settings)
+    left_out = left_out.where((left_out != "") | ~beside, IMPORTS)
     exporter, destination = directed(_codes(table, "reporter"), _codes(table, "partner"), imports, "european_union")
     flag = table.column("obs flag", "obs status").str.lower()
     cells = {"product": _codes(table, "product", "cn", "product nc"), "destination": destination}
@@ -59,6 +70,38 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         f"Eurostat, {indicator.lower().replace('_', ' ')}",
         authority="european_union",
     )  # fmt: skip
+
+
+def _of_tabs(sheet: Sheet) -> Table | None:
+    """The rows of a bulk file, one a figure, with the headings of SDMX-CSV; None where ``sheet`` is none.
+
+    Its keys are in one cell, or in cells of their own where another program has parted them.
+    """
+    header = sheet.row(0)
+    last = next((place for place, cell in enumerate(header) if _TIME.search(cell)), None)
+    if last is None:
+        return None
+    names = _TIME.sub("", ",".join(header[: last + 1])).split(",")
+    keys = sheet.grid.iloc[1:, : last + 1].astype(str)
+    words = keys if last else keys[0].str.split(",", expand=True)
+    if words.shape[1] != len(names):
+        raise TableError(f"{sheet.file}: expected the keys {', '.join(names)} in every row, found others.")
+    labels = words.set_axis(names, axis=1)
+    parts = []
+    for place, period in enumerate(header[last + 1 :], start=last + 1):
+        cells = sheet.grid[place].astype(str).iloc[1:].str.strip()
+        there = ~cells.isin(_ABSENT)
+        figures = cells[there].str.extract(_FLAGGED)
+        volume, flag = figures[0].fillna(cells[there]), figures[1].fillna("")
+        parts.append(labels[there].assign(TIME_PERIOD=period, OBS_VALUE=volume, OBS_FLAG=flag))
+    rows = pd.concat(parts).sort_index(kind="stable") if parts else labels.iloc[:0]
+    return Table(sheet.file, rows, sheet.delimiter)
+
+
+def _are_years(table: Table) -> bool:
+    """Whether all rows are of years, by their frequency or their period."""
+    frequency = of_each(_codes(table, "freq"), str.upper)
+    return bool((frequency == "A").all() or table.column("time period").str.fullmatch(r"\d{4}").all())
 
 
 def _codes(table: Table, *aliases: str) -> pd.Series:

@@ -15,10 +15,12 @@ import pandas as pd
 from forecast.sources.extract import Extract, ReadSettings, united_states_release
 from forecast.sources.files.columns import unit_beside
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.sources.layouts.titles import with_destination
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import MONTH_NAMES
-from forecast.vocabulary.text import folded
+from forecast.vocabulary.numbers import statuses
+from forecast.vocabulary.text import folded, slug
 from forecast.vocabulary.units import unit_in
 
 _YEAR = ("year", "years", "ano", "年份", "年")
@@ -67,6 +69,9 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     table = found.table
     year = table.column(*_YEAR).str.extract(r"^(\d{4}(?:\s*-\s*\d{4})?)$")[0].fillna("")
     partner = table.column(*_PARTNER)
+    placed: list[str] = []
+    if table.heading(*_PARTNER) is None:
+        settings, placed = with_destination(sheet, table.above, settings)
     if table.heading(*_PARTNER) is None and not settings.destination:
         raise TableError(f"{table.file}: has years down and months across and no column of destinations. Say whose "
                          "figures they are: --destination WLD for the total.")  # fmt: skip
@@ -79,6 +84,8 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     cells = pd.concat([cells, notes])
     if settings.destination:
         cells["destination"] = cells["destination"].where(cells["destination"] != "", settings.destination)
+    marks = statuses(cells["volume"])
+    cells = cells.assign(status=marks) if marks.astype(bool).any() else cells
     gats = table.heading("uom") is not None
     return Extract(
         table.file,
@@ -87,8 +94,10 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         cells["reason"],
         "USDA GATS" if gats else table.file,
         release=united_states_release if gats else usual_release,
+        notes=tuple(placed),
         comma_separated=sheet.delimiter != ";",
         unnamed="" if cells["product"].any() else "years down and months across",
+        file_product=slug(table.file.rpartition(".")[0] or table.file) or "product",
     )
 
 

@@ -18,27 +18,29 @@ from forecast.sources.files.columns import (
     by_content,
     columns_of,
     dated_left_out,
-    headings_of,
-    most_are,
     product_by_content,
     table_in,
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.files.two_rows import FIGURE, long_table, unread
+from forecast.sources.layouts.dated import dated
+from forecast.sources.layouts.refusals import check_month, missing, no_volume
+from forecast.sources.layouts.titles import product_in_titles, with_destination
+from forecast.sources.layouts.years_across import years_across
 from forecast.sources.meaning.breakdowns import BY, parted
 from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
-from forecast.sources.meaning.direction import imports_in, is_inward, mirrored_cells
+from forecast.sources.meaning.direction import IMPORTS, imports_in, is_inward, mirrored_cells
 from forecast.sources.meaning.quantities import check_stated, other_quantities, scaled, units_of_measures
 from forecast.sources.meaning.stacked import first_table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import from_parts, months, serial_months, unmarked
-from forecast.vocabulary.numbers import said_of_marks
+from forecast.vocabulary.numbers import said_of_marks, statuses
 from forecast.vocabulary.text import folded, of_each, shown, slug
-from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_of
+from forecast.vocabulary.units import kind_of_quantity, unit_in, unit_of
 
 
 def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
@@ -58,9 +60,18 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
 
 
 def _of_one_table(sheet: Sheet, settings: ReadSettings) -> Extract | None:
+    across = years_across(sheet, settings)
+    if across is not None:
+        return _spread(sheet, *across, settings, "table of months down and years across")
+    sheet, said = dated(sheet, settings)
+    found = _of_dated_months(sheet, settings)
+    return found and replace(found, notes=(*said, *found.notes))
+
+
+def _of_dated_months(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     spread = long_table(sheet, settings)
     if spread is not None:
-        return _spread(sheet, *spread, settings)
+        return _spread(sheet, *spread, settings, "table with a header of two rows")
     odd = unread(sheet, settings)
     try:
         found = _of_one_header(sheet, settings)
@@ -84,7 +95,7 @@ def _of_one_header(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     if across:
         return _melted_months(sheet, table, across, columns, settings)
     columns = by_content(table, columns, known, settings)
-    _check_month(table, columns)
+    check_month(table, columns)
     if not (columns.destination or columns.series or settings.destination):
         named = [heading for heading in table.headings if not heading.isdigit() and known.find(heading)[0]]
         if named:
@@ -92,25 +103,26 @@ def _of_one_header(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return _long(sheet, table, columns, known, settings)
 
 
-def _spread(sheet: Sheet, table: Table, left_out: list[str], settings: ReadSettings) -> Extract:
-    """What a table with a header of two rows says, from the long table that it means."""
+def _spread(sheet: Sheet, table: Table, notes: list[str], settings: ReadSettings, what: str) -> Extract:
+    """What a table of another layout says, from the long table that it means."""
     known = places("", settings.names)
     columns = by_content(table, replace(columns_of(table, settings), volume=FIGURE), known, settings)
-    _check_month(table, columns)
+    check_month(table, columns)
     found = _long(sheet, table, columns, known, settings)
-    notes = [f"Columns left out: {listed(left_out)}."] if left_out else []
-    what = f"table with a header of two rows ({sheet.kind})"
-    return replace(found, what=what, notes=(*notes, *found.notes))
+    return replace(found, what=f"{what} ({sheet.kind})", notes=(*notes, *found.notes))
 
 
 # Long tables ----------------------------------------------------------------------------------------------------------
 
 
 def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Extract:
+    placed: list[str] = []
+    if not (columns.destination or columns.series):
+        settings, placed = with_destination(sheet, [*table.above, columns.volume], settings)
     if not columns.volume:
-        raise TableError(_no_volume(table, columns, settings))
+        raise TableError(no_volume(table, columns, settings))
     if not (columns.destination or columns.series or settings.destination):
-        raise TableError(_missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
+        raise TableError(missing(table, "destination", "--column destination=NAME, or --destination WLD for a total"))
     keys = [columns.year, columns.month, columns.destination, columns.product, columns.reporter, columns.unit]
     table, carried = carried_down(table, keys, columns.volume)
     cells = pd.DataFrame(
@@ -134,7 +146,7 @@ def _long(sheet: Sheet, table: Table, columns: Columns, known: Places, settings:
     frame = bool(columns.series) or folded(columns.month) == "ds"
     cells["unit"], said = _units(table, columns, settings, frame)
     beside, also = _beside(table, columns, known)
-    cells, said = cells.assign(**beside), [*carried, *said, *also, *product_by_content(columns, settings)]
+    cells, said = cells.assign(**beside), [*placed, *carried, *said, *also, *product_by_content(columns, settings)]
     what = "long frame of a forecasting library" if frame else "plain table"
     left_out = _left_out(table, columns, settings)
     said += dated_left_out(table, columns)
@@ -147,7 +159,7 @@ def _left_out(table: Table, columns: Columns, settings: ReadSettings, repeated: 
     reasons = repeated_rows(table.cells) if repeated else none
     flows = table.coded(columns.flow)
     inward = [text for text in flows.cat.categories if is_inward(str(text))]
-    reasons = reasons.mask(flows.isin(inward), "imports, not exports")
+    reasons = reasons.mask(flows.isin(inward), IMPORTS)
     other = other_quantities(table, columns.unit, columns.indicator, settings.unit)
     return reasons.where(reasons != "", other)
 
@@ -251,8 +263,9 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
     names = replace(table, cells=table.cells.drop(columns=across))
     known = places("", settings.names)
     columns = replace(by_content(names, replace(columns, volume="-"), known, settings), volume="")
+    settings, placed = (settings, []) if columns.destination else with_destination(sheet, table.above, settings)
     if not columns.destination and not settings.destination:
-        raise TableError(_missing(names, "destination", "--column destination=NAME, or --destination WLD for a total"))
+        raise TableError(missing(names, "destination", "--column destination=NAME, or --destination WLD for a total"))
     unit, said = _units(names, columns, settings)
     head = {
         "product": names.coded(columns.product),
@@ -260,7 +273,7 @@ def _melted_months(sheet: Sheet, table: Table, across: list[str], columns: Colum
         "unit": unit,
     }
     beside, also = _beside(names, columns, known)
-    said += [*also, *dated_left_out(table, columns, across)]
+    said += [*placed, *also, *dated_left_out(table, columns, across)]
     parts = [
         pd.DataFrame({**head, **beside}).assign(month=name, volume=table.cells[name].str.strip()) for name in across
     ]
@@ -306,10 +319,8 @@ def _extract(
     said = list(notes or [])
     comma_separated = sheet.delimiter != ";"
     said += said_of_marks(cells["volume"], settings.decimal, comma_separated) if sheet.delimiter else []
-    marks = cells["month"].map({text: unmarked(str(text))[1] for text in cells["month"].unique()}).astype(object)
-    if marks.astype(bool).any():
-        stated = cells.get("status", marks).astype(object)
-        cells = cells.assign(status=stated.where(stated != "", marks))
+    cells, named = _named_and_marked(table, cells, settings)
+    said += named
     serials = serial_months(cells["month"].unique())
     if serials:
         first = next(iter(serials))
@@ -340,50 +351,16 @@ def _extract(
     )
 
 
-# What is missing ------------------------------------------------------------------------------------------------------
-
-
-def _check_month(table: Table, columns: Columns) -> None:
-    if columns.month:
-        return
-    years = [
-        name for name in table.headings if most_are(table.cells[name], lambda text: text.isdigit() and len(text) == 4)
-    ]
-    if (columns.year or years) and len(table.cells):
-        raise TableError(
-            f"{table.file}: expected a month for every row, found years alone (column "
-            f"{shown(columns.year or years[0])}). Export "
-            "it by month, or name the column of months: --column year=NAME --column month=NAME."
-        )
-    raise TableError(_missing(table, "month", "--column month=NAME"))
-
-
-def _no_volume(table: Table, columns: Columns, settings: ReadSettings) -> str:
-    money = [name for name in table.headings if is_money(name)]
-    others = [name for name in table.headings if name not in money and are_numbers(table.cells[name])]
-    if money and not others:
-        return (
-            f"{table.file}: has a value ({listed(money, 2)}) and no weight. Export it with weights; or --column "
-            f"volume={shown(money[0])!r} --unit usd takes the value instead, and calls it so."
-        )
-    hint = "--column volume=NAME --unit t"
-    if not (columns.destination or columns.series or settings.destination):
-        hint += " --destination CODE (WLD for a total), once for each column that is a series"
-    return _missing(table, "volume", hint)
-
-
-def _missing(table: Table, role: str, hint: str) -> str:
-    there = f"{table.file}: cannot tell which column is the {role}; found {headings_of(table)}."
-    return f"{there} Say it: forecast import FILE {hint}."
-
-
-def headless(sheet: Sheet) -> str:
-    """What to do with a sheet whose first row is no header."""
-    first = ", ".join(shown(cell, 20) for cell in sheet.row(0)[:6])
-    if sheet.grid.shape[1] < 2:
-        return f"{sheet.file}: expected a table of export figures, found text in one column ({first})."
-    return (
-        f"{sheet.file}: expected a header, found none (first row: {first}). Number the columns: forecast import FILE "
-        "--column "
-        "year=1 --column month=2 --column destination=3 --column volume=4 --unit kg."
-    )
+def _named_and_marked(table: Table, cells: pd.DataFrame, settings: ReadSettings) -> tuple[pd.DataFrame, list[str]]:
+    """Cells with the status that signs behind months and figures give, and the product of a title, and a note on it."""
+    marks = of_each(cells["month"], lambda text: unmarked(text)[1])
+    marks = marks.where(marks != "", statuses(cells["volume"]))
+    if marks.astype(bool).any():
+        stated = cells.get("status", marks).astype(object)
+        cells = cells.assign(status=stated.where(stated != "", marks))
+    if (cells["product"] == "").all() and not settings.product:
+        product, line = product_in_titles(table.above)
+        cells = cells.assign(product=product)
+        named = f"The product is called {slug(product)}, as {shown(line)!r} says (--product NAME changes that)."
+        return cells, [named] if line else []
+    return cells, []

@@ -11,6 +11,9 @@ from forecast.sources.extract import ReadSettings, directed
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import folded, shown
 
+IMPORTS = "imports, not exports"
+"""Why a row of a flow into the country that declares it is not used."""
+
 _IMPORTS = re.compile(
     r"\b(?:imp|imports?|imported|importe|importe[es]s?|importa[ct]\w*|importazion\w*|importad[ao]s?|einfuhr\w*"
     r"|eingefuhrt\w*|invoer|ithalat\w*|impor|импорт\w*|ввоз\w*)\b"
@@ -71,6 +74,22 @@ def names_importers(heading: str) -> bool:
     return bool(_IMPORTERS.search(folded(heading)))
 
 
+def beside_exports(imports: pd.Series, exports: pd.Series, reporters: pd.Series, settings: ReadSettings) -> pd.Series:
+    """Which rows are imports of a file that has exports too, and are none of the exporter that is asked for.
+
+    ``reporters`` has the code of the country that declared each row.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"in": [True, False], "out": [False, True], "by": ["JPN", "JPN"]})
+    >>> beside_exports(rows["in"], rows["out"], rows["by"], ReadSettings(pd.Timestamp("2026-01-01").date())).tolist()
+    [True, False]
+    """
+    declared = set(reporters[exports].unique())
+    wanted = bool(declared) and (not settings.exporter or settings.exporter in declared)
+    return imports & wanted
+
+
 def imports_in(heading: str, lines: Iterable[str]) -> str:
     """What says that figures are imports: their heading, else one of the ``lines`` above them; empty where none does.
 
@@ -107,7 +126,12 @@ def mirrored_cells(
         return cells.assign(exporter=exporter, destination=destination, imports=True)
     if names_importers(heading) or _is_said(heading, settings.columns):
         return cells.assign(exporter=settings.exporter, imports=True)
-    raise TableError(
+    raise TableError(no_exports(file, words, heading))
+
+
+def no_exports(file: str, words: str, heading: str = "") -> str:
+    """What to do with a file of imports, which ``words`` say; ``heading`` is that of its column of countries."""
+    return (
         f"{file}: holds imports ({shown(words)}), not exports. Give the file of exports; or read them as a mirror, "
         "forecast import FILE --destination CODE --exporter CODE with the country that imports and the origin to take, "
         f"or --column destination={shown(heading) or 'NAME'} where that column has the countries that import."

@@ -12,7 +12,7 @@ from forecast.vocabulary.countries import places
 from forecast.vocabulary.months import MONTH_NAMES, month_of
 from forecast.vocabulary.text import folded, slug
 
-_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:fy )?(?:19|20)\d\d(?: \d\d)?(?!\d)")
 _GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
 """Names of sheets, folded, that programs give, or that count parts of a table or a year."""
 

@@ -180,3 +180,23 @@ def test_an_empty_answer_and_an_error_are_sentences(tmp_path: Path):
     path.write_text(json.dumps({"statusCode": 401, "message": "Access denied due to missing subscription key"}))
     with pytest.raises(TableError, match=r"found the answer 'Access denied due to missing subscription key'"):
         import_exports(path, today=DAY)
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_a_quantity_in_kilograms_stands_in_for_a_missing_weight(tmp_path: Path, suffix: str):
+    """By the unit's code or its letters, and by the second quantity; one of pieces is none, and that is said."""
+    path = answer(
+        tmp_path,
+        record(netWgt=0, qty=1000.0, qtyUnitCode=8, qtyUnitAbbr="", altQty=0, altQtyUnitCode=-1),
+        record(netWgt=None, qty=5, qtyUnitCode=5, qtyUnitAbbr="u", altQty=2000.0, altQtyUnitCode=8, partnerCode=392,
+               partnerISO="JPN"),
+        record(netWgt="", qty=5, qtyUnitCode=5, qtyUnitAbbr="u", altQty=0, altQtyUnitCode=-1, partnerCode=276,
+               partnerISO="DEU"),
+        record(netWgt=7.0, qty=9000.0, qtyUnitCode=8, qtyUnitAbbr="kg", altQty=0, altQtyUnitCode=-1, partnerCode=410,
+               partnerISO="KOR"),
+        suffix=suffix,
+    )  # fmt: skip
+    got = import_exports(path, today=DAY)
+    assert got.exports[["destination", "volume_t"]].to_numpy().tolist() == [["USA", 1.0], ["JPN", 2.0], ["KOR", 0.007]]
+    assert "2 rows have no net weight and a quantity in kilograms, which is read instead (qty)." in got.notes
+    assert got.unused["destination"].tolist() == ["276"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from forecast import TableError, import_exports
+from forecast import TableError, import_exports, read_exports
 
 DAY = date(2026, 9, 1)
 HEADER = "DATAFLOW,LAST UPDATE,freq,reporter,partner,product,flow,indicators,TIME_PERIOD,OBS_VALUE,OBS_FLAG\n"
@@ -95,3 +96,58 @@ def test_headings_alone_are_a_sentence(tmp_path: Path):
     """A download without a row says so, and is no error of ours."""
     with pytest.raises(TableError, match=r"^estat\.csv: is a .*Eurostat.*, and none of its rows can be used\."):
         import_exports(write(tmp_path), today=DAY)
+
+
+# Bulk files ----------------------------------------------------------------------------------------------------------
+
+BULK = (
+    "freq,reporter,partner,product,flow,indicators\\TIME_PERIOD\t2023-01 \t2023-02 \t2023-03 \n"
+    "M,DE,US,2709,2,QUANTITY_IN_100KG\t123 p\t: \t: c\n"
+    "M,DE,CN,2709,2,QUANTITY_IN_100KG\t12.5 \t13 e\t0 \n"
+    "M,DE,CN,2709,2,VALUE_IN_EUROS\t1000 \t1100 \t1200 \n"
+    "M,DE,CN,2709,1,QUANTITY_IN_100KG\t7 \t8 \t9 \n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("ds.tsv", BULK.encode()),
+        ("ds.tsv.gz", gzip.compress(BULK.encode())),
+        ("ds.tsv", BULK.replace("freq,", "").replace("M,", "").replace("TIME_PERIOD", "time").encode()),
+        ("ds.tsv", BULK.replace("2023-0", "2023M0").encode()),
+        ("ds.csv", BULK.replace("\t", ",").encode()),
+    ],
+    ids=["tabs", "packed", "without the frequency", "months with an M", "keys in cells of their own"],
+)
+def test_a_bulk_file(tmp_path: Path, name: str, content: bytes):
+    """Months across behind keys in one cell; flags are statuses, ``:`` is no row, values and imports are left out."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    got = import_exports(path, today=DAY)
+    said = got.exports.assign(month=got.exports["month"].astype(str))
+    assert said[["destination", "month", "volume_t", "status"]].to_numpy().tolist() == [
+        ["USA", "2023-01", 12.3, "provisional"],
+        ["CHN", "2023-01", 1.25, "reported"],
+        ["CHN", "2023-02", 1.3, "estimated"],
+        ["CHN", "2023-03", 0.0, "reported"],
+    ]
+    assert got.causes().set_index("reason")["rows"].to_dict() == {
+        "another indicator than the weight": 3, "imports, not exports": 3, "confidential (flag c)": 1,
+    }  # fmt: skip
+    assert read_exports(path, today=DAY)["volume_t"].tolist() == got.exports["volume_t"].tolist()
+
+
+def test_imports_of_a_bulk_file_are_the_exports_of_who_is_asked_for(tmp_path: Path):
+    """China's exports, as Germany declares them."""
+    path = tmp_path / "ds.tsv"
+    path.write_text(BULK)
+    got = import_exports(path, exporter="CHN", today=DAY)
+    assert got.exports[["destination", "volume_t"]].to_numpy().tolist() == [["DEU", 0.7], ["DEU", 0.8], ["DEU", 0.9]]
+
+
+def test_a_bulk_file_of_years_is_refused(tmp_path: Path):
+    path = tmp_path / "ds.tsv"
+    path.write_text(BULK.replace("2023-0", "202").replace("freq,", "").replace("M,", ""))
+    with pytest.raises(TableError, match="is a download of Eurostat by year"):
+        import_exports(path, today=DAY)
