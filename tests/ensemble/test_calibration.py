@@ -113,6 +113,22 @@ def test_a_bound_of_next_to_nothing_does_not_explode():
     assert 0.1 < own["upper_95"] < 10
 
 
+def test_a_bound_of_nothing_stays_nothing():
+    """Where all members' bounds reach zero so does the combination's, after months of none and a factor below one."""
+    table = world(sd=0.05)
+    table.loc[table["destination"] == "D0", "volume_t"] *= np.where(
+        np.arange((table["destination"] == "D0").sum()) % 9, 1, 0
+    )
+    members = backtest_all(table, calendar(), GROUPS, models=["naive", "theta"], last=EARLIER + 1).forecasts
+    day = members["issued"].max()
+    barred = (members["destination"] == "D0") & (members["issued"] == day)
+    members.loc[barred, ["lower_95", "lower_80", "volume_t", "upper_80", "upper_95"]] = [0.0, 0.0, 0.0, 50.0, 90.0]
+    rows, _ = calibrated(members, vintages_of(table), calendar(), GROUPS, {"magnets": [day]})
+    own = rows[rows["destination"] == "D0"].iloc[0]
+    assert own[["lower_95", "lower_80", "volume_t"]].tolist() == [0.0, 0.0, 0.0]
+    assert own["upper_80"] > 0
+
+
 def test_without_calibration_weights_are_equal():
     """And no earlier day is looked at."""
     plain = forecast_all(world(), calendar(), GROUPS, models=MODELS, calibrate=False)

@@ -231,7 +231,9 @@ def test_a_measure_revives_where_its_suspension_ends():
     assert spans(BAN, ASIDE | end)[1:] == [(revived, date(2026, 7, 1), None)]
     assert len(spans(BAN, ASIDE | end, issued=date(2026, 6, 14))) == 1
     assert len(spans(BAN, ASIDE | end | {"ends_status": "scheduled"})) == 1
-    assert len(spans(BAN | {"ends": date(2026, 7, 1)}, ASIDE | end)) == 1
+    until = {"ends": date(2026, 7, 1), "ends_announced": date(2025, 1, 1)}
+    for status in ("", "scheduled"):
+        assert len(spans(BAN | until | {"ends_status": status}, ASIDE | end)) == 1
     [_, after] = measures(acting_events(known_events(calendar(BAN, ASIDE | end), date(2026, 8, 20))))
     assert after.announced == date(2026, 6, 15)
 
