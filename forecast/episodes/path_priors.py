@@ -78,13 +78,13 @@ class PathPrior:
         return PathPrior(self.mean[places], self.covariance[np.ix_(places, places)])
 
 
-def mixture(weights: np.ndarray, parts: Sequence[PathPrior]) -> PathPrior:
+def moments_of_mixture(weights: np.ndarray, parts: Sequence[PathPrior]) -> PathPrior:
     """Mean and covariance of a mixture; ``weights`` (parts,) add to one.
 
     Examples
     --------
     >>> one = np.eye(1)
-    >>> found = mixture(np.array([0.5, 0.5]), [PathPrior(np.ones(1), one), PathPrior(-np.ones(1), one)])
+    >>> found = moments_of_mixture(np.array([0.5, 0.5]), [PathPrior(np.ones(1), one), PathPrior(-np.ones(1), one)])
     >>> found.mean.tolist(), found.covariance.tolist()
     ([0.0], [[2.0]])
     """
@@ -107,7 +107,7 @@ class LagPaths:
         lags = list(self.paths)
         logs = np.log(self.weights[lags]) + support[lags]
         weights = np.exp(logs - logs.max())
-        return mixture(weights / weights.sum(), [self.paths[lag] for lag in lags])
+        return moments_of_mixture(weights / weights.sum(), [self.paths[lag] for lag in lags])
 
 
 def blocks(matrices: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import FORCE, KNOTS
-from forecast.episodes.path_priors import LagPaths, PathPrior, mixture
+from forecast.episodes.path_priors import LagPaths, PathPrior, moments_of_mixture
 from forecast.kernels.arrays import SEASON as SEASON
 from forecast.kernels.structural import (
     LEAST_LEFT,
@@ -305,7 +305,7 @@ class StructuralFit:
 
     def covariance(self) -> np.ndarray:
         """Covariance of the errors in logs between the months ahead."""
-        return mixture(
+        return moments_of_mixture(
             self.weights, [PathPrior(*one) for one in zip(self._means, self._errors, strict=True)]
         ).covariance
 
@@ -348,7 +348,7 @@ class StructuralFit:
         own = knots_at(place, self.terms[place])
         places = np.arange(own.start, own.stop)
         found = [self.by_lag(places).mixed(np.zeros(len(LAGS))), *(one.moments(places) for one in self.courses)]
-        return mixture(np.array([self.as_believed, *(one.weights.sum() for one in self.courses)]), found)
+        return moments_of_mixture(np.array([self.as_believed, *(one.weights.sum() for one in self.courses)]), found)
 
     def by_lag(self, places: np.ndarray) -> LagPaths:
         """Posterior of the coefficients at ``places`` for each lag that its posterior keeps, over the grid."""

@@ -233,10 +233,7 @@ def _sets_aside(suspension: PolicyMeasure, measure: PolicyMeasure) -> bool:
 
 
 def _split(measure: PolicyMeasure, suspension: PolicyMeasure) -> list[PolicyMeasure]:
-    """A measure up to its suspension, whose rows go with it, and from the end of that, where it is known.
-
-    One that was to end by then, though nobody has confirmed it, does not come back.
-    """
+    """A measure up to its suspension, whose rows go with it, and from the known end of that, unless it was to end."""
     before = measure._replace(rows=measure.rows + suspension.rows, ends=suspension.effective)
     end, own = suspension.ends, measure.ends or getattr(measure.rows[-1], "scheduled", None)
     if end is None or (own is not None and own <= end):
