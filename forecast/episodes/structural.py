@@ -136,7 +136,7 @@ def fit_structural(
     likely = 1.0 - sum(one.probability for one in courses)
     logs = np.append(prior + np.log(likely), np.log([one.probability for one in courses]))
     total = np.array([grid.likelihoods() + own for grid, own in zip(found, logs, strict=True)])
-    weights = _of_courses(np.exp(total - total.max()), len(lags), lags_known)
+    weights = _of_courses(total, len(lags), lags_known)
     kept = [problem.posterior(lag, found[lag], weights[lag]) for lag in lags if weights[lag].any()]
     rest = zip(others, found[len(lags) :], weights[len(lags) :], strict=True)
     apart = [other.posterior(at, grid, own) for other, grid, own in rest if own.any()]
@@ -145,15 +145,19 @@ def fit_structural(
     return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed, tuple(apart))
 
 
-def _of_courses(weights: np.ndarray, lags: int, known: float) -> np.ndarray:
-    """`_kept` of the lags together and of each other course, whatever it weighs; a share of the lags is their prior."""
-    sums = weights.sum(axis=(1, 2))
-    whole = sums.sum()
+def _of_courses(total: np.ndarray, lags: int, known: float) -> np.ndarray:
+    """Weights of log posteriors (lags and other courses, q, season): `_kept` of the lags together and of each course.
+
+    However unlikely, the lags stay. Of their weights a share that is not ``known`` is their prior.
+    """
+    logs = np.logaddexp.reduce(total.reshape(len(total), -1), axis=1)
+    best = np.append(np.repeat(logs[:lags].max(), lags), logs[lags:])
+    weights = np.exp(total - best[:, None, None])
     of_lags = _kept(weights[:lags])
     if lags > 1 and known < 1.0:
-        every = weights[:lags] * (LAG_PRIOR / np.maximum(sums[:lags], 1e-300))[:, None, None]
+        every = weights[:lags] * (LAG_PRIOR / np.maximum(weights[:lags].sum(axis=(1, 2)), 1e-300))[:, None, None]
         of_lags = known * of_lags + (1.0 - known) * _kept(every)
-    shares = np.maximum(sums[lags:] / whole - LEAST_COURSE, 0.0)
+    shares = np.maximum(np.exp(logs[lags:] - np.logaddexp.reduce(logs)) - LEAST_COURSE, 0.0)
     rest = [share * _kept(own[None]) for share, own in zip(shares, weights[lags:], strict=True)]
     return np.concatenate([(1.0 - shares.sum()) * of_lags, *rest])
 

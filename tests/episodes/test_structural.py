@@ -358,3 +358,14 @@ def test_too_short_is_refused_in_one_sentence():
         fit_structural(
             pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1
         )
+
+
+def test_the_course_of_a_ban_leaves_no_number_that_is_none():
+    """Nine years without trade under a duty, after months that hardly differ: the usual course is ruled out."""
+    months = pd.period_range("2005-01", periods=170, freq="M")
+    volume = pd.Series(np.where(months < "2010-01", 100.0 + np.arange(170) % 2 * 1e-6, 0.0), months)
+    found = forecast(volume, [ban(date(2010, 1, 1), kind="tariff")], 2)
+    assert np.isfinite(found.volumes().to_numpy()).all()
+    assert found.fit.as_believed < 0.01
+    assert found.fit.weights.sum() == pytest.approx(1.0)
+    assert found.fit.part_sd().notna().all(axis=None)
