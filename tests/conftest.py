@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from forecast import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 SLOW_EXAMPLES = {
     "forecast.adapters.forecasts_to_nixtla",

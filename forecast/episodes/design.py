@@ -130,9 +130,14 @@ class Design:
         record = max(float(self._above_floor(seen.max())), self.floor / FLOOR)
         ahead = months.asi8 - self.last_known.ordinal
         doubt = np.sqrt(np.diag(self.effects.covariance))[: len(logs)]
-        expected = self.effects.mean[: len(logs)]
+        expected = self.effects.mean[: len(logs)] - self._lowered_at_record()
         held = within_record(self._above_floor(logs), record, len(seen), ahead, doubt, expected)
         return np.asarray(held * month_lengths(months)[:, None])
+
+    def _lowered_at_record(self) -> float:
+        """What episodes took from the largest month on record, in logs, at most 0: under a ban it is no usual month."""
+        place = int(np.nanargmax(self.raw.to_numpy()))
+        return float(min(self.raw.iloc[place] - self.y.iloc[place], 0.0))
 
     def _above_floor(self, logs: np.ndarray) -> np.ndarray:
         """Tonnes per mean month from logs, none where rounding leaves less of the floor."""

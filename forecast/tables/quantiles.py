@@ -98,8 +98,8 @@ def within_record(
     last of them, and the log of the multiple grows with the root of these, as the spread of a random walk does, or as
     there are fewer than `RECORD_MONTHS`, whichever is more.
     ``doubt`` is the standard deviation (logs) of what no record tells, the effect of measures in the cell, of which
-    ``expected`` is the mean: as far as its bound lies above no effect it is added in squares, since what comes back
-    comes back to where it was. Each is one for all cells or (cells,).
+    ``expected`` is the mean, against the month of the record: as far as its bound lies above that it is added in
+    squares, since what comes back comes back to where it was. Each is one for all cells or (cells,).
 
     Examples
     --------

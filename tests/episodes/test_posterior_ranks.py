@@ -68,12 +68,12 @@ def below(weights, means, sd, truth):
 def ranks_of(fit, paths, y, lag, rng):
     """Ranks of each knot, of the month ahead, and of the lag (randomised within its probability)."""
     knots = [f"{term.name} {knot}" for term in fit.terms for knot in KNOTS]
-    means = np.concatenate([one.coefficients for one in fit.by_lags])[:, NOT_PATHS:]
-    sd = np.concatenate([sd_of(one) for one in fit.by_lags])[:, NOT_PATHS:]
+    means = np.concatenate([one.coefficients for one in fit.components])[:, NOT_PATHS:]
+    sd = np.concatenate([sd_of(one) for one in fit.components])[:, NOT_PATHS:]
     truth = np.concatenate(paths)
     found = {knot: below(fit.weights, means[:, place], sd[:, place], truth[place]) for place, knot in enumerate(knots)}
-    ahead = np.concatenate([one.parts.sum(axis=(1, 2)) for one in fit.by_lags])
-    errors = np.concatenate([one.errors[:, 0, 0] for one in fit.by_lags])
+    ahead = np.concatenate([one.parts.sum(axis=(1, 2)) for one in fit.components])
+    errors = np.concatenate([one.errors[:, 0, 0] for one in fit.components])
     found["month ahead"] = below(fit.weights, ahead, np.sqrt(errors), y.iloc[-1])
     shares = np.array(list(fit.lags().values()))
     found["lag"] = shares[:lag].sum() + shares[lag] * rng.random()

@@ -55,7 +55,7 @@ def test_the_unit_decides_nothing(y, at, by, unit):
     np.testing.assert_allclose(moved(y + unit, ALL, NOTHING + unit), moved(y, ALL, NOTHING) + unit, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SERIES, PLACES)
 def test_no_threshold_is_a_jump(y, at):
     """What is moved grows with the step by degrees, no faster than from nothing to all between both limits."""

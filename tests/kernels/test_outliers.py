@@ -157,7 +157,7 @@ def test_months_that_an_episode_may_have_moved():
 
 
 @pytest.mark.slow
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=3, derandomize=True)
 @given(st.integers(0, 10_000))
 def test_one_missed_shipment_widens_no_interval_for_years(seed):
     """Two years later the 80 % interval is at most half as wide again; it was three times as wide."""

@@ -79,7 +79,7 @@ SHAPES = st.sampled_from(["steady", "zeros", "gaps", "tiny", "falls to nothing"]
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=6, derandomize=True)
 @given(SHAPES, SHAPES, st.integers(0, 10_000), st.booleans())
 def test_parts_of_a_run_add_up_to_every_median(first, second, seed, calibrate):
     """On panels of any shape with events, the tonnes of the parts are the median, within 1e-6 t or a billionth."""

@@ -74,7 +74,7 @@ def same_rows(content: bytes) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(MARKS, LINES)
 def test_a_file_is_read_by_columns_as_by_rows_or_left_to_the_rows(mark: bytes, lines: list[tuple[str, str]]):
     """Cells and numbers of rows are those of the `csv` module; what it refuses is never read by columns."""
@@ -133,7 +133,7 @@ def read(table: Files) -> pd.DataFrame | list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(files(), files())
 def test_right_and_wrong_files_are_checked_alike(one: bytes, other: bytes):
     """Two files give the same table, types included, or the same problems in the same order, read either way."""
@@ -192,7 +192,7 @@ def imported(content: bytes, folder: Path) -> Imported | list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(foreign())
 def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytest.TempPathFactory, content: bytes):
     """Read by columns or by rows: the same figures, types included, the same reasons row by row, the same words."""

@@ -193,7 +193,7 @@ def test_a_hostile_file_is_a_sentence(tmp_path: Path, content: bytes | str | Cal
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     st.one_of(
         st.binary(max_size=300),

@@ -266,7 +266,7 @@ def volumes(exports: pd.DataFrame, events: pd.DataFrame, issued: date, horizon: 
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     figures=st.lists(st.floats(0.01, 1e6), min_size=3, max_size=8),
     new=st.integers(0, 3), revised=st.booleans(), added=st.integers(0, 2), ended=st.booleans(), same=st.booleans(),

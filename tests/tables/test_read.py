@@ -470,7 +470,7 @@ ROWS = st.lists(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(ROWS)
 def test_a_table_written_and_read_back_is_the_same(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]):
     """Every volume to the last bit, every month, day and text."""
@@ -518,7 +518,7 @@ def test_a_packed_table_takes_less_than_half_of_the_memory():
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(
