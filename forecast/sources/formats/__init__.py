@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from forecast.sources.extract import Extract, ReadSettings
 from forecast.sources.files.sheet import Sheet
-from forecast.sources.formats import census, chinese_customs, comexstat, comtrade, eurostat, gats, japan, tables
+from forecast.sources.formats import census, chinese_customs, comexstat, comtrade, eurostat, gats, japan
+from forecast.sources.layouts import tables
 
 Reader = Callable[[Sheet, ReadSettings], Extract | None]
 

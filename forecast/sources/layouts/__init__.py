@@ -1,1 +1,1 @@
-"""Layouts in which a month is said in two places, and what titles and names say of a table: years, destinations."""
+"""Layouts of a table of one's own: months in one place or two, and what titles and names say of years and destinations."""
