@@ -1,1 +1,1 @@
-"""Layouts of a table of one's own: months in one place or two, and what titles and names say of years and destinations."""
+"""Layouts of tables of any maker: months in one place or two, and what titles and names say of a table."""
