@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import DIVERSION, FORCE, KNOTS, Episode, exposure
+from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.path_priors import LagPaths, PathPrior, stated
 from forecast.episodes.posterior import LAGS, SEASON, PathTerm
 from forecast.episodes.structural import OtherCourse, fit_structural
@@ -30,9 +30,6 @@ Logs = tuple[pd.Series, float]
 
 MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny"), 0.02
 """Kinds that are expected to take some of the volume, and the probability that one stops it as a ban does."""
-
-OF_ANOTHER, OWN_MONTHS = 0.5, 3.0
-"""How much of the days in transit of a measure is by what earlier ones showed, and the months after which all is."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
     months = consecutive_months(y.index[0].ordinal, len(y) + 1)
     terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
     courses = other_courses(episodes, y)
-    fit = fit_structural(y, terms, 1, courses=courses, lags_known=lags_known(episodes, y))
+    fit = fit_structural(y, terms, 1, courses=courses)
     observed = np.append(np.isfinite(y.to_numpy()), False)
     acts = np.concatenate([(term.shares[:, observed] > 0).any(axis=(0, 1)) for term in terms])
     seen = np.flatnonzero(acts)
@@ -84,16 +81,6 @@ def other_courses(episodes: Sequence[Episode], y: pd.Series) -> tuple[OtherCours
     if latest is None or episodes[latest].kind not in MILD:
         return ()
     return (OtherCourse(latest, PROHIBITIVE, stated("ban")),)
-
-
-def lags_known(episodes: Sequence[Episode], y: pd.Series) -> float:
-    """How much of the days in transit is by figures: less for a measure of which few months are seen after others."""
-    begun = sorted((one for one in episodes if one.kind != DIVERSION and _begun(one, y)), key=lambda one: one.effective)
-    if len(begun) < 2:
-        return 1.0
-    months = consecutive_months(y.index[0].ordinal, len(y))
-    seen = exposure(begun[-1], months)[np.isfinite(y.to_numpy()), FORCE.start :].sum()
-    return OF_ANOTHER + (1.0 - OF_ANOTHER) * float(min(seen / OWN_MONTHS, 1.0))
 
 
 def _begun(episode: Episode, y: pd.Series) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs, lags_known, other_courses, path_term, seen_alone
+from forecast.episodes.alone import Alone, Logs, other_courses, path_term, seen_alone
 from forecast.episodes.course import (
     DIVERSION,
     FORCE,
@@ -228,5 +228,4 @@ def _fit(
 ) -> StructuralFit:
     months = consecutive_months(y.index[0].ordinal, len(y) + ahead)
     terms = [path_term(one, months, prior.of(knots_of([place]))) for place, one in enumerate(episodes)]
-    courses, known = other_courses(episodes, y), lags_known(episodes, y)
-    return fit_structural(y, terms, ahead, support, prior.covariance, courses, known)
+    return fit_structural(y, terms, ahead, support, prior.covariance, other_courses(episodes, y))

@@ -263,8 +263,8 @@ class StructuralFit:
 
     @cached_property
     def as_believed(self) -> float:
-        """Probability that no episode takes another course than that of its prior."""
-        return float(sum(one.weights.sum() for one in self.by_lags))
+        """Probability that every episode takes the course of its prior."""
+        return 1.0 - float(sum(one.weights.sum() for one in self.courses))
 
     @property
     def months(self) -> pd.PeriodIndex:
@@ -339,16 +339,16 @@ class StructuralFit:
         return pd.DataFrame(np.sqrt(variances), self.months, [term.name for term in self.terms])
 
     def lags(self) -> dict[int, float]:
-        """Posterior probability of each number of days in transit."""
+        """Posterior probability of each number of days in transit, where episodes take the courses of their priors."""
         weights = dict.fromkeys(LAGS, 0.0)
-        return weights | {LAGS[one.lag]: float(one.weights.sum() / self.as_believed) for one in self.by_lags}
+        return weights | {LAGS[one.lag]: float(one.weights.sum()) / self.as_believed for one in self.by_lags}
 
     def path(self, place: int) -> PathPrior:
         """Posterior mean and covariance (logs) of the path of the episode at ``place``, over lags, grid and courses."""
         own = knots_at(place, self.terms[place])
         places = np.arange(own.start, own.stop)
-        found = [self.by_lag(places).mixed(np.zeros(len(LAGS))), *(one.moments(places) for one in self.courses)]
-        return moments_of_mixture(np.array([self.as_believed, *(one.weights.sum() for one in self.courses)]), found)
+        weights = np.array([one.weights.sum() for one in self.components])
+        return moments_of_mixture(weights, [one.moments(places) for one in self.components])
 
     def by_lag(self, places: np.ndarray) -> LagPaths:
         """Posterior of the coefficients at ``places`` for each lag that its posterior keeps, over the grid."""

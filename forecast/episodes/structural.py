@@ -108,13 +108,12 @@ def fit_structural(
     lag_support: np.ndarray | None = None,
     covariance: np.ndarray | None = None,
     courses: Sequence[OtherCourse] = (),
-    lags_known: float = 1.0,
 ) -> StructuralFit:
     """The posterior of ``y``, logs of volume per mean month by consecutive month, gaps as NaN, under ``terms``.
 
     ``lag_support`` are log likelihoods of the lags from elsewhere (siblings), added to the series' own;
     ``covariance`` is that of all paths, stacked, in their prior (None: they are independent). ``courses`` are others
-    that an episode may take. Of the lags as much as ``lags_known`` (0 to 1) is by the figures, the rest by their prior.
+    that an episode may take.
 
     Raises
     ------
@@ -130,36 +129,32 @@ def fit_structural(
     prior = np.log(LAG_PRIOR) if len(lags) > 1 else np.zeros(1)
     if lag_support is not None and len(lags) > 1:
         prior += lag_support - np.logaddexp.reduce(prior + lag_support)
-    others = [problem.with_course(one) for one in courses]
     at = int(np.argmax(likelihood + prior))
+    others = [problem.with_course(one) for one in courses]
     found += [other.at_lag(at) for other in others]
-    likely = 1.0 - sum(one.probability for one in courses)
-    logs = np.append(prior + np.log(likely), np.log([one.probability for one in courses]))
+    probabilities = np.array([one.probability for one in courses])
+    logs = np.append(prior + np.log(1.0 - probabilities.sum()), np.log(probabilities))
     total = np.array([grid.likelihoods() + own for grid, own in zip(found, logs, strict=True)])
-    weights = _of_courses(total, len(lags), lags_known)
+    weights = _of_courses(total, len(lags))
     kept = [problem.posterior(lag, found[lag], weights[lag]) for lag in lags if weights[lag].any()]
     rest = zip(others, found[len(lags) :], weights[len(lags) :], strict=True)
-    apart = [other.posterior(at, grid, own) for other, grid, own in rest if own.any()]
+    beside = tuple(other.posterior(at, grid, own) for other, grid, own in rest if own.any())
     if len(lags) == 1:
         likelihood = np.repeat(likelihood, len(LAGS))
-    return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed, tuple(apart))
+    return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed, beside)
 
 
-def _of_courses(total: np.ndarray, lags: int, known: float) -> np.ndarray:
-    """Weights of log posteriors (lags and other courses, q, season): `_kept` of the lags together and of each course.
+def _of_courses(total: np.ndarray, lags: int) -> np.ndarray:
+    """Weights of log posteriors (lags and other courses, q, season): `_kept` of the lags together, and of each course.
 
-    However unlikely, the lags stay. Of their weights a share that is not ``known`` is their prior.
+    However unlikely, the lags stay.
     """
     logs = np.logaddexp.reduce(total.reshape(len(total), -1), axis=1)
     best = np.append(np.repeat(logs[:lags].max(), lags), logs[lags:])
     weights = np.exp(total - best[:, None, None])
-    of_lags = _kept(weights[:lags])
-    if lags > 1 and known < 1.0:
-        every = weights[:lags] * (LAG_PRIOR / np.maximum(weights[:lags].sum(axis=(1, 2)), 1e-300))[:, None, None]
-        of_lags = known * of_lags + (1.0 - known) * _kept(every)
     shares = np.maximum(np.exp(logs[lags:] - np.logaddexp.reduce(logs)) - LEAST_COURSE, 0.0)
     rest = [share * _kept(own[None]) for share, own in zip(shares, weights[lags:], strict=True)]
-    return np.concatenate([(1.0 - shares.sum()) * of_lags, *rest])
+    return np.concatenate([(1.0 - shares.sum()) * _kept(weights[:lags]), *rest])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.alone import MILD, lags_known, path_term
+from forecast.episodes.alone import MILD, path_term
 from forecast.episodes.course import FORCE, LIFTS, Episode, exposure, left_to_strike, log_effect, measures_below
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
@@ -147,20 +147,6 @@ def test_a_duty_that_takes_some_of_the_trade_is_no_ban(kind):
     fit = forecast(under(noisy(), episode, STATED[kind], 0), [episode]).fit
     assert fit.as_believed > 0.98
     assert forecast(noisy(), [ban(date(2024, 1, 1), kind="ban")]).fit.as_believed == 1.0
-
-
-def test_days_in_transit_of_a_new_measure_are_half_by_those_of_earlier_ones():
-    """Of a first measure all is by the figures; of a second half is, and all once three of its own months are seen."""
-    first, volume = ban(date(2022, 3, 1), date(2022, 9, 1), "a"), noisy()
-    seconds = [ban(day, None, "b", "licensing") for day in (date(2024, 12, 31), date(2024, 11, 1), date(2024, 9, 1))]
-    assert lags_known([first], volume) == 1.0
-    found = [lags_known([first, second], volume) for second in seconds]
-    assert found == pytest.approx([0.5 + 0.5 / 3 / 31, 0.5 + 0.5 * 2 / 3, 1.0])
-    assert lags_known([first, ban(date(2025, 2, 1), None, "c")], volume) == 1.0
-    struck = under(under(noisy(sd=0.03), first, STATED["ban"], 0), seconds[0], STATED["licensing"], 0)
-    alone, both = (forecast(struck, own).fit.lags() for own in ([first], [first, seconds[0]]))
-    assert alone[0] > 0.99
-    assert both[30] > 0.1
 
 
 def test_an_easing_that_names_no_goods_lifts_no_ban():
