@@ -80,7 +80,19 @@ def other_courses(episodes: Sequence[Episode], y: pd.Series) -> tuple[OtherCours
     latest = max(begun, key=lambda place: episodes[place].effective, default=None)
     if latest is None or episodes[latest].kind not in MILD:
         return ()
-    return (OtherCourse(latest, PROHIBITIVE, stated("ban")),)
+    onset = month_ordinal(episodes[latest].effective) - int(y.index[0].ordinal)
+    return (OtherCourse(latest, PROHIBITIVE, stated("ban"), _most(y.to_numpy(), onset)),)
+
+
+def _most(logs: np.ndarray, onset: int) -> float:
+    """The most (log of a Bayes factor) that months from ``onset`` on say for another course: how rare each was before.
+
+    A month as low as some have been before says little, whatever the measure. Months before count whole at or below a
+    month since, and not at all from twice that on.
+    """
+    before, since = (part[np.isfinite(part)] for part in (logs[: max(onset, 0)], logs[max(onset, 0) :]))
+    alike = np.clip(1.0 - (before - since[:, None]) / np.log(2.0), 0.0, 1.0).sum(axis=1)
+    return float(np.log((len(before) + 2.0) / (alike + 1.0)).sum())
 
 
 def _begun(episode: Episode, y: pd.Series) -> bool:

@@ -62,11 +62,16 @@ def noise_prior(observed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class OtherCourse:
-    """A course that the episode at ``place`` may take: the ``prior`` of its path then, and how likely that is."""
+    """A course that the episode at ``place`` may take: the ``prior`` of its path then, and how likely that is.
+
+    ``most`` is the log of the largest Bayes factor that the months may be for it: noise is no normal distribution where
+    single months have no trade.
+    """
 
     place: int
     probability: float
     prior: PathPrior
+    most: float
 
 
 LINEARISED = 4
@@ -135,7 +140,8 @@ def fit_structural(
     probabilities = np.array([one.probability for one in courses])
     logs = np.append(prior + np.log(1.0 - probabilities.sum()), np.log(probabilities))
     total = np.array([grid.likelihoods() + own for grid, own in zip(found, logs, strict=True)])
-    weights = _of_courses(total, len(lags))
+    most = np.log(probabilities / (1.0 - probabilities.sum())) + np.array([one.most for one in courses])
+    weights = _of_courses(total, len(lags), most)
     kept = [problem.posterior(lag, found[lag], weights[lag]) for lag in lags if weights[lag].any()]
     rest = zip(others, found[len(lags) :], weights[len(lags) :], strict=True)
     beside = tuple(other.posterior(at, grid, own) for other, grid, own in rest if own.any())
@@ -144,15 +150,16 @@ def fit_structural(
     return StructuralFit(problem.equation, tuple(kept), likelihood, problem.observed, beside)
 
 
-def _of_courses(total: np.ndarray, lags: int) -> np.ndarray:
+def _of_courses(total: np.ndarray, lags: int, most: np.ndarray) -> np.ndarray:
     """Weights of log posteriors (lags and other courses, q, season): `_kept` of the lags together, and of each course.
 
-    However unlikely, the lags stay.
+    However unlikely, the lags stay; a course has at most odds of ``most`` (logs) against them.
     """
     logs = np.logaddexp.reduce(total.reshape(len(total), -1), axis=1)
     best = np.append(np.repeat(logs[:lags].max(), lags), logs[lags:])
     weights = np.exp(total - best[:, None, None])
-    shares = np.maximum(np.exp(logs[lags:] - np.logaddexp.reduce(logs)) - LEAST_COURSE, 0.0)
+    likely = np.append(logs[:lags], np.minimum(logs[lags:], np.logaddexp.reduce(logs[:lags]) + most))
+    shares = np.maximum(np.exp(likely[lags:] - np.logaddexp.reduce(likely)) - LEAST_COURSE, 0.0)
     rest = [share * _kept(own[None]) for share, own in zip(shares, weights[lags:], strict=True)]
     return np.concatenate([(1.0 - shares.sum()) * _kept(weights[:lags]), *rest])
 

@@ -149,6 +149,18 @@ def test_a_duty_that_takes_some_of_the_trade_is_no_ban(kind):
     assert forecast(noisy(), [ban(date(2024, 1, 1), kind="ban")]).fit.as_believed == 1.0
 
 
+def test_an_empty_month_as_before_is_no_ban():
+    """Where one month in five is empty, one under a mild measure says little of a ban; six say that it is one."""
+    lumpy = noisy(sd=0.4).where(MONTHS[:72].month % 5 > 0, 0.0)
+    believed = {}
+    for empty in (1, 6):
+        volume = lumpy.where(lumpy.index < MONTHS[72 - empty], 0.0)
+        listed = ban(MONTHS[71 - empty].start_time.date(), None, "a", "listing")
+        believed[empty] = forecast(volume, [listed]).fit.as_believed
+    assert believed[1] > 0.75
+    assert believed[6] < 0.1
+
+
 def test_an_easing_that_names_no_goods_lifts_no_ban():
     """A truce on all goods is of the trade between two countries, and not of a ban for another reason."""
     barred = ban(date(2024, 1, 1))
