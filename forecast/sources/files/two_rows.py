@@ -1,35 +1,45 @@
-"""Headers of two rows, such as years above months or destinations above units, as the long table that they mean."""
+"""Headers that say two things of a column, such as its month and its quantity, as the long table that they mean.
+
+They stand in two rows, such as years above months or quantities above months, or in one heading: ``Jan 2023 Quantity``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import header_row, plainest
+from forecast.sources.files.columns import header_row
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.sources.meaning.direction import says_exports, says_imports
+from forecast.sources.meaning.quantities import MEASURE, of_one_quantity
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, months, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, month_of, month_within, months, unmarked
 from forecast.vocabulary.text import folded
-from forecast.vocabulary.units import is_money, unit_in, unit_of
+from forecast.vocabulary.units import kind_of_quantity, names_measure, unit_of
 
 FIGURE = "figure"
 """The heading of the figures of the long table."""
 
 _YEAR, _NAME, _MONTH, _DESTINATION, _UNIT = "year", "name of a month", "month", "destination", "unit"
-_HEADINGS = {_YEAR: "year", _NAME: "month", _MONTH: "month", _DESTINATION: "destination", _UNIT: "unit"}
+_HEADINGS = {_YEAR: "year", _NAME: "month", _MONTH: "month", _DESTINATION: "destination", _UNIT: MEASURE}
 """The heading that the long table has for each kind of cells."""
 
 _BELOW = {
     _YEAR: (_NAME, _UNIT, _DESTINATION),
     _MONTH: (_UNIT, _DESTINATION),
+    _UNIT: (_MONTH, _DESTINATION),
     _DESTINATION: (_UNIT, _MONTH, _YEAR, _NAME),
     _NAME: (_YEAR,),
 }
 """What can stand in the second row, by what stands in the first; units before destinations, as KG and LT are both."""
+
+_LABEL = re.compile("[:：]")
+"""The mark behind a label, as in ``Unit: kg``."""
 
 _ONE_ROW = "Write the header in one row, with cells such as 2024-01 or Japan (t)."
 
@@ -39,7 +49,7 @@ class TwoRows:
     """A header of two rows: the place of the first, their kinds, and what is above and below in each column.
 
     ``above`` has a merged cell over all its columns. ``columns`` are those of figures; the second kind is empty, and
-    there are none, where no cells of the second row are of a kind.
+    there are none, where no cells of the second row are of a kind. A heading that joins both is parted: ``rows`` is 1.
     """
 
     position: int
@@ -47,46 +57,70 @@ class TwoRows:
     above: list[str]
     below: list[str]
     columns: list[int]
+    rows: int = 2
+
+    @property
+    def measures(self) -> list[str]:
+        """What each column measures, where the header says that."""
+        return self.above if self.kinds[0] == _UNIT else self.below
+
+    @property
+    def others(self) -> list[str]:
+        """What else the header says of each column: its month or its destination."""
+        return self.below if self.kinds[0] == _UNIT else self.above
 
 
-def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str]] | None:
-    """The table of a sheet with a header of two rows, a row a figure, and notes on it; None for any other.
+def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], str] | None:
+    """The table of a sheet with such a header, a row a figure, notes on it, and what it is; None for any other.
 
     Raises
     ------
     TableError
-        Where the two rows can be meant in several ways.
+        Where the header can be meant in several ways.
     """
-    found = _two_rows(sheet, settings)
+    sheet, found = _header(sheet, settings)
     if found is None or not found.columns:
         return None
     _check_years(sheet, found)
-    columns = _of_one_quantity(sheet, found, settings) if found.kinds[1] == _UNIT else found.columns
+    columns, read = found.columns, found.columns
+    if _UNIT in found.kinds:
+        _check_covered(sheet, found)
+        columns, read = _of_one_quantity(sheet, found, settings)
     top = sheet.row(found.position)
-    beside = [place for place, above in enumerate(found.above) if not above and (top[place] or found.below[place])]
-    headings = distinct([f"{top[place]} {found.below[place]}".strip() for place in beside])
-    body = sheet.grid.iloc[found.position + 2 :].astype(str)
+    under = found.below if found.rows == 2 else [""] * len(top)
+    beside = [place for place, above in enumerate(found.above) if not above and (top[place] or under[place])]
+    names = [_HEADINGS[kind] for kind in found.kinds]
+    given = [*names, "status", FIGURE]
+    headings = distinct([*given, *(f"{top[place]} {under[place]}".strip() for place in beside)])[len(given) :]
+    body = sheet.grid.iloc[found.position + found.rows :].astype(str)
     body = body[(body != "").any(axis=1)]
     labels = body[beside].set_axis(headings, axis=1)
-    names = [_HEADINGS[kind] for kind in found.kinds]
-    words = [unit_in(word) or word if found.kinds[1] == _UNIT else word for word in found.below]
     parts = []
     for place in columns:
-        said = pd.DataFrame(dict(zip(names, (found.above[place], words[place]), strict=True)), index=body.index)
+        said = pd.DataFrame(dict(zip(names, (found.above[place], found.below[place]), strict=True)), index=body.index)
         said["status"] = unmarked(found.above[place])[1] or unmarked(found.below[place])[1]
         parts.append(pd.concat([labels, said, body[place].rename(FIGURE)], axis=1))
-    titles = tuple(cell for title in sheet.rows(found.position) for cell in title if cell)
-    if found.kinds[1] == _UNIT:
-        titles += tuple(dict.fromkeys(found.below[place] for place in columns))
     left = [place for place, word in enumerate(found.below) if word and place not in (*columns, *beside)]
     cells = pd.concat(parts).sort_index(kind="stable")
-    unused = listed([f"{found.above[at]} {found.below[at]}" for at in left])
-    return Table(sheet.file, cells, sheet.delimiter, titles), [f"Columns left out: {unused}."] if left else []
+    unused = listed([f"{found.above[at]} {found.below[at]}".strip() for at in left])
+    what = "table with a header of two rows" if found.rows == 2 else "table with months and quantities in its headings"
+    table = Table(sheet.file, cells, sheet.delimiter, _titles(sheet, found, read))
+    return table, [f"Columns left out: {unused}."] if left else [], what
+
+
+def _titles(sheet: Sheet, found: TwoRows, read: Sequence[int]) -> tuple[str, ...]:
+    """The lines above the header, and what the figures that are read are; lines of exports beside imports apart."""
+    titles = [cell for title in sheet.rows(found.position) for cell in title if cell]
+    if _UNIT not in found.kinds:
+        return tuple(titles)
+    words = list(dict.fromkeys(found.measures[place] for place in read))
+    inward = any(map(says_imports, words))
+    return (*(line for line in titles if not (inward and says_exports(line))), *words)
 
 
 def unread(sheet: Sheet, settings: ReadSettings) -> str:
     """What is seen of a header of two rows that cannot be read, and what to do; empty where there is none."""
-    found = _two_rows(sheet, settings)
+    _, found = _header(sheet, settings)
     if found is None or found.columns:
         return ""
     above, below = (list(dict.fromkeys(filter(None, row))) for row in (found.above, found.below))
@@ -96,24 +130,80 @@ def unread(sheet: Sheet, settings: ReadSettings) -> str:
 # Which rows -----------------------------------------------------------------------------------------------------------
 
 
-def _two_rows(sheet: Sheet, settings: ReadSettings) -> TwoRows | None:
-    """The two rows of a header, one of them the best single one where there is one; those that can be read first."""
+def _header(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, TwoRows | None]:
+    """A header that says two things of a column, and the sheet, with years and names of months in one row of three.
+
+    Of two rows, one is the best single one where there is one; those that can be read come first.
+    """
     if any(word.isdigit() for word in settings.columns.values()):
-        return None
-    best, known = header_row(sheet, settings), places("", settings.names)
+        return sheet, None
+    known = places("", settings.names)
+    sheet = _with_whole_months(sheet, known)
+    best = header_row(sheet, settings)
     last = min(len(sheet.grid), HEADER_WITHIN) - 2
     tried = range(last + 1) if best is None else [place for place in (best - 1, best) if 0 <= place <= last]
     found = [two for place in tried if (two := _as_header(sheet, place, known)) is not None]
-    return next((two for two in found if two.columns), found[0] if found else None)
+    found += [joined for joined in (_joined(sheet),) if joined is not None]
+    return sheet, next((two for two in found if two.columns), found[0] if found else None)
+
+
+def _with_whole_months(sheet: Sheet, known: Places) -> Sheet:
+    """A sheet with months for names of months below years, where a row beside these two has quantities."""
+    for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
+        if position + 1 == len(sheet.grid) or not any(_of_kind(row, _YEAR, known)):
+            continue
+        found = _as_header(sheet, position, known)
+        around = [at for at in (position - 1, position + 2) if 0 <= at < len(sheet.grid)]
+        measured = [at for at in around if sum(map(names_measure, sheet.row(at))) > 1]
+        if found is None or found.kinds != (_YEAR, _NAME) or not measured:
+            continue
+        _check_years(sheet, found, repeated=True)
+        grid = sheet.grid.astype(object)
+        for place in (place for place, above in enumerate(found.above) if not above):
+            grid.iloc[position + 1, place] = found.below[place] or row[place]
+        for place in found.columns:
+            year, status = unmarked(found.above[place])[0], unmarked(found.below[place])[1]
+            month = f"{year}-{_number(found.below[place]):02d}"
+            grid.iloc[position + 1, place] = f"{month} ({status})" if status else month
+        return replace(sheet, grid=grid.drop(index=grid.index[position]))
+    return sheet
+
+
+def _joined(sheet: Sheet) -> TwoRows | None:
+    """The first row with headings that join a month and a quantity, parted; None where there are no two of them."""
+    for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
+        parts = [_parted(cell) for cell in row]
+        read = months(pd.Series([month for month, _ in parts], dtype=object))
+        columns = [place for place, month in enumerate(read) if month is not None]
+        if len(columns) > 1 and not any(map(_is_month, row)):
+            above, below = (["" if place not in columns else part[at] for place, part in enumerate(parts)]
+                            for at in (0, 1))  # fmt: skip
+            return TwoRows(position, (_MONTH, _UNIT), above, below, columns, rows=1)
+    return None
+
+
+def _parted(heading: str) -> tuple[str, str]:
+    """The month and the quantity that a heading joins; both empty for any other."""
+    month, measure = month_within(heading, _is_month) if any(mark.isdigit() for mark in heading) else ("", "")
+    return (month, measure) if names_measure(measure) else ("", "")
+
+
+def _is_month(text: str) -> bool:
+    return month_of(text) is not None
 
 
 def _as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
     """Two rows as a header; None where the first has no cells of one kind over cells of another."""
     top, bottom = sheet.row(position), sheet.row(position + 1)
     for kind, kinds_below in _BELOW.items():
+        if kind == _UNIT:
+            found = _below_measures(position, top, bottom, known)
+            if found is not None:
+                return found
+            continue
         above = _merged(top, _of_kind(top, kind, known))
         under = [place for place, word in enumerate(bottom) if word and above[place]]
-        wide = bool(under) and all(sum(above[place] == word for place in under) > 1 for word in set(above) - {""})
+        wide = _is_wide(above, under)
         places_of = {
             other: [place for place, hit in enumerate(_of_kind(bottom, other, known)) if hit and place in under]
             for other in kinds_below
@@ -127,6 +217,34 @@ def _as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
         if wide and several and any(not top[place] for place in under):
             return TwoRows(position, (kind, ""), above, bottom, [])
     return None
+
+
+def _below_measures(position: int, top: Sequence[str], bottom: Sequence[str], known: Places) -> TwoRows | None:
+    """Quantities above months or destinations, each with one of these below it; a unit in a corner is none of them."""
+    measures = [names_measure(cell) and not _LABEL.search(cell) for cell in top]
+    for kind in _BELOW[_UNIT]:
+        hits = _of_kind(bottom, kind, known)
+        above = _merged(top, [one and hit for one, hit in zip(measures, hits, strict=True)])
+        columns = [place for place, hit in enumerate(hits) if hit and above[place]]
+        if columns and _is_title(top, bottom, above, columns):
+            return None
+        written = kind == _MONTH and not all(bottom[place].isdigit() for place in columns)
+        money = any(kind_of_quantity(above[place]) == "money" for place in columns)
+        if (written or _is_wide(above, columns)) and (len(columns) > 1 or money):
+            return TwoRows(position, (_UNIT, kind), above, list(bottom), columns)
+    return None
+
+
+def _is_title(top: Sequence[str], bottom: Sequence[str], above: Sequence[str], columns: Sequence[int]) -> bool:
+    """Whether the only quantity of a row is the end of a title that was parted at its commas, over headings."""
+    first = columns[0]
+    alone = len({above[place] for place in columns}) == 1 and kind_of_quantity(above[first]) != "money"
+    return alone and all(top[:first]) and all(bottom[:first]) and first > 0
+
+
+def _is_wide(above: Sequence[str], places: Sequence[int]) -> bool:
+    """Whether each cell of the first row is over several of the second."""
+    return bool(places) and all(sum(above[place] == word for place in places) > 1 for word in set(above) - {""})
 
 
 def _of_kind(row: Sequence[str], kind: str, known: Places) -> list[bool]:
@@ -144,7 +262,7 @@ def _is_of_kind(cell: str, kind: str, known: Places) -> bool:
         return 1 <= _number(cell) <= 12
     if kind == _DESTINATION:
         return not cell.isdigit() and known.knows(cell)
-    return bool(unit_in(cell)) or is_money(cell) or unit_of(cell).refusal != unit_of("?").refusal
+    return names_measure(cell)
 
 
 def _number(cell: str) -> int:
@@ -175,8 +293,8 @@ def _by_chance(kind: str, above: Sequence[str], below: Sequence[str], columns: S
 # What they mean -------------------------------------------------------------------------------------------------------
 
 
-def _check_years(sheet: Sheet, found: TwoRows) -> None:
-    """Check that the months below each year are of that year.
+def _check_years(sheet: Sheet, found: TwoRows, repeated: bool = False) -> None:
+    """Check that the months below each year are of that year, once each unless ``repeated`` for several quantities.
 
     Raises
     ------
@@ -188,7 +306,7 @@ def _check_years(sheet: Sheet, found: TwoRows) -> None:
     for year in dict.fromkeys(found.above[place] for place in found.columns):
         names = [found.below[place] for place in found.columns if found.above[place] == year]
         numbers = [_number(name) for name in names]
-        if numbers != sorted(set(numbers)):
+        if (list(dict.fromkeys(numbers)) if repeated else numbers) != sorted(set(numbers)):
             seen = f"expected months of one year below {year}, in order, found {names[0]} to {names[-1]}"
             raise TableError(f"{sheet.file}: {seen}. {_ONE_ROW}")
     without = [word for word, above in zip(found.below, found.above, strict=True) if not above and _number(word)]
@@ -198,26 +316,55 @@ def _check_years(sheet: Sheet, found: TwoRows) -> None:
         )
 
 
-def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> list[int]:
-    """The columns of figures with one quantity below each cell: a weight, or money where that is asked for.
+def _check_covered(sheet: Sheet, found: TwoRows) -> None:
+    """Check that a quantity stands above each month where one stands above some, and that no third row is of any.
+
+    Raises
+    ------
+    TableError
+        Where that is not so.
+    """
+    if found.rows == 2 and found.position + 2 < len(sheet.grid):
+        third = sheet.row(found.position + 2)
+        if sum(names_measure(third[place]) for place in found.columns) > 1:
+            words = listed([third[place] for place in found.columns if third[place]], 3)
+            raise TableError(f"{sheet.file}: found a third row in the header ({words}). {_ONE_ROW}")
+    if found.kinds != (_UNIT, _MONTH):
+        return
+    without = [word for word, above in zip(found.below, found.above, strict=True) if not above and _is_month(word)]
+    if without:
+        raise TableError(
+            f"{sheet.file}: expected a quantity above each month, found none above {listed(without, 3)}. {_ONE_ROW}"
+        )
+
+
+def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> tuple[list[int], list[int]]:
+    """The columns of weights and of money, and those of one quantity for each month or destination that are read.
 
     Raises
     ------
     TableError
         Where there are several, or none at all.
     """
-    money = bool(settings.unit) and bool(unit_of(settings.unit).money)
-    columns = []
-    for word in dict.fromkeys(found.above[place] for place in found.columns):
-        own = [at for at in found.columns if found.above[at] == word and is_money(found.below[at]) == money]
-        chosen = own if money else [at for at in own if unit_in(found.below[at])] or own
-        chosen = [at for at in chosen if found.below[at] in plainest([found.below[at] for at in chosen])]
+    read = []
+    for word in dict.fromkeys(found.others[place] for place in found.columns):
+        own = [at for at in found.columns if found.others[at] == word]
+        wanted = of_one_quantity([found.measures[at] for at in own], settings)
+        chosen = [at for at in own if found.measures[at] in wanted]
         if len(chosen) > 1:
-            several = listed([found.below[at] for at in chosen])
-            raise TableError(f"{sheet.file}: expected one quantity below {word}, found {several}. Leave one of them.")
-        columns += chosen
-    if not columns:
-        below = listed([*dict.fromkeys(found.below[at] for at in found.columns)], 3)
-        hint = "Export it with weights; or --unit usd takes values instead, and calls them so."
-        raise TableError(f"{sheet.file}: expected weights in the second row of the header, found {below}. {hint}")
-    return columns
+            several = listed([found.measures[at] for at in chosen])
+            place = "below" if found.kinds[1] == _UNIT and found.rows == 2 else "for"
+            raise TableError(f"{sheet.file}: expected one quantity {place} {word}, found {several}. Leave one of them.")
+        read += chosen
+    money = bool(settings.unit) and bool(unit_of(settings.unit).money)
+    if not read:
+        below = listed([*dict.fromkeys(found.measures[at] for at in found.columns)], 3)
+        row = "headings" if found.rows == 1 else f"{'second' if found.kinds[1] == _UNIT else 'first'} row of the header"
+        hint = "" if money else " Export it with weights; or --unit usd takes values instead, and calls them so."
+        raise TableError(
+            f"{sheet.file}: expected {'values' if money else 'weights'} in the {row}, found {below}.{hint}"
+        )
+    kinds = {at: kind_of_quantity(found.measures[at]) for at in found.columns}
+    other = "weight" if money else "money"
+    beside = [at for at, kind in kinds.items() if kind == other] if all(kinds[at] for at in read) else []
+    return sorted([*read, *beside]), read
