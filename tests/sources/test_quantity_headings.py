@@ -195,8 +195,15 @@ def test_a_workbook_with_merged_cells_totals_and_several_units(tmp_path: Path):
         ([["Exports 2023 (t)"], ["Country", *NAMES * 2], ["Japan", *PAIRS]], "expected a month for every row"),
         ([["Imports (kg)"], ["Country", *joined("{} Import weight (kg)", "{} Export amount")], ["Japan", *PAIRS]],
          "holds imports"),
+        ([["Unit: kg"], ["Country", *both(MONTHS)], ["", *["Val", "Vol"] * 3], ["Japan", *VALUE_BY_VALUE]],
+         "found a header of two rows, 2023-01, 2023-02, 2023-03 above Val, Vol."),
+        ([["Unit: kg"], ["Country", *joined("{}", "{} Quantity")], ["Japan", *VALUE_BY_VALUE]],
+         "expected a quantity in the heading of each month, found 2023-01 alone beside Quantity."),
+        ([["In thousands"], ["", *over("Weight (kg)", "Value")], ["To", *MONTHS * 2], ["Japan", *ONE_AFTER_OTHER]],
+         "the line 'In thousands' has a scale, and the figures are called kg."),
     ],
-    ids=["values above", "values joined", "two weights", "no unit", "words in the middle", "months twice", "imports"],
+    ids=["values above", "values joined", "two weights", "no unit", "words in the middle", "months twice", "imports",
+         "words that are not known", "months alone beside others", "a scale in a title"],
 )  # fmt: skip
 def test_no_value_and_no_other_quantity_is_taken_for_the_weight(tmp_path: Path, rows: Rows, sentence: str):
     """What can be meant in two ways is asked for in a sentence."""

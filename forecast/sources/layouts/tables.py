@@ -23,10 +23,10 @@ from forecast.sources.files.columns import (
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.sources.layouts.dated import dated
 from forecast.sources.layouts.refusals import check_month, missing, no_volume
 from forecast.sources.layouts.titles import product_in_titles, with_destination
+from forecast.sources.layouts.two_rows import FIGURE, long_table, unread
 from forecast.sources.layouts.years_across import years_across
 from forecast.sources.meaning.breakdowns import BY, parted
 from forecast.sources.meaning.carried import carried_down
@@ -223,6 +223,10 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
         unit = units_of_measures(table, columns.unit, columns.indicator, stated)
         weighs = of_each(table.coded(columns.indicator), kind_of_quantity) == "weight"
         if not (weighs & (unit == "")).any():
+            headed = columns.indicator == MEASURE and not columns.scale
+            read = {str(word) for word in unit[weighs.to_numpy(dtype=bool)]} if headed else set()
+            for word in (word for word in read if not unit_of(word).refusal):
+                check_stated(table.file, word, table.above)
             return scaled(unit, table, columns.scale)
     elif columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)

@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import ROLES
 from forecast.sources.files.sheet import Sheet, Table, distinct, over_empty
-from forecast.sources.files.two_rows import FIGURE
+from forecast.sources.layouts.two_rows import FIGURE
 from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.quantities import of_one_quantity
 from forecast.tables.read import TableError

@@ -5,20 +5,20 @@ They stand in two rows, such as years above months or quantities above months, o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import header_row
+from forecast.sources.files.columns import header_row, is_figure
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.sources.layouts.joined import is_month, joined_headings
 from forecast.sources.meaning.direction import says_exports, says_imports
 from forecast.sources.meaning.quantities import MEASURE, of_one_quantity
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, month_of, month_within, months, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, is_dated, months, unmarked
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import kind_of_quantity, names_measure, unit_of
 
@@ -37,9 +37,6 @@ _BELOW = {
     _NAME: (_YEAR,),
 }
 """What can stand in the second row, by what stands in the first; units before destinations, as KG and LT are both."""
-
-_LABEL = re.compile("[:：]")
-"""The mark behind a label, as in ``Unit: kg``."""
 
 _ONE_ROW = "Write the header in one row, with cells such as 2024-01 or Japan (t)."
 
@@ -80,6 +77,7 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], 
     """
     sheet, found = _header(sheet, settings)
     if found is None or not found.columns:
+        _check_words(sheet, found)
         return None
     _check_years(sheet, found)
     columns, read = found.columns, found.columns
@@ -88,10 +86,12 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], 
         columns, read = _of_one_quantity(sheet, found, settings)
     top = sheet.row(found.position)
     under = found.below if found.rows == 2 else [""] * len(top)
-    beside = [place for place, above in enumerate(found.above) if not above and (top[place] or under[place])]
+    words = [f"{top[place]} {under[place]}".strip() for place in range(len(top))]
+    odd = [place for place, word in enumerate(words) if is_dated(word) and kind_of_quantity(word)]
+    beside = [place for place, word in enumerate(words) if word and not found.above[place] and place not in odd]
     names = [_HEADINGS[kind] for kind in found.kinds]
     given = [*names, "status", FIGURE]
-    headings = distinct([*given, *(f"{top[place]} {under[place]}".strip() for place in beside)])[len(given) :]
+    headings = distinct([*given, *(words[place] for place in beside)])[len(given) :]
     body = sheet.grid.iloc[found.position + found.rows :].astype(str)
     body = body[(body != "").any(axis=1)]
     labels = body[beside].set_axis(headings, axis=1)
@@ -100,9 +100,10 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], 
         said = pd.DataFrame(dict(zip(names, (found.above[place], found.below[place]), strict=True)), index=body.index)
         said["status"] = unmarked(found.above[place])[1] or unmarked(found.below[place])[1]
         parts.append(pd.concat([labels, said, body[place].rename(FIGURE)], axis=1))
-    left = [place for place, word in enumerate(found.below) if word and place not in (*columns, *beside)]
+    left = [place for place, word in enumerate(words) if word and place not in (*columns, *beside)]
+    left = [place for place in left if found.below[place] or place in odd]
     cells = pd.concat(parts).sort_index(kind="stable")
-    unused = listed([f"{found.above[at]} {found.below[at]}".strip() for at in left])
+    unused = listed([f"{found.above[at]} {found.below[at]}".strip() or words[at] for at in left])
     what = "table with a header of two rows" if found.rows == 2 else "table with months and quantities in its headings"
     table = Table(sheet.file, cells, sheet.delimiter, _titles(sheet, found, read))
     return table, [f"Columns left out: {unused}."] if left else [], what
@@ -121,8 +122,10 @@ def _titles(sheet: Sheet, found: TwoRows, read: Sequence[int]) -> tuple[str, ...
 def unread(sheet: Sheet, settings: ReadSettings) -> str:
     """What is seen of a header of two rows that cannot be read, and what to do; empty where there is none."""
     _, found = _header(sheet, settings)
-    if found is None or found.columns:
-        return ""
+    return "" if found is None or found.columns else _seen(sheet, found)
+
+
+def _seen(sheet: Sheet, found: TwoRows) -> str:
     above, below = (list(dict.fromkeys(filter(None, row))) for row in (found.above, found.below))
     return f"{sheet.file}: found a header of two rows, {listed(above, 3)} above {listed(below, 3)}. {_ONE_ROW}"
 
@@ -143,7 +146,10 @@ def _header(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, TwoRows | None
     last = min(len(sheet.grid), HEADER_WITHIN) - 2
     tried = range(last + 1) if best is None else [place for place in (best - 1, best) if 0 <= place <= last]
     found = [two for place in tried if (two := _as_header(sheet, place, known)) is not None]
-    found += [joined for joined in (_joined(sheet),) if joined is not None]
+    joined = joined_headings(sheet)
+    if joined is not None:
+        position, above, below = joined
+        found.append(TwoRows(position, (_MONTH, _UNIT), above, below, [at for at, cell in enumerate(above) if cell], 1))
     return sheet, next((two for two in found if two.columns), found[0] if found else None)
 
 
@@ -159,37 +165,14 @@ def _with_whole_months(sheet: Sheet, known: Places) -> Sheet:
             continue
         _check_years(sheet, found, repeated=True)
         grid = sheet.grid.astype(object)
-        for place in (place for place, above in enumerate(found.above) if not above):
-            grid.iloc[position + 1, place] = found.below[place] or row[place]
+        for place, above in enumerate(found.above):
+            grid.iloc[position + 1, place] = found.below[place] or ("" if above else row[place])
         for place in found.columns:
             year, status = unmarked(found.above[place])[0], unmarked(found.below[place])[1]
             month = f"{year}-{_number(found.below[place]):02d}"
             grid.iloc[position + 1, place] = f"{month} ({status})" if status else month
         return replace(sheet, grid=grid.drop(index=grid.index[position]))
     return sheet
-
-
-def _joined(sheet: Sheet) -> TwoRows | None:
-    """The first row with headings that join a month and a quantity, parted; None where there are no two of them."""
-    for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
-        parts = [_parted(cell) for cell in row]
-        read = months(pd.Series([month for month, _ in parts], dtype=object))
-        columns = [place for place, month in enumerate(read) if month is not None]
-        if len(columns) > 1 and not any(map(_is_month, row)):
-            above, below = (["" if place not in columns else part[at] for place, part in enumerate(parts)]
-                            for at in (0, 1))  # fmt: skip
-            return TwoRows(position, (_MONTH, _UNIT), above, below, columns, rows=1)
-    return None
-
-
-def _parted(heading: str) -> tuple[str, str]:
-    """The month and the quantity that a heading joins; both empty for any other."""
-    month, measure = month_within(heading, _is_month) if any(mark.isdigit() for mark in heading) else ("", "")
-    return (month, measure) if names_measure(measure) else ("", "")
-
-
-def _is_month(text: str) -> bool:
-    return month_of(text) is not None
 
 
 def _as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
@@ -221,7 +204,7 @@ def _as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
 
 def _below_measures(position: int, top: Sequence[str], bottom: Sequence[str], known: Places) -> TwoRows | None:
     """Quantities above months or destinations, each with one of these below it; a unit in a corner is none of them."""
-    measures = [names_measure(cell) and not _LABEL.search(cell) for cell in top]
+    measures = [names_measure(cell) and not {":", "："} & set(cell) for cell in top]
     for kind in _BELOW[_UNIT]:
         hits = _of_kind(bottom, kind, known)
         above = _merged(top, [one and hit for one, hit in zip(measures, hits, strict=True)])
@@ -316,6 +299,20 @@ def _check_years(sheet: Sheet, found: TwoRows, repeated: bool = False) -> None:
         )
 
 
+def _check_words(sheet: Sheet, found: TwoRows | None) -> None:
+    """Check that no words that are not known stand below months that are over several columns each.
+
+    Raises
+    ------
+    TableError
+        Where some do: what is in the first of these columns need not be a weight.
+    """
+    if found is not None and found.kinds[0] == _MONTH:
+        words = [word for word, above in zip(found.below, found.above, strict=True) if word and above]
+        if not any(map(is_figure, words)):
+            raise TableError(_seen(sheet, found))
+
+
 def _check_covered(sheet: Sheet, found: TwoRows) -> None:
     """Check that a quantity stands above each month where one stands above some, and that no third row is of any.
 
@@ -324,14 +321,13 @@ def _check_covered(sheet: Sheet, found: TwoRows) -> None:
     TableError
         Where that is not so.
     """
-    if found.rows == 2 and found.position + 2 < len(sheet.grid):
-        third = sheet.row(found.position + 2)
-        if sum(names_measure(third[place]) for place in found.columns) > 1:
-            words = listed([third[place] for place in found.columns if third[place]], 3)
-            raise TableError(f"{sheet.file}: found a third row in the header ({words}). {_ONE_ROW}")
+    third = sheet.row(found.position + 2) if found.rows == 2 and found.position + 2 < len(sheet.grid) else []
+    measures = [third[place] for place in found.columns if third and names_measure(third[place])]
+    if len(measures) > 1:
+        raise TableError(f"{sheet.file}: found a third row in the header ({listed(measures, 3)}). {_ONE_ROW}")
     if found.kinds != (_UNIT, _MONTH):
         return
-    without = [word for word, above in zip(found.below, found.above, strict=True) if not above and _is_month(word)]
+    without = [word for word, above in zip(found.below, found.above, strict=True) if not above and is_month(word)]
     if without:
         raise TableError(
             f"{sheet.file}: expected a quantity above each month, found none above {listed(without, 3)}. {_ONE_ROW}"
@@ -361,9 +357,8 @@ def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> tu
         below = listed([*dict.fromkeys(found.measures[at] for at in found.columns)], 3)
         row = "headings" if found.rows == 1 else f"{'second' if found.kinds[1] == _UNIT else 'first'} row of the header"
         hint = "" if money else " Export it with weights; or --unit usd takes values instead, and calls them so."
-        raise TableError(
-            f"{sheet.file}: expected {'values' if money else 'weights'} in the {row}, found {below}.{hint}"
-        )
+        asked = "values" if money else "weights"
+        raise TableError(f"{sheet.file}: expected {asked} in the {row}, found {below}.{hint}")
     kinds = {at: kind_of_quantity(found.measures[at]) for at in found.columns}
     other = "weight" if money else "money"
     beside = [at for at, kind in kinds.items() if kind == other] if all(kinds[at] for at in read) else []
