@@ -7,7 +7,7 @@ that the other cells show.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
 
 import pandas as pd
@@ -71,6 +71,19 @@ _NAMED_FISCAL = re.compile(r"(?:FY|fiscal year)\W*\d{2,4}(?:\W+\d{2,4})?", re.IG
 _QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
 _YEAR = re.compile(r"\d{4}")
 _SERIAL = re.compile(r"\d{5}")
+_CUTS = re.compile(
+    r"(?<=[\s_,;:|()\[\]（）：，月월])(?=.)|(?=[\s_,;:|()\[\]（）：，])"
+    r"|(?<=[^\W\d_])[-.]?(?=\d{4})|(?<=\d)[-.]?(?=[^\W\d_]{3})"
+)
+"""Places in a heading where a month can begin or end."""
+
+_LONGEST = 100
+"""Letters of a heading in which a month is sought."""
+
+_BETWEEN = " _,;:|：，-–.\n\t"
+_BEFORE, _BEHIND, _AROUND = f"{_BETWEEN}([（", f"{_BETWEEN})]）", f"{_BETWEEN}()[]（）"
+"""Marks beside a month in a heading."""
+
 _DAY_ZERO, _FIRST_SERIAL, _LAST_SERIAL = date(1899, 12, 30), 25_569, 73_050
 """Day 0 of Excel, and the numbers of the first day of 1970 and the last of 2099; 2024Q1 as 20241 is none of them."""
 
@@ -280,6 +293,29 @@ def is_dated(heading: str) -> bool:
     """
     words = folded(heading).split()
     return bool(re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", heading)) or any(word in MONTH_NAMES for word in words)
+
+
+def month_within(heading: str, is_month: Callable[[str], bool]) -> tuple[str, str]:
+    """The part of a heading that ``is_month``, and the other words; empty where none is, or the others are dated too.
+
+    Examples
+    --------
+    >>> written = lambda text: month_of(text) is not None
+    >>> month_within("Weight_KG_202301", written), month_within("Menge Jan 2023 (kg)", written)
+    (('202301', 'Weight_KG'), ('Jan 2023', 'Menge (kg)'))
+    >>> month_within("2023年1月出口数量(千克)", written), month_within("Quantity, Jan-Mar 2023", written)
+    (('2023年1月', '出口数量(千克)'), ('', ''))
+    """
+    worded = len(heading) <= _LONGEST and any(mark.isalpha() for mark in heading)
+    cuts = [0, *(found.start() for found in _CUTS.finditer(heading)), len(heading)] if worded else []
+    spans = [heading[start:stop] for start in cuts for stop in cuts if start < stop]
+    for span in sorted(dict.fromkeys(spans), key=len, reverse=True):
+        part = span.strip(_AROUND)
+        if part and len(part) < len(heading) and is_month(part):
+            before, _, behind = heading.partition(part)
+            rest = f"{before.rstrip(_BEFORE)} {behind.lstrip(_BEHIND)}".strip()
+            return (part, rest) if rest and not is_dated(rest) else ("", "")
+    return "", ""
 
 
 def is_buddhist(cells: Collection[str]) -> bool:

@@ -43,63 +43,17 @@ _MONEY = {
     "CNY": "cny rmb yuan 人民币 元", "BRL": "brl reais", "JPY": "jpy yen", "GBP": "gbp", "INR": "inr", "VND": "vnd",
     "THB": "thb baht",
 }  # fmt: skip
-_PIECES = {
-    "pieces",
-    "piece",
-    "pcs",
-    "u",
-    "no",
-    "nr",
-    "number",
-    "numbers",
-    "item",
-    "items",
-    "units",
-    "unit",
-    "unidade",
-    "unidades",
-    "pr",
-    "pairs",
-    "doz",
-    "dozen",
-    "个",
-    "台",
-    "件",
-    "辆",
-    "只",
-    "套",
-    "支",
-    "双",
-    "架",
-    "块",
-}
-_LENGTHS = {
-    "m",
-    "m2",
-    "m3",
-    "l",
-    "litre",
-    "litres",
-    "liter",
-    "liters",
-    "bbl",
-    "barrel",
-    "barrels",
-    "cbm",
-    "米",
-    "升",
-    "平方米",
-    "立方米",
-    "kwh",
-    "ct",
-    "carat",
-}
+_PIECES = {"pieces", "piece", "pcs", "u", "no", "nr", "number", "numbers", "item", "items", "units", "unit",
+           "unidade", "unidades", "pr", "pairs", "doz", "dozen", "个", "台", "件", "辆", "只", "套", "支", "双",
+           "架", "块"}  # fmt: skip
+_LENGTHS = {"m", "m2", "m3", "l", "litre", "litres", "liter", "liters", "bbl", "barrel", "barrels", "cbm", "米", "升",
+            "平方米", "立方米", "kwh", "ct", "carat"}  # fmt: skip
 _BUSHELS = {"bu": 1.0, "bushel": 1.0, "bushels": 1.0, "1000 bushels": 1e3, "1 000 bushels": 1e3,
             "thousand bushels": 1e3, "million bushels": 1e6}  # fmt: skip
 _LABELS = "unit units uom unidade unidades unite einheit unidad 单位 計量単位 単位 단위 计量单位 数量单位 数量 重量"
 _TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quantity unit", "unidade de medida",
                  "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
-_TITLE_PARTS = re.compile(r"[;,()|\[\]（），；]")
+_TITLE_PARTS = re.compile(r"[;,()|\[\]（），；、]")
 _NAMED_IN_TITLE = re.compile(r"(?:(?P<label>[^:：]*)[:：]|.*\b(?:in|em|en)\s)(?P<unit>.+)", re.IGNORECASE)
 _SCALES = {
     1e2: "hundred hundreds",
@@ -122,11 +76,28 @@ _GLUED = re.compile(r"(\d+)([a-z]+)|([十百千万萬亿億]+)(.+)")
 _POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
 _TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
 _AMBIGUOUS_MT = re.compile(r"(?<![^\W\d_])Mt(?![^\W\d_])")
-_VALUES = {"value", "values", "valor", "valeur", "wert", "warenwert", "montant", "importe", "betrag", "fob", "cif",
-           "price", "prix", "preis", "金额", "金額", "価額", "금액", "수출금액", "수입금액", "стоимость"}  # fmt: skip
-_QUANTITIES = {"quantity", "quantities", "qty", "volume", "volumes", "weight", "mass", "menge", "gewicht", "masse",
-               "eigenmasse", "quantite", "poids", "volumen", "cantidad", "peso", "quantidade", "netweight", "数量",
-               "重量", "중량", "количество", "вес"}  # fmt: skip
+_VALUES = {"value", "values", "valor", "valores", "valeur", "valeurs", "valore", "wert", "werte", "warenwert",
+           "ausfuhrwert", "exportwert", "montant", "importe", "betrag", "fob", "cif", "price", "prices", "prix",
+           "preis", "precio", "preco", "стоимость", "dolares", "keur", "meur", "teur", "kusd", "musd",
+           "tusd"}  # fmt: skip
+_VALUE_SIGNS = re.compile(
+    "[$€£¥￥₩]|美元|人民币|人民幣|金额|金額|価額|货值|貨值|单价|單價|単価|[千万亿]元|[出进進]口(?:总|總)?[额額值]|[輸輸]出額|千円|百万円"
+    "|금액|[출입]액|단가|[천만]불|달러"
+)
+"""Parts of words that name money, where words are written to each other."""
+
+_QUANTITIES = {"quantity", "quantities", "qty", "volume", "volumes", "weight", "mass", "menge", "mengen", "gewicht",
+               "masse", "eigenmasse", "ausfuhrmenge", "exportmenge", "nettogewicht", "nettomasse", "netweight",
+               "quantite", "quantites", "poids", "volumen", "cantidad", "cantidades", "peso", "quantidade",
+               "quantidades", "quantita", "количество", "вес"}  # fmt: skip
+_QUANTITY_SIGNS = re.compile("[数數]量|重量|[净淨毛]重|[进進出]口量|[输輸][出入]量|중량|수량|물량|[출입]량")
+_NO_LEVEL = re.compile(
+    r"\b(?:percent\w*|pct|share|shares|change|changes|growth|yoy|anteil|veranderung|variation|variacion|variacao"
+    r"|crecimiento|crescimento)\b|증감|비중|同比|环比|占比|增长|增减|比重|前年比"
+)
+"""Words, folded, for how figures change or what part they are of others, whatever these measure."""
+
+_UNKNOWN = "of a unit that is not known"
 _MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
 
 
@@ -184,7 +155,7 @@ def unit_of(word: str, product: str = "") -> Unit:
         return Unit(refusal="counted in pieces, which have no weight")
     if bare in _LENGTHS:
         return Unit(refusal=f"measured in {bare}, which is no weight")
-    return _scaled_unit(word) or Unit(refusal="of a unit that is not known")
+    return _scaled_unit(word) or Unit(refusal=_UNKNOWN)
 
 
 def _scaled_unit(word: str) -> Unit | None:
@@ -350,21 +321,41 @@ def _unit_of_part(part: str) -> str:
 def is_money(heading: str) -> bool:
     """Whether a heading names money, as ``Value (USD)`` does."""
     words = set(folded(heading).split())
-    return bool(words & (set(MONEY) | _VALUES)) or "美元" in heading or ("人民币" in heading or "$" in heading)
+    return bool(words & (set(MONEY) | _VALUES)) or bool(_VALUE_SIGNS.search(heading))
 
 
 def kind_of_quantity(word: str) -> str:
     """What a unit or the name of a measure counts: ``weight`` (or another quantity), ``money``, or nothing known.
 
+    An amount is one of money, if it states no weight.
+
     Examples
     --------
     >>> [kind_of_quantity(word) for word in ("Export value", "kg", "Quantity (pieces)", "USD", "Share", "Price per t")]
     ['money', 'weight', 'weight', 'money', '', 'money']
+    >>> [kind_of_quantity(word) for word in ("Export amount", "Amount (t)", "수출중량", "Quantity, % change")]
+    ['money', 'weight', 'weight', '']
     """
+    words = set(folded(word).split())
+    if "%" in word or _NO_LEVEL.search(folded(word)):
+        return ""
     if is_money(word) or unit_of(word).money:
         return "money"
     known = bool(unit_in(word)) or unit_of(word).factor == unit_of(word).factor
-    return "weight" if known or set(folded(word).split()) & _QUANTITIES else ""
+    if known or words & _QUANTITIES or _QUANTITY_SIGNS.search(word):
+        return "weight"
+    return "money" if words & {"amount", "amounts"} else ""
+
+
+def names_measure(cell: str) -> bool:
+    """Whether a cell is a unit, one that is no weight included, or the name of what figures measure.
+
+    Examples
+    --------
+    >>> [names_measure(cell) for cell in ("Quantity", "pcs", "金额", "Japan", "Q1")]
+    [True, True, True, False, False]
+    """
+    return bool(kind_of_quantity(cell)) or unit_of(cell).refusal not in ("", _UNKNOWN)
 
 
 def _short(factor: float) -> str:

@@ -118,6 +118,20 @@ def distinct(names: Sequence[str]) -> list[str]:
     return unlike
 
 
+def over_empty(row: Sequence[str]) -> list[str]:
+    """Cells of a row, each over the empty cells to its right too.
+
+    Examples
+    --------
+    >>> over_empty(["", "Quantity", "", "Value"])
+    ['', 'Quantity', 'Quantity', 'Value']
+    """
+    cells: list[str] = []
+    for cell in row:
+        cells.append(cell or (cells[-1] if cells else ""))
+    return cells
+
+
 def bounded(file: str, rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Sequence[str]]]:
     """(Row number, cells) of ``rows``, as long as they are no more than can be used.
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.sheet import HEADER_WITHIN, Sheet
+from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, over_empty
 from forecast.sources.layouts.titles import year_of_months
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, month_within, unmarked
 from forecast.vocabulary.text import shown
+from forecast.vocabulary.units import names_measure
 
 _FEWEST = 2
 """Bare months in a row or a column from which on they are the months of figures."""
@@ -49,14 +50,34 @@ def dated(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, list[str]]:
 def _across(sheet: Sheet) -> tuple[int, dict[int, int]] | None:
     """The row with bare months and their places, if no year stands in a cell around it or in a column."""
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
-        months = {place: number for place, cell in enumerate(row) if (number := month_number(cell))}
-        if len(set(months.values())) < _FEWEST or len(set(months.values())) < len(months):
+        months = {place: month_number(part) for place, cell in enumerate(row) if (part := _bare_month(cell))}
+        different = len(set(months.values()))
+        if different < _FEWEST or (different < len(months) and not _told_apart(sheet, position, months)):
             continue
         around = [cell for at in (position - 1, position, position + 1) if 0 <= at < len(sheet.grid)
                   for cell in sheet.row(at)]  # fmt: skip
         alone = not any(map(_is_year, around)) or _one_title(sheet, position)
         return (position, months) if alone and _year_column(sheet, position) is None else None
     return None
+
+
+def _bare_month(cell: str) -> str:
+    """The name of a month that a cell is, or that it joins with a quantity; empty for any other."""
+    if month_number(cell):
+        return cell
+    part, measure = month_within(cell, lambda text: bool(month_number(text)))
+    return part if names_measure(measure) else ""
+
+
+def _told_apart(sheet: Sheet, position: int, months: dict[int, int]) -> bool:
+    """Whether months that stand several times are of different quantities, by their headings or the row beside them."""
+    headings = [cell.replace(_bare_month(cell), "", 1) for cell in sheet.row(position)]
+    beside = [over_empty(sheet.row(at)) for at in (position - 1, position + 1) if 0 <= at < len(sheet.grid)]
+    return any(
+        all(names_measure(row[place]) for place in months)
+        and len({(number, row[place]) for place, number in months.items()}) == len(months)
+        for row in (headings, *beside)
+    )
 
 
 def _one_title(sheet: Sheet, position: int) -> bool:
@@ -86,11 +107,15 @@ def _year_column(sheet: Sheet, position: int) -> int | None:
 def _dated_across(sheet: Sheet, position: int, months: dict[int, int]) -> tuple[Sheet, list[str]]:
     lines = [cell for title in sheet.rows(position) for cell in title if cell]
     year, over_two, said = year_of_months(sheet, lines)
-    names = [sheet.row(position)[place] for place in months]
-    written = _written(sheet, list(months.values()), names, year, over_two)
+    cells = {place: sheet.row(position)[place] for place in months}
+    names = {number: _bare_month(cells[place]) for place, number in reversed(months.items())}
+    order = list(dict.fromkeys(months.values()))
+    written = _written(sheet, order, [names[number] for number in order], year, over_two)
+    words = dict(zip(order, written, strict=True))
     grid = sheet.grid.astype(object)
-    for place, name, month in zip(months, names, written, strict=True):
-        grid.iloc[position, place] = _with_status(month, name)
+    for place, number in months.items():
+        part = _bare_month(cells[place])
+        grid.iloc[position, place] = cells[place].replace(part, _with_status(words[number], part), 1)
     return replace(sheet, grid=_without_lone_years(grid, position)), [f"Months are of the year in {said}."]
 
 

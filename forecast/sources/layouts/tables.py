@@ -23,16 +23,16 @@ from forecast.sources.files.columns import (
     unit_beside,
 )
 from forecast.sources.files.sheet import Sheet, Table
-from forecast.sources.files.two_rows import FIGURE, long_table, unread
 from forecast.sources.layouts.dated import dated
 from forecast.sources.layouts.refusals import check_month, missing, no_volume
 from forecast.sources.layouts.titles import product_in_titles, with_destination
+from forecast.sources.layouts.two_rows import FIGURE, long_table, unread
 from forecast.sources.layouts.years_across import years_across
 from forecast.sources.meaning.breakdowns import BY, parted
 from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
 from forecast.sources.meaning.direction import IMPORTS, imports_in, is_inward, mirrored_cells
-from forecast.sources.meaning.quantities import check_stated, other_quantities, scaled, units_of_measures
+from forecast.sources.meaning.quantities import MEASURE, check_stated, other_quantities, scaled, units_of_measures
 from forecast.sources.meaning.stacked import first_table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
@@ -62,7 +62,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
 def _of_one_table(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     across = years_across(sheet, settings)
     if across is not None:
-        return _spread(sheet, *across, settings, "table of months down and years across")
+        return _spread(sheet, *across, "table of months down and years across", settings)
     sheet, said = dated(sheet, settings)
     found = _of_dated_months(sheet, settings)
     return found and replace(found, notes=(*said, *found.notes))
@@ -71,7 +71,7 @@ def _of_one_table(sheet: Sheet, settings: ReadSettings) -> Extract | None:
 def _of_dated_months(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     spread = long_table(sheet, settings)
     if spread is not None:
-        return _spread(sheet, *spread, settings, "table with a header of two rows")
+        return _spread(sheet, *spread, settings)
     odd = unread(sheet, settings)
     try:
         found = _of_one_header(sheet, settings)
@@ -103,10 +103,12 @@ def _of_one_header(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     return _long(sheet, table, columns, known, settings)
 
 
-def _spread(sheet: Sheet, table: Table, notes: list[str], settings: ReadSettings, what: str) -> Extract:
+def _spread(sheet: Sheet, table: Table, notes: list[str], what: str, settings: ReadSettings) -> Extract:
     """What a table of another layout says, from the long table that it means."""
     known = places("", settings.names)
-    columns = by_content(table, replace(columns_of(table, settings), volume=FIGURE), known, settings)
+    columns = replace(columns_of(table, settings), volume=FIGURE)
+    columns = replace(columns, indicator=MEASURE) if MEASURE in table.headings else columns
+    columns = by_content(table, columns, known, settings)
     check_month(table, columns)
     found = _long(sheet, table, columns, known, settings)
     return replace(found, what=f"{what} ({sheet.kind})", notes=(*notes, *found.notes))
@@ -221,6 +223,10 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
         unit = units_of_measures(table, columns.unit, columns.indicator, stated)
         weighs = of_each(table.coded(columns.indicator), kind_of_quantity) == "weight"
         if not (weighs & (unit == "")).any():
+            headed = columns.indicator == MEASURE and not columns.scale
+            read = {str(word) for word in unit[weighs.to_numpy(dtype=bool)]} if headed else set()
+            for word in (word for word in read if not unit_of(word).refusal):
+                check_stated(table.file, word, table.above)
             return scaled(unit, table, columns.scale)
     elif columns.unit and not settings.unit:
         unit, heading = table.coded(columns.unit), unit_in(columns.volume)

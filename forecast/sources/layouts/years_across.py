@@ -9,15 +9,16 @@ from itertools import pairwise
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import ROLES, plainest
-from forecast.sources.files.sheet import Sheet, Table, distinct
-from forecast.sources.files.two_rows import FIGURE
+from forecast.sources.files.columns import ROLES
+from forecast.sources.files.sheet import Sheet, Table, distinct, over_empty
+from forecast.sources.layouts.two_rows import FIGURE
 from forecast.sources.meaning.carried import carried_down
+from forecast.sources.meaning.quantities import of_one_quantity
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed, places
 from forecast.vocabulary.months import BUDDHIST, FIRST_MONTH, LAST, month_number, unmarked
 from forecast.vocabulary.text import folded, without_note
-from forecast.vocabulary.units import is_money, unit_in, unit_of
+from forecast.vocabulary.units import unit_in
 
 _FEWEST_MONTHS = 2
 """Different months that a column must have below its heading."""
@@ -140,10 +141,7 @@ def _are_months(sheet: Sheet, position: int, place: int, years: Collection[int])
 
 def _above(sheet: Sheet, position: int) -> list[str]:
     """The cells of the row above the years, each over the empty cells to its right too."""
-    merged: list[str] = []
-    for cell in sheet.row(position - 1) if position else []:
-        merged.append(cell or (merged[-1] if merged else ""))
-    return merged
+    return over_empty(sheet.row(position - 1)) if position else []
 
 
 def _of_one_quantity(sheet: Sheet, found: YearsAcross, settings: ReadSettings) -> dict[int, int]:
@@ -151,10 +149,8 @@ def _of_one_quantity(sheet: Sheet, found: YearsAcross, settings: ReadSettings) -
     if len(set(found.years.values())) == len(found.years):
         return found.years
     above = _above(sheet, found.position)
-    money = bool(settings.unit) and bool(unit_of(settings.unit).money)
     words = {place: above[place] if above else "" for place in found.years}
-    open_to = [word for word in dict.fromkeys(words.values()) if is_money(word) == money]
-    chosen = plainest(open_to if money else [word for word in open_to if unit_in(word)] or open_to)
+    chosen = of_one_quantity(list(dict.fromkeys(words.values())), settings)
     years = {place: year for place, year in found.years.items() if words[place] in chosen}
     if len(chosen) == 1 and len(set(years.values())) == len(years):
         return years

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from forecast.sources.extract import ReadSettings
+from forecast.sources.files.columns import plainest
 from forecast.sources.files.sheet import Table
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import folded, shown
-from forecast.vocabulary.units import SCALE_OF, Unit, kind_of_quantity, scale_alone, unit_in, unit_of
+from forecast.vocabulary.units import SCALE_OF, Unit, kind_of_quantity, names_measure, scale_alone, unit_in, unit_of
 
 MONEY_BESIDE = "a value in money beside weights"
 """Why a row of money is not used where others are of weight."""
 
 WEIGHT_BESIDE = "a weight beside values, which are asked for"
 ANOTHER_MEASURE = "another measure than the weight"
+
+MEASURE = "quantity of the heading"
+"""The column of what figures measure where that stands in the header."""
+
+
+def of_one_quantity(words: Sequence[str], settings: ReadSettings) -> list[str]:
+    """Those of the names of measures that are what is asked for: weights, else what is neither weight nor money.
+
+    Those that state a unit stand before others, and a month's exports before sums and imports.
+
+    Examples
+    --------
+    >>> asked = ReadSettings(pd.Timestamp("2026-01-01").date())
+    >>> of_one_quantity(["Quantity", "Weight (kg)", "Value"], asked), of_one_quantity(["USD", "pcs"], asked)
+    (['Weight (kg)'], ['pcs'])
+    """
+    money = bool(settings.unit) and bool(unit_of(settings.unit).money)
+    kinds = {word: kind_of_quantity(word) for word in words}
+    open_to = [word for word in words if kinds[word] == ("money" if money else "weight")]
+    open_to = plainest(open_to or [word for word in words if not kinds[word]])
+    return [word for word in open_to if unit_in(word) and not money] or open_to
 
 
 def other_quantities(table: Table, unit: str, indicator: str, asked: str) -> pd.Series:
@@ -49,7 +72,8 @@ def other_quantities(table: Table, unit: str, indicator: str, asked: str) -> pd.
 def units_of_measures(table: Table, unit: str, indicator: str, stated: str = "") -> pd.Series:
     """The unit of each row by the column of units, else by what its measure says, such as ``Quantity (kg)``.
 
-    ``stated`` is the unit where neither says one.
+    A measure that stands in the header comes before the column of units, which may be of another measure. ``stated`` is
+    the unit where neither says one.
 
     Examples
     --------
@@ -59,15 +83,18 @@ def units_of_measures(table: Table, unit: str, indicator: str, stated: str = "")
     """
     beside, measure = table.coded(unit).astype(str), Texts.of(table.coded(indicator))
     named = pd.Series(labels(measure.codes, [_unit_of(str(text)) for text in measure.different])).astype(str)
-    found = beside.where(beside != "", named.set_axis(beside.index))
+    named = named.set_axis(beside.index)
+    first, second = (named, beside) if indicator == MEASURE else (beside, named)
+    found = first.where(first != "", second)
     return found.where(found != "", stated).astype("category")
 
 
 def _unit_of(measure: str) -> str:
-    """The unit in the name of a measure: that in brackets, or behind a comma."""
+    """The unit in the name of a measure: that in brackets, or behind a comma; or a name that is a unit itself."""
     bracket = measure.partition("(")[2].partition(")")[0].strip() or measure.rpartition(",")[2].strip()
     stated = unit_in(measure)
-    return stated or (bracket if bracket != measure else "")
+    alone = measure if names_measure(measure) and not kind_of_quantity(measure) else ""
+    return stated or (bracket if bracket != measure else alone)
 
 
 # Columns that say by how much figures are to be multiplied ------------------------------------------------------------
