@@ -333,7 +333,7 @@ def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Fore
         return run_task(replace(context, stages=piece.stages), piece.task)
     cells = piece.task.cells
     context = with_stages(context, {day: {product for product, _ in own} for day, own in cells.items()})
-    return run_task(context, piece.task).replaced(**remains_of(context, shown, cells)).packed()
+    return run_task(context, piece.task).replaced(**remains_of(context, shown, cells))
 
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
