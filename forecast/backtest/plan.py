@@ -123,9 +123,14 @@ class Request:
 
     def of(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that were requested."""
-        wanted = {(*key, day) for key in self.series for day in self.days[key[0]]}
-        rows = zip(table["product"], table["destination"], table["issued"], strict=True)
-        requested = np.fromiter((row in wanted for row in rows), dtype=bool, count=len(table))
+        if not len(table):
+            return table
+        places, (products, codes, days) = zip(
+            *(pd.factorize(table[name]) for name in ("product", "destination", "issued")), strict=True
+        )
+        asked = {(*key, day) for key in self.series for day in self.days[key[0]]}
+        wanted = [[[(product, code, day) in asked for day in days] for code in codes] for product in products]
+        requested = np.array(wanted)[places]
         return table if requested.all() else table[requested]
 
     def tasks(self, exports: pd.DataFrame, settings: Settings) -> list[Task]:

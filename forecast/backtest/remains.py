@@ -12,12 +12,15 @@ from forecast.backtest.attribution import structural_parts
 from forecast.backtest.origin import RunContext
 from forecast.backtest.plan import Request
 from forecast.episodes.stage import StageResult
+from forecast.kernels.arrays import SEASON
 from forecast.realtime.releases import months_ahead
 from forecast.registry import COMBINATION
 from forecast.tables.frames import packed, stacked, unpacked
 from forecast.tables.schema import RUN_TABLES, WORLD, SeriesKey
 from forecast.totals.estimates import Course, estimates
 from forecast.totals.hierarchy import apart_from_rest
+
+CALENDAR_MONTHS = pd.RangeIndex(1, SEASON + 1)
 
 
 def remains_of(context: RunContext, shown: Request, days: Collection[date]) -> dict[str, pd.DataFrame]:
@@ -67,6 +70,7 @@ def _requested(context: RunContext, request: Request, day: date) -> Mapping[Seri
 
 
 def _course(stage: StageResult) -> Course:
-    season = stage.parts["season"]
-    doubt = float(np.sqrt(stage.design.effects.covariance[0, 0]))
-    return Course(season.groupby(pd.PeriodIndex(season.index).month).mean(), stage.past, doubt)
+    months = pd.PeriodIndex(stage.parts.index).asi8 % SEASON
+    sums = np.bincount(months, stage.parts["season"].to_numpy(), SEASON)
+    season = pd.Series(sums / np.bincount(months, minlength=SEASON), CALENDAR_MONTHS)
+    return Course(season, stage.past, float(np.sqrt(stage.design.effects.covariance[0, 0])))

@@ -218,8 +218,7 @@ def _run(
     fitted = _fitted(data, settings, request)
     if checkpoint is not None:
         checkpoint.begin(*_fingerprint(data, settings, request, fitted.tasks(data.exports, settings)))
-    run = fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint)
-    return gather(data, settings, run, request)
+    return gather(data, settings, fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint), request)
 
 
 def _fitted(data: Data, settings: Settings, request: Request) -> Request:
@@ -333,7 +332,8 @@ def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Fore
         return run_task(replace(context, stages=piece.stages), piece.task)
     cells = piece.task.cells
     context = with_stages(context, {day: {product for product, _ in own} for day, own in cells.items()})
-    return run_task(context, piece.task).replaced(**remains_of(context, shown, cells)).packed()
+    made = forecast_origins(context, cells, piece.task.models)
+    return made.replaced(**remains_of(context, shown, cells)).packed()
 
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
@@ -361,20 +361,20 @@ def _fingerprint(
 
 def gather(data: Data, settings: Settings, run: Forecasts, request: Request) -> Forecasts:
     """The tables of a run in their final order, the combination added where it was requested."""
-    models = settings.models
-    combined, calibration, record = run.forecasts.iloc[:0], run.calibration, run.record
+    models, fitted = settings.models, run.forecasts
+    combined, calibration, record = fitted.iloc[:0], run.calibration, run.record
     if settings.learns_from_errors:
-        learned_from = run.forecasts, data.vintages, data.events, data.groups
-        combined, calibration, record = with_record(*learned_from, request.days)
+        combined, calibration, record = with_record(fitted, data.vintages, data.events, data.groups, request.days)
     elif COMBINATION in models:
-        combined = combination(run.forecasts)
+        combined = combination(fitted)
     tables = {name: request.of(table) for name, table in run.replaced(calibration=calibration, record=record)}
+    del run  # a table is let go once it has been put in order
     if COMBINATION in models:
         pairs = combined_correlations(tables["correlations"])
-        asked = request.of(combined[run.forecasts.columns])
-        combined, tables["nowcasts"] = nowcast(asked, run.forecasts, pairs, data)
+        asked = request.of(combined[fitted.columns])
+        combined, tables["nowcasts"] = nowcast(asked, fitted, pairs, data)
         tables["forecasts"] = stacked([tables["forecasts"], combined])
-        tables["reconciled"] = reconciled_forecasts(combined, run.forecasts, data)
+        tables["reconciled"] = reconciled_forecasts(combined, fitted, data)
         tables["parts"] = combination_parts(tables["parts"], combined, tables["calibration"], tables["nowcasts"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], pairs])

@@ -377,7 +377,7 @@ def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int
 def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log effect of a path on each month, and its derivatives: ``log(1 + sum_k shares_k (exp(path_k) - 1))``.
 
-    ``path`` (knots,) in logs, ``shares`` (months x knots) with the episode's share in them.
+    ``path`` (knots,) in logs, ``shares`` (months x knots) with the episode's share in them, of one series or a stack.
 
     Examples
     --------
@@ -390,4 +390,4 @@ def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     factors = np.exp(path)
     left = np.maximum(1.0 + shares @ (factors - 1.0), LEAST_LEFT)
-    return np.log(left), shares * factors / left[:, None]
+    return np.log(left), shares * factors / left[..., None]

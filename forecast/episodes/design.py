@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -79,7 +79,8 @@ class Design:
         process to the next, decide nothing in a model's optimiser.
         """
         X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
-        return cls((clean - effect).round(DIGITS), raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+        y = pd.Series((clean.to_numpy() - effect).round(DIGITS), clean.index, name=clean.name)
+        return cls(y, raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
 
     def without_effects(self) -> Design:
         """The same series where nothing is known of episodes ahead, as benchmarks see it."""
@@ -90,7 +91,7 @@ class Design:
         """Mean and standard deviation (logs) of the effect of each column of ``X``."""
         return holiday_prior(tuple(self.X))
 
-    @property
+    @cached_property
     def last_known(self) -> pd.Period:
         """The last observed month."""
         last: pd.Period = self.y.index[np.flatnonzero(np.isfinite(self.y.to_numpy()))[-1]]
@@ -126,18 +127,23 @@ class Design:
         a series without any trade the record is a usual month.
         """
         months = pd.PeriodIndex(self.X_future.index[: len(logs)])
-        seen = self.raw.to_numpy()[np.isfinite(self.raw.to_numpy())]
-        record = max(float(self._above_floor(seen.max())), self.floor / FLOOR)
+        record, known, lowered = self._record
         ahead = months.asi8 - self.last_known.ordinal
         doubt = np.sqrt(np.diag(self.effects.covariance))[: len(logs)]
-        expected = self.effects.mean[: len(logs)] - self._lowered_at_record()
-        held = within_record(self._above_floor(logs), record, len(seen), ahead, doubt, expected)
+        expected = self.effects.mean[: len(logs)] - lowered
+        held = within_record(self._above_floor(logs), record, known, ahead, doubt, expected)
         return np.asarray(held * month_lengths(months)[:, None])
 
-    def _lowered_at_record(self) -> float:
-        """What episodes took from the largest month on record, in logs, at most 0: under a ban it is no usual month."""
-        place = int(np.nanargmax(self.raw.to_numpy()))
-        return float(min(self.raw.iloc[place] - self.y.iloc[place], 0.0))
+    @cached_property
+    def _record(self) -> tuple[float, int, float]:
+        """The largest month on record in tonnes, of how many, and what episodes took from it in logs, at most 0.
+
+        Under a ban it is no usual month.
+        """
+        raw = self.raw.to_numpy()
+        place = int(np.nanargmax(raw))
+        record = max(float(self._above_floor(raw[place])), self.floor / FLOOR)
+        return record, int(np.isfinite(raw).sum()), float(min(raw[place] - self.y.to_numpy()[place], 0.0))
 
     def _above_floor(self, logs: np.ndarray) -> np.ndarray:
         """Tonnes per mean month from logs, none where rounding leaves less of the floor."""

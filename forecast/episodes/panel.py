@@ -85,13 +85,25 @@ def structural_forecasts(
     priors = {key: side_by_side(beliefs[key]) for key in asked}
     supports: dict[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
-        alone = _alone(logs, episodes_by_series, beliefs)
-        members, supports = evidence_by_series(logs, alone, episodes_by_series, beliefs)
-        priors |= _taught(members, known, asked)
+        taught, supports = _learned(logs, episodes_by_series, beliefs, known, asked)
+        priors |= taught
     for key in asked:
         y, floor = logs[key]
-        fit = _fit(y, episodes_by_series.get(key, ()), priors[key], months_ahead, supports.get(key))
+        fit = _fit(y, episodes_by_series.get(key, ()), priors.pop(key), months_ahead, supports.get(key))
         yield key, SeriesFit(fit, floor, raw[key], y)
+
+
+def _learned(
+    logs: Mapping[SeriesKey, Logs],
+    episodes_by_series: Calendars,
+    beliefs: Mapping[SeriesKey, list[PathPrior]],
+    experience: Mapping[str, PathPrior],
+    asked: Sequence[SeriesKey],
+) -> tuple[dict[SeriesKey, PathPrior], dict[SeriesKey, np.ndarray | None]]:
+    """What all series say of the paths of each one asked for, and of the days in transit of each."""
+    alone = _alone(logs, episodes_by_series, beliefs)
+    members, supports = evidence_by_series(logs, alone, episodes_by_series, beliefs)
+    return _taught(members, experience, asked), supports
 
 
 def _taught(

@@ -92,7 +92,8 @@ class ProductPool:
                 if own == slot and weight
             }
             episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
-            heterogeneity = Heterogeneity(episode, list(taught.values()), DESTINATION * belief.covariance)
+            said = PathEvidence.stacked([*taught.values()])
+            heterogeneity = Heterogeneity(episode, said, DESTINATION * belief.covariance)
             found[slot] = heterogeneity, {key: place for place, key in enumerate(taught)}
         return found
 

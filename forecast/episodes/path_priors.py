@@ -169,10 +169,18 @@ def lifting(own: PathPrior, share: float, force: float, after: np.ndarray) -> Pa
 
 @dataclass(frozen=True)
 class PathEvidence:
-    """What is said of some knots: ``precision`` (knots, knots), and ``pull``, the precision times their values."""
+    """What is said of some knots: ``precision`` (knots, knots), and ``pull``, the precision times their values.
+
+    Several on the same knots may be a stack, both arrays with a leading axis.
+    """
 
     precision: np.ndarray
     pull: np.ndarray
+
+    @classmethod
+    def stacked(cls, several: Sequence[PathEvidence]) -> PathEvidence:
+        """A stack of some."""
+        return cls(np.array([one.precision for one in several]), np.array([one.pull for one in several]))
 
     def weighed(self, weight: float) -> PathEvidence:
         """The evidence to a power: as if a share ``weight`` of its months had been seen."""
@@ -181,7 +189,7 @@ class PathEvidence:
     def widened(self, spread: np.ndarray) -> PathEvidence:
         """The evidence on the mean around which the knots lie with covariance ``spread``."""
         kept = np.linalg.inv(np.eye(len(spread)) + self.precision @ spread)
-        return PathEvidence(_symmetric(kept @ self.precision), kept @ self.pull)
+        return PathEvidence(_symmetric(kept @ self.precision), (kept @ self.pull[..., None])[..., 0])
 
     def among(self, places: np.ndarray, size: int) -> PathEvidence:
         """The same where it is on the knots at ``places`` among ``size`` of which it says nothing else."""
@@ -239,7 +247,7 @@ def learned_from(before: PathPrior, after: PathPrior) -> PathEvidence:
 
 
 def _symmetric(matrix: np.ndarray) -> np.ndarray:
-    half: np.ndarray = (matrix + matrix.T) / 2
+    half: np.ndarray = (matrix + np.swapaxes(matrix, -1, -2)) / 2
     return half
 
 
@@ -260,23 +268,21 @@ def log_mean(precision: np.ndarray, pull: np.ndarray, prior: PathPrior) -> np.nd
     return np.asarray(found)
 
 
-def in_common(episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> PathPrior:
+def in_common(episode: PathPrior, destinations: PathEvidence, spread: np.ndarray) -> PathPrior:
     """An episode's path given what its destinations say of theirs, which lie about it with covariance ``spread``."""
-    about = [one.widened(spread) for one in destinations]
-    tight = np.linalg.inv(episode.covariance)
-    precision = tight + np.sum([one.precision for one in about], axis=0)
-    return PathEvidence(precision, tight @ episode.mean + np.sum([one.pull for one in about], axis=0)).normal()
+    about, tight = destinations.widened(spread), np.linalg.inv(episode.covariance)
+    precision, pull = tight + about.precision.sum(axis=0), tight @ episode.mean + about.pull.sum(axis=0)
+    return PathEvidence(precision, pull).normal()
 
 
-def log_evidence(episode: PathPrior, destinations: Sequence[PathEvidence], spreads: np.ndarray) -> np.ndarray:
+def log_evidence(episode: PathPrior, destinations: PathEvidence, spreads: np.ndarray) -> np.ndarray:
     """Log likelihoods (spreads, destinations + 1) of all destinations but each, and of all.
 
     Their paths lie about that of the episode with each of the covariances ``spreads`` (spreads, knots, knots).
     """
-    if not destinations:
+    precision, pull = destinations.precision, destinations.pull
+    if not len(pull):
         return np.zeros((len(spreads), 1))
-    precision = np.array([one.precision for one in destinations])
-    pull = np.array([one.pull for one in destinations])
     kept = np.linalg.inv(np.eye(len(episode.mean)) + precision @ spreads[:, None])
     said, drawn = kept @ precision, (kept @ pull[..., None])[..., 0]
     own = 0.5 * (np.linalg.slogdet(kept)[1] + np.einsum("...i,...i->...", pull @ spreads, drawn))
@@ -297,12 +303,13 @@ class Heterogeneity:
     --------
     >>> prior = stated("licensing")
     >>> alike = [PathEvidence(400 * np.eye(len(KNOTS)), 400 * prior.mean)] * 20
-    >>> [round(Heterogeneity(prior, own, prior.covariance).factor(), 2) for own in ([], alike)]
+    >>> both = [PathEvidence.stacked(own) for own in ([], alike)]
+    >>> [round(Heterogeneity(prior, own, prior.covariance).factor(), 2) for own in both]
     [1.0, 0.05]
     """
 
-    def __init__(self, episode: PathPrior, destinations: Sequence[PathEvidence], spread: np.ndarray) -> None:
-        spreads, step = UNLIKE[:, None, None] * spread, max(AT_ONCE // max(len(destinations), 1), 1)
+    def __init__(self, episode: PathPrior, destinations: PathEvidence, spread: np.ndarray) -> None:
+        spreads, step = UNLIKE[:, None, None] * spread, max(AT_ONCE // max(len(destinations.pull), 1), 1)
         parts = range(0, len(spreads), step)
         logs = [log_evidence(episode, destinations, spreads[first : first + step]) for first in parts]
         self._logs = np.log(UNLIKELY)[:, None] + np.concatenate(logs)

@@ -52,6 +52,8 @@ class PathTerm:
 BASIC_PARTS = ("level", "season", "Lunar New Year")
 """Parts that every log median has, before those of episodes."""
 
+_QUANTILES = pd.Index(QUANTILES)
+
 
 @dataclass(frozen=True)
 class ActivePrior:
@@ -67,14 +69,16 @@ class ActivePrior:
     left: np.ndarray
 
     @classmethod
-    def of(cls, mean: np.ndarray, covariance: np.ndarray, active: np.ndarray) -> ActivePrior:
-        """That of a prior of all coefficients."""
-        root = square_root(covariance[np.ix_(active, active)])
-        others = np.delete(np.arange(len(mean)), active)
+    def of(cls, mean: np.ndarray, covariance: np.ndarray, acts: np.ndarray) -> ActivePrior:
+        """That of a prior of all coefficients, given which of them act."""
+        active, others = np.flatnonzero(acts), np.flatnonzero(~acts)
+        rows, rest = covariance[active], covariance[others]
+        root = square_root(rows[:, active])
         loading, left = np.zeros((len(mean), len(active))), np.zeros_like(covariance)
-        loading[active], follow = root, np.linalg.solve(root, covariance[np.ix_(active, others)]).T
-        loading[others] = follow
-        left[np.ix_(others, others)] = covariance[np.ix_(others, others)] - follow @ follow.T
+        loading[active] = root
+        if len(others):
+            loading[others] = follow = np.linalg.solve(root, rows[:, others]).T
+            left[others[:, None], others] = rest[:, others] - follow @ follow.T
         return cls(mean, active, loading, left)
 
 
@@ -282,6 +286,11 @@ class StructuralFit:
         return np.concatenate([one.weights for one in self.components])
 
     @cached_property
+    def _names(self) -> pd.Index:
+        """Names of all parts."""
+        return pd.Index([*BASIC_PARTS, *(term.name for term in self.terms)])
+
+    @cached_property
     def _parts(self) -> np.ndarray:
         return np.concatenate([one.parts for one in self.components])
 
@@ -294,13 +303,14 @@ class StructuralFit:
         return np.asarray(self._parts.sum(axis=2))
 
     @cached_property
-    def _quantiles(self) -> np.ndarray:
+    def quantiles(self) -> np.ndarray:
+        """Quantiles of the mixture in logs: (months ahead, quantile)."""
         sd = np.sqrt(np.diagonal(self._errors, axis1=1, axis2=2))
         return mixture_quantiles(self.weights, self._means, sd, PROBABILITIES)
 
     def predict(self, months: pd.PeriodIndex | None = None) -> pd.DataFrame:
         """Median and bounds in logs of the months ahead (all, or those asked for): columns `QUANTILES`."""
-        table = pd.DataFrame(self._quantiles, self.months, pd.Index(QUANTILES))
+        table = pd.DataFrame(self.quantiles, self.months, _QUANTILES)
         return table if months is None else table.loc[months]
 
     def covariance(self) -> np.ndarray:
@@ -325,10 +335,10 @@ class StructuralFit:
         """
         mean = np.einsum("c,chp->hp", self.weights, self._parts)
         apart = np.einsum("c,chp->hp", self.weights, np.square(self._parts - mean)) + 1e-300
-        rest = self._quantiles[:, MEDIAN] - mean.sum(axis=1)
+        rest = self.quantiles[:, MEDIAN] - mean.sum(axis=1)
         shared = mean + rest[:, None] * apart / apart.sum(axis=1, keepdims=True)
-        shared[:, 0] += self._quantiles[:, MEDIAN] - shared.sum(axis=1)
-        return pd.DataFrame(shared, self.months, [*BASIC_PARTS, *(term.name for term in self.terms)])
+        shared[:, 0] += self.quantiles[:, MEDIAN] - shared.sum(axis=1)
+        return pd.DataFrame(shared, self.months, self._names)
 
     def part_sd(self) -> pd.DataFrame:
         """Standard deviation in logs of each episode's part of the months ahead (months x episodes), by the mixture."""
@@ -336,7 +346,7 @@ class StructuralFit:
         inside = np.concatenate([one.part_variances() for one in self.components])
         apart = means - np.einsum("c,che->he", self.weights, means)
         variances = np.einsum("c,che->he", self.weights, inside + np.square(apart))
-        return pd.DataFrame(np.sqrt(variances), self.months, [term.name for term in self.terms])
+        return pd.DataFrame(np.sqrt(variances), self.months, self._names[len(BASIC_PARTS) :])
 
     def lags(self) -> dict[int, float]:
         """Posterior probability of each number of days in transit, where episodes take the courses of their priors."""

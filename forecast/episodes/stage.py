@@ -143,14 +143,19 @@ def _result(
 ) -> StageResult:
     past, mean, covariance = fit.fit.believed()
     effects = EpisodeEffects(mean.to_numpy(), covariance)
-    observed = volume.reindex(fit.y.index).notna().to_numpy()
-    first = int(np.argmax(observed))
-    raw, y = (logs.where(observed).iloc[first:] for logs in (fit.raw, fit.y))
-    design = Design.of(raw, y, fit.floor, past.to_numpy()[first:], effects)
+    raw, y = (_seen(logs, volume) for logs in (fit.raw, fit.y))
+    design = Design.of(raw, y, fit.floor, past.to_numpy()[-len(y) :], effects)
     paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
-    quantiles = fit.fit.predict().to_numpy()
     divided = fit.fit.parts(), fit.fit.part_sd(), kin
-    return StageResult(design, quantiles, fit.fit.correlation(), past, *divided, episodes, paths, dropped)
+    return StageResult(design, fit.fit.quantiles, fit.fit.correlation(), past, *divided, episodes, paths, dropped)
+
+
+def _seen(logs: pd.Series, volume: pd.Series) -> pd.Series:
+    """The logs of months with a figure from the first of these on, gaps as NaN; both end with one month."""
+    beyond = np.full(max(len(logs) - len(volume), 0), np.nan)
+    observed = np.isfinite(np.append(beyond, volume.to_numpy(dtype=float))[-len(logs) :])
+    first = int(np.argmax(observed))
+    return pd.Series(np.where(observed, logs.to_numpy(), np.nan)[first:], logs.index[first:], name=logs.name)
 
 
 def _without_share(

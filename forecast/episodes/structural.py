@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -219,18 +220,20 @@ class _Problem:
         """Whether no month tells the lags apart."""
         return bool((self.equation.shares == self.equation.shares[:1]).all())
 
-    def acting(self, lag: int, ahead: bool) -> np.ndarray:
-        """Which coefficients act in an observed month, or in a month ahead where these count."""
-        seen = np.append(self.observed, np.full(len(self.equation.ahead), ahead))
-        paths = (self.equation.shares[lag][seen] > 0).any(axis=0)
-        return np.append(np.ones(NOT_PATHS, bool), paths)
+    @cached_property
+    def acting(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which coefficients act in an observed month, and in one of these or a month ahead: (lags, coefficients)."""
+        shares, past = self.equation.shares, len(self.values)
+        always = np.ones((len(shares), NOT_PATHS), bool)
+        seen = np.hstack([always, (shares[:, :past][:, self.observed] > 0).any(axis=1)])
+        return seen, seen | np.hstack([always, (shares[:, past:] > 0).any(axis=1)])
 
     def prior(self, lag: int) -> ActivePrior:
         """The prior as the coefficients see it that act at a lag."""
-        active = self.acting(lag, ahead=True)
-        key = active.tobytes()
+        acts = self.acting[1][lag]
+        key = acts.tobytes()
         if key not in self.given:
-            self.given[key] = ActivePrior.of(self.mean, self.covariance, np.flatnonzero(active))
+            self.given[key] = ActivePrior.of(self.mean, self.covariance, acts)
         return self.given[key]
 
     def at_lag(self, lag: int) -> _Grid:
@@ -239,7 +242,7 @@ class _Problem:
         given, shares = self.prior(lag), np.ascontiguousarray(self.equation.shares[lag, :past])
         months = self.values, self.observed, self.equation.base[:past], shares
         prior = given.mean, given.loading, given.active, noise_prior(int(self.observed.sum()))
-        cells = ALL_CELLS if self.acting(lag, ahead=False).sum() <= MANY_COEFFICIENTS else COARSE
+        cells = ALL_CELLS if self.acting[0][lag].sum() <= MANY_COEFFICIENTS else COARSE
         turns = LINEARISED if terms else 1
         return _Grid(
             cells[0],

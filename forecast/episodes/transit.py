@@ -43,31 +43,47 @@ ROUNDS_ABOUT = 4
 
 @dataclass(frozen=True)
 class EffectEvidence:
-    """Evidence on a path by the log effects that it has on months with a figure, in which it is normal.
+    """Evidence on a path by the log effects that it has on months with a figure, in which it is normal, or a stack.
 
     ``said`` is that on the knots where the effects of ``shares`` (months, knots) are linearised at the path ``at``:
-    beyond a month that is stopped on half of its days no path lowers it, whatever the slope says.
+    beyond a month that is stopped on half of its days no path lowers it, whatever the slope says. ``effect`` (months,)
+    are those of the path, and ``back`` (knots, months) the inverse of their slopes.
     """
 
     said: PathEvidence
     at: np.ndarray
     shares: np.ndarray
+    effect: np.ndarray
+    back: np.ndarray
 
-    @cached_property
-    def _linearised(self) -> tuple[np.ndarray, np.ndarray]:
-        """Effects of the path, and knots by effects: the inverse of their slopes."""
-        effect, slope = log_effect(self.at, self.shares)
-        return effect, np.linalg.pinv(slope)
+    @classmethod
+    def of(cls, said: PathEvidence, at: np.ndarray, shares: np.ndarray) -> EffectEvidence:
+        """Of one series."""
+        effect, slope = log_effect(at, shares)
+        return cls(said, at, shares, effect, np.linalg.pinv(slope))
 
-    def about(self, path: np.ndarray) -> tuple[PathEvidence, float]:
+    @classmethod
+    def stacked(cls, several: Sequence[EffectEvidence]) -> EffectEvidence:
+        """A stack of at least one: months that a series has not have no share of any phase."""
+        months = max(len(one.effect) for one in several)
+        shares, effect = np.zeros((len(several), months, len(KNOTS))), np.zeros((len(several), months))
+        back = np.zeros((len(several), len(KNOTS), months))
+        for place, one in enumerate(several):
+            own = len(one.effect)
+            shares[place, :own], effect[place, :own], back[place, :, :own] = one.shares, one.effect, one.back
+        said = PathEvidence.stacked([one.said for one in several])
+        return cls(said, np.array([one.at for one in several]), shares, effect, back)
+
+    def about(self, path: np.ndarray) -> tuple[PathEvidence, np.ndarray]:
         """The evidence linearised at another path, and the constant that this leaves out of its log likelihood."""
-        before, back = self._linearised
         effect, slope = log_effect(path, self.shares)
-        turned = back @ slope
-        offset = self.at + back @ (effect - before) - turned @ path
+        turned = self.back @ slope
+        offset = self.at + (self.back @ (effect - self.effect)[..., None])[..., 0] - turned @ path
         precision, pull = self.said.precision, self.said.pull
-        constant = pull @ offset - 0.5 * offset @ precision @ offset
-        return PathEvidence(turned.T @ precision @ turned, turned.T @ (pull - precision @ offset)), float(constant)
+        drawn = (precision @ offset[..., None])[..., 0]
+        constant = np.einsum("...i,...i->...", pull - 0.5 * drawn, offset)
+        across = np.swapaxes(turned, -1, -2)
+        return PathEvidence(across @ precision @ turned, (across @ (pull - drawn)[..., None])[..., 0]), constant
 
 
 @dataclass(frozen=True)
@@ -101,15 +117,14 @@ class LagEvidence:
             said = learned_from(self.belief.of(knots), path).weighed(self.weight).among(knots, len(KNOTS))
             mean = self.belief.mean.copy()
             mean[knots] = path.mean
-            paths[lag] = EffectEvidence(said, mean, self.shares[lag])
+            paths[lag] = EffectEvidence.of(said, mean, self.shares[lag])
         return paths
 
     @cached_property
     def without_paths(self) -> np.ndarray:
         """`logs` less what the paths add to them under their prior, at the lags that have one."""
-        logs = self.logs.copy()
-        for lag, one in self.paths.items():
-            logs[lag] -= log_mean(one.said.precision, one.said.pull, self.belief)
+        logs, said = self.logs.copy(), PathEvidence.stacked([one.said for one in self.paths.values()])
+        logs[list(self.paths)] -= log_mean(said.precision, said.pull, self.belief)
         return logs
 
 
@@ -137,13 +152,14 @@ class EpisodeLags:
         belief = next(iter(self.said.values())).belief
         episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
         taught = {place: one.paths[lag] for place, one in enumerate(self.said.values()) if lag in one.paths}
-        path = belief.mean
-        for _ in range(ROUNDS_ABOUT if taught else 0):
-            about = [one.about(path) for one in taught.values()]
-            path = in_common(episode, [said for said, _ in about], DESTINATION * belief.covariance).mean
-        about = [one.about(path) for one in taught.values()]
-        heterogeneity = Heterogeneity(episode, [said for said, _ in about], DESTINATION * belief.covariance)
-        logs, constants = heterogeneity.log_evidence(), np.array([constant for _, constant in about])
+        if not taught:
+            return np.zeros(len(self.said) + 1)
+        together = EffectEvidence.stacked([*taught.values()])
+        path, spread = belief.mean, DESTINATION * belief.covariance
+        for _ in range(ROUNDS_ABOUT):
+            path = in_common(episode, together.about(path)[0], spread).mean
+        about, constants = together.about(path)
+        logs = Heterogeneity(episode, about, spread).log_evidence()
         found = np.full(len(self.said) + 1, logs[-1] + constants.sum())
         found[list(taught)] = logs[:-1] + constants.sum() - constants
         return found

@@ -91,19 +91,23 @@ def level_weights(observed: NDArray[np.bool_], step: float) -> Floats:
 def take_off(row: Floats, rows: Floats, at: int, weights: Floats, first: int, last: int) -> None:
     """Subtract from ``row`` those of ``rows`` from ``first`` to ``last``, columns from ``at`` on, times ``weights``.
 
-    Four at a time, since reading and writing ``row`` takes longer than the sums.
+    Four at a time, since reading and writing ``row`` takes longer than the sums. The rows are upper triangular: what
+    lies before the diagonal is zero or not asked for, and passed over.
     """
     j = first
     while j + 3 < last:
+        begin = max(j, at)
         a, b, c, d = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
-        one, two, three, four = rows[j, at:], rows[j + 1, at:], rows[j + 2, at:], rows[j + 3, at:]
-        for place in range(len(row)):
-            row[place] -= (a * one[place] + b * two[place]) + (c * three[place] + d * four[place])
+        one, two, three, four = rows[j, begin:], rows[j + 1, begin:], rows[j + 2, begin:], rows[j + 3, begin:]
+        own = row[begin - at :]
+        for place in range(len(own)):
+            own[place] -= (a * one[place] + b * two[place]) + (c * three[place] + d * four[place])
         j += 4
     while j < last:
-        a, one = weights[j], rows[j, at:]
-        for place in range(len(row)):
-            row[place] -= a * one[place]
+        begin = max(j, at)
+        a, one, own = weights[j], rows[j, begin:], row[begin - at :]
+        for place in range(len(own)):
+            own[place] -= a * one[place]
         j += 1
 
 

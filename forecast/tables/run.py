@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -83,9 +83,16 @@ class Forecasts:
         return Forecasts(**{name: packed(table, RUN_TABLES[name]) for name, table in self})
 
 
-def joined(parts: Sequence[Forecasts]) -> Forecasts:
-    """The tables of several `Forecasts.packed` runs, one below the other."""
-    return Forecasts(**{name: unpacked([getattr(part, name) for part in parts]) for name in RUN_TABLES})
+def joined(parts: Iterable[Forecasts]) -> Forecasts:
+    """The tables of several `Forecasts.packed` runs, one below the other.
+
+    Of parts that nobody else holds a table is let go as soon as it is part of the whole one.
+    """
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in RUN_TABLES}
+    for part in parts:
+        for name, table in part:
+            tables[name].append(table)
+    return Forecasts(**{name: unpacked(tables.pop(name)) for name in RUN_TABLES})
 
 
 def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: float = np.nan) -> np.ndarray:

@@ -69,10 +69,10 @@ def test_likeness_is_weighed_by_the_joint_normal_of_all_siblings():
         return -0.5 * np.linalg.slogdet(whole)[1] - 0.5 * apart @ np.linalg.solve(whole, apart)
 
     spreads = UNLIKE[:, None, None] * spread
-    ours = log_evidence(episode, siblings, spreads)
+    ours = log_evidence(episode, PathEvidence.stacked(siblings), spreads)
     assert np.diff(ours[:, -1]) == pytest.approx(np.diff([joint(factor) for factor in UNLIKE]))
     three = [siblings[0], *siblings[2:]]
-    of_three = log_evidence(episode, three, spreads)[:, -1]
+    of_three = log_evidence(episode, PathEvidence.stacked(three), spreads)[:, -1]
     assert ours[:, 1] == pytest.approx(of_three)
 
 
@@ -81,8 +81,8 @@ def test_destinations_struck_alike_narrow_what_the_next_expects_and_unlike_ones_
     rng = np.random.default_rng(2)
     alike = [said(prior.mean + rng.normal(0, 0.1, len(KNOTS))) for _ in range(12)]
     unlike = [said(path) for path in rng.multivariate_normal(prior.mean, 2 * 0.35 * prior.covariance, 12)]
-    assert Heterogeneity(prior, alike, 0.35 * prior.covariance).factor() < 0.2
-    assert Heterogeneity(prior, unlike, 0.35 * prior.covariance).factor() > 1
+    assert Heterogeneity(prior, PathEvidence.stacked(alike), 0.35 * prior.covariance).factor() < 0.2
+    assert Heterogeneity(prior, PathEvidence.stacked(unlike), 0.35 * prior.covariance).factor() > 1
 
 
 def test_the_lag_that_others_believe_in_decides_what_a_path_was():

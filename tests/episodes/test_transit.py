@@ -31,7 +31,7 @@ def of_effect(seen, sd, at, shares):
     effect, slope = log_effect(at, shares)
     towards = seen - effect[0] + slope[0] @ at
     said = PathEvidence(np.outer(slope[0], slope[0]) / sd**2, slope[0] * towards / sd**2)
-    return EffectEvidence(said, at, shares), -0.5 * towards**2 / sd**2
+    return EffectEvidence.of(said, at, shares), -0.5 * towards**2 / sd**2
 
 
 def linearised(seen, sd, shares):
