@@ -139,7 +139,7 @@ def read(given: argparse.Namespace) -> Panel:
 def print_table(panel: Panel) -> None:
     """A row for everything, and one for each part left out."""
     taught: list[tuple[Any, ...]] = []
-    with patch("forecast.backtest.run.calibrated", lambda *members: taught.append(members) or calibrated(*members)):
+    with patch("forecast.ensemble.record.calibrated", lambda *members: taught.append(members) or calibrated(*members)):
         whole = panel.replayed().forecasts
     full = losses(whole, panel)
     print("| without | MASE | difference | p | WIS | difference | p | 80 % held | 95 % held |")
