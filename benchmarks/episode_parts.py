@@ -73,7 +73,9 @@ PARTS: dict[str, dict[str, Any]] = {
         "transit.EpisodeLags._paths": lambda own, _: np.zeros(len(own.said) + 1),
     },
     "recovery": {"alone.exposure": columns_without(slice(FORCE.stop, len(KNOTS)))},
-    "floor at a hundredth": {"panel.FLOOR": 1e-6, "alone.FLOOR": 1e-6},
+    "floor at a hundredth": dict.fromkeys(
+        ("forecast.kernels.arrays.FLOOR", "panel.FLOOR", "alone.FLOOR", "design.FLOOR"), 1e-6
+    ),
     "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
     "effects that become the level": {"course.LASTS": 1e9},
     "noise of few lots": {"structural.LUMPY": 0.0, "posterior.LUMPY": 0.0},
@@ -89,10 +91,9 @@ def without(part: dict[str, Any]) -> Iterator[None]:
     """The package with one part replaced, and nothing kept of earlier fits."""
     with ExitStack() as stack:
         for name, value in part.items():
-            module, _, attribute = name.partition(".")
-            if attribute:
-                place = "episodes" if module == "episodes" else f"forecast.episodes.{module}"
-                stack.enter_context(patch(f"{place}.{attribute}", value))
+            if "." in name:
+                place = name if name.startswith(("forecast.", "episodes.")) else f"forecast.episodes.{name}"
+                stack.enter_context(patch(place, value))
         course._exposure.cache_clear()
         forget()
         yield
@@ -116,7 +117,7 @@ def medians(volumes: pd.DataFrame, events: pd.DataFrame, wanted: pd.DataFrame, p
     return pd.Series(found).rename_axis(KEYS)
 
 
-def errors_of(argument: str) -> dict[str, pd.Series]:
+def errors_of(argument: str, parts: list[str]) -> dict[str, pd.Series]:
     """Scaled errors in the windows of one panel, by the part taken out."""
     exports, calendar_file, every, *codes = argument.split(",")
     raw = pd.read_csv(exports)
@@ -126,7 +127,7 @@ def errors_of(argument: str) -> dict[str, pd.Series]:
     truth, scale = raw.set_index(KEYS)["volume_t"], scales(volumes, whole).rename_axis(KEYS[:2])
     events = calendar(calendar_file)
     found = {}
-    for name, part in {"(nothing)": {}, **PARTS}.items():
+    for name, part in {"(nothing)": {}, **{name: PARTS[name] for name in parts}}.items():
         apart = (medians(volumes, events, wanted, part) - truth).dropna().abs().rename("error").reset_index()
         apart = apart.join(scale.rename("scale"), on=KEYS[:2]).dropna()
         found[name] = apart.assign(error=apart["error"] / apart["scale"]).set_index(KEYS)["error"]
@@ -137,11 +138,13 @@ def main() -> None:
     """Print a table: a row for each part, a pair of columns for each panel."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("panels", nargs="+", metavar="NAME=EXPORTS,EVENTS,EVERY[,DESTINATION...]")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="only this one; may be repeated")
     given = parser.parse_args()
-    tables = {name: errors_of(rest) for name, _, rest in (panel.partition("=") for panel in given.panels)}
+    parts = given.part or list(PARTS)
+    tables = {name: errors_of(rest, parts) for name, _, rest in (panel.partition("=") for panel in given.panels)}
     print(f"| without | {' | '.join(f'{name}, MASE | difference' for name in tables)} |")
     print(f"|---|{'---|---|' * len(tables)}")
-    for part in ("(nothing)", *PARTS):
+    for part in ("(nothing)", *parts):
         row = [part]
         for errors in tables.values():
             own, full = errors[part], errors["(nothing)"]
