@@ -79,6 +79,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "what measures below have left": {"panel.left_to_strike": lambda *_: 1.0},
     "effects that become the level": {"course.LASTS": 1e9},
     "noise of few lots": {"structural.LUMPY": 0.0, "posterior.LUMPY": 0.0},
+    "duties that act as bans": {"alone.MILD": ()},
     "diversion": {"episodes.diversions_of": lambda *_: ()},
     "outliers drawn in": {"panel.winsorised": lambda y, *_: y},
     "(shipped experience added)": {"experience": True},
