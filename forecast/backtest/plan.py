@@ -129,8 +129,10 @@ class Request:
             *(pd.factorize(table[name]) for name in ("product", "destination", "issued")), strict=True
         )
         asked = {(*key, day) for key in self.series for day in self.days[key[0]]}
-        wanted = [[[(product, code, day) in asked for day in days] for code in codes] for product in products]
-        requested = np.array(wanted)[places]
+        shape = len(products), len(codes), len(days)
+        different, inverse = np.unique(np.ravel_multi_index(places, shape), return_inverse=True)
+        found = zip(*np.unravel_index(different, shape), strict=True)
+        requested = np.array([(products[at], codes[of], days[on]) in asked for at, of, on in found])[inverse]
         return table if requested.all() else table[requested]
 
     def tasks(self, exports: pd.DataFrame, settings: Settings) -> list[Task]:

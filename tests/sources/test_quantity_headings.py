@@ -201,9 +201,11 @@ def test_a_workbook_with_merged_cells_totals_and_several_units(tmp_path: Path):
          "expected a quantity in the heading of each month, found 2023-01 alone beside Quantity."),
         ([["In thousands"], ["", *over("Weight (kg)", "Value")], ["To", *MONTHS * 2], ["Japan", *ONE_AFTER_OTHER]],
          "the line 'In thousands' has a scale, and the figures are called kg."),
+        ([["Country", *joined("Quantity (kg), 3 months to {}")], ["Japan", 7, 8, 9]],
+         "figures are sums or means of several months"),
     ],
     ids=["values above", "values joined", "two weights", "no unit", "words in the middle", "months twice", "imports",
-         "words that are not known", "months alone beside others", "a scale in a title"],
+         "words that are not known", "months alone beside others", "a scale in a title", "three months each"],
 )  # fmt: skip
 def test_no_value_and_no_other_quantity_is_taken_for_the_weight(tmp_path: Path, rows: Rows, sentence: str):
     """What can be meant in two ways is asked for in a sentence."""

@@ -118,17 +118,19 @@ def distinct(names: Sequence[str]) -> list[str]:
     return unlike
 
 
-def over_empty(row: Sequence[str]) -> list[str]:
-    """Cells of a row, each over the empty cells to its right too.
+def over_empty(row: Sequence[str], hits: Sequence[bool] | None = None) -> list[str]:
+    """Cells of a row, or those of them that are ``hits``, each over the empty cells to its right too.
 
     Examples
     --------
-    >>> over_empty(["", "Quantity", "", "Value"])
-    ['', 'Quantity', 'Quantity', 'Value']
+    >>> row = ["", "Quantity", "", "Value"]
+    >>> over_empty(row), over_empty(row, [False, True, False, False])
+    (['', 'Quantity', 'Quantity', 'Value'], ['', 'Quantity', 'Quantity', ''])
     """
-    cells: list[str] = []
-    for cell in row:
-        cells.append(cell or (cells[-1] if cells else ""))
+    cells, last = [], ""
+    for cell, hit in zip(row, map(bool, row) if hits is None else hits, strict=True):
+        last = cell if hit else "" if cell else last
+        cells.append(last)
     return cells
 
 

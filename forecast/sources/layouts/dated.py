@@ -9,10 +9,11 @@ import pandas as pd
 
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, over_empty
+from forecast.sources.layouts.joined import month_and_measure
 from forecast.sources.layouts.titles import year_of_months
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, month_within, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, unmarked
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import names_measure
 
@@ -63,10 +64,7 @@ def _across(sheet: Sheet) -> tuple[int, dict[int, int]] | None:
 
 def _bare_month(cell: str) -> str:
     """The name of a month that a cell is, or that it joins with a quantity; empty for any other."""
-    if month_number(cell):
-        return cell
-    part, measure = month_within(cell, lambda text: bool(month_number(text)))
-    return part if names_measure(measure) else ""
+    return cell if month_number(cell) else month_and_measure(cell, lambda text: bool(month_number(text)))[0]
 
 
 def _told_apart(sheet: Sheet, position: int, months: dict[int, int]) -> bool:

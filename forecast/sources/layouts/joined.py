@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ def joined_headings(sheet: Sheet) -> tuple[int, list[str], list[str]] | None:
         Where quantities of months stand beside months that stand alone.
     """
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
-        parts = [_parted(cell) for cell in row]
+        parts = [month_and_measure(cell, is_month) if any(map(str.isdigit, cell)) else ("", "") for cell in row]
         read = months(pd.Series([month for month, _ in parts], dtype=object))
         columns = [place for place, month in enumerate(read) if month is not None]
         if len(columns) > 1 and any(map(is_month, row)):
@@ -52,9 +52,9 @@ def _check_alone(sheet: Sheet, row: Sequence[str], measures: Sequence[str]) -> N
         raise TableError(f"{sheet.file}: {seen}. Leave one of them.")
 
 
-def _parted(heading: str) -> tuple[str, str]:
-    """The month and the quantity that a heading joins; both empty for any other."""
-    month, measure = month_within(heading, is_month) if any(mark.isdigit() for mark in heading) else ("", "")
+def month_and_measure(heading: str, written: Callable[[str], bool]) -> tuple[str, str]:
+    """The month, ``written`` as it is asked for, and the quantity that a heading joins; both empty for any other."""
+    month, measure = month_within(heading, written)
     return (month, measure) if names_measure(measure) else ("", "")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import header_row, is_figure
-from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct, over_empty
 from forecast.sources.layouts.joined import is_month, joined_headings
 from forecast.sources.meaning.direction import says_exports, says_imports
 from forecast.sources.meaning.quantities import MEASURE, of_one_quantity
@@ -184,7 +184,7 @@ def _as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
             if found is not None:
                 return found
             continue
-        above = _merged(top, _of_kind(top, kind, known))
+        above = over_empty(top, _of_kind(top, kind, known))
         under = [place for place, word in enumerate(bottom) if word and above[place]]
         wide = _is_wide(above, under)
         places_of = {
@@ -207,7 +207,7 @@ def _below_measures(position: int, top: Sequence[str], bottom: Sequence[str], kn
     measures = [names_measure(cell) and not {":", "："} & set(cell) for cell in top]
     for kind in _BELOW[_UNIT]:
         hits = _of_kind(bottom, kind, known)
-        above = _merged(top, [one and hit for one, hit in zip(measures, hits, strict=True)])
+        above = over_empty(top, [one and hit for one, hit in zip(measures, hits, strict=True)])
         columns = [place for place, hit in enumerate(hits) if hit and above[place]]
         if columns and _is_title(top, bottom, above, columns):
             return None
@@ -252,15 +252,6 @@ def _number(cell: str) -> int:
     """The number of a month by its name or number; 0 for any other text."""
     cell = unmarked(cell)[0]
     return int(cell) if cell.isdecimal() and len(cell) < 3 else MONTH_NAMES.get(folded(cell), 0)
-
-
-def _merged(row: Sequence[str], hits: Sequence[bool]) -> list[str]:
-    """The cells of a kind, each also over the empty cells to its right; empty elsewhere."""
-    merged, last = [], ""
-    for cell, hit in zip(row, hits, strict=True):
-        last = cell if hit else "" if cell else last
-        merged.append(last)
-    return merged
 
 
 def _by_chance(kind: str, above: Sequence[str], below: Sequence[str], columns: Sequence[int]) -> bool:

@@ -31,6 +31,8 @@ _SUMMED = re.compile(
 _OVER_MONTHS = re.compile(
     r"\b(?:rolling|moving|trailing|movil|movel|moveis|glissant\w*|gleitend\w*)\b"
     r"|\b(?:12|twelve|zwolf|douze|doce|doze) ?(?:m|months?|monate|mois|meses)\b|近12个月"
+    r"|\b(?:[2-9]|1[01]|two|three|four|six|nine|zwei|drei|sechs|neun|deux|trois|dos|tres|seis) "
+    r"(?:months?|monate|mois|meses) (?:to|ended|ending|sum|total|average|bis|jusqu|hasta|ate)\b|近[2-9三六]个月"
 )
 """Words, folded, for sums over the last months whatever the year."""
 
