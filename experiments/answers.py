@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import unlabelled
-from episodes import by_decision, read_cells
+from decisions import by_decision, read_cells
 
 from forecast.report.page.analysis import BASELINE, NEXT_MONTH, added_by_events, best_model, miss_factors, standings
 from forecast.report.page.run_tables import Replay, read_replay, read_table

@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import answers  # noqa: E402
-import episodes  # noqa: E402
+import decisions  # noqa: E402
 import unlabelled  # noqa: E402
 from simulate import simulated  # noqa: E402
 
@@ -100,7 +100,7 @@ def make_world(settings: dict[str, Any], folder: Path) -> World:
 
 def write_cells(folder: Path, settings: dict[str, Any]) -> None:
     """The cells of an experiment on episodes, and what made them."""
-    table = episodes.cells(settings)
+    table = decisions.cells(settings)
     inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
     cutoffs = table.groupby("product")["month"].max().to_dict()
     issued = max(table["issued"])

@@ -342,6 +342,12 @@ def test_the_tests_mirror_the_packages():
     assert len({path.name for path in files}) == len(files)
 
 
+def test_no_two_scripts_have_one_name():
+    """Their folders are on the path together in a test run, where the second of a name would be the first."""
+    names = [path.stem for folder in ("benchmarks", "experiments", "docs") for path in (ROOT / folder).glob("*.py")]
+    assert sorted(names) == sorted(set(names) - set(sys.stdlib_module_names))
+
+
 def test_public_names_are_where_they_are_said_to_be():
     """Every public name is found, the version included, and a wrong one is refused with those that there are."""
     assert all(getattr(forecast, name).__module__ == forecast._HOMES[name] for name in forecast.__all__)
