@@ -28,6 +28,9 @@ SLOW_EXAMPLES = {
 }
 """Examples in docstrings that take more than half a second, which cannot carry the mark themselves."""
 
+OF_NO_ENGINE = {"fuzz", "kernels", "realtime", "scoring", "sources", "vocabulary", "test_house.py"}
+"""What is below the models, or beside them: a test there sees the same by either engine, and one run is enough."""
+
 collect_ignore = ["fuzz/fuzz_readers.py"]
 """Run by themselves, with the package that they need: no test."""
 
@@ -44,10 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples that are slow, before the marks are asked about."""
+    """Mark the examples that are slow, before the marks are asked about, and leave out what no engine changes."""
     for item in items:
         if isinstance(item, pytest.DoctestItem) and item.name in SLOW_EXAMPLES:
             item.add_marker(pytest.mark.slow)
+    if registry.DEFAULT_ENGINE == "reference":
+        items[:] = [item for item in items if item.path.relative_to(item.config.rootpath).parts[1] not in OF_NO_ENGINE]
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +72,12 @@ def _no_cache_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
     """Commands fit every origin and leave the user's cache folder alone; tests of the cache have one of their own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "no-cache"))
     monkeypatch.setenv("FORECAST_NO_CACHE", "1")
+
+
+@pytest.fixture
+def kept_origins(
+    _no_cache_of_the_user: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Commands keep origins for each other, as for a user; for tests that replace nothing that makes numbers."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "kept"))
+    monkeypatch.delenv("FORECAST_NO_CACHE")

@@ -73,6 +73,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_origins")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if {"console", "python"} & {kind for kind, _, _ in blocks(page)}],
     ids=lambda page: page.relative_to(DOCS).as_posix(),

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forecast.cli.console import kept_origins
 from forecast.cli.inputs import Given, Tables, names, opened_store, read, say_whose_figures, stored_tables, with_rest
 from forecast.cli.options import NO_EXPERIENCE, PRIORS, SHIPPED
 from forecast.registry import COMBINATION
@@ -15,6 +16,7 @@ from forecast.registry import COMBINATION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.backtest.origin_cache import OriginCache
     from forecast.backtest.run import Progress
     from forecast.report.outlook import Outlook
     from forecast.tables.run import Forecasts
@@ -275,15 +277,16 @@ def since_last_release(of: Material, jobs: int, progress: Progress) -> tuple[pd.
         return _without_issue(rows)
 
     def made(exports: pd.DataFrame, events: pd.DataFrame, day: date, horizon: int) -> pd.DataFrame:
-        return _made(of, replace(tables, exports=exports, events=events), day, horizon, jobs, progress)
+        return _made(of, replace(tables, exports=exports, events=events), day, horizon, jobs, progress, cache)
 
     old_exports = tables.exports[(tables.exports["released"] <= before).to_numpy(dtype=bool)]
     known = tables.exports[(tables.exports["released"] <= issued).to_numpy(dtype=bool)]
     calendars = [known_calendar(tables.events, day) for day in (before, issued)]
     cutoff = old_exports.loc[old_exports["product"].isin(of.products), "month"].max()
-    old_rows = made(old_exports, calendars[0], before, (rows["month"].max() - cutoff).n)
-    old = Inputs(old_exports, calendars[0], before, old_rows)
-    changes = what_changed(old, Inputs(known, calendars[1], issued, rows), True, made)
+    with kept_origins() as cache:
+        old_rows = made(old_exports, calendars[0], before, (rows["month"].max() - cutoff).n)
+        old = Inputs(old_exports, calendars[0], before, old_rows)
+        changes = what_changed(old, Inputs(known, calendars[1], issued, rows), True, made)
     return changes, _with_actuals(old_rows, of)
 
 
@@ -303,10 +306,17 @@ def _day_before(of: Material) -> date | None:
     return days[-2] if len(days) > 1 and days[-2] >= first else None
 
 
-def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, progress: Progress) -> pd.DataFrame:
+def _made(
+    of: Material,
+    tables: Tables,
+    day: date,
+    horizon: int,
+    jobs: int,
+    progress: Progress,
+    cache: OriginCache | None,
+) -> pd.DataFrame:
     """Rows of the shown model under the settings of the run."""
     import forecast as fc
-    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
     arguments = of.about["arguments"]
     run = fc.forecast_all(
@@ -325,7 +335,7 @@ def _made(of: Material, tables: Tables, day: date, horizon: int, jobs: int, prog
         seed=of.about["seed"],
         jobs=jobs,
         progress=progress,
-        cache=None if is_switched_off() else OriginCache(default_folder()),
+        cache=cache,
     )
     return _as_shown(run, of.shown).reset_index(drop=True)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.segment import Segment
 
+    from forecast.backtest.origin_cache import OriginCache
     from forecast.backtest.run import Progress
 
 BAR_AFTER_SECONDS = 2.0
@@ -239,6 +240,20 @@ def _notice() -> str | None:
     from forecast.kernels.compilation import notice
 
     return notice()
+
+
+@contextmanager
+def kept_origins(wanted: bool = True) -> Iterator[OriginCache | None]:
+    """The cache in the user's folder, where it is wanted and allowed; at the end a sentence if the disk took nothing."""
+    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
+
+    if is_switched_off() or not wanted:
+        yield None
+        return
+    cache = OriginCache(default_folder())
+    yield cache
+    if cache.refused:
+        say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)
 
 
 @contextmanager

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import (
+    kept_origins,
+    plain_refusals,
+    progress_bar,
+    say,
+    screen,
+    silent_libraries,
+    tell_of_compiling,
+)
 from forecast.cli.inputs import Given, Tables, given_events, names, stored_calendar, with_rest
 from forecast.cli.options import (
     PRIORS,
     SHIPPED,
+    Cache,
     Engine,
     Events,
     Experience,
@@ -72,6 +81,7 @@ def explain(
     as_json: AsJson = False,
     output: PartsFile = None,
     jobs: Jobs = 1,
+    cache: Cache = True,
     engine: Engine = DEFAULT_ENGINE,
     experience: Experience = PRIORS,
     store: StoreOfInputs = None,
@@ -92,7 +102,7 @@ def explain(
                 after = explained_script(choice.issued, chosen)
                 Script(given, "run", "forecast_all", keywords, after=after, rest=choice.issued).show()
                 return
-            found, day = _forecast(tables, keywords, jobs, quiet or as_json), choice.issued
+            found, day = _forecast(tables, keywords, jobs, cache, quiet or as_json), choice.issued
         else:
             found, day = _read(run, issued)
             calendar = _calendar_of(run, events, store)
@@ -127,11 +137,11 @@ def _asked(
     return with_rest(tables, choice.issued), replace(choice, destinations=codes)
 
 
-def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, quiet: bool) -> Forecasts:
+def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, quiet: bool) -> Forecasts:
     """The forecast that `forecast next` makes of some destinations."""
     import forecast as fc
 
-    with progress_bar("Forecasting", quiet) as progress:
+    with kept_origins(cached) as cache, progress_bar("Forecasting", quiet) as progress:
         return fc.forecast_all(
             tables.exports,
             tables.events,
@@ -139,6 +149,7 @@ def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, quiet: boo
             totals=tables.totals,
             jobs=jobs,
             progress=progress,
+            cache=cache,
             **keywords,
         )
 

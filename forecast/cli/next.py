@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
-from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import (
+    kept_origins,
+    plain_refusals,
+    progress_bar,
+    say,
+    screen,
+    silent_libraries,
+    tell_of_compiling,
+)
 from forecast.cli.inputs import Given, Tables, holds_figures, names, say_doubts, say_never_in_force, with_rest
 from forecast.cli.keeping import judgements_of, keep_issue, with_judgement, with_stored_record
 from forecast.cli.options import (
@@ -116,22 +124,18 @@ def next_months(
 
 def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, progress: Progress) -> Forecasts:
     import forecast as fc
-    from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
-    cache = OriginCache(default_folder()) if cached and not is_switched_off() else None
-    run = fc.forecast_all(
-        tables.exports,
-        tables.events,
-        tables.groups,
-        totals=tables.totals,
-        jobs=jobs,
-        progress=progress,
-        cache=cache,
-        **keywords,
-    )
-    if cache is not None and cache.refused:
-        say(f"{cache.folder}: earlier origins could not be kept for the next run ({cache.refused}).", err=True)
-    return run
+    with kept_origins(cached) as cache:
+        return fc.forecast_all(
+            tables.exports,
+            tables.events,
+            tables.groups,
+            totals=tables.totals,
+            jobs=jobs,
+            progress=progress,
+            cache=cache,
+            **keywords,
+        )
 
 
 def _agenda(tables: Tables, choice: Choice) -> pd.DataFrame:

@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.cli import inputs
-from forecast.cli.console import plain_refusals, progress_bar, say, screen, silent_libraries, tell_of_compiling
+from forecast.cli.console import (
+    kept_origins,
+    plain_refusals,
+    progress_bar,
+    say,
+    screen,
+    silent_libraries,
+    tell_of_compiling,
+)
 from forecast.cli.inputs import Given, given_events, names, opened_store
 from forecast.cli.options import (
     NO_EVENTS,
     SHIPPED,
+    Cache,
     Calibrate,
     Destinations,
     Engine,
@@ -63,6 +72,7 @@ def monthly_update(
     engine: Engine = DEFAULT_ENGINE,
     calibrate: Calibrate = True,
     experience: Experience = SHIPPED,
+    cache: Cache = True,
     show_python: ShowPython = False,
     quiet: Quiet = False,
 ) -> None:
@@ -85,8 +95,8 @@ def monthly_update(
         check_place(folder)
         routine = _routine(given, settings, words(product), named_codes(words(destination)), override or [])
         tell_of_compiling(engine, quiet)
-        with _opened(store) as opened, progress_bar("Forecasting", quiet) as progress:
-            routine = replace(routine, jobs=jobs, progress=progress)
+        with _opened(store) as opened, kept_origins(cache) as kept, progress_bar("Forecasting", quiet) as progress:
+            routine = replace(routine, jobs=jobs, progress=progress, cache=kept)
             write = partial(_write_update, folder, routine, replace(given, store=store), files or [])
             done = run_update(opened, files or [], routine, day, write)
             record = _held_record(opened, day)

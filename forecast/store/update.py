@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.backtest.origin_cache import OriginCache
 from forecast.backtest.plan import Settings
 from forecast.backtest.run import Progress, forecast_all
 from forecast.ensemble.judgement import JUDGED, Judgement, judged_run
@@ -52,8 +53,8 @@ class Routine:
         What is forecast; None is all that the store has.
     judgements
         Numbers set beside those of the shown model.
-    jobs, progress
-        Processes; is called with the work done and its total.
+    jobs, progress, cache
+        Processes; is called with the work done and its total; keeps the forecasts of each day for later calls.
     """
 
     events: pd.DataFrame
@@ -66,6 +67,7 @@ class Routine:
     judgements: Sequence[Judgement] = ()
     jobs: int = 1
     progress: Progress | None = None
+    cache: OriginCache | None = None
 
     @property
     def shown(self) -> str:
@@ -271,10 +273,8 @@ def _check_destinations(store: Store, routine: Routine, today: date, products: S
     here = set(known.loc[known["product"].isin(products), "destination"])
     missing = [code for code in routine.destinations or () if code not in here]
     if missing:
-        some = ", ".join(sorted(here))
-        raise TableError(
-            *(f"{store.path}: expected a destination with figures ({some}), found {code}." for code in missing)
-        )
+        expected = f"{store.path}: expected a destination with figures ({', '.join(sorted(here))})"
+        raise TableError(*(f"{expected}, found {code}." for code in missing))
 
 
 def _basis(exports: pd.DataFrame, routine: Routine, today: date) -> IssueBasis:
@@ -296,6 +296,7 @@ def _forecast(
         totals=routine.totals,
         jobs=routine.jobs,
         progress=routine.progress,
+        cache=routine.cache,
         **asdict(routine.settings),
     )
     return judged_run(run, routine.judgements, routine.shown, routine.groups)

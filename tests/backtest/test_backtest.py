@@ -132,6 +132,7 @@ def test_live_and_past_are_one_function():
         pd.testing.assert_frame_equal(alone, among)
 
 
+@pytest.mark.slow
 def test_selecting_a_destination_changes_none_of_its_numbers():
     """Every other series stays as experience to learn from."""
     table, events = world(), calendar(EPISODE)
@@ -150,6 +151,7 @@ def test_one_process_and_two_give_identical_tables():
         pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refit", "jobs"), [(1, 2), (3, 1)])
 def test_tasks_of_whole_days_change_no_number(refit, jobs, monkeypatch):
     """A run that goes day by day has the tables of one that does all days at once, parameters held or not."""
@@ -505,6 +507,7 @@ def test_engines_agree_on_a_plain_series_and_one_of_them_is_the_default(pytestco
     assert not len(compiled.reference_fits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit", [1, 6])
 def test_what_a_kernel_cannot_fit_the_reference_fits_and_a_row_says_so(monkeypatch, refit):
     """The numbers are the reference's, on every day that uses the fit, and each has a row with the kernel's reason."""

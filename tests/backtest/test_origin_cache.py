@@ -116,6 +116,7 @@ def names_of(table: pd.DataFrame, events: pd.DataFrame = EVENTS, settings: Setti
 # Numbers -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_with_every_entry_is_that_without_a_cache_to_the_last_digit(
     folder: Path, without: dict[str, bytes], fitted: Fitted
 ) -> None:

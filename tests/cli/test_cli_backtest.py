@@ -236,6 +236,7 @@ def test_where_no_model_can_be_fitted_nothing_is_written(place: Path) -> None:
     assert not list(Path("output").glob("*"))
 
 
+@pytest.mark.slow
 def test_fewer_origins_than_asked_for_are_counted(place: Path) -> None:
     """Days with forecasts, of each product; one too short beside others is named and they go on."""
     files = ["--exports", short(8), "--exports", short(3, "gallium"), "--events", "none", "--models", "naive"]

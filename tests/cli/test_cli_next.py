@@ -117,6 +117,7 @@ def test_selection_by_comma_or_repetition(place: Path) -> None:
     pd.testing.assert_frame_equal(read_run("a").forecasts, read_run("b").forecasts)
 
 
+@pytest.mark.slow
 def test_destinations_are_given_by_code_or_name(place: Path) -> None:
     """Whole names and codes of any letters, each once, in every command alike; run.json has the codes."""
     mixed = forecast_next("--destination", "United States,usa", "--destination", "World")
@@ -173,6 +174,7 @@ def test_a_misspelt_product_of_an_event_is_asked_about(place: Path) -> None:
     assert "truce" not in result.stdout
 
 
+@pytest.mark.slow
 def test_an_event_called_off_before_its_effect_is_said_of_ones_own_calendar(place: Path) -> None:
     """By `next` and `events`, once; of a calendar without one nothing is."""
     lines = (place / "events.csv").read_text().splitlines(keepends=True)
@@ -363,6 +365,7 @@ def test_wrong_options(place: Path, options: list[str], sentence: str) -> None:
     assert not (place / "output").exists()
 
 
+@pytest.mark.slow
 def test_a_destination_that_was_not_out_on_the_day(place: Path) -> None:
     """It is not on the lists of the day, and asked for by name it is a usage error with the day on which it came."""
     later = simulated.exports({"KOR": [1.0] * 6}, start="2022-07")[["product", "destination", "month", "volume_t"]]

@@ -153,6 +153,7 @@ def test_wrong_options(place: Path, options: list[str], sentence: str) -> None:
     assert not (place / "output").exists()
 
 
+@pytest.mark.slow
 def test_wrong_data(place: Path) -> None:
     """What contradicts the figures or the calendar, or is wrong in a file, is a line on stderr; exit 1."""
     early = scenario("--add", LICENSING.replace("2023-02-01", "2022-11-01"))

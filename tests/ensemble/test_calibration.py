@@ -99,6 +99,7 @@ def test_the_table_says_how_each_row_came_about(run):
     assert (notes["cells"] == 5 * (EARLIER - 4)).all()  # the month of effect and the three after it are apart
 
 
+@pytest.mark.slow
 def test_a_bound_of_next_to_nothing_does_not_explode():
     """A median of grams whose bound is half a tonne, after an error: it moves by what a wider bound is in tonnes."""
     table = world(sd=0.6)
@@ -113,6 +114,7 @@ def test_a_bound_of_next_to_nothing_does_not_explode():
     assert 0.1 < own["upper_95"] < 10
 
 
+@pytest.mark.slow
 def test_a_bound_of_nothing_stays_nothing():
     """Where all members' bounds reach zero so does the combination's, after months of none and a factor below one."""
     table = world(sd=0.05)
@@ -228,6 +230,7 @@ def test_months_without_trade_that_were_foreseen_teach_nothing():
     np.testing.assert_allclose(with_zeros[0], without[0])
 
 
+@pytest.mark.slow
 def test_event_months_are_apart_from_calm_ones():
     """An episode that only few earlier cells have seen has no factors of its own in its months."""
     table = world()

@@ -86,6 +86,7 @@ def by_itself(seen, sd):
     return LagEvidence(alone, 0, prior, SHARES[[0, 1, 1, 1]], 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centre", [-0.15, -0.35, -0.6, -1.2])
 def test_destinations_weigh_the_days_together(centre):
     """Thirty destinations: what they say of two numbers of days is within a nat or a sixth of the exact integral."""

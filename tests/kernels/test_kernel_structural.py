@@ -61,6 +61,7 @@ def dense(columns, seen, noise, step, mean, covariance, start, rounds):
     return b, posterior_covariance, sigma2, -0.5 * ((count + WEAK[0]) * np.log(sigma2) + logs - apart + penalty)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likeness", [0.0, 0.7])
 @pytest.mark.parametrize("k", [15, 26, 59])
 def test_the_posterior_over_the_grid_is_that_of_dense_linear_algebra(k, likeness):

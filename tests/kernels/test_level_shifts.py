@@ -55,6 +55,7 @@ def test_the_unit_decides_nothing(y, at, by, unit):
     np.testing.assert_allclose(moved(y + unit, ALL, NOTHING + unit), moved(y, ALL, NOTHING) + unit, atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(SERIES, PLACES)
 def test_no_threshold_is_a_jump(y, at):
@@ -85,6 +86,7 @@ def test_short_constant_and_broken_series_are_as_they_were(y):
     np.testing.assert_array_equal(moved(values, np.ones(len(values), dtype=bool), NOTHING), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(24, 24), (36, 12), (12, 36), (36, 6)])
 @pytest.mark.parametrize("by", [5.0, 0.2])
 def test_a_constant_at_another_level_than_years_ago_is_a_constant(before, after, by):

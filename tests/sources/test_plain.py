@@ -187,6 +187,7 @@ def test_each_file_is_named_for_its_series(tmp_path: Path):
     assert sorted(found.exports["volume_t"]) == [46.4, 46.4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "words", "unit"), [
     (1000, "1,000 times", "kg"), (1 / 1000, "a thousandth of", "kt"), (1e6, "1,000,000 times", "g"),
     (1e-6, "a millionth of", "mmt"), (2204.6226, "2,205 times", "lb"), (1 / 2204.6226, "1/2,205 of", "t"),

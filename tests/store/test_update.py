@@ -238,6 +238,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return done.changes
 
 
+@pytest.mark.slow
 def test_contributions_add_up_to_the_change_in_logs_and_in_tonnes(pair: pd.DataFrame) -> None:
     """For every series and month the steps sum to the difference of the medians."""
     cells = pair.groupby(["product", "destination", "month"], sort=False)
@@ -377,6 +378,7 @@ def test_judgement_stands_beside_the_model_and_both_are_scored(store: Store, tmp
     assert {"judged", "combination"} <= set(second.changes["model"])
 
 
+@pytest.mark.slow
 def test_a_download_in_other_columns_is_taken_in(store: Store, tmp_path: Path) -> None:
     """Country names, month words and kilograms: the figures are those of our own columns, and a line says so."""
     known = stored.until(stored.figures(), date(2022, 6, 20))
