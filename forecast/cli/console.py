@@ -244,7 +244,10 @@ def _notice() -> str | None:
 
 @contextmanager
 def kept_origins(wanted: bool = True) -> Iterator[OriginCache | None]:
-    """The cache in the user's folder, where it is wanted and allowed; at the end a sentence if the disk took nothing."""
+    """The cache in the user's folder, where it is wanted and allowed, and a sentence where its disk refuses.
+
+    The numbers are the same with and without it.
+    """
     from forecast.backtest.origin_cache import OriginCache, default_folder, is_switched_off
 
     if is_switched_off() or not wanted:

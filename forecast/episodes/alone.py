@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import KNOTS, Episode, exposure
-from forecast.episodes.path_priors import LagPaths, PathPrior, stated
+from forecast.episodes.path_priors import LagPaths, PathPrior, in_sequence, runs_before, stated
 from forecast.episodes.posterior import LAGS, SEASON, PathTerm
 from forecast.episodes.structural import OtherCourse, fit_structural
 from forecast.kernels.arrays import FLOOR
@@ -67,7 +67,8 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
     observed = np.append(np.isfinite(y.to_numpy()), False)
     acts = np.concatenate([(term.shares[:, observed] > 0).any(axis=(0, 1)) for term in terms])
     seen = np.flatnonzero(acts)
-    usual = [fit.as_believed if place in {one.place for one in courses} else 1.0 for place in range(len(episodes))]
+    other = {place for one in courses for place in one.places}
+    usual = [fit.as_believed if place in other else 1.0 for place in range(len(episodes))]
     weights = tuple(own * _traded_before(one, y, floor) for own, one in zip(usual, episodes, strict=True))
     found = fit.by_lag(SEASON + 3 + seen)
     paths = {lag: PathPrior(one.mean, _mirrored(one.covariance)) for lag, one in found.paths.items()}
@@ -75,13 +76,29 @@ def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, 
 
 
 def other_courses(episodes: Sequence[Episode], y: pd.Series) -> tuple[OtherCourse, ...]:
-    """That of a ban for the latest restriction, where its kind is a mild one: some stop trade altogether."""
+    """That of a ban for the latest restriction, where its kind is a mild one: some stop trade altogether.
+
+    What comes back of it takes its course, and so does what it was before it was set aside.
+    """
     begun = [place for place, one in enumerate(episodes) if one.kind in TIGHTENING and _begun(one, y)]
     latest = max(begun, key=lambda place: episodes[place].effective, default=None)
     if latest is None or episodes[latest].kind not in MILD:
         return ()
-    onset = month_ordinal(episodes[latest].effective) - int(y.index[0].ordinal)
-    return (OtherCourse(latest, PROHIBITIVE, stated("ban"), _most(y.to_numpy(), onset)),)
+    places, ban = _runs(latest, episodes), stated("ban")
+    before = [places.index(former) if former in places else None for former in runs_before(episodes)]
+    covariance = in_sequence([ban] * len(places), [before[place] for place in places])
+    onset = month_ordinal(episodes[places[0]].effective) - int(y.index[0].ordinal)
+    most = _most(y.to_numpy(), onset)
+    return (OtherCourse(places, PROHIBITIVE, np.tile(ban.mean, len(places)), covariance, most),)
+
+
+def _runs(latest: int, episodes: Sequence[Episode]) -> tuple[int, ...]:
+    """Places of the runs of one measure, in order, and of what comes back of it or is next of its kind."""
+    found = {place for place, one in enumerate(episodes) if one.events[0] == episodes[latest].events[0]}
+    ahead = {latest}
+    for place, former in enumerate(runs_before(episodes)):
+        ahead |= {place} if former in ahead else set()
+    return tuple(sorted(found | ahead))
 
 
 def _most(logs: np.ndarray, onset: int) -> float:

@@ -9,19 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from forecast.episodes.alone import Alone, Logs, teaching_weight
-from forecast.episodes.course import DIVERSION, KNOTS, Episode, eased_by, measures_below
-from forecast.episodes.path_priors import PathEvidence, PathPrior, learned_from, side_by_side
+from forecast.episodes.course import KNOTS, Episode
+from forecast.episodes.path_priors import PathEvidence, PathPrior, is_single, learned_from, runs_before, side_by_side
 from forecast.episodes.posterior import LAGS
 from forecast.episodes.transit import lag_supports
 from forecast.tables.schema import WORLD, SeriesKey
 
 
 class Slot(NamedTuple):
-    """Kind and name of an episode, and whether it is ``single``, of no kind's mean.
-
-    One on top of others of its kind strikes what is left, an easing lifts what restrictions took, and a diversion comes
-    from elsewhere: they say nothing of their kind.
-    """
+    """Kind and name of an episode, and whether it is ``single`` (`is_single`): then it says nothing of its kind."""
 
     kind: str
     name: str
@@ -32,13 +28,15 @@ class Slot(NamedTuple):
 class SeriesEvidence:
     """A series with episodes: what is believed of the path of each, and what it says of all of them.
 
-    ``weights`` (0 to 1) says of each episode how much the series has to say of it; ``joint`` is on all paths, stacked,
-    and ``marginals`` on each of them where of the others nothing is known but what is stated.
+    ``before`` has the place of the run before each (`runs_before`). ``weights`` (0 to 1) says of each episode how much
+    the series has to say of it; ``joint`` is on all paths, stacked, and ``marginals`` on each of them where of the
+    others nothing is known but what is stated.
     """
 
     key: SeriesKey
     slots: tuple[Slot, ...]
     beliefs: tuple[PathPrior, ...]
+    before: tuple[int | None, ...]
     weights: tuple[float, ...]
     joint: PathEvidence
     marginals: tuple[PathEvidence, ...]
@@ -79,23 +77,21 @@ def _member(
     found: Alone,
     support: np.ndarray | None,
 ) -> SeriesEvidence:
-    slots = tuple(
-        Slot(one.kind, one.name, one.kind == DIVERSION or bool(measures_below(one, episodes) + eased_by(one, episodes)))
-        for one in episodes
-    )
+    slots = tuple(Slot(one.kind, one.name, is_single(one, episodes)) for one in episodes)
+    known = key, slots, beliefs, runs_before(episodes)
     weights = tuple(teaching_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
     size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)
     if not any(weights) or not len(seen):
         nothing = PathEvidence(np.zeros((size, size)), np.zeros(size))
         none = PathEvidence(np.zeros((len(KNOTS), len(KNOTS))), np.zeros(len(KNOTS)))
-        return SeriesEvidence(key, slots, beliefs, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
+        return SeriesEvidence(*known, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
     after = found.paths.mixed(np.zeros(len(LAGS)) if support is None else support)
     before = side_by_side(beliefs).of(seen)
     marginals = []
     for place in range(len(episodes)):
         own = np.flatnonzero(seen // len(KNOTS) == place)
         marginals.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
-    return SeriesEvidence(key, slots, beliefs, weights, learned_from(before, after).among(seen, size), tuple(marginals))
+    return SeriesEvidence(*known, weights, learned_from(before, after).among(seen, size), tuple(marginals))
 
 
 def by_product(members: Mapping[SeriesKey, SeriesEvidence]) -> dict[str, dict[SeriesKey, SeriesEvidence]]:

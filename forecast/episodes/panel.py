@@ -20,8 +20,17 @@ from forecast.episodes.course import (
     taken,
 )
 from forecast.episodes.evidence import SeriesEvidence, evidence_by_series
-from forecast.episodes.partial_pooling import kind_evidence, knots_of, pooled_priors
-from forecast.episodes.path_priors import KindEvidence, PathPrior, lifting, side_by_side, stated
+from forecast.episodes.partial_pooling import kind_evidence, pooled_priors
+from forecast.episodes.path_priors import (
+    KindEvidence,
+    PathPrior,
+    in_sequence,
+    knots_of,
+    lifting,
+    runs_before,
+    side_by_side,
+    stated,
+)
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.arrays import FLOOR, floor_of
@@ -82,7 +91,7 @@ def structural_forecasts(
     known = experience or {}
     raw, logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
-    priors = {key: side_by_side(beliefs[key]) for key in asked}
+    priors = {key: _own(episodes_by_series.get(key, ()), beliefs[key]) for key in asked}
     supports: dict[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
         taught, supports = _learned(logs, episodes_by_series, beliefs, known, asked)
@@ -91,6 +100,11 @@ def structural_forecasts(
         y, floor = logs[key]
         fit = _fit(y, episodes_by_series.get(key, ()), priors.pop(key), months_ahead, supports.get(key))
         yield key, SeriesFit(fit, floor, raw[key], y)
+
+
+def _own(episodes: Sequence[Episode], beliefs: Sequence[PathPrior]) -> PathPrior:
+    """The prior of the paths of a series, stacked, that no other series teaches."""
+    return PathPrior(side_by_side(beliefs).mean, in_sequence(beliefs, runs_before(episodes)))
 
 
 def _learned(

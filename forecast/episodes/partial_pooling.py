@@ -27,11 +27,14 @@ from forecast.episodes.path_priors import (
     IN_COMMON,
     KIND,
     PRODUCT,
+    RETURNS,
     Heterogeneity,
     KindEvidence,
     PathEvidence,
     PathPrior,
     blocks,
+    in_sequence,
+    knots_of,
     side_by_side,
 )
 from forecast.tables.schema import SeriesKey
@@ -40,11 +43,6 @@ MOST_SPREAD = 1e3
 """Variance, in those of the prior, beyond which a path of its own says nothing of what is common."""
 
 # One product ---------------------------------------------------------------------------------------------------------
-
-
-def knots_of(places: Iterable[int]) -> np.ndarray:
-    """Places of the knots of stacked paths."""
-    return np.array([place * len(KNOTS) + knot for place in places for knot in range(len(KNOTS))], dtype=int)
 
 
 @dataclass(frozen=True)
@@ -107,13 +105,24 @@ class ProductPool:
         shared = {slot: self._heterogeneity[slot] for slot in member.slots if slot in self.shared}
         return {slot: heterogeneity.factor(places.get(member.key)) for slot, (heterogeneity, places) in shared.items()}
 
-    def spreads(self, member: SeriesEvidence, heterogeneity: Mapping[Slot, float]) -> list[np.ndarray]:
-        """Covariance of each path of a series about its parent."""
+    @cached_property
+    def _runs_before(self) -> dict[Slot, Slot]:
+        """Of shared episodes the one of their kind before them, where it is shared as well."""
+        pairs = (
+            (slot, one.slots[former])
+            for one in self.members.values()
+            for slot, former in zip(one.slots, one.before, strict=True)
+            if former is not None
+        )
+        return {slot: former for slot, former in pairs if slot in self.shared and former in self.shared}
+
+    def spread(self, member: SeriesEvidence, heterogeneity: Mapping[Slot, float]) -> np.ndarray:
+        """Covariance of the paths of a series, stacked, about their parents."""
         single = {True: 1.0, False: EPISODE + DESTINATION}
-        return [
-            (DESTINATION * heterogeneity[slot] if slot in self.shared else single[slot.single]) * belief.covariance
-            for slot, belief in zip(member.slots, member.beliefs, strict=True)
+        own = [
+            DESTINATION * heterogeneity[slot] if slot in self.shared else single[slot.single] for slot in member.slots
         ]
+        return in_sequence(member.beliefs, member.before, own, RETURNS)
 
     @cached_property
     def _evidence(self) -> dict[SeriesKey, tuple[np.ndarray, PathEvidence]]:
@@ -122,7 +131,7 @@ class ProductPool:
 
     def _on_core(self, member: SeriesEvidence) -> tuple[np.ndarray, PathEvidence]:
         """A path of which the series says less has more of its own: so far as it says nothing it is anything."""
-        spreads = self.spreads(member, self.heterogeneity)
+        spread = self.spread(member, self.heterogeneity)
         kept, given = [], []
         for place, (slot, weight) in enumerate(member.taught()):
             if self.parent(slot) is None or not weight:
@@ -130,10 +139,12 @@ class ProductPool:
             else:
                 kept.append(place)
                 more = min(1.0 / weight - 1.0, MOST_SPREAD)
-                spreads[place] = spreads[place] + more * member.beliefs[place].covariance
+                own = knots_of([place])
+                spread[np.ix_(own, own)] += more * member.beliefs[place].covariance
         said = member.joint.without(knots_of(given), side_by_side([member.beliefs[place] for place in given]))
         core = knots_of(parent for place in kept if (parent := self.parent(member.slots[place])) is not None)
-        return core, said.widened(blocks([spreads[place] for place in kept]))
+        among = knots_of(kept)
+        return core, said.widened(spread[np.ix_(among, among)])
 
     @cached_property
     def _core(self) -> PathEvidence:
@@ -147,9 +158,13 @@ class ProductPool:
                 precision[np.ix_(own, own)] += tight
                 pull[own] += tight @ belief.mean
                 continue
-            kind, tight = knots_of([self._places[slot.kind]]), np.linalg.inv(EPISODE * belief.covariance)
-            for rows, columns, sign in ((own, own, 1), (kind, kind, 1), (own, kind, -1), (kind, own, -1)):
-                precision[np.ix_(rows, columns)] += sign * tight
+            weights = {self._places[slot]: 1.0, self._places[slot.kind]: -1.0}
+            left = EPISODE
+            if slot in self._runs_before:
+                weights |= {self._places[slot.kind]: RETURNS - 1.0, self._places[self._runs_before[slot]]: -RETURNS}
+                left *= 1.0 - RETURNS**2
+            among, signs = knots_of(weights), np.array([*weights.values()])
+            precision[np.ix_(among, among)] += np.kron(np.outer(signs, signs), np.linalg.inv(left * belief.covariance))
         for core, said in self._evidence.values():
             np.add.at(precision, (core[:, None], core), said.precision)
             np.add.at(pull, core, said.pull)
@@ -185,7 +200,7 @@ class ProductPool:
         """The prior of one series: what is common as known without it, and the spread of its own paths about that."""
         parents = [self.parent(slot) for slot in member.slots]
         common = sorted({parent for parent in parents if parent is not None})
-        spread, mean = blocks(self.spreads(member, self._heterogeneity_but(member))), side_by_side(member.beliefs).mean
+        spread, mean = self.spread(member, self._heterogeneity_but(member)), side_by_side(member.beliefs).mean
         if not common:
             return PathPrior(mean, spread)
         known = self._without(member, core, common)

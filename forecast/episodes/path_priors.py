@@ -8,12 +8,13 @@ path, so that a mild one is mild in all its months and none comes to raise what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.episodes.course import DIVERSION, FORCE, KNOTS
+from forecast.episodes.course import DIVERSION, FORCE, KNOTS, Episode, eased_by, measures_below
+from forecast.kernels.structural import square_root
 
 STATED: Mapping[str, tuple[float, ...]] = {
     "ban": (0.05, -1.8, -2.8, -3.1, -3.1, -3.1, -3.1, -0.8, -0.3, -0.05, 0.0),
@@ -58,6 +59,12 @@ KIND, PRODUCT, EPISODE, DESTINATION = 0.15, 0.1, 0.4, 0.35
 
 IN_COMMON = KIND + PRODUCT + EPISODE
 """Share of the variance of a path that the destinations of an episode have in common."""
+
+RETURNS = 0.75
+"""Correlation of what is a series' own in an episode with the same in the next one of its kind."""
+
+ALIKE = KIND + PRODUCT + RETURNS * (EPISODE + DESTINATION)
+"""Correlation of the paths of these two, all in all."""
 
 UNLIKE, UNLIKELY = np.array([0.05, 0.15, 0.4, 1.0, 1.6]), np.array([0.1, 0.1, 0.1, 0.3, 0.4])
 """How unlike the destinations of one episode may be, as factors on their variance, and how likely: one in the mean."""
@@ -120,10 +127,65 @@ def blocks(matrices: Sequence[np.ndarray]) -> np.ndarray:
     return found
 
 
+def knots_of(places: Iterable[int]) -> np.ndarray:
+    """Places of the knots of stacked paths."""
+    return np.array([place * len(KNOTS) + knot for place in places for knot in range(len(KNOTS))], dtype=int)
+
+
 def side_by_side(priors: Sequence[PathPrior]) -> PathPrior:
     """Independent paths, stacked."""
     mean = np.concatenate([np.zeros(0), *(one.mean for one in priors)])
     return PathPrior(mean, blocks([one.covariance for one in priors]))
+
+
+def is_single(episode: Episode, episodes: Sequence[Episode]) -> bool:
+    """Whether an episode lies about no kind's mean.
+
+    One on top of others of its kind strikes what is left, an easing lifts what restrictions took, and a diversion comes
+    from elsewhere.
+    """
+    return episode.kind == DIVERSION or bool(measures_below(episode, episodes) + eased_by(episode, episodes))
+
+
+def runs_before(episodes: Sequence[Episode]) -> tuple[int | None, ...]:
+    """The place of the last episode of its kind that had ended as each took effect; None where there is none.
+
+    ``episodes`` are those of one series, in order of effect.
+    """
+    found: list[int | None] = []
+    usual = [not is_single(one, episodes) for one in episodes]
+    for place, one in enumerate(episodes):
+        ended = [
+            (other.ends, at)
+            for at, other in enumerate(episodes[:place])
+            if usual[at] and other.kind == one.kind and other.ends is not None and other.ends <= one.effective
+        ]
+        found.append(max(ended)[1] if ended and usual[place] else None)
+    return tuple(found)
+
+
+def in_sequence(
+    beliefs: Sequence[PathPrior],
+    before: Sequence[int | None],
+    own: Sequence[float] | None = None,
+    correlation: float = ALIKE,
+) -> np.ndarray:
+    """Covariance of the paths of one series, stacked, where one ends ``before`` the next of its kind (`runs_before`).
+
+    It is the same trade, and often the same measure: both have a ``correlation``. ``own`` are shares of the variance
+    believed, all of it where nothing is said.
+    """
+    own = [1.0] * len(beliefs) if own is None else own
+    found = blocks([share * one.covariance for share, one in zip(own, beliefs, strict=True)])
+    if any(place is not None for place in before):
+        alike = np.eye(len(beliefs))
+        for place, former in enumerate(before):
+            if former is not None:
+                alike[place, :place] = alike[:place, place] = correlation * alike[former, :place]
+        roots = blocks([square_root(one.covariance) for one in beliefs])
+        size = len(roots) // len(beliefs)
+        found = roots @ np.kron(alike * np.minimum.outer(own, own), np.eye(size)) @ roots.T
+    return np.asarray(found)
 
 
 def stated(kind: str) -> PathPrior:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes.course import KNOTS
-from forecast.episodes.path_priors import PathPrior, blocks
+from forecast.episodes.path_priors import blocks, knots_of
 from forecast.episodes.posterior import (
     LAG_PRIOR,
     LAGS,
@@ -34,7 +34,6 @@ from forecast.episodes.posterior import (
     LagPosterior,
     PathTerm,
     StructuralFit,
-    knots_at,
 )
 from forecast.kernels.structural import at_lag
 from forecast.models.protocol import FitError
@@ -63,15 +62,17 @@ def noise_prior(observed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class OtherCourse:
-    """A course that the episode at ``place`` may take: the ``prior`` of its path then, and how likely that is.
+    """A course that the episodes at ``places``, runs of one measure, may take: the prior of their paths then.
 
-    ``most`` is the log of the largest Bayes factor that the months may be for it: noise is no normal distribution where
-    single months have no trade.
+    ``mean`` and ``covariance`` are of these, stacked, and ``probability`` says how likely that is. ``most`` is the log
+    of the largest Bayes factor that the months may be for it: noise is no normal distribution where single months have
+    no trade.
     """
 
-    place: int
+    places: tuple[int, ...]
     probability: float
-    prior: PathPrior
+    mean: np.ndarray
+    covariance: np.ndarray
     most: float
 
 
@@ -208,11 +209,11 @@ class _Problem:
         return cls(equation, values, np.isfinite(values), mean, whole)
 
     def with_course(self, other: OtherCourse) -> _Problem:
-        """The same where an episode takes another course."""
-        own = knots_at(other.place, self.equation.terms[other.place])
+        """The same where some episodes take another course."""
+        own = NOT_PATHS + knots_of(other.places)
         mean, covariance = self.mean.copy(), self.covariance.copy()
-        mean[own], covariance[own], covariance[:, own] = other.prior.mean, 0.0, 0.0
-        covariance[own, own] = other.prior.covariance
+        mean[own], covariance[own], covariance[:, own] = other.mean, 0.0, 0.0
+        covariance[np.ix_(own, own)] = other.covariance
         return replace(self, mean=mean, covariance=covariance, given={})
 
     @property

@@ -10,15 +10,24 @@ from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
 from forecast.episodes.evidence import SeriesEvidence, Slot
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.partial_pooling import IN_COMMON, pooled_priors
-from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, PathEvidence, PathPrior, stated
+from forecast.episodes.path_priors import (
+    DESTINATION,
+    EPISODE,
+    KIND,
+    PRODUCT,
+    RETURNS,
+    PathEvidence,
+    PathPrior,
+    stated,
+)
 
 SIZE = len(KNOTS)
 LICENCE, TRUCE = Slot("licensing", "l", False), Slot("truce", "t", False)
-ON_TOP = Slot("licensing", "m", True)
+ON_TOP, NEXT = Slot("licensing", "m", True), Slot("licensing", "n", False)
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
 
 
-def member(rng, key, slots, weights=None):
+def member(rng, key, slots, weights=None, before=None):
     """A series that says something of all its paths together."""
     size = SIZE * len(slots)
     root = rng.normal(size=(size, size // 2)) * 3
@@ -27,7 +36,8 @@ def member(rng, key, slots, weights=None):
     said = PathEvidence(precision, precision @ rng.normal(0, 0.3, size))
     nothing = PathEvidence(np.zeros((SIZE, SIZE)), np.zeros(SIZE))
     weights = (1.0,) * len(slots) if weights is None else weights
-    return SeriesEvidence(key, slots, beliefs, weights, said, (nothing,) * len(slots))
+    before = (None,) * len(slots) if before is None else before
+    return SeriesEvidence(key, slots, beliefs, before, weights, said, (nothing,) * len(slots))
 
 
 def half(prior):
@@ -37,12 +47,23 @@ def half(prior):
 def joint_prior(members):
     """Mean and covariance of the paths of all series, stacked, by summing the deviations of each two."""
     every = [(one.key, slot, belief) for one in members for slot, belief in zip(one.slots, one.beliefs, strict=True)]
+    linked = {
+        frozenset((one.slots[former], slot))
+        for one in members
+        for slot, former in zip(one.slots, one.before, strict=True)
+        if former is not None
+    }
+    several = {slot for slot in (slot for _, slot, _ in every) if sum(own == slot for _, own, _ in every) > 1}
     mean = np.concatenate([belief.mean for *_, belief in every])
     covariance = np.zeros((len(mean), len(mean)))
     for i, (key, slot, belief) in enumerate(every):
         for j, (other, own, _) in enumerate(every):
             same_kind = slot.kind == own.kind and not slot.single and not own.single
             share = (KIND + PRODUCT * (key[0] == other[0])) * same_kind
+            if frozenset((slot, own)) in linked and slot != own:
+                both = {slot, own} <= several
+                share += RETURNS * EPISODE * (both or (key == other and not {slot, own} & several))
+                share += RETURNS * DESTINATION * (key == other)
             if slot == own and key[0] == other[0]:
                 share = IN_COMMON
             if i == j:
@@ -52,15 +73,30 @@ def joint_prior(members):
     return mean, covariance
 
 
-def test_pooled_priors_are_the_conditional_of_one_joint_normal():
+def beside_one_another(rng):
     """Episodes shared and single, of one kind and of several, on two products, one on top of another of its kind."""
-    rng = np.random.default_rng(4)
-    members = [
+    return [
         member(rng, ("p", "USA"), (LICENCE, TRUCE)),
         member(rng, ("p", "DEU"), (LICENCE, ON_TOP)),
-        member(rng, ("p", "JPN"), (LICENCE, ON_TOP, Slot("licensing", "n", False))),
+        member(rng, ("p", "JPN"), (LICENCE, ON_TOP, NEXT)),
         member(rng, ("q", "USA"), (Slot("licensing", "k", False), Slot("truce", "s", False))),
     ]
+
+
+def one_after_the_other(rng):
+    """A licence and the next one on two destinations, another next one on a third, and two on another product."""
+    return [
+        member(rng, ("p", "USA"), (LICENCE, NEXT), before=(None, 0)),
+        member(rng, ("p", "DEU"), (LICENCE, TRUCE, NEXT), before=(None, None, 0)),
+        member(rng, ("p", "JPN"), (LICENCE, Slot("licensing", "o", False)), before=(None, 0)),
+        member(rng, ("q", "USA"), (Slot("licensing", "k", False), Slot("licensing", "j", False)), before=(None, 0)),
+    ]
+
+
+@pytest.mark.parametrize("episodes", [beside_one_another, one_after_the_other])
+def test_pooled_priors_are_the_conditional_of_one_joint_normal(episodes):
+    """What all other series say of the paths of one, by the whole matrix."""
+    members = episodes(np.random.default_rng(4))
     mean, covariance = joint_prior(members)
     priors = pooled_priors(
         {one.key: one for one in members}, {kind: stated(kind) for kind in ("licensing", "truce")}, ["p", "q"]

@@ -17,9 +17,9 @@ SUSPENSION = {"event": "aside", "kind": "suspension", "destinations": ("USA",), 
 MONTHS = pd.period_range("2019-01", "2026-06", freq="M")
 
 
-def forecasts(barred: pd.PeriodIndex, *rows: dict, issued: date | None = None) -> np.ndarray:
-    """Medians of the structural model for three months, where nothing left in the months ``barred``."""
-    usa = np.where(MONTHS.isin(barred), 0.0, steady(len(MONTHS), 130.0))
+def forecasts(barred: pd.PeriodIndex, *rows: dict, issued: date | None = None, left: float = 0.0) -> np.ndarray:
+    """Medians of the structural model for three months, where in the months ``barred`` a share was ``left``."""
+    usa = np.where(MONTHS.isin(barred), left, 1.0) * steady(len(MONTHS), 130.0)
     table = exports({"USA": usa, "DEU": steady(len(MONTHS), 80.0, seed=1)}, start="2019-01")
     run = fc.forecast_all(
         table, calendar(*rows), {}, models=["structural"], destinations=["USA"], horizon=3, experience="none",
@@ -51,6 +51,18 @@ def test_a_ban_that_revives_stops_what_it_stopped_before():
     again = forecasts(barred, BAN | {"ends": ASIDE}, BAN | second)
     np.testing.assert_allclose(revived, again, rtol=1e-9)
     assert revived[-1] < 10.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tariff", "quota", "licensing"])
+@pytest.mark.parametrize("left", [0.1, 0.3, 0.6, 0.9])
+def test_what_revives_takes_what_it_took_before(kind, left):
+    """A duty that stopped nearly all stops it again, a mild one is mild again; before it is back, and on its return."""
+    barred = MONTHS[(MONTHS >= "2024-06") & (MONTHS < "2025-06")]
+    end = {"ends": AGAIN, "ends_announced": date(2026, 6, 15)}
+    *_, second, third = forecasts(barred, BAN | {"kind": kind}, SUSPENSION | end, left=left) / 130.0
+    assert max(left / 2, left - 0.2) < third < min(2 * left, 0.5 + left / 2)
+    assert 0.6 * left < second < 0.6 + 0.5 * left
 
 
 @pytest.mark.slow
