@@ -115,13 +115,11 @@ class ProductPool:
             for slot, belief in zip(member.slots, member.beliefs, strict=True)
         ]
 
-    @cached_property
-    def _evidence(self) -> dict[SeriesKey, tuple[np.ndarray, PathEvidence]]:
-        """What each series says of the core: places of knots there, which may come twice, and evidence on them."""
-        return {key: self._on_core(one) for key, one in self.members.items() if one.teaches}
-
     def _on_core(self, member: SeriesEvidence) -> tuple[np.ndarray, PathEvidence]:
-        """A path of which the series says less has more of its own: so far as it says nothing it is anything."""
+        """What a series says of the core: places of knots there, which may come twice, and evidence on them.
+
+        A path of which it says less has more of its own: so far as it says nothing it is anything.
+        """
         spreads = self.spreads(member, self.heterogeneity)
         kept, given = [], []
         for place, (slot, weight) in enumerate(member.taught()):
@@ -150,7 +148,7 @@ class ProductPool:
             kind, tight = knots_of([self._places[slot.kind]]), np.linalg.inv(EPISODE * belief.covariance)
             for rows, columns, sign in ((own, own, 1), (kind, kind, 1), (own, kind, -1), (kind, own, -1)):
                 precision[np.ix_(rows, columns)] += sign * tight
-        for core, said in self._evidence.values():
+        for core, said in (self._on_core(one) for one in self.members.values() if one.teaches):
             np.add.at(precision, (core[:, None], core), said.precision)
             np.add.at(pull, core, said.pull)
         return PathEvidence(precision, pull)
@@ -201,8 +199,8 @@ class ProductPool:
         known = core.of(places)
         precision = np.linalg.inv(known.covariance)
         pull = precision @ known.mean
-        if member.key in self._evidence:
-            own, said = self._evidence[member.key]
+        if member.teaches:
+            own, said = self._on_core(member)
             at = np.searchsorted(places, own)
             np.subtract.at(precision, (at[:, None], at), said.precision)
             np.subtract.at(pull, at, said.pull)
