@@ -51,7 +51,7 @@ from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
-from forecast.tables.frames import stacked
+from forecast.tables.frames import stacked, unpacked
 from forecast.tables.run import Forecasts
 from forecast.tables.schema import RUN_TABLES
 from forecast.totals.hierarchy import reconciled_forecasts
@@ -388,7 +388,7 @@ def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataF
         table = table if requested.all() else table[requested]
     if name == "forecasts":
         table = table.iloc[np.argsort(table["model"].map(list(models).index).to_numpy(), kind="stable")]
-    return table.sort_values(RUN_TABLES[name].sort, kind="stable").reset_index(drop=True)
+    return unpacked([table.sort_values(RUN_TABLES[name].sort, kind="stable", ignore_index=True)])
 
 
 def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFrame:
