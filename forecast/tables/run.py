@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,21 @@ def joined(parts: Iterable[Forecasts], still_packed: Collection[str] = ()) -> Fo
             tables[name].append(table)
     whole = {name: packed_whole if name in still_packed else unpacked for name in RUN_TABLES}
     return Forecasts(**{name: whole[name](tables.pop(name)) for name in RUN_TABLES})
+
+
+def in_final_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
+    """The rows of the models requested, sorted as the schema says; forecasts in the order of the models.
+
+    Rows change places while they are packed.
+    """
+    own = RUN_TABLES[name]
+    if "model" in table and name != "reference_fits":
+        requested = table["model"].isin(models).to_numpy()
+        table = table if requested.all() else table[requested]
+    table, by = packed(table, own), own.sort
+    if name == "forecasts" and len(table):
+        table, by = table.assign(model=table["model"].cat.set_categories([*models])), [*by, "model"]
+    return unpacked([table.sort_values(by, kind="stable", ignore_index=True)])
 
 
 def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: float = np.nan) -> np.ndarray:
