@@ -69,8 +69,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "evidence on all paths jointly": {"evidence._member": marginals_only},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
     "days in transit by all destinations together": {
-        "transit.LagEvidence.without_paths": property(lambda own: own.logs),
-        "transit.EpisodeLags._paths": lambda own, _: np.zeros(len(own.said) + 1),
+        "transit.LagEvidence.without_path": lambda own, lag, _: own.logs[lag],
+        "transit._of_paths": lambda paths, _: np.zeros(len(paths) + 1),
     },
     "recovery": {"alone.exposure": columns_without(slice(FORCE.stop, len(KNOTS)))},
     "floor at a hundredth": dict.fromkeys(

@@ -46,10 +46,10 @@ def structural_parts(
     """
     for kind in {episode.kind for episode in stage.episodes} - resting.keys():
         resting[kind] = ";".join(stage.kin[kind])
-    logs = stage.parts.to_numpy(dtype=float)[:months]
-    halves = HALF_WIDTH[80] * stage.part_sd.to_numpy(dtype=float)[:months]
-    lengths = np.log(month_lengths(pd.PeriodIndex(stage.parts.index[:months]))).tolist()
-    first, basic = int(stage.parts.index[0].ordinal), len(BASIC_PARTS)
+    logs, ahead = stage.parts[:months], pd.PeriodIndex(stage.design.X_future.index[:months])
+    halves = HALF_WIDTH[80] * stage.part_sd[:months]
+    lengths = np.log(month_lengths(ahead)).tolist()
+    first, basic = int(ahead[0].ordinal), len(BASIC_PARTS)
     for at, (own, days) in enumerate(zip(logs.tolist(), lengths, strict=True)):
         for name, log in zip(BASIC_PARTS, own[:basic], strict=True):
             if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":

@@ -205,8 +205,8 @@ class TasksDone:
             self.progress(len(self.results), self.count)
 
     def joined(self) -> Forecasts:
-        """All rows, in the order of the tasks, whose results are let go."""
-        return joined(self.results.pop(place) for place in range(self.count))
+        """All rows, in the order of the tasks, whose results are let go; the largest table is packed still."""
+        return joined((self.results.pop(place) for place in range(self.count)), still_packed=("effects",))
 
 
 def _plan_at(path: Path) -> Plan | None:

@@ -118,7 +118,7 @@ def forecast_origins(
 
 @dataclass(frozen=True)
 class Origin:
-    """One origin: its snapshot, and the design of each series, made once."""
+    """One origin: its snapshot, and the fits whose parameters may hold on later days."""
 
     context: RunContext
     snapshot: Snapshot
@@ -168,12 +168,15 @@ class Origin:
         FitError
             When the series cannot be fitted.
         """
-        if (name, key) not in self._fits:
+        found = self._fits.get((name, key))
+        if found is None:
             try:
-                self._fits[name, key] = self.estimate_by(name, key, self.context.settings.engine), ""
+                found = self.estimate_by(name, key, self.context.settings.engine), ""
             except KernelError as error:
-                self._fits[name, key] = self.estimate_by(name, key, "reference"), str(error)
-        return self._fits[name, key]
+                found = self.estimate_by(name, key, "reference"), str(error)
+            if self.context.estimated:  # for later days, whose parameters these may be
+                self._fits[name, key] = found
+        return found
 
     def estimate_by(self, name: str, key: SeriesKey, engine: str) -> Fitted:
         """A model of one series estimated by one engine.
@@ -341,11 +344,8 @@ class OriginForecaster:
 
     def _add_panel(self, name: str, series: Sequence[SeriesKey], without_rest: bool) -> None:
         stages = self.origin.context.stages.get(self.origin.issued, {})
-        panel = {
-            key: (found.design.y, found.design.X)
-            for key, found in stages.items()
-            if not (without_rest and key[1] == REST_OF_WORLD)
-        }
+        kept = (key for key in stages if not (without_rest and key[1] == REST_OF_WORLD))
+        panel = {key: (stages[key].design.y, stages[key].design.X) for key in kept}
         model: Any = load(name)
         fits, refused = model.fit(panel, {}), model.refusals(panel)
         for key in series:

@@ -41,12 +41,12 @@ def parallel_map(
 ) -> Iterator[tuple[int, _Result]]:
     """The place of each piece and ``function(shared, piece)``, as they are done, on ``jobs`` processes.
 
-    With one job everything runs in this process. With more, or -1 for all there are, `joblib.Parallel` runs the pieces
-    on its active backend, and ``shared`` is shipped once and not with each piece; then ``function`` has to be one that
-    can be imported. It runs on one thread, and one piece at a time in each process, so that sums are made in the same
-    order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number. A backend
-    that cannot hand results over one by one, as Ray's own (`forecast.backtest.cluster` has one that can), gives all at
-    the end.
+    With one job, or one piece, everything runs in this process, since another would hold all of it once more. With
+    more, or -1 for all there are, `joblib.Parallel` runs the pieces on its active backend, and ``shared`` is shipped
+    once and not with each piece; then ``function`` has to be one that can be imported. It runs on one thread, and one
+    piece at a time in each process, so that sums are made in the same order everywhere: neither the backend nor
+    ``jobs`` nor the order in which pieces end changes a number. A backend that cannot hand results over one by one, as
+    Ray's own (`forecast.backtest.cluster` has one that can), gives all at the end.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def parallel_map(
     >>> sorted(parallel_map(pow, 2, [1, 2, 3], jobs=1))
     [(0, 2), (1, 4), (2, 8)]
     """
-    if jobs == 1:
+    if jobs == 1 or len(pieces) < 2:
         for place, piece in enumerate(pieces):
             yield place, _on_one_thread(function, shared, piece)
         return

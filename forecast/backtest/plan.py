@@ -16,7 +16,7 @@ from forecast.ensemble.calibration import earlier_days
 from forecast.realtime.releases import VintagesByProduct, all_series, cutoffs
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MEMBERS, MODELS, REGISTRY, STAND_IN, check_engine
 from forecast.tables.frames import latest_figures
-from forecast.tables.schema import SeriesKey
+from forecast.tables.schema import FIGURE_KEY, SeriesKey
 
 EXPERIENCE = "shipped"
 """What is known of measures from other panels where nothing is said."""
@@ -174,7 +174,7 @@ def issue_days(exports: pd.DataFrame, products: Sequence[str], issued: date | Se
     ValueError
         When nothing was known of the products on the first of them.
     """
-    rows = exports[exports["product"].isin(products)]
+    rows = exports.loc[exports["product"].isin(products), ["volume_t", "released"]]
     released = rows["released"]
     days = [released.max()] if issued is None else [issued] if isinstance(issued, date) else sorted(set(issued))
     first = released[rows["volume_t"].notna()]
@@ -215,7 +215,8 @@ def backtest_origins(
     found = {}
     for product in products:
         series = selected_series(exports, [product], destinations)
-        rows = exports[exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])]
+        chosen = exports["product"].eq(product) & exports["destination"].isin([code for _, code in series])
+        rows = exports.loc[chosen, [*FIGURE_KEY, "volume_t", "released"]]
         rows = latest_figures(rows) if rows["volume_t"].isna().any() else rows
         months = {month for month in rows["month"].unique() if (first or month) <= month <= (to or month)}
         days = [day for day, cutoff in cutoffs(exports, product).items() if cutoff + 1 in months]
@@ -258,10 +259,9 @@ def selected_series(
     exports: pd.DataFrame, products: Sequence[str], destinations: Sequence[str] | None = None
 ) -> list[SeriesKey]:
     """The (product, destination) pairs of ``exports`` among ``products`` and ``destinations`` (None: all), sorted."""
-    rows = exports[exports["product"].isin(products)]
-    if destinations is not None:
-        rows = rows[rows["destination"].isin(destinations)]
-    return sorted(set(zip(rows["product"], rows["destination"], strict=True)))
+    rows = exports.loc[exports["product"].isin(products), ["product", "destination"]]
+    pairs = (rows if destinations is None else rows[rows["destination"].isin(destinations)]).drop_duplicates()
+    return sorted(zip(pairs["product"], pairs["destination"], strict=True))
 
 
 def plan(

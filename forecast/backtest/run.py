@@ -12,7 +12,6 @@ from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.backtest.attribution import combination_parts
@@ -52,7 +51,7 @@ from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, in_final_order
 from forecast.tables.schema import RUN_TABLES
 from forecast.totals.hierarchy import reconciled_forecasts
 from forecast.totals.nowcast import nowcast
@@ -378,17 +377,8 @@ def gather(data: Data, settings: Settings, run: Forecasts, request: Request) -> 
         tables["parts"] = combination_parts(tables["parts"], combined, tables["calibration"], tables["nowcasts"])
         tables["failures"] = stacked([tables["failures"], _not_combined(tables["failures"], combined)])
         tables["correlations"] = stacked([tables["correlations"], pairs])
-    return Forecasts(**{name: _in_order(tables.pop(name), name, models) for name in [*tables]})
-
-
-def _in_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
-    """The rows of the models requested, sorted as the schema says; forecasts in the order of the models."""
-    if "model" in table and name != "reference_fits":
-        requested = table["model"].isin(models).to_numpy()
-        table = table if requested.all() else table[requested]
-    if name == "forecasts":
-        table = table.iloc[np.argsort(table["model"].map(list(models).index).to_numpy(), kind="stable")]
-    return table.sort_values(RUN_TABLES[name].sort, kind="stable").reset_index(drop=True)
+    del fitted, combined
+    return Forecasts(**{name: in_final_order(tables.pop(name), name, models) for name in [*tables]})
 
 
 def _not_combined(failures: pd.DataFrame, combined: pd.DataFrame) -> pd.DataFrame:

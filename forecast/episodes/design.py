@@ -78,9 +78,9 @@ class Design:
         Logs are rounded to `DIGITS`, so that the last digits of the effects, in which linear algebra differs from one
         process to the next, decide nothing in a model's optimiser.
         """
-        X = holidays(raw.index[0].ordinal, len(raw) + len(ahead.mean))
+        X, X_future = holidays(raw.index[0].ordinal, len(raw), len(ahead.mean))
         y = pd.Series((clean.to_numpy() - effect).round(DIGITS), clean.index, name=clean.name)
-        return cls(y, raw, floor, X.iloc[: len(raw)], X.iloc[len(raw) :], ahead)
+        return cls(y, raw, floor, X, X_future, ahead)
 
     def without_effects(self) -> Design:
         """The same series where nothing is known of episodes ahead, as benchmarks see it."""
@@ -153,13 +153,16 @@ class Design:
 
 
 @lru_cache(maxsize=1024)
-def holidays(first: int, count: int) -> pd.DataFrame:
-    """Lunar New Year by share of the days of ``count`` months from an ordinal on: columns before, during and after."""
-    months = consecutive_months(first, count)
+def holidays(first: int, past: int, ahead: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lunar New Year by share of the days of ``past`` months from an ordinal on, and of those ``ahead``.
+
+    Columns are before, during and after; series of the same months share both tables.
+    """
+    months = consecutive_months(first, past + ahead)
     shares: Mapping[str, np.ndarray] = lunar_new_year_shares(months)
-    return pd.DataFrame(
-        np.column_stack(list(shares.values())), months, pd.Index([*shares], name="regressor", dtype=str)
-    )
+    names = pd.Index([*shares], name="regressor", dtype=str)
+    whole = pd.DataFrame(np.column_stack(list(shares.values())), months, names)
+    return whole.iloc[:past], whole.iloc[past:]
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from forecast.episodes.course import Episode, exposure, phases_of
 from forecast.episodes.experience import known_from_elsewhere
-from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.stage import StageResult, structural_stage
 from forecast.realtime.data import Data
 from forecast.realtime.events import TIGHTENING, Members
@@ -92,12 +91,12 @@ def _rows(key: SeriesKey, result: StageResult, counts: Mapping[str, int]) -> lis
     observed = np.isfinite(result.design.raw.to_numpy())
     shares = [exposure(episode, months) for episode in result.episodes]
     found: list[tuple[Any, ...]] = []
-    for place, (episode, path) in enumerate(zip(result.episodes, result.paths, strict=True)):
-        half = HALF_WIDTH[80] * np.sqrt(np.diag(path.covariance))
+    halves = HALF_WIDTH[80] * result.path_sd
+    for place, (episode, path, half) in enumerate(zip(result.episodes, result.paths, halves, strict=True)):
         together = _coinciding(place, result.episodes, shares)
         against = _against_kind(episode, path, half)
         for knot, phase in phases_of(episode.kind):
-            change = np.expm1([path.mean[knot], path.mean[knot] - half[knot], path.mean[knot] + half[knot]])
+            change = np.expm1([path[knot], path[knot] - half[knot], path[knot] + half[knot]])
             seen = int((observed & (shares[place][:, knot] > 0)).sum())
             own = (episode.name, episode.kind, episode.effective, episode.ends, episode.share, phase, seen)
             found.append((*key, *own, *map(float, change), counts.get(episode.kind, 0), together, against))
@@ -117,8 +116,8 @@ def _coinciding(place: int, episodes: Sequence[Episode], shares: Sequence[np.nda
     )
 
 
-def _against_kind(episode: Episode, path: PathPrior, half: np.ndarray) -> bool:
+def _against_kind(episode: Episode, path: np.ndarray, half: np.ndarray) -> bool:
     """Whether a tightening surely raises or an easing surely lowers exports in some phase in force, by its interval."""
     force = slice(1, 7)
     sign = -1 if episode.kind in TIGHTENING else 1
-    return bool((sign * path.mean[force] + half[force] < 0).any())
+    return bool((sign * path[force] + half[force] < 0).any())

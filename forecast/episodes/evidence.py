@@ -67,7 +67,9 @@ def evidence_by_series(
         key: _member(key, tuple(episodes_by_series[key]), tuple(beliefs[key]), found, supports[key])
         for key, found in alone.items()
     }
-    return {key: one for own in by_product(members).values() for key, one in _shared_out(own).items()}, supports
+    for key, power in [pair for own in by_product(members).values() for pair in _powers(own).items()]:
+        members[key] = _weighed(members[key], power)
+    return members, supports
 
 
 def _member(
@@ -102,18 +104,17 @@ def by_product(members: Mapping[SeriesKey, SeriesEvidence]) -> dict[str, dict[Se
     return found
 
 
-def _shared_out(members: dict[SeriesKey, SeriesEvidence]) -> dict[SeriesKey, SeriesEvidence]:
+def _powers(members: dict[SeriesKey, SeriesEvidence]) -> dict[SeriesKey, float]:
     """A total and its parts say the same: each to a power, the shares of what they know of the same episodes."""
     totals = [one for key, one in members.items() if key[1] == WORLD and one.teaches]
     parts = {key: one for key, one in members.items() if key[1] != WORLD and one.teaches}
     if not totals or not parts:
-        return members
+        return {}
     (total,) = totals
     names = {(slot.kind, slot.name) for slot, weight in zip(total.slots, total.weights, strict=True) if weight}
     known = sum(_known(one, names) for one in parts.values())
     share = _known(total, names) / max(_known(total, names) + known, 1e-300)
-    weighed = {total.key: share, **dict.fromkeys(parts, 1.0 - share)}
-    return {key: _weighed(one, weighed.get(key, 1.0)) for key, one in members.items()}
+    return {total.key: share, **dict.fromkeys(parts, 1.0 - share)}
 
 
 def _weighed(member: SeriesEvidence, weight: float) -> SeriesEvidence:

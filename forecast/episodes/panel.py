@@ -91,15 +91,15 @@ def structural_forecasts(
     known = experience or {}
     raw, logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
     asked = [key for key in logs if wanted is None or key in wanted]
-    priors = {key: _own(episodes_by_series.get(key, ()), beliefs[key]) for key in asked}
+    taught: dict[SeriesKey, PathPrior] = {}
     supports: dict[SeriesKey, np.ndarray | None] = {}
     if learn and any(episodes_by_series.get(key) for key in asked):
         taught, supports = _learned(logs, episodes_by_series, beliefs, known, asked)
-        priors |= taught
     for key in asked:
-        y, floor = logs[key]
-        fit = _fit(y, episodes_by_series.get(key, ()), priors.pop(key), months_ahead, supports.get(key))
-        yield key, SeriesFit(fit, floor, raw[key], y)
+        y, floor = logs.pop(key)
+        prior = taught.pop(key, None) or _own(episodes_by_series.get(key, ()), beliefs[key])
+        fit = _fit(y, episodes_by_series.get(key, ()), prior, months_ahead, supports.get(key))
+        yield key, SeriesFit(fit, floor, raw.pop(key), y)
 
 
 def _own(episodes: Sequence[Episode], beliefs: Sequence[PathPrior]) -> PathPrior:
@@ -115,8 +115,7 @@ def _learned(
     asked: Sequence[SeriesKey],
 ) -> tuple[dict[SeriesKey, PathPrior], dict[SeriesKey, np.ndarray | None]]:
     """What all series say of the paths of each one asked for, and of the days in transit of each."""
-    alone = _alone(logs, episodes_by_series, beliefs)
-    members, supports = evidence_by_series(logs, alone, episodes_by_series, beliefs)
+    members, supports = evidence_by_series(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
     return _taught(members, experience, asked), supports
 
 
@@ -139,13 +138,17 @@ def _described(
     experience: Mapping[str, PathPrior],
     longest: int,
 ) -> tuple[dict[SeriesKey, pd.Series], dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
-    """Logs as they are, those models are fitted to with floors, and the priors of the episodes, of every series."""
+    """Logs as they are, those models are fitted to with floors, and the priors of the episodes, of every series.
+
+    Series with the same episodes share their priors.
+    """
     otherwise = _fallbacks(panel)
     made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
     found = {key: own for key, own in made.items() if own is not None}
     logs = {key: _cleaned(own, episodes_by_series.get(key, ())) for key, own in found.items()}
-    priors = {key: _priors(episodes_by_series.get(key, ()), experience) for key in found}
-    return {key: y for key, (y, _) in found.items()}, logs, priors
+    episodes = {key: tuple(episodes_by_series.get(key, ())) for key in found}
+    priors = {own: _priors(own, experience) for own in {*episodes.values()}}
+    return {key: y for key, (y, _) in found.items()}, logs, {key: priors[own] for key, own in episodes.items()}
 
 
 def _alone(

@@ -124,13 +124,11 @@ class ProductPool:
         ]
         return in_sequence(member.beliefs, member.before, own, RETURNS)
 
-    @cached_property
-    def _evidence(self) -> dict[SeriesKey, tuple[np.ndarray, PathEvidence]]:
-        """What each series says of the core: places of knots there, which may come twice, and evidence on them."""
-        return {key: self._on_core(one) for key, one in self.members.items() if one.teaches}
-
     def _on_core(self, member: SeriesEvidence) -> tuple[np.ndarray, PathEvidence]:
-        """A path of which the series says less has more of its own: so far as it says nothing it is anything."""
+        """What a series says of the core: places of knots there, which may come twice, and evidence on them.
+
+        A path of which it says less has more of its own: so far as it says nothing it is anything.
+        """
         spread = self.spread(member, self.heterogeneity)
         kept, given = [], []
         for place, (slot, weight) in enumerate(member.taught()):
@@ -165,7 +163,7 @@ class ProductPool:
                 left *= 1.0 - RETURNS**2
             among, signs = knots_of(weights), np.array([*weights.values()])
             precision[np.ix_(among, among)] += np.kron(np.outer(signs, signs), np.linalg.inv(left * belief.covariance))
-        for core, said in self._evidence.values():
+        for core, said in (self._on_core(one) for one in self.members.values() if one.teaches):
             np.add.at(precision, (core[:, None], core), said.precision)
             np.add.at(pull, core, said.pull)
         return PathEvidence(precision, pull)
@@ -216,8 +214,8 @@ class ProductPool:
         known = core.of(places)
         precision = np.linalg.inv(known.covariance)
         pull = precision @ known.mean
-        if member.key in self._evidence:
-            own, said = self._evidence[member.key]
+        if member.teaches:
+            own, said = self._on_core(member)
             at = np.searchsorted(places, own)
             np.subtract.at(precision, (at[:, None], at), said.precision)
             np.subtract.at(pull, at, said.pull)

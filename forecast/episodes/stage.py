@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import Episode, Years, episodes_of, phases_of
+from forecast.episodes.course import KNOTS, Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
+from forecast.realtime.days import consecutive_months
 from forecast.realtime.events import Members, acts_on
 from forecast.realtime.period_totals import with_totals
 from forecast.realtime.releases import Snapshot
@@ -35,15 +36,17 @@ class StageResult:
     quantiles, correlation
         Its own forecast: quantiles in logs (months x quantile), and the correlation of its errors.
     parts
-        Additive parts of its log median (months x parts): level, season, Lunar New Year, and each episode by its name.
+        Additive parts of its log median (months x parts): level, season, Lunar New Year, and each of the episodes.
     past
         What episodes are believed to have done to each month up to the cutoff, in logs; months without a figure too.
     part_sd
         Standard deviation of each episode's part (months x episodes), in logs.
     kin
         By kind, the names of all such episodes of the panel, of whatever series: what a path is learned from.
-    episodes, paths
-        The episodes of the series, and the posterior of the path of each.
+    episodes
+        The episodes of the series.
+    paths, path_sd
+        Posterior mean and standard deviation of the path of each, in logs (episodes x knots).
     dropped
         Events without a part in the model, with the reason.
     """
@@ -51,20 +54,20 @@ class StageResult:
     design: Design
     quantiles: np.ndarray
     correlation: np.ndarray
-    past: pd.Series
-    parts: pd.DataFrame
-    part_sd: pd.DataFrame
+    past: np.ndarray
+    parts: np.ndarray
+    part_sd: np.ndarray
     kin: Mapping[str, tuple[str, ...]]
     episodes: tuple[Episode, ...]
-    paths: tuple[PathPrior, ...]
+    paths: np.ndarray
+    path_sd: np.ndarray
     dropped: tuple[tuple[str, str], ...]
 
     def effects(self) -> Iterator[tuple[str, str, str, float, float, float]]:
         """Episode, kind, phase, and estimate with 95 % interval in logs, for each phase of each path."""
-        for episode, path in zip(self.episodes, self.paths, strict=True):
-            half = HALF_WIDTH[95] * np.sqrt(np.diag(path.covariance))
+        for episode, path, half in zip(self.episodes, self.paths, HALF_WIDTH[95] * self.path_sd, strict=True):
             for place, phase in phases_of(episode.kind):
-                middle = float(path.mean[place])
+                middle = float(path[place])
                 yield (
                     episode.name,
                     episode.kind,
@@ -97,7 +100,9 @@ def structural_stage(
         for code in wide
     }
     years = {product: Years(wide) for product, wide in snapshot.volumes.items()}
-    episodes = {key: _episodes(snapshot, key, groups, years[key[0]]) if snapshot.acting else () for key in panel}
+    found = ((key, _episodes(snapshot, key, groups, years[key[0]]) if snapshot.acting else ()) for key in panel)
+    alike: dict[tuple[Episode, ...], tuple[Episode, ...]] = {}
+    episodes = {key: alike.setdefault(own, own) for key, own in found}
     wanted = [key for key in panel if products is None or key[0] in products]
     fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
     kin = _kin(episodes)
@@ -145,9 +150,11 @@ def _result(
     effects = EpisodeEffects(mean.to_numpy(), covariance)
     raw, y = (_seen(logs, volume) for logs in (fit.raw, fit.y))
     design = Design.of(raw, y, fit.floor, past.to_numpy()[-len(y) :], effects)
-    paths = tuple(fit.fit.path(place) for place in range(len(episodes)))
-    divided = fit.fit.parts(), fit.fit.part_sd(), kin
-    return StageResult(design, fit.fit.quantiles, fit.fit.correlation(), past, *divided, episodes, paths, dropped)
+    paths = [fit.fit.path(place) for place in range(len(episodes))]
+    own = np.reshape([one.mean for one in paths], (len(paths), len(KNOTS)))
+    spread = np.sqrt(np.reshape([np.diag(one.covariance) for one in paths], own.shape))
+    divided = past.to_numpy(), fit.fit.parts().to_numpy(), fit.fit.part_sd().to_numpy(), kin
+    return StageResult(design, fit.fit.quantiles, fit.fit.correlation(), *divided, episodes, own, spread, dropped)
 
 
 def _seen(logs: pd.Series, volume: pd.Series) -> pd.Series:
@@ -155,7 +162,8 @@ def _seen(logs: pd.Series, volume: pd.Series) -> pd.Series:
     beyond = np.full(max(len(logs) - len(volume), 0), np.nan)
     observed = np.isfinite(np.append(beyond, volume.to_numpy(dtype=float))[-len(logs) :])
     first = int(np.argmax(observed))
-    return pd.Series(np.where(observed, logs.to_numpy(), np.nan)[first:], logs.index[first:], name=logs.name)
+    months = consecutive_months(logs.index[first].ordinal, len(logs) - first)
+    return pd.Series(np.where(observed, logs.to_numpy(), np.nan)[first:], months, name=logs.name)
 
 
 def _without_share(

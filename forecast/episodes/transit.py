@@ -105,72 +105,67 @@ class LagEvidence:
         """Log likelihoods of the lags (lags,) by this series alone, the best at 0."""
         return np.asarray(self.weight * (self.found.lag_likelihood - self.found.lag_likelihood.max()))
 
-    @cached_property
-    def paths(self) -> dict[int, EffectEvidence]:
-        """The evidence on the path at the lags that its posterior keeps; at all, where they are the same to it."""
+    def path(self, lag: int) -> EffectEvidence | None:
+        """The evidence on the path at a lag that its posterior keeps, or at any, where they are the same to it."""
+        kept = self.found.paths.paths
+        if lag not in kept and (len(kept) > 1 or self.logs.any()):
+            return None
         at = np.flatnonzero(np.array(self.found.seen, dtype=int) // len(KNOTS) == self.place)
         knots = np.array(self.found.seen, dtype=int)[at] % len(KNOTS)
-        kept = self.found.paths.paths
-        paths = {}
-        for lag in range(len(LAGS)) if len(kept) == 1 and not self.logs.any() else kept:
-            path = kept[lag if lag in kept else next(iter(kept))].of(at)
-            said = learned_from(self.belief.of(knots), path).weighed(self.weight).among(knots, len(KNOTS))
-            mean = self.belief.mean.copy()
-            mean[knots] = path.mean
-            paths[lag] = EffectEvidence.of(said, mean, self.shares[lag])
-        return paths
+        path = kept[lag if lag in kept else next(iter(kept))].of(at)
+        said = learned_from(self.belief.of(knots), path).weighed(self.weight).among(knots, len(KNOTS))
+        mean = self.belief.mean.copy()
+        mean[knots] = path.mean
+        return EffectEvidence.of(said, mean, self.shares[lag])
 
-    @cached_property
-    def without_paths(self) -> np.ndarray:
-        """`logs` less what the paths add to them under their prior, at the lags that have one."""
-        logs, said = self.logs.copy(), PathEvidence.stacked([one.said for one in self.paths.values()])
-        logs[list(self.paths)] -= log_mean(said.precision, said.pull, self.belief)
-        return logs
+    def without_path(self, lag: int, path: EffectEvidence | None) -> float:
+        """The log likelihood of a lag less what the path adds to it under its prior, where it has one."""
+        added = 0.0 if path is None else log_mean(path.said.precision, path.said.pull, self.belief)
+        return float(self.logs[lag] - added)
 
 
 @dataclass(frozen=True)
 class EpisodeLags:
-    """The series of one episode that say something of it."""
+    """Log likelihoods (series + 1, lags) of all series of one episode but each, by its place, then of all."""
 
-    said: Mapping[SeriesKey, LagEvidence]
+    places: Mapping[SeriesKey, int]
+    logs: np.ndarray
 
-    @cached_property
-    def _logs(self) -> np.ndarray:
-        """Log likelihoods (series + 1, lags): of all series but each, then of all."""
-        if len(self.said) == 1:
-            (single,) = self.said.values()
-            return np.maximum([np.zeros(len(LAGS)), single.logs], LEAST_SUPPORT)
-        own = np.array([one.without_paths for one in self.said.values()])
-        found = np.vstack([own.sum(axis=0) - own, own.sum(axis=0)])
+    @classmethod
+    def of(cls, said: Mapping[SeriesKey, LagEvidence]) -> EpisodeLags:
+        """Those of what each series says: the paths of one lag after the other, since they are large."""
+        places, every = {key: place for place, key in enumerate(said)}, [*said.values()]
+        if len(every) < 2:
+            return cls(places, np.maximum([np.zeros(len(LAGS)), *(one.logs for one in every)], LEAST_SUPPORT))
+        own, together = np.zeros((len(every), len(LAGS))), np.zeros((len(every) + 1, len(LAGS)))
         for lag in range(len(LAGS)):
-            found[:, lag] += self._paths(lag)
+            paths = [one.path(lag) for one in every]
+            own[:, lag] = [one.without_path(lag, path) for one, path in zip(every, paths, strict=True)]
+            together[:, lag] = _of_paths(paths, every[0].belief)
+        found = np.vstack([own.sum(axis=0) - own, own.sum(axis=0)]) + together
         best = found.max(axis=1, keepdims=True)
-        return np.asarray(np.maximum(found - best, LEAST_SUPPORT))
-
-    def _paths(self, lag: int) -> np.ndarray:
-        """Log likelihoods (series + 1) of what they say of the path at one lag, about what they have in common."""
-        belief = next(iter(self.said.values())).belief
-        episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
-        taught = {place: one.paths[lag] for place, one in enumerate(self.said.values()) if lag in one.paths}
-        if not taught:
-            return np.zeros(len(self.said) + 1)
-        together = EffectEvidence.stacked([*taught.values()])
-        path, spread = belief.mean, DESTINATION * belief.covariance
-        for _ in range(ROUNDS_ABOUT):
-            path = in_common(episode, together.about(path)[0], spread).mean
-        about, constants = together.about(path)
-        logs = Heterogeneity(episode, about, spread).log_evidence()
-        found = np.full(len(self.said) + 1, logs[-1] + constants.sum())
-        found[list(taught)] = logs[:-1] + constants.sum() - constants
-        return found
+        return cls(places, np.maximum(found - best, LEAST_SUPPORT))
 
     def of_others(self, key: SeriesKey) -> np.ndarray:
         """Log likelihoods of the lags by all series but one, the best at 0."""
-        return np.asarray(self._logs[self._places.get(key, -1)])
+        return np.asarray(self.logs[self.places.get(key, -1)])
 
-    @cached_property
-    def _places(self) -> dict[SeriesKey, int]:
-        return {key: place for place, key in enumerate(self.said)}
+
+def _of_paths(paths: Sequence[EffectEvidence | None], belief: PathPrior) -> np.ndarray:
+    """Log likelihoods (series + 1) of what each says of its path at one lag, about what they have in common."""
+    taught = {place: one for place, one in enumerate(paths) if one is not None}
+    if not taught:
+        return np.zeros(len(paths) + 1)
+    episode = PathPrior(belief.mean, IN_COMMON * belief.covariance)
+    together = EffectEvidence.stacked([*taught.values()])
+    path, spread = belief.mean, DESTINATION * belief.covariance
+    for _ in range(ROUNDS_ABOUT):
+        path = in_common(episode, together.about(path)[0], spread).mean
+    about, constants = together.about(path)
+    logs = Heterogeneity(episode, about, spread).log_evidence()
+    found = np.full(len(paths) + 1, logs[-1] + constants.sum())
+    found[list(taught)] = logs[:-1] + constants.sum() - constants
+    return found
 
 
 def lag_supports(
@@ -193,7 +188,7 @@ def lag_supports(
         if target not in made:
             made[target] = panel.about(*target)
         siblings, others = made[target]
-        supports = [siblings.of_others(key)] if set(siblings.said) - {key} else []
+        supports = [siblings.of_others(key)] if len(siblings.places) > (key in siblings.places) else []
         supports += [] if others is None else [others]
         found[key] = np.sum(supports, axis=0) if supports else None
     return found
@@ -208,6 +203,7 @@ class _Panel:
     episodes: Mapping[SeriesKey, Sequence[Episode]]
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
     made: dict[tuple[tuple[SeriesKey, str], ...], EpisodeLags] = field(default_factory=dict)
+    acted: dict[tuple[Episode, int, bytes], np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def _cutoffs(self) -> dict[SeriesKey, date]:
@@ -239,7 +235,7 @@ class _Panel:
         """The series of one episode, worked out once for all that ask."""
         names = tuple((key, episode.name) for key, episode in own.items())
         if names not in self.made:
-            self.made[names] = EpisodeLags({key: self._said(key, episode) for key, episode in own.items()})
+            self.made[names] = EpisodeLags.of({key: self._said(key, episode) for key, episode in own.items()})
         return self.made[names]
 
     def _speakers(self, kind: str) -> dict[SeriesKey, list[Episode]]:
@@ -256,8 +252,14 @@ class _Panel:
 
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
         y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
-        months = consecutive_months(y.index[0].ordinal, len(y))
-        seen = np.isfinite(y.to_numpy())
-        shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
-        shares = shares[:, shares.any(axis=(0, 2))]
+        shares = self._shares(episode, y.index[0].ordinal, np.isfinite(y.to_numpy()))
         return LagEvidence(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))
+
+    def _shares(self, episode: Episode, first: int, seen: np.ndarray) -> np.ndarray:
+        """Shares (lags, months, knots) of months ``seen`` from one on, once for all series that see these."""
+        asked = episode, first, seen.tobytes()
+        if asked not in self.acted:
+            months = consecutive_months(first, len(seen))
+            shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
+            self.acted[asked] = shares[:, shares.any(axis=(0, 2))]
+        return self.acted[asked]

@@ -128,9 +128,12 @@ class Vintages:
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Vintages:
         """The releases of one product's rows of a table of exports."""
-        released = np.array([day.toordinal() for day in rows["released"]], dtype=np.int64)
+        day, days = pd.factorize(rows["released"], use_na_sentinel=False)
+        released = np.array([one.toordinal() for one in days], dtype=np.int64)[day]
         order = np.argsort(released, kind="stable")
-        destinations, place = np.unique(rows["destination"].to_numpy(dtype=object), return_inverse=True)
+        code, codes = pd.factorize(rows["destination"], use_na_sentinel=False)
+        destinations, places = np.unique(np.asarray(codes, dtype=object), return_inverse=True)
+        place = places[code]
         month, volume_t = rows["month"].array.asi8, rows["volume_t"].to_numpy(dtype=float)
         return cls(destinations, released[order], month[order], place[order], volume_t[order])
 
@@ -239,6 +242,7 @@ VintagesByProduct = Mapping[str, Vintages]
 
 def vintages_of(exports: pd.DataFrame, products: Sequence[str] | None = None) -> dict[str, Vintages]:
     """Vintages of each of ``products`` (None: all, sorted) in a table of exports."""
+    exports = exports[["product", "destination", "month", "volume_t", "released"]]
     by_product = exports.groupby("product", sort=True).indices
     chosen = by_product if products is None else [product for product in products if product in by_product]
     return {str(product): Vintages.of(exports.iloc[by_product[product]]) for product in chosen}

@@ -32,7 +32,7 @@ from forecast.scenario.events import (
 )
 from forecast.tables.frames import records, stacked
 from forecast.tables.quantiles import NORMAL_SCORES, PROBABILITIES, VOLUME_QUANTILES
-from forecast.tables.run import Forecasts
+from forecast.tables.run import Forecasts, joined
 from forecast.tables.schema import RUN_TABLES
 
 LONGEST_HORIZON = 12
@@ -293,7 +293,7 @@ def _branch_runs(
 
 def _rows(data: Data, settings: Settings, fitted: Request, jobs: int, progress: Progress | None = None) -> Forecasts:
     """The rows of all fitted models on the days of ``fitted``."""
-    return fitted_rows(data, settings, fitted, Request({}, ()), jobs, progress)
+    return joined([fitted_rows(data, settings, fitted, Request({}, ()), jobs, progress)])
 
 
 def _after(base: Forecasts, branch: Forecasts, since: date) -> Forecasts:

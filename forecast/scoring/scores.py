@@ -54,7 +54,8 @@ def add_actuals(forecasts: pd.DataFrame, exports: pd.DataFrame, vintage: Vintage
     """
     if vintage not in ("latest", "first"):
         raise ValueError(f"vintage is {vintage!r}; expected 'latest' or 'first'.")
-    actuals = _one_vintage(exports, vintage)[[*_CELL, "volume_t"]].rename(columns={"volume_t": "actual_t"})
+    asked = exports.loc[exports["month"].isin(forecasts["month"].unique()), [*_CELL, "volume_t", "released"]]
+    actuals = _one_vintage(asked, vintage).drop(columns="released").rename(columns={"volume_t": "actual_t"})
     rows = forecasts.drop(columns="actual_t", errors="ignore")
     return rows.merge(actuals, on=_CELL, how="left", validate="many_to_one").set_axis(forecasts.index)
 

@@ -87,6 +87,20 @@ def packed(table: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     return table.astype(dict.fromkeys(labels, "category")) if len(table) else table
 
 
+def packed_whole(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables that were `packed` one below the other, packed still; categories are in order, so that rows sort by them.
+
+    Examples
+    --------
+    >>> from forecast.tables.schema import RUN_TABLES
+    >>> parts = [packed(pd.DataFrame({"model": [name]}), RUN_TABLES["failures"]) for name in ("theta", "arima")]
+    >>> packed_whole(parts)["model"].sort_values().tolist()
+    ['arima', 'theta']
+    """
+    filled = [table for table in tables if len(table)]
+    return pd.DataFrame({name: _labels([own[name] for own in filled]) for name in tables[0]}) if filled else tables[0]
+
+
 def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Tables that were `packed` one below the other, as `stacked` gives those that they were made of.
 
@@ -105,10 +119,15 @@ def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _whole(parts: list[pd.Series]) -> pd.Series:
     """One column of `unpacked`."""
+    whole = _labels(parts)
+    return whole.astype(whole.cat.categories.dtype) if whole.dtype == "category" else whole
+
+
+def _labels(parts: list[pd.Series]) -> pd.Series:
+    """One column of `packed_whole`."""
     if parts[0].dtype != "category":
         return pd.concat(parts, ignore_index=True)
-    labels = union_categoricals(parts)
-    return pd.Series(labels.astype(labels.categories.dtype))
+    return pd.Series(union_categoricals(parts, sort_categories=True))
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.tables.frames import packed, unpacked
+from forecast.tables.frames import packed, packed_whole, unpacked
 from forecast.tables.schema import RUN_TABLES
 
 
@@ -83,8 +83,8 @@ class Forecasts:
         return Forecasts(**{name: packed(table, RUN_TABLES[name]) for name, table in self})
 
 
-def joined(parts: Iterable[Forecasts]) -> Forecasts:
-    """The tables of several `Forecasts.packed` runs, one below the other.
+def joined(parts: Iterable[Forecasts], still_packed: Collection[str] = ()) -> Forecasts:
+    """The tables of several `Forecasts.packed` runs, one below the other; those ``still_packed`` remain so.
 
     Of parts that nobody else holds a table is let go as soon as it is part of the whole one.
     """
@@ -92,7 +92,23 @@ def joined(parts: Iterable[Forecasts]) -> Forecasts:
     for part in parts:
         for name, table in part:
             tables[name].append(table)
-    return Forecasts(**{name: unpacked(tables.pop(name)) for name in RUN_TABLES})
+    whole = {name: packed_whole if name in still_packed else unpacked for name in RUN_TABLES}
+    return Forecasts(**{name: whole[name](tables.pop(name)) for name in RUN_TABLES})
+
+
+def in_final_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.DataFrame:
+    """The rows of the models requested, sorted as the schema says; forecasts in the order of the models.
+
+    Rows change places while they are packed.
+    """
+    own = RUN_TABLES[name]
+    if "model" in table and name != "reference_fits":
+        requested = table["model"].isin(models).to_numpy()
+        table = table if requested.all() else table[requested]
+    table, by = packed(table, own), own.sort
+    if name == "forecasts" and len(table):
+        table, by = table.assign(model=table["model"].cat.set_categories([*models])), [*by, "model"]
+    return unpacked([table.sort_values(by, kind="stable", ignore_index=True)])
 
 
 def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: float = np.nan) -> np.ndarray:
@@ -115,16 +131,30 @@ def correlation_matrix(months: pd.PeriodIndex, pairs: pd.DataFrame, missing: flo
     return matrix
 
 
+ROWS_NOTED = 20_000
+"""Rows of a table that are packed once so many are noted: as Python's own numbers they take ten times the memory."""
+
+
 class RowBuffer:
     """Buffer of rows of a run's tables: making a table of each row would take longer."""
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self._packed: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
 
     def add(self, table: str, *rows: tuple[Any, ...]) -> None:
         """Note rows of ``table``, cells in the order of its columns."""
         self._rows[table].extend(rows)
+        if len(self._rows[table]) >= ROWS_NOTED:
+            self._pack(table)
 
     def tables(self) -> Forecasts:
         """The tables of all rows noted so far."""
-        return Forecasts(**{name: own.from_rows(self._rows[name]) for name, own in RUN_TABLES.items()})
+        for name in RUN_TABLES:
+            self._pack(name)
+        return Forecasts(**{name: unpacked(parts) for name, parts in self._packed.items()})
+
+    def _pack(self, table: str) -> None:
+        """Pack what was noted since the last time."""
+        rows = RUN_TABLES[table].from_rows(self._rows.pop(table, ()))
+        self._packed[table].append(packed(rows, RUN_TABLES[table]))

@@ -16,7 +16,7 @@ series, doi 10.2307/1928739.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +68,10 @@ class Course(NamedTuple):
         effects = self.of_episodes(months)
         moved = np.minimum(np.abs(effects - effects[last]), self.doubt)
         return np.where(np.arange(len(months)) > last, moved, 0.0)
+
+
+Courses = Callable[[SeriesKey], Course | None]
+"""What is known of the months of a series; None of one that nothing is known of."""
 
 
 class World(NamedTuple):
@@ -141,12 +145,12 @@ class GapDraws(NamedTuple):
 def estimates(
     snapshot: Snapshot,
     series: Collection[SeriesKey],
-    courses: Mapping[SeriesKey, Course],
+    courses: Courses,
     apart: Mapping[str, Collection[str]],
 ) -> pd.DataFrame:
     """Months of ``series`` that are known only inside a sum: the table ``estimates`` of a run.
 
-    ``courses`` has those of the series, of the world of each product, and of the destinations that are ``apart`` from
+    ``courses`` knows those of the series, of the world of each product, and of the destinations that are ``apart`` from
     its rest, by product. Months are those of the last two years up to the cutoff, after the first figure of the series.
 
     Returns
@@ -155,8 +159,10 @@ def estimates(
         Quantiles in tonnes, a row per series and month; ``inside`` says which sum, ``sum_t`` is its volume.
     """
     rows: list[tuple[Any, ...]] = []
-    for product, code in series:
-        months = pd.PeriodIndex(_recent(snapshot, product).index)
+    recent = {product: _recent(snapshot, product) for product, _ in series}
+    gapped = {product: {*wide.columns[wide.isna().any().to_numpy()]} for product, wide in recent.items()}
+    for product, code in (key for key in series if key[1] in gapped[key[0]]):
+        months = pd.PeriodIndex(recent[product].index)
         found = _drawn(snapshot, (product, code), courses)
         if found is None or not len(found.places):
             continue
@@ -176,7 +182,7 @@ def _recent(snapshot: Snapshot, product: str) -> pd.DataFrame:
 
 
 def _what_is_left(
-    snapshot: Snapshot, product: str, rest: GapDraws, courses: Mapping[SeriesKey, Course], apart: Collection[str]
+    snapshot: Snapshot, product: str, rest: GapDraws, courses: Courses, apart: Collection[str]
 ) -> GapDraws:
     """The rest of the world as the world's figure less the destinations apart, drawn where they have no figure."""
     wide, draws = _recent(snapshot, product), rest.draws.copy()
@@ -199,7 +205,7 @@ def _part(figure: float, drawn: GapDraws | None, place: int) -> np.ndarray | Non
     return np.asarray(drawn.draws[:, np.searchsorted(drawn.places, place)])
 
 
-def _drawn(snapshot: Snapshot, key: SeriesKey, courses: Mapping[SeriesKey, Course]) -> GapDraws | None:
+def _drawn(snapshot: Snapshot, key: SeriesKey, courses: Courses) -> GapDraws | None:
     """Draws of the months without a figure after the first of a series; None where too few are known."""
     product, code = key
     wide, totals = _recent(snapshot, product), snapshot.totals
@@ -211,9 +217,11 @@ def _drawn(snapshot: Snapshot, key: SeriesKey, courses: Mapping[SeriesKey, Cours
     if known[first:].all():
         return GapDraws(np.zeros(0, int), np.zeros((1, 0)), {})
     own = totals[(totals["product"] == product) & (totals["destination"] == code) & (totals["end"] <= months[-1])]
-    course, world = courses[key], None
+    course, world = courses(key), None
+    if course is None:
+        return None
     if WORLD in wide and code != WORLD:
-        beyond = _beyond(course, courses.get((product, WORLD)), months)
+        beyond = _beyond(course, courses((product, WORLD)), months)
         world = World(wide[WORLD].to_numpy(dtype=float)[first:], beyond[first:])
     usual, doubts = course.seasonal(months) + course.of_episodes(months), course.doubts(months, last)
     draws = _draws(values[first:], world, usual[first:], doubts[first:])

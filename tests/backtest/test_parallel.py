@@ -57,6 +57,13 @@ def test_one_job_pickles_nothing(tmp_path: Path) -> None:
     assert not journal.exists()
 
 
+def test_one_piece_goes_nowhere(tmp_path: Path) -> None:
+    """However many processes there may be: another would hold what it needs a second time."""
+    journal = tmp_path / "journal"
+    assert dict(parallel_map(doubled, Counted(journal), [3], jobs=2)) == {0: 6}
+    assert not journal.exists()
+
+
 @pytest.mark.slow
 def test_the_shared_thing_is_pickled_once_and_unpickled_once_in_each_process(tmp_path: Path) -> None:
     """However many pieces there are, it is shipped once, and read once by each of two processes."""

@@ -71,6 +71,16 @@ def test_many_cells_agree_with_a_count_of_small_steps():
     assert set(CELL) <= set(combination(table))
 
 
+def test_cells_are_the_same_a_block_at_a_time(monkeypatch):
+    """Each cell for itself, whichever others are looked at with it; no cells have no means."""
+    random = np.random.default_rng(4)
+    volumes, weights = random.lognormal(size=(7, 3, 5)), random.uniform(0.1, 1, (7, 3))
+    whole = interquartile_mean(volumes, weights)
+    monkeypatch.setattr("forecast.ensemble.combination.CELLS_AT_ONCE", 3)
+    np.testing.assert_array_equal(interquartile_mean(volumes, weights), whole)
+    assert interquartile_mean(volumes[:0], weights[:0]).shape == (0, 5)
+
+
 volumes_and_weights = st.lists(
     st.tuples(st.floats(1e-3, 1e6), st.floats(0, 1), st.floats(1, 10)), min_size=1, max_size=7
 ).filter(lambda models: sum(weight for _, weight, _ in models) > 0.01)

@@ -93,7 +93,7 @@ def test_destinations_weigh_the_days_together(centre):
     rng = np.random.default_rng(4)
     sd, seen = 0.2, centre + rng.normal(0, 0.25, 30)
     said = {("p", str(place)): by_itself(one, sd) for place, one in enumerate(seen)}
-    ours = EpisodeLags(said).of_others(("p", "none"))
+    ours = EpisodeLags.of(said).of_others(("p", "none"))
     truth = exact(seen, sd, 0.5) - exact(seen, sd, 1.0)
     assert ours[1] - ours[0] == pytest.approx(np.clip(truth, -20, 20), abs=1.0, rel=1 / 6)
 
@@ -101,11 +101,11 @@ def test_destinations_weigh_the_days_together(centre):
 def test_a_destination_is_not_told_what_it_said_itself():
     """Of two series that saw much the same each hears the other; a single one hears nothing, and tells its own."""
     said = {("p", str(place)): by_itself(one, 0.2) for place, one in enumerate((-0.35, -0.6))}
-    both = EpisodeLags(said)
+    both = EpisodeLags.of(said)
     for own, other in (("0", "1"), ("1", "0")):
         logs = said["p", other].logs
         assert both.of_others(("p", own))[:2] == pytest.approx(logs[:2] - logs[:2].max(), abs=0.15)
-    single = EpisodeLags({("p", "0"): said["p", "0"]})
+    single = EpisodeLags.of({("p", "0"): said["p", "0"]})
     assert single.of_others(("p", "0")) == pytest.approx(np.zeros(4))
     assert single.of_others(("p", "1"))[:2] == pytest.approx(said["p", "0"].logs[:2])
 

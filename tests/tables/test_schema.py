@@ -109,6 +109,21 @@ def test_months_may_be_noted_as_ordinals() -> None:
     assert rows.tables().correlations[["month", "other"]].to_numpy().tolist() == [[month, month + 1]]
 
 
+def test_rows_that_are_packed_on_the_way_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows wait as they were noted, the table is the same, with the same types."""
+    noted = [("magnets", code, date(2025, 6, 20), "licence", f"because of {code}") for code in ("USA", "DEU", "AUT")]
+    tables = []
+    for most in (100, 2, 1):
+        monkeypatch.setattr("forecast.tables.run.ROWS_NOTED", most)
+        rows = RowBuffer()
+        for row in noted:
+            rows.add("dropped", row)
+        tables.append(rows.tables().dropped)
+    assert [list(row) for row in noted] == tables[0].to_numpy().tolist()
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0])
+
+
 def test_a_run_has_no_other_table() -> None:
     """A name that is not in the schema is refused where it is given and where it is asked for."""
     message = rf"^a run has no table 'scores'; it has {', '.join(RUN_TABLES)}\.$"

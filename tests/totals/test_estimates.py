@@ -40,7 +40,7 @@ def total(start: int, end: int, volume_t: float, released: date = date(2024, 5, 
 def found(volumes: dict[str, np.ndarray], totals: pd.DataFrame | None, code: str = "USA") -> pd.DataFrame:
     """The estimates of one destination, by month."""
     snapshot = as_of(exports(volumes), NO_EVENTS, DAY, totals)
-    return estimates(snapshot, [("magnets", code)], {("magnets", code): FLAT}, {}).set_index("month")
+    return estimates(snapshot, [("magnets", code)], {("magnets", code): FLAT}.get, {}).set_index("month")
 
 
 def noisy(seed: int, sd: float = 0.1) -> np.ndarray:
@@ -120,14 +120,14 @@ def test_a_month_under_a_measure_is_estimated_under_it() -> None:
     struck = pd.Series(np.where(np.arange(40) >= 37, np.log(0.4), 0.0), MONTHS)
     snapshot = as_of(exports(volumes), NO_EVENTS, DAY)
     courses = {USA: FLAT._replace(effects=struck, doubt=0.3), ("magnets", "WLD"): FLAT}
-    after = estimates(snapshot, [USA], courses, {}).set_index("month")
+    after = estimates(snapshot, [USA], courses.get, {}).set_index("month")
     ratio = after["volume_t"] / before["volume_t"]
     width = [np.log(table["upper_80"] / table["lower_80"]) for table in (before, after)]
     assert ratio.iloc[0] == pytest.approx(1.0)
     assert ratio.iloc[1:].to_numpy() == pytest.approx(0.4, rel=0.02)
     assert (width[1].iloc[1:] > 1.3 * width[0].iloc[1:]).all()
     struck_too = {**courses, ("magnets", "WLD"): courses[USA]}
-    everywhere = estimates(snapshot, [USA], struck_too, {}).set_index("month")
+    everywhere = estimates(snapshot, [USA], struck_too.get, {}).set_index("month")
     assert everywhere["volume_t"].to_numpy() == pytest.approx(before["volume_t"].to_numpy(), rel=0.02)
 
 
@@ -139,7 +139,7 @@ def test_the_rest_of_the_world_is_what_the_others_leave() -> None:
         volumes[code][37:] = np.nan
     courses = dict.fromkeys([("magnets", code) for code in volumes], FLAT)
     snapshot = as_of(exports(volumes), NO_EVENTS, DAY)
-    table = estimates(snapshot, [USA, ("magnets", "ROW")], courses, {"magnets": ["USA"]})
+    table = estimates(snapshot, [USA, ("magnets", "ROW")], courses.get, {"magnets": ["USA"]})
     medians = table.pivot(index="month", columns="destination", values="volume_t")
     assert len(medians) == 3
     assert medians.sum(axis=1).to_numpy() == pytest.approx(volumes["WLD"][37:], rel=1e-3)
@@ -154,7 +154,7 @@ def test_nothing_later_than_the_issue_day_enters_an_estimate() -> None:
     table = exports({"USA": volume})
     later = table.iloc[[-1]].assign(month=MONTHS[37], volume_t=900.0, released=date(2024, 6, 2))
     both = [
-        estimates(as_of(rows, NO_EVENTS, DAY, total(36, 38, 450.0)), [USA], {USA: FLAT}, {})
+        estimates(as_of(rows, NO_EVENTS, DAY, total(36, 38, 450.0)), [USA], {USA: FLAT}.get, {})
         for rows in (table, pd.concat([table, later]))
     ]
     pd.testing.assert_frame_equal(*both)
