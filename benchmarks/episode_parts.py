@@ -59,7 +59,7 @@ def marginals_only(*arguments: Any) -> evidence.SeriesEvidence:
 
 PARTS: dict[str, dict[str, Any]] = {
     "paths learned from others": {"learn": False},
-    "goods in transit": {"alone.exposure": lambda episode, months, lag=0: exposure(episode, months, 0)},
+    "goods in transit": {"alone.exposure": lambda one, months, lag=0, lifted=(): exposure(one, months, 0, lifted)},
     "spread between episodes": {
         **{f"partial_pooling.{name}": 0.005 for name in ("PRODUCT", "EPISODE", "DESTINATION")},
         "partial_pooling.IN_COMMON": KIND + 0.01,

@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS, Episode, exposure
+from forecast.episodes.course import KNOTS, Episode, Restrictions, eased_by, exposure
 from forecast.episodes.path_priors import LagPaths, PathPrior, in_sequence, runs_before, stated
 from forecast.episodes.posterior import LAGS, SEASON, PathTerm
 from forecast.episodes.structural import OtherCourse, fit_structural
@@ -61,7 +61,7 @@ def seen_alone(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrio
 def _fitted(logs: Logs, episodes: tuple[Episode, ...], priors: tuple[PathPrior, ...]) -> Alone:
     y, floor = logs
     months = consecutive_months(y.index[0].ordinal, len(y) + 1)
-    terms = [path_term(episode, months, prior) for episode, prior in zip(episodes, priors, strict=True)]
+    terms = path_terms(episodes, months, priors)
     courses = other_courses(episodes, y)
     fit = fit_structural(y, terms, 1, courses=courses)
     observed = np.append(np.isfinite(y.to_numpy()), False)
@@ -116,10 +116,27 @@ def _begun(episode: Episode, y: pd.Series) -> bool:
     return month_ordinal(episode.effective) <= int(y.index[-1].ordinal)
 
 
-def path_term(episode: Episode, months: pd.PeriodIndex, prior: PathPrior) -> PathTerm:
-    """An episode on consecutive ``months`` at every lag, with the prior of its path."""
-    shares = np.array([episode.share * exposure(episode, months, lag) for lag in LAGS])
-    return PathTerm(episode.name, shares, prior)
+def path_terms(episodes: Sequence[Episode], months: pd.PeriodIndex, priors: Sequence[PathPrior]) -> list[PathTerm]:
+    """The episodes of a series on consecutive ``months`` at every lag, with the priors of their paths."""
+    return [
+        PathTerm(one.name, shares_by_lag(one, months, lifted_by(one, episodes, priors)), prior)
+        for one, prior in zip(episodes, priors, strict=True)
+    ]
+
+
+def shares_by_lag(episode: Episode, months: pd.PeriodIndex, lifted: Restrictions) -> np.ndarray:
+    """Share of each month's volume in each phase of an episode: (lags, months, knots)."""
+    return np.array([episode.share * exposure(episode, months, lag, lifted) for lag in LAGS])
+
+
+def lifted_by(episode: Episode, episodes: Sequence[Episode], priors: Sequence[PathPrior]) -> Restrictions:
+    """What an easing lifts of the other ``episodes`` of its series, with the means of their ``priors``."""
+    eased = eased_by(episode, episodes)
+    return tuple(
+        ((other.announced, other.effective, other.ends), other.share, tuple(prior.mean.tolist()))
+        for other, prior in zip(episodes, priors, strict=True)
+        if other in eased
+    )
 
 
 def _traded_before(episode: Episode, y: pd.Series, floor: float) -> float:

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.kernels.structural import LEAST_LEFT
-from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, days_of, month_ordinal
+from forecast.realtime.days import DAYS_A_MONTH, Days, consecutive_months, days_of, month_ordinal
 from forecast.realtime.events import Members, PolicyMeasure, acts_on, as_series_sees, covers_whole, measures, parts_of
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
@@ -289,10 +288,16 @@ def _order(episode: Episode) -> tuple[date, date, date, str]:
     return episode.effective, episode.announced, episode.ends or date.max, episode.name
 
 
-def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarray:
+Restrictions = tuple[tuple[tuple[date, date, date | None], float, tuple[float, ...]], ...]
+"""Span, share and believed path of each measure that an easing lifts."""
+
+
+def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0, lifted: Restrictions = ()) -> np.ndarray:
     """Share of each month's days in each phase of a measure (months x `KNOTS`), without the episode's own share.
 
-    Both ends act ``lag`` days late, as goods in transit do; notice does not. ``months`` are consecutive.
+    Both ends act ``lag`` days late, as goods in transit do; notice does not. ``months`` are consecutive. A day counts
+    by what the measures that are ``lifted`` leave of its volume: where a ban ends within a month, most of what is
+    shipped in it is under neither the ban nor a licence that lifts it.
 
     Examples
     --------
@@ -305,7 +310,10 @@ def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0) -> np.ndarr
     span, asked = (episode.announced, episode.effective, episode.ends), months[0].ordinal
     first = asked // BLOCK * BLOCK  # the same months for series that begin or end some months apart
     count = -(-(asked + len(months) - first) // BLOCK) * BLOCK
-    found = _ramp(span[1:], first, count) if episode.kind == DIVERSION else _exposure(span, first, count, lag)
+    if lifted:
+        found = _exposure_of_volume(span, first, count, lag, lifted)
+    else:
+        found = _ramp(span[1:], first, count) if episode.kind == DIVERSION else _exposure(span, first, count, lag)
     return found[asked - first : asked - first + len(months)]
 
 
@@ -330,8 +338,26 @@ def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
 
 @lru_cache(maxsize=2048)
 def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
-    announced, effective, ends = span
     days = days_of(consecutive_months(first, count))
+    shares = np.column_stack([days.monthly(column) for column in _by_day(span, days, lag)])
+    shares.flags.writeable = False
+    return shares
+
+
+def _exposure_of_volume(
+    span: tuple[date, date, date | None], first: int, count: int, lag: int, lifted: Restrictions
+) -> np.ndarray:
+    days = days_of(consecutive_months(first, count))
+    volume = np.ones(len(days.ordinals))
+    for own, share, path in lifted:
+        volume *= 1.0 + share * (np.expm1(path) @ np.array(_by_day(own, days, lag)))
+    shares = [days.monthly(column * volume) for column in _by_day(span, days, lag)]
+    return np.asarray(np.column_stack(shares) / days.monthly(volume)[:, None])
+
+
+def _by_day(span: tuple[date, date, date | None], days: Days, lag: int) -> list[np.ndarray]:
+    """How far each day is in each phase."""
+    announced, effective, ends = span
     stop = effective if ends is None else min(effective, ends)
     notice = days.between(max(announced, stop - timedelta(NOTICE_DAYS)), stop)
     begin = effective.toordinal() + lag
@@ -346,10 +372,7 @@ def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag:
     since = np.maximum((days.ordinals - after) / DAYS_A_MONTH - AFTER[-1], 0.0)
     phases[-1] = phases[-1] + faded * np.exp(-since / FADES)
     lived = 1.0 if np.isinf(after) else min((after - begin) / WHOLE, 1.0)
-    columns += [left * lived * block for block in phases]
-    shares = np.column_stack([days.monthly(column) for column in columns])
-    shares.flags.writeable = False
-    return shares
+    return columns + [left * lived * block for block in phases]
 
 
 def unabsorbed(months: float) -> float:
@@ -372,22 +395,3 @@ def _phases(days: np.ndarray, begin: float, end: float | None, starts: tuple[int
     phase = np.searchsorted(np.array(starts), age, side="right") - 1
     inside = age >= 0 if end is None else (age >= 0) & (days < end)
     return [np.asarray((phase == at) & inside, dtype=float) for at in range(len(starts))]
-
-
-def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log effect of a path on each month, and its derivatives: ``log(1 + sum_k shares_k (exp(path_k) - 1))``.
-
-    ``path`` (knots,) in logs, ``shares`` (months x knots) with the episode's share in them, of one series or a stack.
-
-    Examples
-    --------
-    A quarter of the volume stopped for the whole month:
-
-    >>> import numpy as np
-    >>> effect, _ = log_effect(np.array([-20.0]), np.array([[0.25]]))
-    >>> np.exp(effect).round(2).tolist()
-    [0.75]
-    """
-    factors = np.exp(path)
-    left = np.maximum(1.0 + shares @ (factors - 1.0), LEAST_LEFT)
-    return np.log(left), shares * factors / left[..., None]

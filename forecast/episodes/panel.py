@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs, other_courses, path_term, seen_alone
+from forecast.episodes.alone import Alone, Logs, other_courses, path_terms, seen_alone
 from forecast.episodes.course import (
     DIVERSION,
     FORCE,
+    IN_FORCE,
     LIFTS,
     Episode,
     eased_by,
@@ -35,7 +37,7 @@ from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.arrays import FLOOR, floor_of
 from forecast.kernels.outliers import at_present_level, winsorised
-from forecast.realtime.days import consecutive_months, month_lengths
+from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, month_lengths
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FEBRUARY, EQUAL = 2, 1e-9
@@ -249,12 +251,14 @@ def _lifting(
 
     eased, left = eased_by(episode, episodes), left_to_lift(episode, episodes)
     after = sum(np.abs(path(other.kind)[FORCE.stop :]) for other in eased)
-    return lifting(own, LIFTS[episode.kind], left * taken(eased, episode.effective, path), left * np.asarray(after))
+    days = [episode.effective + timedelta(round(phase * DAYS_A_MONTH)) for phase in IN_FORCE]
+    force = np.array([taken(eased, day, path) for day in days])
+    return lifting(own, LIFTS[episode.kind], left * force, left * np.asarray(after))
 
 
 def _fit(
     y: pd.Series, episodes: Sequence[Episode], prior: PathPrior, ahead: int, support: np.ndarray | None
 ) -> StructuralFit:
     months = consecutive_months(y.index[0].ordinal, len(y) + ahead)
-    terms = [path_term(one, months, prior.of(knots_of([place]))) for place, one in enumerate(episodes)]
+    terms = path_terms(episodes, months, [prior.of(knots_of([place])) for place in range(len(episodes))])
     return fit_structural(y, terms, ahead, support, prior.covariance, other_courses(episodes, y))

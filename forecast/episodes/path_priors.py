@@ -208,10 +208,10 @@ def stated(kind: str) -> PathPrior:
     return PathPrior(mean, severity**2 * np.outer(loading, loading) + steps)
 
 
-def lifting(own: PathPrior, share: float, force: float, after: np.ndarray) -> PathPrior:
+def lifting(own: PathPrior, share: float, force: np.ndarray | float, after: np.ndarray) -> PathPrior:
     """The prior ``own`` of an easing of restrictions of which it is expected to lift a ``share``.
 
-    These take ``force`` logs while they last, and ``after`` (logs) in the phases after their end.
+    These take ``force`` (logs) in the phases of the easing, and ``after`` in those after their end.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def lifting(own: PathPrior, share: float, force: float, after: np.ndarray) -> Pa
     >>> float(prior.mean[3].round(2)), float(np.sqrt(prior.covariance[3, 3]).round(2))
     (1.6, 1.16)
     """
-    whole = np.concatenate([np.zeros(FORCE.start), np.full(FORCE.stop - FORCE.start, force), after])
+    whole = np.concatenate([np.zeros(FORCE.start), np.broadcast_to(force, FORCE.stop - FORCE.start), after])
     place = np.arange(len(KNOTS))
     steps = NEIGHBOUR_CORRELATION ** np.abs(place[:, None] - place)
     return PathPrior(

@@ -15,8 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
-from forecast.episodes.alone import Alone, Logs, teaching_weight
-from forecast.episodes.course import DIVERSION, KNOTS, Episode, exposure, log_effect
+from forecast.episodes.alone import Alone, Logs, lifted_by, shares_by_lag, teaching_weight
+from forecast.episodes.course import DIVERSION, KNOTS, Episode, Restrictions
 from forecast.episodes.path_priors import (
     DESTINATION,
     IN_COMMON,
@@ -28,6 +28,7 @@ from forecast.episodes.path_priors import (
     log_mean,
 )
 from forecast.episodes.posterior import LAGS
+from forecast.kernels.structural import LEAST_LEFT
 from forecast.realtime.days import consecutive_months
 from forecast.tables.schema import WORLD, SeriesKey
 
@@ -39,6 +40,25 @@ LEAST_SUPPORT = -20.0
 
 ROUNDS_ABOUT = 4
 """How often the paths at one lag are linearised at what the destinations have in common."""
+
+
+def log_effect(path: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log effect of a path on each month, and its derivatives: ``log(1 + sum_k shares_k (exp(path_k) - 1))``.
+
+    ``path`` (knots,) in logs, ``shares`` (months x knots) with the episode's share in them, of one series or a stack.
+
+    Examples
+    --------
+    A quarter of the volume stopped for the whole month:
+
+    >>> import numpy as np
+    >>> effect, _ = log_effect(np.array([-20.0]), np.array([[0.25]]))
+    >>> np.exp(effect).round(2).tolist()
+    [0.75]
+    """
+    factors = np.exp(path)
+    left = np.maximum(1.0 + shares @ (factors - 1.0), LEAST_LEFT)
+    return np.log(left), shares * factors / left[..., None]
 
 
 @dataclass(frozen=True)
@@ -203,7 +223,7 @@ class _Panel:
     episodes: Mapping[SeriesKey, Sequence[Episode]]
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
     made: dict[tuple[tuple[SeriesKey, str], ...], EpisodeLags] = field(default_factory=dict)
-    acted: dict[tuple[Episode, int, bytes], np.ndarray] = field(default_factory=dict)
+    acted: dict[tuple[Episode, int, bytes, Restrictions], np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def _cutoffs(self) -> dict[SeriesKey, date]:
@@ -252,14 +272,14 @@ class _Panel:
 
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
         y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
-        shares = self._shares(episode, y.index[0].ordinal, np.isfinite(y.to_numpy()))
+        lifted = lifted_by(episode, self.episodes[key], self.beliefs[key])
+        shares = self._shares(episode, y.index[0].ordinal, np.isfinite(y.to_numpy()), lifted)
         return LagEvidence(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))
 
-    def _shares(self, episode: Episode, first: int, seen: np.ndarray) -> np.ndarray:
+    def _shares(self, episode: Episode, first: int, seen: np.ndarray, lifted: Restrictions) -> np.ndarray:
         """Shares (lags, months, knots) of months ``seen`` from one on, once for all series that see these."""
-        asked = episode, first, seen.tobytes()
+        asked = episode, first, seen.tobytes(), lifted
         if asked not in self.acted:
-            months = consecutive_months(first, len(seen))
-            shares = np.array([episode.share * exposure(episode, months, lag)[seen] for lag in LAGS])
+            shares = shares_by_lag(episode, consecutive_months(first, len(seen)), lifted)[:, seen]
             self.acted[asked] = shares[:, shares.any(axis=(0, 2))]
         return self.acted[asked]

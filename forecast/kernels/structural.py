@@ -291,7 +291,7 @@ def over_grid(
 def linearised(path: Floats, shares: Floats, knots: int, slopes: Floats) -> tuple[Floats, Floats]:
     """Log effect of stacked paths of ``knots`` each on the months, and what it is beyond its slopes times the paths.
 
-    ``shares`` (n, paths) as of `forecast.episodes.course.log_effect`; the slopes are put into ``slopes`` (n, paths).
+    ``shares`` (n, paths) as of `forecast.episodes.transit.log_effect`; the slopes are put into ``slopes`` (n, paths).
     """
     n = len(shares)
     effect, beyond, factors = np.zeros(n), np.zeros(n), np.exp(path)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.course import FADES, FORCE, Episode, episodes_of, exposure, log_effect
+from forecast.episodes.course import FADES, FORCE, Episode, episodes_of, exposure
+from forecast.episodes.transit import log_effect
 
 Row = namedtuple("Row", "event kind products destinations announced effective ends continues")
 

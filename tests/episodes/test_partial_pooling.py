@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
+from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.evidence import SeriesEvidence, Slot
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.partial_pooling import IN_COMMON, pooled_priors
@@ -20,6 +20,7 @@ from forecast.episodes.path_priors import (
     PathPrior,
     stated,
 )
+from forecast.episodes.transit import log_effect
 
 SIZE = len(KNOTS)
 LICENCE, TRUCE = Slot("licensing", "l", False), Slot("truce", "t", False)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.course import FORCE, KNOTS, Episode, exposure, log_effect
+from forecast.episodes.course import FORCE, KNOTS, Episode, exposure
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import (
     STATED,
@@ -18,6 +18,7 @@ from forecast.episodes.path_priors import (
     log_evidence,
     stated,
 )
+from forecast.episodes.transit import log_effect
 
 MONTHS = pd.period_range("2019-01", periods=84, freq="M")
 

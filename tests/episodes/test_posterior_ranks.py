@@ -12,8 +12,8 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import kstest
 
-from forecast.episodes.alone import path_term
-from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
+from forecast.episodes.alone import path_terms
+from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import DESTINATION, EPISODE, KIND, PRODUCT, stated
 from forecast.episodes.posterior import LAGS, LUMPY, NOT_PATHS, SEASON
@@ -25,6 +25,7 @@ from forecast.episodes.structural import (
     Q,
     fit_structural,
 )
+from forecast.episodes.transit import log_effect
 from forecast.kernels.structural import LOWEST
 from forecast.realtime.days import lunar_new_year_shares, month_lengths
 
@@ -90,7 +91,7 @@ def test_ranks_of_one_series_are_uniform(kind):
         prior = stated(kind)
         path = rng.multivariate_normal(prior.mean, prior.covariance)
         y, lag = drawn(rng, [(episode(kind), path)])
-        fit = fit_structural(y.iloc[:-1], [path_term(episode(kind), MONTHS, prior)], 1)
+        fit = fit_structural(y.iloc[:-1], path_terms([episode(kind)], MONTHS, [prior]), 1)
         ranks.append(ranks_of(fit, [path], y, lag, rng))
     assert_uniform(pd.DataFrame(ranks))
 

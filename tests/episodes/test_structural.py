@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.episodes.alone import MILD, path_term
-from forecast.episodes.course import FORCE, LIFTS, Episode, exposure, left_to_strike, log_effect, measures_below
+from forecast.episodes.alone import MILD, path_terms
+from forecast.episodes.course import FORCE, LIFTS, Episode, exposure, left_to_strike, measures_below
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import STATED, PathPrior, stated
 from forecast.episodes.structural import fit_structural
+from forecast.episodes.transit import log_effect
 from forecast.kernels.arrays import floor_of
 
 KEY = ("w", "USA")
@@ -354,7 +355,7 @@ def test_too_short_is_refused_in_one_sentence():
 
     with pytest.raises(FitError, match=r"needs 1 observed month and found 0\."):
         fit_structural(
-            pd.Series([np.nan], MONTHS[:1]), [path_term(ban(date(2019, 1, 1)), MONTHS[:2], stated("ban"))], 1
+            pd.Series([np.nan], MONTHS[:1]), path_terms([ban(date(2019, 1, 1))], MONTHS[:2], [stated("ban")]), 1
         )
 
 

@@ -96,3 +96,22 @@ def test_what_comes_later_moves_nothing_under_an_easing():
     found = forecasts(barred, ban, first, issued=day)
     np.testing.assert_array_equal(found, forecasts(barred[barred < "2026-04"], ban | over, first, later, issued=day))
     assert (found > 1.5 * forecasts(barred, ban, issued=day)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["general_licence", "approvals", "quota_removal"])
+@pytest.mark.parametrize("day", [5, 15, 25])
+def test_what_an_easing_gave_back_does_not_come_twice_as_the_ban_ends(kind, day):
+    """Eight destinations barred, of which one soon traded as before: ban and easing end on one day of a month."""
+    panel = {f"D{place}": steady(len(MONTHS), 100.0, seed=place) for place in range(8)}
+    barred = MONTHS >= "2025-03"
+    exempt = {code: np.where(barred & (code != "D0"), 0.03, 1.0) * volumes for code, volumes in panel.items()}
+    ban = BAN | {"destinations": ("ALL",), "products": ("magnets",), "announced": date(2025, 2, 25)}
+    easing = {"kind": kind, "products": ("magnets",), "destinations": ("D0",), "announced": date(2025, 3, 5)}
+    table = exports(exempt, start="2019-01")
+    run = fc.forecast_all(
+        table, calendar(ban | {"ends": date(2026, 7, day), "ends_announced": date(2026, 6, 10)}, easing), {},
+        models=["structural"], destinations=["D0", "D1"], horizon=2, experience="none",
+    ).forecasts.set_index("destination")  # fmt: skip
+    assert run.loc["D0", "volume_t"].between(75.0, 130.0).all()
+    assert run.loc["D1", "volume_t"].iloc[0] < 75.0

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from forecast.episodes.alone import Alone
-from forecast.episodes.course import KNOTS, Episode, exposure, log_effect
+from forecast.episodes.course import KNOTS, Episode, exposure
 from forecast.episodes.panel import structural_forecasts
 from forecast.episodes.path_priors import (
     DESTINATION,
@@ -19,7 +19,7 @@ from forecast.episodes.path_priors import (
     log_mean,
     stated,
 )
-from forecast.episodes.transit import EffectEvidence, EpisodeLags, LagEvidence
+from forecast.episodes.transit import EffectEvidence, EpisodeLags, LagEvidence, log_effect
 
 SHARES = np.zeros((2, 1, len(KNOTS)))
 SHARES[0, 0, 1], SHARES[1, 0, 1] = 1.0, 0.5
