@@ -260,7 +260,7 @@ def _by_kind(acting: pd.DataFrame, names: Mapping[str, str], console: Console, *
 def _to_come(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:
     """A sentence on what was announced by ``day`` and takes effect later; none where nothing does."""
     ahead = [
-        event.kind in ACTING_KINDS and event.announced <= day < event.effective and event.ends != event.effective
+        event.kind in ACTING_KINDS and event.announced <= day < event.effective and not called_off(event)
         for event in records(shown)
     ]
     rows = records(shown[np.array(ahead, dtype=bool)].sort_values("effective", kind="stable"))
