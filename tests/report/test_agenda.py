@@ -162,3 +162,12 @@ def test_what_was_called_off_does_not_take_effect_later():
         said[day.day] = console.file.getvalue()
     assert "Takes effect later: ban from 2023-06-01" in said[19]
     assert "Takes effect later" not in said[25]
+
+
+def test_a_measure_that_is_set_aside_is_named_with_its_suspension():
+    """From the day on which the suspension is known."""
+    ban = {"event": "ban", "kind": "ban", "announced": date(2023, 1, 1), "effective": date(2023, 1, 1)}
+    ease = {"event": "ease", "kind": "suspension", "announced": date(2023, 6, 1), "effective": date(2023, 6, 9)}
+    rows = calendar(ban, ease)
+    assert EventNames.of(rows, {}, date(2023, 6, 2))("ban") == "ban of 2023-01-01, suspended from 2023-06-09"
+    assert EventNames.of(rows, {}, date(2023, 5, 2))("ban") == EventNames.of(rows, {})("ban") == "ban of 2023-01-01"
