@@ -200,10 +200,12 @@ def say_doubts(given: Given, tables: Tables, products: Sequence[str]) -> None:
     import forecast as fc
     from forecast.sources.overlaps import other_unit
     from forecast.sources.validation import worst_finding
+    from forecast.tables.schema import REST_OF_WORLD
 
     if set(given.exports) == {SHIPPED}:
         return
-    figures = tables.own[tables.own["product"].isin(products)]
+    derived = tables.own["destination"].eq(REST_OF_WORLD) & tables.own["status"].eq("derived")
+    figures = tables.own[tables.own["product"].isin(products) & ~derived]
     doubts = worst_finding(figures, tables.groups), other_unit(figures, fc.read_exports(), "the shipped file")
     for doubt in filter(None, doubts):
         say(doubt, err=True)

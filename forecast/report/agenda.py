@@ -21,6 +21,7 @@ from forecast.realtime.events import (
     ACTING_KINDS,
     DAYS_ONLY,
     EASING,
+    SUSPENSION,
     TIGHTENING,
     Members,
     PolicyMeasure,
@@ -30,6 +31,7 @@ from forecast.realtime.events import (
     covers_product,
     covers_whole,
     known_events,
+    measures,
     parts_of,
 )
 from forecast.report.acting import whom
@@ -80,8 +82,9 @@ class EventNames:
         >>> EventNames.of(fc.read_events(), {}, date(2026, 8, 20))("tariff-2025-04-usa-reciprocal")
         'tariff of 2025-04-09 until 2025-05-14, USA'
         """
-        until = _ends_known(events, known) if known else {}
+        until, aside = (_ends_known(events, known), _suspended(events, known)) if known else ({}, {})
         said = {event.event: _called(event, names, until.get(event.event)) for event in records(events)}
+        said |= {event: f"{said[event]}, suspended from {day}" for event, day in aside.items()}
         often = Counter(said.values())
         said = {event: f"{name} ({event})" if often[name] > 1 else name for event, name in said.items()}
         described = {event.event: event.description for event in records(events)}
@@ -169,6 +172,14 @@ def _ends_known(events: pd.DataFrame, day: date) -> dict[str, date]:
         if measure.ends is not None and measure.acted and alike:
             found[measure.name] = measure.ends
     return found
+
+
+def _suspended(events: pd.DataFrame, day: date) -> dict[str, date]:
+    """The days from which suspensions known on a day set measures aside, by the event that began each measure."""
+    acting = acting_events(known_events(events, day))
+    chained = [measure.rows for measure in measures(acting) if not measure.revival]
+    return {rows[0].event: row.effective for rows in chained for row in rows[1:]
+            if row.kind == SUSPENSION != rows[0].kind}  # fmt: skip
 
 
 # The calendar --------------------------------------------------------------------------------------------------------
@@ -260,7 +271,7 @@ def _by_kind(acting: pd.DataFrame, names: Mapping[str, str], console: Console, *
 def _to_come(shown: pd.DataFrame, day: date, names: Mapping[str, str]) -> list[str]:
     """A sentence on what was announced by ``day`` and takes effect later; none where nothing does."""
     ahead = [
-        event.kind in ACTING_KINDS and event.announced <= day < event.effective and event.ends != event.effective
+        event.kind in ACTING_KINDS and event.announced <= day < event.effective and not called_off(event)
         for event in records(shown)
     ]
     rows = records(shown[np.array(ahead, dtype=bool)].sort_values("effective", kind="stable"))

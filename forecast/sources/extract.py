@@ -15,7 +15,7 @@ from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import WITHDRAWN
 from forecast.vocabulary.countries import EUROPEAN_UNION, Places, listed, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
-from forecast.vocabulary.numbers import is_gap, numbers
+from forecast.vocabulary.numbers import is_currency, is_gap, numbers
 from forecast.vocabulary.text import counted, of_each, shown, slug
 from forecast.vocabulary.units import Unit, unit_of
 
@@ -269,7 +269,9 @@ def _units(cells: pd.DataFrame, settings: ReadSettings) -> _Units:
     unit = Texts.of(cells["unit"])
     said = [str(text) or settings.unit for text in unit.different]
     if settings.unit and unit_of(settings.unit).money:
-        said = [settings.unit] * len(said)
+        money = unit_of(settings.unit).money
+        own = is_currency(settings.unit)
+        said = [word if own and unit_of(word).money == money else settings.unit for word in said]
     if settings.product:
         return _Units(unit.codes, [unit_of(word, settings.product) for word in said])
     product = Texts.of(cells["product"])

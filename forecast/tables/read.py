@@ -354,10 +354,14 @@ def _ends_problems(raw: pd.DataFrame, table: pd.DataFrame) -> list[Problem]:
     ended = table["ends"].notna()
     backwards = [row for row in table.index[ended] if table["ends"][row] < table["announced"][row]]
     baseless = table.index[~ended & (table["ends_announced"].notna() | (table["ends_status"] != ""))]
+    known_from = table["ends_announced"].where(table["ends_announced"].notna(), table["ends"])
+    acted = "ends before effective must be announced by {effective}, found ends_announced {ends_announced}."
     early = "ends must not be before announced ({announced}), found {ends}."
+    sound = table.index[ended].difference(backwards)
+    beyond = [row for row in sound if table["ends"][row] < table["effective"][row] < known_from[row]]
     absent = "ends must be a day where ends_announced or ends_status is given, found an empty cell."
-    key = "{event}"
-    return [*_row_problems(raw, key, backwards, early), *_row_problems(raw, key, baseless, absent)]
+    found = ((backwards, early), (baseless, absent), (beyond, acted))
+    return [problem for rows, said in found for problem in _row_problems(raw, "{event}", rows, said)]
 
 
 def _continues_problems(raw: pd.DataFrame, table: pd.DataFrame, elsewhere: bool) -> list[Problem]:

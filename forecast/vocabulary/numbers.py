@@ -1,8 +1,10 @@
-"""Numbers in the writings of spreadsheets: thousands in either mark, brackets for less than zero, gaps."""
+"""Numbers in the writings of spreadsheets: thousands in either mark, brackets, gaps; scales, and money in words."""
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -198,3 +200,196 @@ def _grouped(text: str, thousands: str, decimal: str) -> bool:
     if thousands in fraction or not groups or not all(group.isdigit() for group in groups):
         return False
     return 1 <= len(first) <= 3 and len(groups[-1]) == 3 and all(len(group) in (2, 3) for group in groups)
+
+
+# Scales ---------------------------------------------------------------------------------------------------------------
+
+_SCALES = {
+    1e2: "hundred hundreds",
+    1e3: "thousand thousands thous ths thsd thd tsd tausend milhar milhares millier milliers mille miles migliaia "
+    "duizend тыс тысяч tys tysiecy ribu k",
+    1e5: "lakh lakhs lac lacs",
+    1e6: "million millions millionen mill mio mn mln miljoen millon millones milhao milhoes milioni milione milionow "
+    "миллион миллионов млн juta milyon mm",
+    1e7: "crore crores",
+    1e9: "billion billions bn mrd milliard milliards miliardi",
+}  # fmt: skip
+EITHER = ("mil", "m")
+"""Words that are a thousand in one language or trade and a million in another."""
+
+LINKS = {"of", "de", "d", "di", "von", "van", "in", "en", "em", "x", "s"}
+"""Words between a scale and what it is of."""
+
+_DIGITS_OF_SCALE = re.compile(r"1?(?:000)+|1(?:00)?0{2,}")
+_CHINESE_SCALE = {"十": 10.0, "百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8}
+_POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
+_TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
+
+SCALE_OF = {word: scale for scale, words in _SCALES.items() for word in words.split()}
+"""Words for thousands, millions and the like, folded, and how many they are."""
+
+
+def scale_before(words: list[str]) -> tuple[float, list[str]]:
+    """The scale at the end of words, 1 for none, and the words before it."""
+    rest = list(words)
+    while rest and rest[-1] in LINKS and len(rest) > 1:
+        rest.pop()
+    if rest and rest[-1] in SCALE_OF:
+        scale = SCALE_OF[rest.pop()]
+        more, left = scale_before(rest) if rest and rest[-1] in SCALE_OF else (1.0, rest)
+        return scale * more, left
+    if (rest and rest[-1] in _CHINESE_SCALE) or (rest and set(rest[-1]) <= set(_CHINESE_SCALE)):
+        return math.prod(_CHINESE_SCALE[mark] for mark in rest.pop()), rest
+    digits = len(rest)
+    while digits and rest[digits - 1].removesuffix("s").isdecimal():
+        digits -= 1
+    for start in range(digits, len(rest)):
+        number = "".join(rest[start:]).removesuffix("s")
+        clear = start == digits or re.fullmatch(r"(19|20)\d\d", rest[start - 1])
+        if clear and _DIGITS_OF_SCALE.fullmatch(number):
+            return 10.0 ** number.count("0"), rest[:start]
+    return 1.0, list(words)
+
+
+def phrases_of(text: str) -> list[str]:
+    """Single words before the first bar, phrases between bars."""
+    first, *phrases = text.split("|")
+    return [*first.split(), *phrases]
+
+
+def words_with_powers(text: str) -> list[str]:
+    """The words of a text, folded, powers of ten in full.
+
+    Examples
+    --------
+    >>> words_with_powers("10^3 USD"), words_with_powers("t x 1000")
+    (['1000', 'usd'], ['t', '1000'])
+    """
+    plain = _POWER.sub(lambda found: "1000 " if found[1] in "3³" else "1000000 ", text)
+    return folded(_TIMES.sub(" ", plain)).split()
+
+
+# Money ----------------------------------------------------------------------------------------------------------------
+
+_CURRENCIES = {
+    "USD": "usd us dollar dollars dolares 美元|us dollar|us dollars|gen val mo|vl fob",
+    "EUR": "eur euro euros|value in euros", "CNY": "cny rmb yuan 人民币 元", "BRL": "brl reais", "JPY": "jpy yen",
+    "GBP": "gbp", "INR": "inr", "VND": "vnd", "THB": "thb baht",
+}  # fmt: skip
+
+MONEY = {word: currency for currency, words in _CURRENCIES.items() for word in phrases_of(words)}
+"""Currency by its folded word."""
+
+_LONGEST = max(len(word.split()) for word in MONEY)
+_ASIAN = {"十": 10, "백": 100, "百": 100, "千": 1000, "천": 1000, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8,
+          "億": 10**8, "억": 10**8}  # fmt: skip
+_ASIAN_SCALE = re.compile(f"([{''.join(_ASIAN)}]+)(?=美元|美金|人民[币幣]|元|円|日元|欧元|불|달러|원|엔)")
+_GLUED = re.compile(
+    r"(?P<before>\d+|mio|bn|mn|[ktm])?(?P<code>usd|eur|cny|rmb|jpy|gbp|brl|inr|vnd|thb)(?P<behind>\d+|mio|bn|mn|[km])?"
+)
+_LETTERS = {"t": "thousand", "m": "million"}
+"""Letters written to the code of a currency, as in ``TEUR`` and ``MUSD``."""
+
+_PLACE = "$"
+"""What marks a currency among words, so that scales on either side of it stay apart."""
+
+_SPANISH = {"dolares", "reais", "euros", "pesos"}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Money among words: its currency if one is named, how many of it make one, and the words that say neither.
+
+    ``scale`` is NaN where it can be a thousand or a million, or several stand there.
+    """
+
+    currency: str
+    scale: float
+    rest: tuple[str, ...]
+
+
+def amount_in(text: str) -> Amount:
+    """The currency and the scale that the words of ``text`` name.
+
+    Examples
+    --------
+    >>> amount_in("Value (thousand USD)"), amount_in("US$ '000").scale, amount_in("百万円").scale
+    (Amount(currency='USD', scale=1000.0, rest=('value',)), 1000.0, 1000000.0)
+    >>> amount_in("US$ mil").scale, amount_in("Mil dólares").scale, amount_in("Value").scale
+    (nan, 1000.0, 1.0)
+    """
+    words = _in_full(text)
+    spanish = bool(_SPANISH & set(words))
+    words = ["thousand" if word == "mil" and spanish else word for word in words]
+    currency, apart = _currency_among(words)
+    runs, rest = _scales_among(apart)
+    unclear = len(set(runs)) > 1 or (not runs and any(word in EITHER for word in rest))
+    said = tuple(word for word in rest if word not in (*LINKS, _PLACE, "1") and not (unclear and word in EITHER))
+    return Amount(currency, math.nan if unclear else next(iter(runs), 1.0), said)
+
+
+def with_scale(asked: str, text: str) -> str:
+    """The currency ``asked`` with the scale that ``text`` states; ``asked`` itself where that states none.
+
+    Examples
+    --------
+    >>> with_scale("usd", "Value (million USD)"), with_scale("usd", "Value (USD)"), with_scale("usd", "US$ mil")
+    ('1000000 usd', 'usd', 'mil usd')
+    """
+    scale = amount_in(text).scale
+    if scale != scale:
+        return f"{EITHER[0]} {asked}"
+    return asked if scale == 1 else f"{scale:.0f} {asked}"
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit is a currency without a scale, not even ``1``.
+
+    Examples
+    --------
+    >>> is_currency("USD"), is_currency("thousand USD"), is_currency("1 USD")
+    (True, False, False)
+    """
+    return " ".join(words_with_powers(unit)) in MONEY
+
+
+def which_scale(word: str) -> str:
+    """Why money in ``word`` cannot be read, and what says its scale."""
+    return f"{word}, which is of thousands or of millions: say which, as in --unit '1000 usd' or --unit 'million usd'"
+
+
+def _in_full(text: str) -> list[str]:
+    """The words of a text, scales apart from the currencies that they are written to."""
+    apart = _ASIAN_SCALE.sub(lambda found: f" {math.prod(_ASIAN[mark] for mark in found[1])} ", text)
+    words: list[str] = []
+    for word in words_with_powers(apart):
+        glued = _GLUED.fullmatch(word)
+        parts = [part for part in glued.groups() if part] if glued else [word]
+        words += [_LETTERS.get(part, part) for part in parts] if len(parts) > 1 else parts
+    return words
+
+
+def _currency_among(words: list[str]) -> tuple[str, list[str]]:
+    """The currency of the longest phrase that names one, and the words with `_PLACE` for it."""
+    rest, currency = list(words), ""
+    for length in range(_LONGEST, 0, -1):
+        for start in range(len(rest) - length, -1, -1):
+            named = MONEY.get(" ".join(rest[start : start + length]), "")
+            if named and currency in ("", named):
+                currency, rest[start : start + length] = named, [_PLACE]
+    return currency, rest
+
+
+def _scales_among(words: list[str]) -> tuple[list[float], list[str]]:
+    """The scales that words state, those that stand together as their product, and the other words."""
+    runs: list[float] = []
+    rest: list[str] = []
+    left, joined = list(words), False
+    while left:
+        scale, before = scale_before(left)
+        if scale == 1:
+            rest, left, joined = [left[-1], *rest], left[:-1], False
+            continue
+        runs = [*runs[:-1], runs[-1] * scale] if joined else [*runs, scale]
+        left, joined = before, True
+    return runs, rest

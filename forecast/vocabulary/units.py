@@ -12,6 +12,17 @@ import math
 import re
 from dataclasses import dataclass
 
+from forecast.vocabulary.numbers import (
+    EITHER,
+    LINKS,
+    MONEY,
+    SCALE_OF,
+    amount_in,
+    phrases_of,
+    scale_before,
+    which_scale,
+    words_with_powers,
+)
 from forecast.vocabulary.text import folded, without_note
 
 POUND_T = 0.45359237e-3
@@ -38,11 +49,6 @@ _TONNES = {
     2000 * POUND_T: "st|short ton|short tons|net tons us|stn",
     2240 * POUND_T: "lt|long ton|long tons|gross ton",
 }
-_MONEY = {
-    "USD": "usd us dollar dollars 美元|us dollars|gen val mo|vl fob", "EUR": "eur euro euros|value in euros",
-    "CNY": "cny rmb yuan 人民币 元", "BRL": "brl reais", "JPY": "jpy yen", "GBP": "gbp", "INR": "inr", "VND": "vnd",
-    "THB": "thb baht",
-}  # fmt: skip
 _PIECES = {"pieces", "piece", "pcs", "u", "no", "nr", "number", "numbers", "item", "items", "units", "unit",
            "unidade", "unidades", "pr", "pairs", "doz", "dozen", "个", "台", "件", "辆", "只", "套", "支", "双",
            "架", "块"}  # fmt: skip
@@ -55,26 +61,9 @@ _TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quant
                  "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
 _TITLE_PARTS = re.compile(r"[;,()|\[\]（），；、]")
 _NAMED_IN_TITLE = re.compile(r"(?:(?P<label>[^:：]*)[:：]|.*\b(?:in|em|en)\s)(?P<unit>.+)", re.IGNORECASE)
-_SCALES = {
-    1e2: "hundred hundreds",
-    1e3: "thousand thousands thous ths thsd thd tsd tausend milhar milhares millier milliers mille miles migliaia "
-    "duizend тыс тысяч tys tysiecy ribu k",
-    1e5: "lakh lakhs lac lacs",
-    1e6: "million millions millionen mill mio mn mln miljoen millon millones milhao milhoes milioni milione milionow "
-    "миллион миллионов млн juta milyon mm",
-    1e7: "crore crores",
-    1e9: "billion billions bn mrd milliard milliards miliardi",
-}  # fmt: skip
 _SPANISH = re.compile(r"tonelad|quilo|kilogramo")
-_EITHER = ("mil", "m")
-"""Words that are a thousand in one language or trade and a million in another."""
-_OF = {"of", "de", "d", "di", "von", "van", "in", "en", "em", "x", "s"}
-_BESIDE_SCALE = _OF | {"figures", "data", "all", "units", "unit", "quantity", "quantities", "volume", "volumes", "are"}
-_DIGITS_OF_SCALE = re.compile(r"1?(?:000)+|1(?:00)?0{2,}")
-_CHINESE_SCALE = {"十": 10.0, "百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8}
+_BESIDE_SCALE = {*LINKS, *phrases_of("figures data all units unit quantity quantities volume volumes are")}
 _GLUED = re.compile(r"(\d+)([a-z]+)|([十百千万萬亿億]+)(.+)")
-_POWER = re.compile(r"10(?:\^|\*\*|(?=[³⁶]))([36³⁶])")
-_TIMES = re.compile(r"(?<![^\W\d_])[x×*](?=\s*\d)")
 _AMBIGUOUS_MT = re.compile(r"(?<![^\W\d_])Mt(?![^\W\d_])")
 _VALUES = {"value", "values", "valor", "valores", "valeur", "valeurs", "valore", "wert", "werte", "warenwert",
            "ausfuhrwert", "exportwert", "montant", "importe", "betrag", "fob", "cif", "price", "prices", "prix",
@@ -98,7 +87,6 @@ _NO_LEVEL = re.compile(
 """Words, folded, for how figures change or what part they are of others, whatever these measure."""
 
 _UNKNOWN = "of a unit that is not known"
-_MILLION = re.compile(r"\b(million|millions|mill|mil|mn)\b")
 
 
 @dataclass(frozen=True)
@@ -116,17 +104,8 @@ class Unit:
     refusal: str = ""
 
 
-def _words(text: str) -> list[str]:
-    """Single words before the first bar, phrases between bars."""
-    first, *phrases = text.split("|")
-    return [*first.split(), *phrases]
-
-
-TONNES = {word: factor for factor, words in _TONNES.items() for word in _words(words)}
+TONNES = {word: factor for factor, words in _TONNES.items() for word in phrases_of(words)}
 """Tonnes in one of each unit, by its folded word."""
-
-MONEY = {word: currency for currency, words in _MONEY.items() for word in _words(words)}
-"""Currency by its folded word."""
 
 
 def unit_of(word: str, product: str = "") -> Unit:
@@ -148,9 +127,9 @@ def unit_of(word: str, product: str = "") -> Unit:
         return Unit(TONNES[bare])
     if bare in _BUSHELS:
         return _bushels(_BUSHELS[bare], product)
-    currency = _currency(bare)
-    if currency:
-        return Unit(_money_scale(bare), money=currency)
+    money = amount_in(word)
+    if money.currency and not money.rest:
+        return Unit(1e-6 * money.scale, money.currency, which_scale(word) if money.scale != money.scale else "")
     if bare in _PIECES:
         return Unit(refusal="counted in pieces, which have no weight")
     if bare in _LENGTHS:
@@ -184,15 +163,10 @@ class _Weight:
     either: bool = False
 
 
-SCALE_OF = {word: scale for scale, words in _SCALES.items() for word in words.split()}
-"""Words for thousands, millions and the like, folded, and how many they are."""
-
-
 def _tokens(text: str) -> list[str]:
     """The words of a text, numbers apart from the units that are written to them, powers of ten in full."""
-    plain = _POWER.sub(lambda found: "1000 " if found[1] in "3³" else "1000000 ", text)
     words: list[str] = []
-    for word in folded(_TIMES.sub(" ", plain)).split():
+    for word in words_with_powers(text):
         glued = _GLUED.fullmatch(word) if word not in TONNES else None
         parts = [part for part in glued.groups() if part] if glued else []
         words += parts if parts and parts[1] in TONNES else [word]
@@ -207,7 +181,7 @@ def _weight_in(words: list[str]) -> _Weight | None:
         span = " ".join(words[start:stop])
         if span not in TONNES:
             continue
-        left, before = _scale_before(words[:start])
+        left, before = scale_before(words[:start])
         right, behind = _scale_behind(words[stop:])
         apart = [SCALE_OF[word] for word in (*before, *behind) if word in SCALE_OF and word not in ("k", "mm")]
         if span in alone and behind:
@@ -215,7 +189,7 @@ def _weight_in(words: list[str]) -> _Weight | None:
         if left == right == 1 and stop - start == 1 and len(apart) == 1:
             left = apart[0]
         either = before[-1:] if left == right == 1 else []
-        unclear = bool(either) and either[0] in _EITHER
+        unclear = bool(either) and either[0] in EITHER
         if unclear and either[0] == "mil" and _SPANISH.match(words[start]):
             left, unclear = 1e3, False
         named = f"{either[0]} {span}" if unclear else span
@@ -224,34 +198,12 @@ def _weight_in(words: list[str]) -> _Weight | None:
     return None
 
 
-def _scale_before(words: list[str]) -> tuple[float, list[str]]:
-    """The scale at the end of words, 1 for none, and the words before it."""
-    rest = list(words)
-    while rest and rest[-1] in _OF and len(rest) > 1:
-        rest.pop()
-    if rest and rest[-1] in SCALE_OF:
-        scale = SCALE_OF[rest.pop()]
-        more, left = _scale_before(rest) if rest and rest[-1] in SCALE_OF else (1.0, rest)
-        return scale * more, left
-    if (rest and rest[-1] in _CHINESE_SCALE) or (rest and set(rest[-1]) <= set(_CHINESE_SCALE)):
-        return math.prod(_CHINESE_SCALE[mark] for mark in rest.pop()), rest
-    digits = len(rest)
-    while digits and rest[digits - 1].removesuffix("s").isdecimal():
-        digits -= 1
-    for start in range(digits, len(rest)):
-        number = "".join(rest[start:]).removesuffix("s")
-        clear = start == digits or re.fullmatch(r"(19|20)\d\d", rest[start - 1])
-        if clear and _DIGITS_OF_SCALE.fullmatch(number):
-            return 10.0 ** number.count("0"), rest[:start]
-    return 1.0, list(words)
-
-
 def _scale_behind(words: list[str]) -> tuple[float, list[str]]:
     """The scale at the beginning of words behind which there is no other weight, 1 for none, and the other words."""
-    rest = [word for place, word in enumerate(words) if place or word not in _OF]
+    rest = [word for place, word in enumerate(words) if place or word not in LINKS]
     stop = next((place for place, word in enumerate(rest) if not word.removesuffix("s").isdecimal()), len(rest))
     stop = 1 if rest and rest[0] in SCALE_OF else stop
-    scale, none = _scale_before(rest[:stop])
+    scale, none = scale_before(rest[:stop])
     if scale == 1 or none or any(word in TONNES for word in rest[stop:]):
         return 1.0, list(words)
     return scale, rest[stop:]
@@ -268,10 +220,21 @@ def scale_alone(line: str) -> bool:
     for part in _TITLE_PARTS.split(line):
         words = folded(part.rpartition(" in ")[2] or part).split()
         left = [word for word in words if word not in _BESIDE_SCALE]
-        scale, rest = _scale_before(left)
+        scale, rest = scale_before(left)
         if left and scale >= 1e3 and not rest:
             return True
     return False
+
+
+def parts_of_title(line: str) -> list[str]:
+    """The parts of a line above a table, between its commas and brackets.
+
+    Examples
+    --------
+    >>> parts_of_title("Exports (million USD), 2025")
+    ['Exports ', 'million USD', '', ' 2025']
+    """
+    return _TITLE_PARTS.split(line)
 
 
 def unit_in(heading: str) -> str:
@@ -378,14 +341,3 @@ def _bushels(many: float, product: str) -> Unit:
     if not known and not heading:
         return Unit(refusal="counted in bushels, whose weight is known for corn, soybeans, wheat and other grains only")
     return Unit(many * (known or heading)[0] * POUND_T)
-
-
-def _currency(bare: str) -> str:
-    words = [word for word in bare.split() if not _MILLION.fullmatch(word) and word not in ("thousand", "1000", "k")]
-    return MONEY.get(" ".join(words), "")
-
-
-def _money_scale(bare: str) -> float:
-    if _MILLION.search(bare):
-        return 1.0
-    return 1e-3 if any(word in ("thousand", "1000", "k") for word in bare.split()) else 1e-6

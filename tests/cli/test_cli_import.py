@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from forecast.cli import app
+from forecast.cli.inputs import Given, Tables, say_doubts
 
 LONG = "Country;Month;Net weight (kg)\nUK;2025-05;1500\nROW;2025-05;10\nUtopia;2025-06;20\n"
 
@@ -114,3 +116,18 @@ def test_a_file_without_a_unit_needs_two_commands_which_are_named_in_order(folde
         f"forecast import customs.csv --unit kg --output exports.csv, then forecast {then} "
         "(or --unit t, '100 kg', lb, kt, usd).",
     )
+
+
+def test_rows_that_are_derived_are_no_doubt_of_the_file(capsys: pytest.CaptureFixture[str]):
+    """The rest of the world is the total less a few destinations: the others are inside it, not beside it."""
+    months = pd.period_range("2023-01", periods=6, freq="M")
+    volumes = {"WLD": 100.0, "USA": 60.0, "CHL": 30.0, "ROW": 40.0}
+    row = {"product": "w", "precision_t": float("nan"), "source": "", "released": date(2024, 1, 1)}
+    rows = [row | {"destination": code, "month": month, "volume_t": volume + place,
+                   "status": "derived" if code == "ROW" else "reported"}
+            for place, month in enumerate(months) for code, volume in volumes.items()]  # fmt: skip
+    own = pd.DataFrame(rows)
+    for table, said in ((own, False), (own.assign(status="reported"), True)):
+        tables = Tables(table, own.iloc[:0], {}, own.iloc[:0], None, None, date(2024, 1, 2))
+        say_doubts(Given(("mine.csv",), ("none",)), tables, ["w"])
+        assert ("parts add to" in capsys.readouterr().err) == said

@@ -13,7 +13,7 @@ from rich.console import Console
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.report.agenda import EventNames
+from forecast.report.agenda import EventNames, agenda, print_in_force
 from forecast.report.branches import SHOWN_BRANCHES, cells, parting, print_branches
 from forecast.scenario.events import supposed_events, supposed_rows
 from forecast.scenario.forecast import MIXTURE, scenario_all
@@ -149,3 +149,25 @@ def test_a_measure_that_goes_on_in_another_row_or_is_set_aside_has_no_end_in_its
     aside = {"event": "s", "kind": "suspension", "announced": date(2025, 6, 1), "products": ("magnets",)}
     named = EventNames.of(calendar(truce, later, ban, aside), {}, date(2025, 12, 1))
     assert [named(event) for event in "tb"] == ["truce of 2025-05-14", "ban of 2025-01-01"]
+
+
+def test_what_was_called_off_does_not_take_effect_later():
+    """From the day on which its end is known; until then it is to come."""
+    ban = {"event": "ban", "kind": "ban", "announced": date(2023, 1, 1), "effective": date(2023, 6, 1)}
+    rows = calendar(ban | {"ends": date(2023, 5, 20), "ends_announced": date(2023, 5, 20)})
+    said = {}
+    for day in (date(2023, 5, 19), date(2023, 5, 25)):
+        console = Console(file=io.StringIO(), width=80)
+        print_in_force(agenda(rows, {}, issued=day), NAMES, console, day, ["magnets"])
+        said[day.day] = console.file.getvalue()
+    assert "Takes effect later: ban from 2023-06-01" in said[19]
+    assert "Takes effect later" not in said[25]
+
+
+def test_a_measure_that_is_set_aside_is_named_with_its_suspension():
+    """From the day on which the suspension is known."""
+    ban = {"event": "ban", "kind": "ban", "announced": date(2023, 1, 1), "effective": date(2023, 1, 1)}
+    ease = {"event": "ease", "kind": "suspension", "announced": date(2023, 6, 1), "effective": date(2023, 6, 9)}
+    rows = calendar(ban, ease)
+    assert EventNames.of(rows, {}, date(2023, 6, 2))("ban") == "ban of 2023-01-01, suspended from 2023-06-09"
+    assert EventNames.of(rows, {}, date(2023, 5, 2))("ban") == EventNames.of(rows, {})("ban") == "ban of 2023-01-01"

@@ -85,3 +85,53 @@ def test_a_scale_that_is_not_known_is_not_used(tmp_path: Path):
     """A row with a word that is no scale has no unit that is known."""
     with pytest.raises(TableError, match="of a unit that is not known"):
         volume(tmp_path, "Country,Month,UOM,UNIT_MULT,Quantity\nGermany,2025-05,kg,some,1.5\n")
+
+
+@pytest.mark.parametrize(
+    ("heading", "millions"),
+    [
+        ("Value (thousand USD)", 1e-3), ("USD thousand", 1e-3), ("'000 USD", 1e-3), ("USD 1000", 1e-3),
+        ("in thousands of US dollars", 1e-3), ("million USD", 1.0), ("US$ bn", 1e3), ("千美元", 1e-3),
+        ("Value KUSD", 1e-3), ("Valor (mil dólares)", 1e-3), ("Value, $ 10^6", 1.0),
+        ("Value (USD), HS 2604.00.000", 1e-6), ("Value (USD)", 1e-6),
+        ("Value 2025 (US dollars)", 1e-6), ("Value in thousands", 1e-3),
+    ],
+)  # fmt: skip
+def test_scales_of_money_in_headings(tmp_path: Path, heading: str, millions: float):
+    """They count with a currency that the caller names, and once where the caller names the scale too."""
+    text, columns = f'Country,Month,"{heading}"\nGermany,2025-05,5e5\n', {"volume": heading}
+    assert volume(tmp_path, text, unit="usd", columns=columns) == pytest.approx(5e5 * millions)
+    assert volume(tmp_path, text, unit="thousand usd", columns=columns) == pytest.approx(500)
+    assert volume(tmp_path, text, unit="1 usd", columns=columns) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Exports, thousand USD\nCountry,2025-05,2025-06\nGermany,1500,\n",
+        "Country,Month,Value,Unit\nGermany,2025-05,1500,Thousand USD\nGermany,2025-05,7,kg\n",
+        "Country,Month,Value,UNIT_MULT\nGermany,2025-05,1500,3\n",
+        "Country,Month,Measure,Value\nGermany,2025-05,Value (thousand USD),1500\nGermany,2025-05,Quantity (kg),7\n",
+        "Country,Jan 2025 Value (thousand USD),Feb 2025 Value (thousand USD)\nGermany,1500,\n",
+    ],
+)
+def test_scales_of_money_elsewhere(tmp_path: Path, text: str):
+    """In a title, in a column of units, scales or measures, and in headings of months."""
+    assert volume(tmp_path, text, unit="usd") == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("heading", ["Value (mil US$)", "Value, USD m", "Value (thousand USD), million USD"])
+def test_scales_of_money_that_can_be_two_things_are_asked(tmp_path: Path, heading: str):
+    """As those of weights are."""
+    text = f'Country,Month,"{heading}"\nGermany,2025-05,1.5\n'
+    with pytest.raises(TableError, match=r"figures are in .*: say which, as in --unit '1000 usd'"):
+        volume(tmp_path, text, unit="usd", columns={"volume": heading})
+    assert volume(tmp_path, text, unit="million usd", columns={"volume": heading}) == 1.5
+
+
+def test_a_scale_in_a_line_apart_from_the_currency_is_asked(tmp_path: Path):
+    """A title in thousands over a column of dollars can mean either."""
+    text = "Exports (in thousands)\nCountry,Month,Value (USD)\nGermany,2025-05,1500\n"
+    with pytest.raises(TableError, match=r"has a scale, .* --unit '1000 usd' for thousands of it, --unit '1 usd' for"):
+        volume(tmp_path, text, unit="usd", columns={"volume": "Value (USD)"})
+    assert volume(tmp_path, text, unit="1000 usd", columns={"volume": "Value (USD)"}) == 1.5

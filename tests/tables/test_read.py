@@ -378,6 +378,10 @@ GOOD_EVENT = {
     ("cells", "sentence"),
     [
         ({"ends": "2025-04-03"}, "ends must not be before announced (2025-04-04), found 2025-04-03."),
+        (
+            {"ends": "2025-04-30"},
+            "ends before effective must be announced by 2025-05-04, found ends_announced 2025-06-01.",
+        ),
         ({"announced": ""}, "announced must be a day as YYYY-MM-DD, found an empty cell."),
         ({"effective": ""}, "effective must be a day as YYYY-MM-DD, found an empty cell."),
         ({"effective": "2025-02-30"}, "effective must be a day as YYYY-MM-DD, found '2025-02-30'."),
@@ -434,7 +438,7 @@ def test_an_event_id_stands_once():
 
 def test_an_end_may_precede_the_effect():
     """A measure withdrawn before it took effect is a row like any other: it never acted."""
-    row = ",".join((GOOD_EVENT | {"ends": "2025-04-20"}).values())
+    row = ",".join((GOOD_EVENT | {"ends": "2025-04-20", "ends_announced": "2025-04-20"}).values())
     assert events(row)["ends"].tolist() == [date(2025, 4, 20)]
 
 

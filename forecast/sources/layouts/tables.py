@@ -32,13 +32,20 @@ from forecast.sources.meaning.breakdowns import BY, parted
 from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
 from forecast.sources.meaning.direction import IMPORTS, imports_in, is_inward, mirrored_cells
-from forecast.sources.meaning.quantities import MEASURE, check_stated, other_quantities, scaled, units_of_measures
+from forecast.sources.meaning.quantities import (
+    MEASURE,
+    check_stated,
+    other_quantities,
+    scaled,
+    units_of_measures,
+    units_of_money,
+)
 from forecast.sources.meaning.stacked import first_table
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import from_parts, months, serial_months, unmarked
-from forecast.vocabulary.numbers import said_of_marks, statuses
+from forecast.vocabulary.numbers import is_currency, said_of_marks, statuses
 from forecast.vocabulary.text import folded, of_each, shown, slug
 from forecast.vocabulary.units import kind_of_quantity, unit_in, unit_of
 
@@ -218,6 +225,9 @@ def _month_text(table: Table, columns: Columns) -> pd.Series:
 
 def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool = False) -> tuple[pd.Series, list[str]]:
     """The unit of each row, and what is taken for granted of it."""
+    if settings.unit and unit_of(settings.unit).money:
+        money = units_of_money(table, columns.unit, columns.indicator, columns.volume, settings.unit)
+        return scaled(money, table, columns.scale if is_currency(settings.unit) else "")
     stated = settings.unit or unit_in(columns.volume) or unit_beside(table) or unit_in(columns.destination)
     if columns.indicator and not settings.unit:
         unit = units_of_measures(table, columns.unit, columns.indicator, stated)

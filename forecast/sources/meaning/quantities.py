@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
@@ -11,8 +12,18 @@ from forecast.sources.files.columns import plainest
 from forecast.sources.files.sheet import Table
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
+from forecast.vocabulary.numbers import SCALE_OF, amount_in, is_currency, with_scale
 from forecast.vocabulary.text import folded, shown
-from forecast.vocabulary.units import SCALE_OF, Unit, kind_of_quantity, names_measure, scale_alone, unit_in, unit_of
+from forecast.vocabulary.units import (
+    Unit,
+    is_money,
+    kind_of_quantity,
+    names_measure,
+    parts_of_title,
+    scale_alone,
+    unit_in,
+    unit_of,
+)
 
 MONEY_BESIDE = "a value in money beside weights"
 """Why a row of money is not used where others are of weight."""
@@ -87,6 +98,54 @@ def units_of_measures(table: Table, unit: str, indicator: str, stated: str = "")
     first, second = (named, beside) if indicator == MEASURE else (beside, named)
     found = first.where(first != "", second)
     return found.where(found != "", stated).astype("category")
+
+
+def units_of_money(table: Table, unit: str, indicator: str, heading: str, asked: str) -> pd.Series:
+    """The unit of each row where values in ``asked`` are taken: with the scale that its cells, else ``heading``, state.
+
+    ``unit`` and ``indicator`` are the headings of the columns that may say it; a title counts where none of them names
+    a currency. A scale that the caller names (``thousand usd``) holds for all.
+
+    Raises
+    ------
+    TableError
+        Where a scale can be a thousand or a million, or a title has one and the heading has a currency without.
+
+    Examples
+    --------
+    >>> table = Table("f.csv", pd.DataFrame({"Unit": ["thousand USD", "kg"]}))
+    >>> units_of_money(table, "Unit", "", "Value (million USD)", "usd").tolist()
+    ['1000 usd', '1000000 usd']
+    """
+    if not is_currency(asked):
+        return pd.Series(labels(np.zeros(len(table.cells), dtype=np.int8), [asked]), index=table.cells.index)
+    headed = with_scale(asked, heading) if not unit_in(heading) else asked
+    titled = {with_scale(asked, part) for line in table.above for part in parts_of_title(line) if _is_scaled(part)}
+    if headed == asked and titled - {asked}:
+        headed = "" if len(titled) > 1 or amount_in(heading).currency else titled.pop()
+    if not headed:
+        raise TableError(_of_which_scale(table, asked))
+    found = pd.Series(headed, index=table.cells.index, dtype=object)
+    for name in (indicator, unit):
+        said = table.coded(name).astype(str).map(lambda text: with_scale(asked, text) if _is_scaled(text) else "")
+        found = found.where((said == "") | (said == asked), said)
+    for word in found.unique():
+        if unit_of(word).refusal:
+            raise TableError(f"{table.file}: figures are in {unit_of(word).refusal}.")
+    return found.astype("category")
+
+
+def _is_scaled(text: str) -> bool:
+    """Whether a text names money with a scale, or a scale alone."""
+    return amount_in(text).scale != 1 and (is_money(text) or scale_alone(text)) and not unit_in(text)
+
+
+def _of_which_scale(table: Table, asked: str) -> str:
+    line = next(line for line in table.above if any(_is_scaled(part) for part in parts_of_title(line)))
+    return (
+        f"{table.file}: the line {shown(line)!r} has a scale, and the figures are called {asked}. Say which holds: "
+        f"forecast import FILE --unit '1000 {asked}' for thousands of it, --unit '1 {asked}' for single ones."
+    )
 
 
 def _unit_of(measure: str) -> str:
