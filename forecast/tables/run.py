@@ -107,7 +107,7 @@ def in_final_order(table: pd.DataFrame, name: str, models: Sequence[str]) -> pd.
         table = table if requested.all() else table[requested]
     table, by = packed(table, own), own.sort
     if name == "forecasts" and len(table):
-        table, by = table.assign(model=table["model"].cat.set_categories([*models])), [*by, "model"]
+        table, by = table.assign(model=table["model"].cat.set_categories([*dict.fromkeys(models)])), [*by, "model"]
     return unpacked([table.sort_values(by, kind="stable", ignore_index=True)])
 
 
