@@ -148,7 +148,7 @@ def test_a_measure_that_goes_on_in_another_row_or_is_set_aside_has_no_end_in_its
     ban = {"event": "b", "kind": "ban", "announced": date(2025, 1, 1)}
     aside = {"event": "s", "kind": "suspension", "announced": date(2025, 6, 1), "products": ("magnets",)}
     named = EventNames.of(calendar(truce, later, ban, aside), {}, date(2025, 12, 1))
-    assert [named(event) for event in "tb"] == ["truce of 2025-05-14", "ban of 2025-01-01"]
+    assert [named(event) for event in "tb"] == ["truce of 2025-05-14", "ban of 2025-01-01, suspended from 2025-06-01"]
 
 
 def test_what_was_called_off_does_not_take_effect_later():
