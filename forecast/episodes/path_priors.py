@@ -63,7 +63,7 @@ IN_COMMON = KIND + PRODUCT + EPISODE
 RETURNS = 0.75
 """Correlation of what is a series' own in an episode with the same in the next one of its kind."""
 
-ALIKE = KIND + PRODUCT + RETURNS * (EPISODE + DESTINATION)
+RETURNS_IN_ALL = KIND + PRODUCT + RETURNS * (EPISODE + DESTINATION)
 """Correlation of the paths of these two, all in all."""
 
 UNLIKE, UNLIKELY = np.array([0.05, 0.15, 0.4, 1.0, 1.6]), np.array([0.1, 0.1, 0.1, 0.3, 0.4])
@@ -168,7 +168,7 @@ def in_sequence(
     beliefs: Sequence[PathPrior],
     before: Sequence[int | None],
     own: Sequence[float] | None = None,
-    correlation: float = ALIKE,
+    correlation: float = RETURNS_IN_ALL,
 ) -> np.ndarray:
     """Covariance of the paths of one series, stacked, where one ends ``before`` the next of its kind (`runs_before`).
 
