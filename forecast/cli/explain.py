@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.console import (
-    kept_origins,
     plain_refusals,
     progress_bar,
     say,
@@ -20,6 +19,7 @@ from forecast.cli.console import (
     tell_of_compiling,
 )
 from forecast.cli.inputs import Given, Tables, given_events, names, stored_calendar, with_rest
+from forecast.cli.keeping import forecast_of
 from forecast.cli.options import (
     PRIORS,
     SHIPPED,
@@ -102,7 +102,8 @@ def explain(
                 after = explained_script(choice.issued, chosen)
                 Script(given, "run", "forecast_all", keywords, after=after, rest=choice.issued).show()
                 return
-            found, day = _forecast(tables, keywords, jobs, cache, quiet or as_json), choice.issued
+            with progress_bar("Forecasting", quiet or as_json) as progress:
+                found, day = forecast_of(tables, keywords, jobs, progress, cache), choice.issued
         else:
             found, day = _read(run, issued)
             calendar = _calendar_of(run, events, store)
@@ -135,23 +136,6 @@ def _asked(
     known = [code for code in codes if code != REST_OF_WORLD]
     tables, choice = asked(given, products, known, None, engine, issued)
     return with_rest(tables, choice.issued), replace(choice, destinations=codes)
-
-
-def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, quiet: bool) -> Forecasts:
-    """The forecast that `forecast next` makes of some destinations."""
-    import forecast as fc
-
-    with kept_origins(cached) as cache, progress_bar("Forecasting", quiet) as progress:
-        return fc.forecast_all(
-            tables.exports,
-            tables.events,
-            tables.groups,
-            totals=tables.totals,
-            jobs=jobs,
-            progress=progress,
-            cache=cache,
-            **keywords,
-        )
 
 
 def _read(folder: Path, issued: date | None) -> tuple[Forecasts, date]:

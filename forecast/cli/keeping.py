@@ -1,4 +1,4 @@
-"""What ``forecast next`` does beside forecasting: judgement, the track record of the store, and keeping the issue."""
+"""What commands do around a forecast: origins kept for the next one, judgement, the track record, keeping the issue."""
 
 from __future__ import annotations
 
@@ -7,13 +7,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.cli.console import say
+from forecast.cli.console import kept_origins, say
 from forecast.cli.inputs import Given, Tables
 from forecast.cli.selection import Choice
 
 if TYPE_CHECKING:
+    from forecast.backtest.run import Progress
     from forecast.ensemble.judgement import Judgement
     from forecast.tables.run import Forecasts
+
+
+def forecast_of(tables: Tables, keywords: Mapping[str, Any], jobs: int, progress: Progress, cached: bool) -> Forecasts:
+    """The forecast of the tables, with what origins kept for it if it is to be ``cached``."""
+    import forecast as fc
+
+    with kept_origins(cached) as cache:
+        return fc.forecast_all(
+            tables.exports,
+            tables.events,
+            tables.groups,
+            totals=tables.totals,
+            jobs=jobs,
+            progress=progress,
+            cache=cache,
+            **keywords,
+        )
 
 
 def judgements_of(rules: Sequence[str] | None) -> list[Judgement]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.backtest.cluster import cluster
 from forecast.cli.console import (
-    kept_origins,
     plain_refusals,
     progress_bar,
     say,
@@ -18,7 +17,7 @@ from forecast.cli.console import (
     tell_of_compiling,
 )
 from forecast.cli.inputs import Given, Tables, holds_figures, names, say_doubts, say_never_in_force, with_rest
-from forecast.cli.keeping import judgements_of, keep_issue, with_judgement, with_stored_record
+from forecast.cli.keeping import forecast_of, judgements_of, keep_issue, with_judgement, with_stored_record
 from forecast.cli.options import (
     PRIORS,
     SHIPPED,
@@ -100,7 +99,7 @@ def next_months(
         held.enter_context(claimed(folder))
         tell_of_compiling(engine, quiet)
         with cluster(backend.value, address, jobs) as jobs, progress_bar("Forecasting", quiet) as progress:
-            run = _forecast(tables, keywords, jobs, cache, progress)
+            run = forecast_of(tables, keywords, jobs, progress, cache)
         run = with_judgement(run, judgements, choice, tables)
         tables = with_stored_record(tables, store)
         sums = sums_of(run, tables, horizon)
@@ -120,22 +119,6 @@ def next_months(
         say_never_in_force(given, _agenda(tables, choice))
         if issued is None:
             _say_newer_figures(found, tables, given)
-
-
-def _forecast(tables: Tables, keywords: Mapping[str, Any], jobs: int, cached: bool, progress: Progress) -> Forecasts:
-    import forecast as fc
-
-    with kept_origins(cached) as cache:
-        return fc.forecast_all(
-            tables.exports,
-            tables.events,
-            tables.groups,
-            totals=tables.totals,
-            jobs=jobs,
-            progress=progress,
-            cache=cache,
-            **keywords,
-        )
 
 
 def _agenda(tables: Tables, choice: Choice) -> pd.DataFrame:
