@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.realtime.days import DAYS_A_MONTH, Days, consecutive_months, days_of, month_ordinal
+from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, days_of, month_ordinal
 from forecast.realtime.events import Members, PolicyMeasure, acts_on, as_series_sees, covers_whole, measures, parts_of
 from forecast.tables.schema import REST_OF_WORLD, WORLD
 
@@ -310,10 +310,8 @@ def exposure(episode: Episode, months: pd.PeriodIndex, lag: int = 0, lifted: Res
     span, asked = (episode.announced, episode.effective, episode.ends), months[0].ordinal
     first = asked // BLOCK * BLOCK  # the same months for series that begin or end some months apart
     count = -(-(asked + len(months) - first) // BLOCK) * BLOCK
-    if lifted:
-        found = _exposure_of_volume(span, first, count, lag, lifted)
-    else:
-        found = _ramp(span[1:], first, count) if episode.kind == DIVERSION else _exposure(span, first, count, lag)
+    ramp = episode.kind == DIVERSION
+    found: np.ndarray = _ramp(span[1:], first, count) if ramp else _exposure(span, first, count, lag, lifted)
     return found[asked - first : asked - first + len(months)]
 
 
@@ -337,27 +335,24 @@ def _ramp(span: tuple[date, date | None], first: int, count: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=2048)
-def _exposure(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
-    days = days_of(consecutive_months(first, count))
-    shares = np.column_stack([days.monthly(column) for column in _by_day(span, days, lag)])
-    shares.flags.writeable = False
-    return shares
-
-
-def _exposure_of_volume(
+def _exposure(
     span: tuple[date, date, date | None], first: int, count: int, lag: int, lifted: Restrictions
 ) -> np.ndarray:
     days = days_of(consecutive_months(first, count))
     volume = np.ones(len(days.ordinals))
     for own, share, path in lifted:
-        volume *= 1.0 + share * (np.expm1(path) @ np.array(_by_day(own, days, lag)))
-    shares = [days.monthly(column * volume) for column in _by_day(span, days, lag)]
-    return np.asarray(np.column_stack(shares) / days.monthly(volume)[:, None])
+        volume *= 1.0 + share * (np.expm1(path) @ _by_day(own, first, count, lag))
+    monthly = [days.monthly(column * volume) for column in _by_day(span, first, count, lag)]
+    shares: np.ndarray = np.column_stack(monthly) / days.monthly(volume)[:, None]
+    shares.flags.writeable = False
+    return shares
 
 
-def _by_day(span: tuple[date, date, date | None], days: Days, lag: int) -> list[np.ndarray]:
-    """How far each day is in each phase."""
+@lru_cache(maxsize=64)
+def _by_day(span: tuple[date, date, date | None], first: int, count: int, lag: int) -> np.ndarray:
+    """How far each day of so many months is in each phase: (phases, days)."""
     announced, effective, ends = span
+    days = days_of(consecutive_months(first, count))
     stop = effective if ends is None else min(effective, ends)
     notice = days.between(max(announced, stop - timedelta(NOTICE_DAYS)), stop)
     begin = effective.toordinal() + lag
@@ -372,7 +367,9 @@ def _by_day(span: tuple[date, date, date | None], days: Days, lag: int) -> list[
     since = np.maximum((days.ordinals - after) / DAYS_A_MONTH - AFTER[-1], 0.0)
     phases[-1] = phases[-1] + faded * np.exp(-since / FADES)
     lived = 1.0 if np.isinf(after) else min((after - begin) / WHOLE, 1.0)
-    return columns + [left * lived * block for block in phases]
+    found = np.array(columns + [left * lived * block for block in phases])
+    found.flags.writeable = False
+    return found
 
 
 def unabsorbed(months: float) -> float:
