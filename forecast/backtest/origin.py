@@ -109,11 +109,11 @@ def _opened(task: Task, stages: bytes) -> TaskWithStages:
 def forecast_origins(
     context: RunContext, cells: Mapping[date, Sequence[SeriesKey]], models: Sequence[str]
 ) -> Forecasts:
-    """The forecasts that ``models`` make of the series of each day; the days come in order."""
+    """The forecasts that ``models`` make of the series of each day, packed; the days come in order."""
     rows, estimation = RowBuffer(), EstimationOrigins(context)
     for issued, series in cells.items():
         OriginForecaster(estimation.on(issued), estimation, rows).forecast(series, models)
-    return rows.tables()
+    return rows.packed()
 
 
 @dataclass(frozen=True)

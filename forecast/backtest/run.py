@@ -337,7 +337,7 @@ def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Fore
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
     """The forecasts of one task, packed: many of them travel, and wait for the others."""
-    return forecast_origins(context, task.cells, task.models).packed()
+    return forecast_origins(context, task.cells, task.models)
 
 
 def _fingerprint(

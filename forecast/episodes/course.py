@@ -161,10 +161,10 @@ def _share(event: Any, destination: str, members: Members, volumes: Years | None
 
 
 def _share_of_parts(year: pd.DataFrame, destination: str, codes: Sequence[str]) -> float:
-    parts = [code for code in codes if code in year]
     whole = year[destination].to_numpy(dtype=float)
-    part = year[parts].sum(axis=1, min_count=1).to_numpy(dtype=float)
-    both = np.isfinite(part) & np.isfinite(whole)
+    parts = year[[code for code in codes if code in year]].to_numpy(dtype=float)
+    part = np.nansum(parts, axis=1)
+    both = np.isfinite(parts).any(axis=1) & np.isfinite(whole)
     total = whole[both].sum()
     return float(min(part[both].sum() / total, 1.0)) if total > 0 else 0.0
 

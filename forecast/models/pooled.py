@@ -405,7 +405,7 @@ def _full(y: pd.Series) -> bool:
 def _has_share(key: SeriesKey, panel: Panel) -> bool:
     """Whether a series was observed together with a full `WORLD` of its product in enough months."""
     total = panel.get((key[0], WORLD))
-    return total is not None and _full(total[0]) and int((panel[key][0] - total[0]).count()) >= LEAST_SHARES
+    return total is not None and _full(total[0]) and len(_log_shares(panel[key], total)[0]) >= LEAST_SHARES
 
 
 def _regressor_priors(prior: pd.DataFrame | None, X: pd.DataFrame) -> RegressorPriors:
@@ -671,12 +671,22 @@ def _share(
     key: SeriesKey, panel: Panel, prior: RegressorPriors, world: PooledFit, drift: tuple[float, float]
 ) -> SparseFit:
     """A sparse series by its log share in the months observed of both, net of the effects on either."""
-    (y, X), (total, total_X) = panel[key], panel[key[0], WORLD]
-    share = (y - total).dropna()
-    x = X.loc[share.index].to_numpy(dtype=float)
+    months, share, (x, total_x) = _log_shares(panel[key], panel[key[0], WORLD])
     own, of_total = world.rule.mean_effects(prior), world.rule.mean_effects(world.prior)
-    level = share.to_numpy() - x @ own + total_X.loc[share.index].to_numpy(dtype=float) @ of_total
-    return SparseFit(world, world.rule, pd.PeriodIndex(share.index).asi8, level, x, prior, *drift)
+    level = share - x @ own + total_x @ of_total
+    return SparseFit(world, world.rule, months, level, x, prior, *drift)
+
+
+def _log_shares(
+    part: tuple[pd.Series, pd.DataFrame], total: tuple[pd.Series, pd.DataFrame]
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Months (ordinals) that are observed of both, the log shares in them, and the regressors of part and total."""
+    known = [np.flatnonzero(np.isfinite(y.to_numpy())) for y, _ in (part, total)]
+    first = [int(y.index[0].ordinal) for y, _ in (part, total)]
+    months = np.intersect1d(known[0] + first[0], known[1] + first[1], assume_unique=True)
+    of_part, of_total = (y.to_numpy()[months - start] for (y, _), start in zip((part, total), first, strict=True))
+    x, total_x = (X.to_numpy(dtype=float)[months - X.index[0].ordinal] for _, X in (part, total))
+    return months, of_part - of_total, (x, total_x)
 
 
 def _level(

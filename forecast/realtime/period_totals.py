@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from forecast.realtime.days import consecutive_months
+
 
 def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray, float]]:
     """Mean volume of the unobserved months implied by each period total, with a mask of those months.
@@ -22,10 +24,11 @@ def remainders(volume: pd.Series, totals: pd.DataFrame) -> list[tuple[np.ndarray
     missing, found = np.isnan(values), []
     covered, known = ~missing, np.where(missing, 0.0, values)
     starts, ends = totals["start"].array.asi8, totals["end"].array.asi8
+    sums = totals["volume_t"].to_numpy(dtype=float)
     for at in np.argsort(ends - starts, kind="stable"):
         inside = (months >= starts[at]) & (months <= ends[at])
         unknown = inside & missing
-        rest = float(totals["volume_t"].iloc[at]) - float(known[inside].sum())
+        rest = float(sums[at] - known[inside].sum())
         if unknown.any() and not (unknown & covered).any() and rest > 0:
             found.append((unknown, rest / int(unknown.sum())))
             covered = covered | unknown
@@ -46,10 +49,12 @@ def with_totals(volume: pd.Series, totals: pd.DataFrame) -> pd.Series:
     """
     if not len(totals):
         return volume
-    first = min([volume.index[0], *totals["start"]])
-    filled = volume.reindex(pd.period_range(first, volume.index[-1], freq="M"))
-    within = totals[totals["end"].array.asi8 <= volume.index[-1].ordinal]
-    values = filled.to_numpy(dtype=float).copy()
-    for months, mean in remainders(filled, within):
-        values[months] = mean
-    return pd.Series(values, filled.index, name=filled.name)
+    begin, end = volume.index[0].ordinal, volume.index[-1].ordinal
+    first = min(begin, int(totals["start"].array.asi8.min()))
+    before = np.full(begin - first, np.nan)
+    months = consecutive_months(first, end + 1 - first)
+    filled = pd.Series(np.append(before, volume.to_numpy(dtype=float)), months, name=volume.name)
+    values = filled.to_numpy(copy=True)
+    for unknown, mean in remainders(filled, totals[totals["end"].array.asi8 <= end]):
+        values[unknown] = mean
+    return pd.Series(values, months, name=volume.name)

@@ -83,8 +83,11 @@ def packed(table: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     >>> packed(pd.DataFrame({"model": ["arima", "arima"]}), RUN_TABLES["failures"]).dtypes.astype(str).tolist()
     ['category']
     """
-    labels = [name for name in schema.of_type(ColumnType.LABEL, ColumnType.LABEL_DAY) if name in table]
-    return table.astype(dict.fromkeys(labels, "category")) if len(table) else table
+    if not len(table):
+        return table
+    labels = schema.of_type(ColumnType.LABEL, ColumnType.LABEL_DAY)
+    loose = [name for name in labels if name in table and table[name].dtype != "category"]
+    return table.astype(dict.fromkeys(loose, "category")) if loose else table
 
 
 def packed_whole(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -119,7 +122,7 @@ def unpacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _whole(parts: list[pd.Series]) -> pd.Series:
     """One column of `unpacked`."""
-    whole = _labels(parts)
+    whole = _labels(parts) if len(parts) > 1 else parts[0].reset_index(drop=True)
     return whole.astype(whole.cat.categories.dtype) if whole.dtype == "category" else whole
 
 

@@ -150,9 +150,13 @@ class RowBuffer:
 
     def tables(self) -> Forecasts:
         """The tables of all rows noted so far."""
+        return joined([self.packed()])
+
+    def packed(self) -> Forecasts:
+        """The same with labels as categories, as `Forecasts.packed` has them."""
         for name in RUN_TABLES:
             self._pack(name)
-        return Forecasts(**{name: unpacked(parts) for name, parts in self._packed.items()})
+        return Forecasts(**{name: packed_whole(parts) for name, parts in self._packed.items()})
 
     def _pack(self, table: str) -> None:
         """Pack what was noted since the last time."""
