@@ -78,6 +78,13 @@ def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _P
     return place, _on_one_thread(*parcel.opened(), piece)
 
 
+def end_workers() -> None:
+    """End joblib's own worker processes, which hold the memory of their last piece; the next pieces start new ones."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """What is started meanwhile never hears of Ctrl-C, which reaches all processes: the first one ends the others."""

@@ -29,8 +29,9 @@ from forecast.backtest.origin_cache import (
     rows_by_day,
     with_kept,
 )
-from forecast.backtest.parallel import parallel_map
+from forecast.backtest.parallel import end_workers, parallel_map
 from forecast.backtest.plan import (
+    CELLS_AT_A_TIME,
     EXPERIENCE,
     IssueDays,
     Request,
@@ -284,6 +285,8 @@ def fitted_rows(
     if not by_days:
         context = with_stages(context, by_day(fitted.days), jobs)
     run_tasks(context, shown, left, jobs, done.add)
+    if jobs != 1 and sum(len(own) for task in tasks for own in task.cells.values()) > CELLS_AT_A_TIME:
+        end_workers()  # gathering so many rows takes as much memory as they do
     run = done.joined()
     if not by_days:
         run = run.replaced(**remains_of(context, shown, by_day(fitted.days)))
