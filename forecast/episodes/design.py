@@ -34,15 +34,57 @@ class EpisodeEffects:
     """What the episodes of a series do to its log volume in the months ahead: mean (months,) and covariance.
 
     The covariance is of what is new of it to who follows the level (`forecast.episodes.posterior`: ``believed``).
+    ``unrestricted`` is the same without measures that only restrict a month, and ``uneased`` without those that only
+    ease it; None where there are none.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
+    unrestricted: EpisodeEffects | None = None
+    uneased: EpisodeEffects | None = None
 
     @classmethod
     def none(cls, ahead: int) -> EpisodeEffects:
         """Nothing at all."""
         return cls(np.zeros(ahead), np.zeros((ahead, ahead)))
+
+    def added(self, quantiles: np.ndarray) -> np.ndarray:
+        """Quantiles in logs (months x quantile) with the effects added.
+
+        Medians move by the mean effect; each bound's squared distance from the median grows by that of a normal
+        distribution with the variance of what is new of the effect. What is not known of a restriction moves no upper
+        bound up, and of an easing no lower one down.
+        """
+        count = len(quantiles)
+        mean, variance = self.mean[:count], np.diag(self.covariance)[:count]
+        median = quantiles[:, [MEDIAN]]
+        distance = np.sqrt((quantiles - median) ** 2 + NORMAL_SCORES**2 * variance[:, None])
+        found = np.asarray(median + mean[:, None] + np.sign(NORMAL_SCORES) * distance)
+        unrestricted = None if self.unrestricted is None else self.unrestricted.added(quantiles)
+        return one_sided(found, unrestricted, None if self.uneased is None else self.uneased.added(quantiles))
+
+
+def one_sided(quantiles: np.ndarray, unrestricted: np.ndarray | None, uneased: np.ndarray | None) -> np.ndarray:
+    """Quantiles (months x quantile, logs) with upper bounds no higher than without measures that only restrict.
+
+    Nor are lower bounds lower than without those that only ease. A measure whose mean effect is against its kind moves
+    bounds by as much as the median.
+
+    Examples
+    --------
+    >>> wide, plain = np.array([[-5.0, -3.0, -1.0, 1.0, 3.0]]), np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
+    >>> one_sided(wide, plain, None).tolist(), one_sided(wide + 2, None, plain).tolist()
+    ([[-5.0, -3.0, -1.0, 1.0, 2.0]], [[-2.0, -1.0, 1.0, 3.0, 5.0]])
+    """
+    found, median = quantiles.copy(), quantiles[:, [MEDIAN]]
+    upper, lower = slice(MEDIAN + 1, None), slice(0, MEDIAN)
+    if unrestricted is not None:
+        highest = unrestricted + np.maximum(median - unrestricted[:, [MEDIAN]], 0.0)
+        found[:, upper] = np.minimum(found, highest)[:, upper]
+    if uneased is not None:
+        lowest = uneased + np.minimum(median - uneased[:, [MEDIAN]], 0.0)
+        found[:, lower] = np.maximum(found, lowest)[:, lower]
+    return found
 
 
 @dataclass(frozen=True)
@@ -98,16 +140,8 @@ class Design:
         return last
 
     def with_effects(self, quantiles: np.ndarray) -> np.ndarray:
-        """Quantiles in logs (months x quantile) of a forecast of ``y`` with the effects of episodes added.
-
-        Medians move by the mean effect; each bound's squared distance from the median grows by that of a normal
-        distribution with the variance of what is new of the effect.
-        """
-        count = len(quantiles)
-        mean, variance = self.effects.mean[:count], np.diag(self.effects.covariance)[:count]
-        median = quantiles[:, [MEDIAN]]
-        distance = np.sqrt((quantiles - median) ** 2 + NORMAL_SCORES**2 * variance[:, None])
-        return np.asarray(median + mean[:, None] + np.sign(NORMAL_SCORES) * distance)
+        """Quantiles in logs (months x quantile) of a forecast of ``y`` with the effects of episodes added."""
+        return self.effects.added(quantiles)
 
     def correlation_with_effects(self, correlation: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
         """Correlation of the errors of such a forecast: its own, whose ``quantiles`` are given, and the effects'."""
@@ -127,12 +161,18 @@ class Design:
         a series without any trade the record is a usual month.
         """
         months = pd.PeriodIndex(self.X_future.index[: len(logs)])
+        held = self._within_record(self._above_floor(logs), months, self.effects)
+        if self.effects.unrestricted is not None:
+            held = self._within_record(held, months, self.effects.unrestricted)
+        return np.asarray(held * month_lengths(months)[:, None])
+
+    def _within_record(self, volumes: np.ndarray, months: pd.PeriodIndex, effects: EpisodeEffects) -> np.ndarray:
+        """Volumes a mean month within the record, but for what is not known of some effects."""
         record, known, lowered = self._record
         ahead = months.asi8 - self.last_known.ordinal
-        doubt = np.sqrt(np.diag(self.effects.covariance))[: len(logs)]
-        expected = self.effects.mean[: len(logs)] - lowered
-        held = within_record(self._above_floor(logs), record, known, ahead, doubt, expected)
-        return np.asarray(held * month_lengths(months)[:, None])
+        doubt = np.sqrt(np.diag(effects.covariance))[: len(volumes)]
+        expected = np.maximum(effects.mean, self.effects.mean)[: len(volumes)] - lowered
+        return within_record(volumes, record, known, ahead, doubt, expected)
 
     @cached_property
     def _record(self) -> tuple[float, int, float]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.course import KNOTS, Episode, Years, episodes_of, phases_of
-from forecast.episodes.design import Design, EpisodeEffects
+from forecast.episodes.course import FORCE, KNOTS, Episode, Years, episodes_of, phases_of
+from forecast.episodes.design import Design, EpisodeEffects, one_sided
 from forecast.episodes.diversion import diversions_of
 from forecast.episodes.panel import SeriesFit, structural_forecasts
 from forecast.episodes.path_priors import PathPrior
+from forecast.episodes.posterior import StructuralFit
 from forecast.realtime.days import consecutive_months
-from forecast.realtime.events import Members, acts_on
+from forecast.realtime.events import EASING, TIGHTENING, Members, acts_on
 from forecast.realtime.period_totals import with_totals
 from forecast.realtime.releases import Snapshot
 from forecast.tables.quantiles import HALF_WIDTH
@@ -147,14 +148,46 @@ def _result(
     dropped: tuple[tuple[str, str], ...],
 ) -> StageResult:
     past, mean, covariance = fit.fit.believed()
-    effects = EpisodeEffects(mean.to_numpy(), covariance)
+    unrestricted, uneased = (_without(fit.fit, episodes, kinds) for kinds in (TIGHTENING, EASING))
+    effects = EpisodeEffects(mean.to_numpy(), covariance, _effects(unrestricted), _effects(uneased))
+    quantiles = one_sided(fit.fit.quantiles, _quantiles(unrestricted), _quantiles(uneased))
     raw, y = (_seen(logs, volume) for logs in (fit.raw, fit.y))
     design = Design.of(raw, y, fit.floor, past.to_numpy()[-len(y) :], effects)
     paths = [fit.fit.path(place) for place in range(len(episodes))]
     own = np.reshape([one.mean for one in paths], (len(paths), len(KNOTS)))
     spread = np.sqrt(np.reshape([np.diag(one.covariance) for one in paths], own.shape))
     divided = past.to_numpy(), fit.fit.parts().to_numpy(), fit.fit.part_sd().to_numpy(), kin
-    return StageResult(design, fit.fit.quantiles, fit.fit.correlation(), *divided, episodes, own, spread, dropped)
+    return StageResult(design, quantiles, fit.fit.correlation(), *divided, episodes, own, spread, dropped)
+
+
+def _effects(fit: StructuralFit | None) -> EpisodeEffects | None:
+    if fit is None:
+        return None
+    _, mean, covariance = fit.believed()
+    return EpisodeEffects(mean.to_numpy(), covariance)
+
+
+def _quantiles(fit: StructuralFit | None) -> np.ndarray | None:
+    return None if fit is None else fit.quantiles
+
+
+def _without(fit: StructuralFit, episodes: Sequence[Episode], kinds: Collection[str]) -> StructuralFit | None:
+    """A fit that knows nothing of measures of some ``kinds`` in months ahead that these only have in force.
+
+    None where there are no such months: in those of notice goods may be sent ahead, and after an end they come back.
+    """
+    past, equation = len(fit.equation.training), fit.equation
+    acts = np.asarray(equation.paths(equation.shares[:, past:]) > 0.0).max(axis=0)
+    others = np.setdiff1d(np.arange(len(KNOTS)), np.arange(FORCE.start, FORCE.stop))
+    only = acts[:, :, FORCE].any(axis=2) & ~acts[:, :, others].any(axis=2)
+    only &= np.array([one.kind in kinds for one in episodes], dtype=bool)
+    if not only.any():
+        return None
+    shares = equation.shares.copy()
+    equation.paths(shares)[:, past:][:, only] = 0.0
+    changed = replace(equation, shares=shares)
+    by_lags, courses = (tuple(replace(one, equation=changed) for one in own) for own in (fit.by_lags, fit.courses))
+    return replace(fit, equation=changed, by_lags=by_lags, courses=courses)
 
 
 def _seen(logs: pd.Series, volume: pd.Series) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,8 @@ import forecast as fc
 from forecast.episodes.design import Design, EpisodeEffects
 from forecast.kernels.arrays import FLOOR
 from forecast.realtime.days import month_lengths
-from forecast.tables.quantiles import BEYOND_RECORD, MEDIAN, NORMAL_SCORES, UPPER
+from forecast.realtime.events import EASING, TIGHTENING
+from forecast.tables.quantiles import BEYOND_RECORD, LEVELS, MEDIAN, NORMAL_SCORES, UPPER
 
 LENGTH = float(month_lengths(pd.PeriodIndex(["2025-01"], freq="M"))[0])
 
@@ -64,6 +66,50 @@ def test_what_is_not_known_of_a_measure_and_further_months_lie_beyond_the_record
     for level, multiple in BEYOND_RECORD.items():
         far = np.log(multiple) ** 2 * np.arange(1, ahead + 1) + (NORMAL_SCORES[UPPER[level]] * doubt) ** 2
         np.testing.assert_allclose(np.log(tonnes[:, UPPER[level]] / tonnes[:, MEDIAN]), np.sqrt(far), rtol=1e-6)
+
+
+@given(st.floats(-3.0, 0.0), st.floats(0.0, 2.0), st.floats(0.01, 2.0), st.floats(-2.0, 3.0))
+def test_a_restriction_raises_no_upper_bound_and_an_easing_lowers_no_lower_one(mean, doubt, sd, above):
+    """Whatever is not known of it, whether the record or the model's own interval bounds the month."""
+    logs = np.log(100.0) + above + sd * NORMAL_SCORES[None]
+    plain = design(np.append(np.full(59, 50.0), 200.0))
+    none, variance = plain.effects, np.full((1, 1), doubt**2)
+    restricted = replace(plain, effects=EpisodeEffects(np.array([mean]), variance, unrestricted=none))
+    eased = replace(plain, effects=EpisodeEffects(np.array([-mean]), variance, uneased=none))
+    without, lower, higher = (one.to_volume(one.with_effects(logs))[0] for one in (plain, restricted, eased))
+    assert (lower[MEDIAN + 1 :] <= without[MEDIAN + 1 :] * (1 + 1e-9)).all()
+    assert (higher[:MEDIAN] >= without[:MEDIAN] * (1 - 1e-9)).all()
+    assert (np.diff(lower) >= 0).all()
+    assert (np.diff(higher) >= 0).all()
+
+
+def test_an_effect_against_its_kind_moves_bounds_as_the_median():
+    """From no effect on: what a restriction is believed to add is added, and no doubt beside it."""
+    plain, quantiles = design(np.full(60, 100.0)), np.log(100.0) + 0.1 * NORMAL_SCORES[None]
+    for mean, moved in ((-1e-9, 0.0), (0.3, 0.3)):
+        effects = EpisodeEffects(np.array([mean]), np.eye(1), unrestricted=plain.effects)
+        found = replace(plain, effects=effects).with_effects(quantiles)
+        np.testing.assert_allclose(found[0, MEDIAN:], quantiles[0, MEDIAN:] + moved, atol=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ban", "licensing", "tariff", "tariff_cut", "quota_removal"])
+def test_a_measure_ahead_moves_bounds_to_its_own_side_alone(kind):
+    """In the months in which it is in force, of every member; in the month before, goods may be sent ahead of it."""
+    models = ["theta", "arima", "ets", "ces", "pooled", "structural", "combination"]
+    measure = {"kind": kind, "announced": date(2024, 12, 10), "effective": date(2025, 2, 1)}
+    table = simulated.exports({code: simulated.steady(60, 400.0, 0.15, at) for at, code in enumerate(("USA", "DEU"))})
+    calendars = (simulated.calendar(), simulated.calendar(measure))
+    options = {"models": models, "horizon": 3, "calibrate": False, "issued": date(2025, 1, 20)}
+    plain, knowing = (fc.forecast_all(table, known, {}, **options).forecasts for known in calendars)
+    acts = knowing["month"] >= pd.Period("2025-02", "M")
+    assert acts.sum() == 4 * len(models)
+    side, sign = ("lower", -1.0) if kind in EASING else ("upper", 1.0)
+    bounds = [f"{side}_{level}" for level in LEVELS]
+    further = sign * (knowing[bounds] - plain[bounds])
+    assert (further[acts] <= 1e-6).all(axis=None)
+    if kind in TIGHTENING:
+        assert (further[~acts] > 1e-6).any(axis=None)
 
 
 @pytest.mark.slow
