@@ -28,8 +28,9 @@ Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""
 
 
-MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny"), 0.02
-"""Kinds that are expected to take some of the volume, and the probability that one stops it as a ban does."""
+MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny", "licensing", "quota"), 0.02
+"""Kinds that are expected to leave some of the volume, and the probability that one stops it as a ban does: who needs a
+licence gets none, or the quota is none."""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,14 @@ def test_a_duty_that_stops_trade_ends_as_a_ban_does(kind):
 
 
 @pytest.mark.parametrize("kind", MILD)
+def test_what_took_nearly_all_for_years_becomes_no_level(kind):
+    """Three years of three in a hundred are the measure's doing: half a year after its end the volume is as it was."""
+    left = np.where(MONTHS[:71] < "2022-01", 1.0, 0.03)
+    measure = ban(date(2022, 1, 1), date(2024, 12, 1), kind=kind)
+    assert 70.0 < median(left * noisy(71), [measure], 8)[7] < 140.0
+
+
+@pytest.mark.parametrize("kind", MILD)
 def test_a_duty_that_takes_some_of_the_trade_is_no_ban(kind):
     """The course of a ban has next to no weight where a measure did what its kind does."""
     episode = ban(date(2024, 1, 1), None, "a", kind)
