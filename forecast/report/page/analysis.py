@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,12 @@ def added_by_events(replay: Replay, measure: Measure = "mae_t") -> pd.DataFrame:
     On the rows that both runs have; ``with`` and ``without`` are mean losses in tonnes. Models without events
     (naive and the like) are absent, since both runs give the same. Empty where there is no run without events.
     """
+    return _added_by_events(replay, measure).copy()
+
+
+@lru_cache(maxsize=4)
+def _added_by_events(replay: Replay, measure: Measure) -> pd.DataFrame:
+    """Of all products at once, for the pages that ask product by product."""
     if replay.without_events is None:
         return pd.DataFrame(columns=ADDED_COLUMNS)
     key = ["product", "destination", "model", "issued", "month"]

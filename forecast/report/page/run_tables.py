@@ -55,7 +55,7 @@ TABLES = {
 """The tables of a backtest's folder. Forecasts and scores every one has; any other may be missing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replay:
     """A backtest read from its folder.
 
