@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
+from forecast.backtest.origin_cache import OriginCache
 from forecast.realtime.days import RELEASE_DAY
 
 YEAR = 12
@@ -21,14 +22,15 @@ CELL_COLUMNS = [
 ]  # fmt: skip
 
 
-def cells(settings: dict[str, Any]) -> pd.DataFrame:
+def cells(settings: dict[str, Any], cache: OriginCache) -> pd.DataFrame:
     """A row per product and month: what was forecast of WLD on the 20th of that month, the last release before its own.
 
     ``error`` is the absolute error of the combination in units of the base, ``error_base`` that of the base carried
-    forward, ``error_last`` that of the last figure known.
+    forward, ``error_last`` that of the last figure known. Months after each other have most of their earlier origins in
+    common, which ``cache`` keeps.
     """
     rows = [
-        cell(settings, decision["event"], product, month)
+        cell(settings, decision["event"], product, month, cache)
         for decision in settings["decision"]
         for product in decision["products"]
         for month in first_months(product, pd.Period(decision["first"], "M"), settings["months"])
@@ -59,7 +61,7 @@ def base(product: str, announced: pd.Period) -> float:
     return float(totals["volume_t"].sum() / lengths.sum())
 
 
-def cell(settings: dict[str, Any], event: str, product: str, month: pd.Period) -> tuple[Any, ...]:
+def cell(settings: dict[str, Any], event: str, product: str, month: pd.Period, cache: OriginCache) -> tuple[Any, ...]:
     """One row of `cells`."""
     exports, events = fc.read_exports(), fc.read_events()
     issued = date(month.year, month.month, RELEASE_DAY)
@@ -68,7 +70,7 @@ def cell(settings: dict[str, Any], event: str, product: str, month: pd.Period) -
         exports, events, fc.read_groups(), issued=issued, products=[product], destinations=["WLD"],
         models=settings["models"], horizon=month.ordinal - known["month"].max().ordinal,
         totals=fc.read_period_totals(), experience=settings["experience"],
-        engine=settings["engine"], seed=settings["seed"],
+        engine=settings["engine"], seed=settings["seed"], cache=cache,
     )  # fmt: skip
     rows = run.forecasts[(run.forecasts["model"] == "combination") & (run.forecasts["month"] == month)]
     announced = events.set_index("event").loc[event, "announced"]

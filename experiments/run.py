@@ -14,11 +14,13 @@ import sys
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 import forecast as fc
+from forecast.backtest.origin_cache import OriginCache
 from forecast.backtest.run import backtest_all
 from forecast.realtime.phases import phases
 from forecast.scoring.scores import scores
@@ -100,7 +102,8 @@ def make_world(settings: dict[str, Any], folder: Path) -> World:
 
 def write_cells(folder: Path, settings: dict[str, Any]) -> None:
     """The cells of an experiment on episodes, and what made them."""
-    table = decisions.cells(settings)
+    with TemporaryDirectory() as kept:
+        table = decisions.cells(settings, OriginCache(Path(kept)))
     inputs = {name: shipped(name) for name in SHIPPED_INPUTS}
     cutoffs = table.groupby("product")["month"].max().to_dict()
     issued = max(table["issued"])
