@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+@lru_cache(maxsize=8_192)
 def folded(text: str) -> str:
     """``text`` as words without accents, capitals and punctuation, with ``and`` for ``&``.
 

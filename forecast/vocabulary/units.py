@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from forecast.vocabulary.numbers import (
     EITHER,
@@ -287,6 +288,7 @@ def is_money(heading: str) -> bool:
     return bool(words & (set(MONEY) | _VALUES)) or bool(_VALUE_SIGNS.search(heading))
 
 
+@lru_cache(maxsize=4_096)
 def kind_of_quantity(word: str) -> str:
     """What a unit or the name of a measure counts: ``weight`` (or another quantity), ``money``, or nothing known.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pandas as pd
 
@@ -122,19 +123,25 @@ def header_row(sheet: Sheet, settings: ReadSettings) -> int | None:
     return best if scores and scores[best] >= 1 else None
 
 
-def header_score(row: list[str], wanted: Collection[str] = ()) -> float:
+def header_score(row: Sequence[str], wanted: Collection[str] = ()) -> float:
     """How many cells of a row can be headings; a number among them, if no year or month, speaks against it."""
+    return _header_score(tuple(row), frozenset(wanted))
+
+
+@lru_cache(maxsize=512)
+def _header_score(row: tuple[str, ...], wanted: frozenset[str]) -> float:
     names = [folded(cell) for cell in row if cell]
     if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in _ALIASES["unit"] and unit_in(names[1])):
         return 0.0  # a title line, or the unit in one
     known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
-    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(set(wanted) & set(names))
+    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
     are_months = _which_are_months(pd.Series(row, dtype=object))
     dated = int(are_months.sum())
     figures = sum(is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
     return hits + (dated if dated >= 2 else 0) - figures + 0.01 * len(names)
 
 
+@lru_cache(maxsize=4_096)
 def is_figure(cell: str) -> bool:
     """Whether a cell is a number and no month."""
     return bool(cell) and month_of(cell) is None and numbers(pd.Series([cell], dtype=object)).notna().item()

@@ -38,7 +38,7 @@ class Sheet:
 
     def rows(self, most: int = HEADER_WITHIN) -> Iterable[list[str]]:
         """The first rows."""
-        return (self.row(position) for position in range(min(most, len(self.grid))))
+        return ([str(cell).strip() for cell in row] for row in self.grid.iloc[:most].to_numpy(dtype=object))
 
     def below(self, position: int) -> Table:
         """The table whose header is the row at ``position``."""
