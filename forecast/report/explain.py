@@ -151,6 +151,9 @@ def explained(run: Forecasts, issued: date, model: str = COMBINATION) -> pd.Data
     return with_tonnes(ordered)
 
 
+ROUNDED = 1e-6
+"""Log that the structural model's parts may lie off its median by their rounding."""
+
 _WITHOUT_BOUNDS = (math.nan, math.nan, "")
 """No interval, and nothing that a part rests on."""
 
@@ -193,7 +196,7 @@ def _reconciled_rest(run: Forecasts) -> pd.DataFrame:
 def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
     """Parts of the medians of a model: days of the month, episodes where it knows them, and its view of the rest."""
     entry = REGISTRY[model]
-    kinds = {"calendar", "episode", *(("season", LEVEL_PART) if entry.stage else ())} - (
+    kinds = {"calendar", "episode", *(("season", LEVEL_PART, "floor") if entry.stage else ())} - (
         {"episode"} if entry.benchmark else set()
     )
     cell = [*_CELL[:2], "issued", "month"]
@@ -203,12 +206,13 @@ def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
     )
     known = run.parts[there & run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
     sums = known.groupby(cell, observed=True)["log"].agg(math.fsum)
-    rest = ("floor", "floor") if entry.stage else (f"level and season of {model}", LEVEL_PART)
+    rest = ("what rounds to nothing", "combination") if entry.stage else (f"level and season of {model}", LEVEL_PART)
     rows = []
     for row in records(own):
         key = (row.product, row.destination, row.issued, row.month)
-        if key in sums.index:
-            rows.append((*key, *rest, math.log(max(row.volume_t, LEAST_T)) - sums[key], *_WITHOUT_BOUNDS))
+        log = math.log(max(row.volume_t, LEAST_T)) - sums.get(key, math.nan)
+        if abs(log) > (ROUNDED if entry.stage else -1.0):
+            rows.append((*key, *rest, log, *_WITHOUT_BOUNDS))
     return stacked([known, RUN_TABLES["parts"].from_rows(rows)])
 
 
