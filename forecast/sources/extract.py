@@ -15,9 +15,9 @@ from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import WITHDRAWN
 from forecast.vocabulary.countries import EUROPEAN_UNION, Places, listed, memberships, places
 from forecast.vocabulary.months import is_buddhist, months, why_no_month
-from forecast.vocabulary.numbers import is_currency, is_gap, numbers
+from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import counted, of_each, shown, slug
-from forecast.vocabulary.units import Unit, unit_of
+from forecast.vocabulary.units import Unit, unit_as_asked
 
 KEY = ["product", "destination", "month", "released"]
 NO_FIGURE = "no figure (an empty cell)"
@@ -268,16 +268,13 @@ def _units(cells: pd.DataFrame, settings: ReadSettings) -> _Units:
     """The unit of each row: what the row says, else what the caller says."""
     unit = Texts.of(cells["unit"])
     said = [str(text) or settings.unit for text in unit.different]
-    if settings.unit and unit_of(settings.unit).money:
-        money = unit_of(settings.unit).money
-        own = is_currency(settings.unit)
-        said = [word if own and unit_of(word).money == money else settings.unit for word in said]
     if settings.product:
-        return _Units(unit.codes, [unit_of(word, settings.product) for word in said])
+        return _Units(unit.codes, [unit_as_asked(word, settings.unit, settings.product) for word in said])
     product = Texts.of(cells["product"])
     many = len(product.different)
     pairs, different = pd.factorize(unit.codes.astype(np.int64) * many + product.codes)
-    return _Units(pairs, [unit_of(said[pair // many], str(product.different[pair % many])) for pair in different])
+    named = [(said[pair // many], str(product.different[pair % many])) for pair in different]
+    return _Units(pairs, [unit_as_asked(word, settings.unit, product) for word, product in named])
 
 
 def _volumes(texts: Texts, units: _Units, extract: Extract, settings: ReadSettings) -> tuple[np.ndarray, list[Reasons]]:

@@ -350,6 +350,8 @@ def _nothing(readings: list[Reading], unused: pd.DataFrame) -> list[str]:
 def _way_out(reason: str) -> str:
     if reason.startswith("a destination"):
         return " Give them codes: --name 'Their name=USA'."
+    if reason.startswith(("a value in ", "a quantity in ")) and ", not in " in reason:
+        return " Say --unit as the file has it, or convert its figures first."
     if reason.startswith("no single"):
         return " Figures by country are needed, or those of the total (WLD)."
     if reason.startswith("no month that"):

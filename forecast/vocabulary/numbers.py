@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.vocabulary.text import STATUS_OF_MARK, folded, of_each, without_note
+from forecast.vocabulary.words.currencies import CURRENCIES
 
 GAPS = {"", "na", "n/a", "nan", "null", "none", "-", "--", "–", "—", "...", "…", "..", ":", "x", "#n/a", "<na>", "n.a."}
 """What means that there is no figure, in small letters."""
@@ -271,22 +272,15 @@ def words_with_powers(text: str) -> list[str]:
 
 # Money ----------------------------------------------------------------------------------------------------------------
 
-_CURRENCIES = {
-    "USD": "usd us dollar dollars dolares 美元|us dollar|us dollars|gen val mo|vl fob",
-    "EUR": "eur euro euros|value in euros", "CNY": "cny rmb yuan 人民币 元", "BRL": "brl reais", "JPY": "jpy yen",
-    "GBP": "gbp", "INR": "inr", "VND": "vnd", "THB": "thb baht",
-}  # fmt: skip
-
-MONEY = {word: currency for currency, words in _CURRENCIES.items() for word in phrases_of(words)}
+MONEY = {word: currency for currency, words in CURRENCIES.items() for word in phrases_of(words)}
 """Currency by its folded word."""
 
 _LONGEST = max(len(word.split()) for word in MONEY)
 _ASIAN = {"十": 10, "백": 100, "百": 100, "千": 1000, "천": 1000, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8,
           "億": 10**8, "억": 10**8}  # fmt: skip
 _ASIAN_SCALE = re.compile(f"([{''.join(_ASIAN)}]+)(?=美元|美金|人民[币幣]|元|円|日元|欧元|불|달러|원|엔)")
-_GLUED = re.compile(
-    r"(?P<before>\d+|mio|bn|mn|[ktm])?(?P<code>usd|eur|cny|rmb|jpy|gbp|brl|inr|vnd|thb)(?P<behind>\d+|mio|bn|mn|[km])?"
-)
+_CODES = "|".join(code.lower() for code in (*CURRENCIES, "RMB"))
+_GLUED = re.compile(rf"(?P<before>\d+|mio|bn|mn|[ktm])?(?P<code>{_CODES})(?P<behind>\d+|mio|bn|mn|[km])?")
 _LETTERS = {"t": "thousand", "m": "million"}
 """Letters written to the code of a currency, as in ``TEUR`` and ``MUSD``."""
 

@@ -19,12 +19,13 @@ from forecast.vocabulary.numbers import (
     MONEY,
     SCALE_OF,
     amount_in,
+    is_currency,
     phrases_of,
     scale_before,
     which_scale,
     words_with_powers,
 )
-from forecast.vocabulary.text import folded, without_note
+from forecast.vocabulary.text import folded, shown, without_note
 
 POUND_T = 0.45359237e-3
 """Tonnes in a pound."""
@@ -136,6 +137,22 @@ def unit_of(word: str, product: str = "") -> Unit:
     if bare in _LENGTHS:
         return Unit(refusal=f"measured in {bare}, which is no weight")
     return _scaled_unit(word) or Unit(refusal=_UNKNOWN)
+
+
+def unit_as_asked(word: str, asked: str, product: str = "") -> Unit:
+    """The unit that ``word`` names; where ``asked`` is money, that in its currency, or a refusal for any other.
+
+    Examples
+    --------
+    >>> unit_as_asked("kg", "t").factor, unit_as_asked("1000 usd", "usd").factor, unit_as_asked("EUR", "usd").refusal
+    (0.001, 0.001, 'a value in EUR, not in USD')
+    """
+    found, wanted = unit_of(word, product), unit_of(asked) if asked else Unit()
+    if not wanted.money or (found.money == wanted.money and is_currency(asked)):
+        return found
+    odd = not found.refusal and found.money != wanted.money
+    what = f"a value in {found.money}" if found.money else f"a quantity in {shown(word)}"
+    return Unit(refusal=f"{what}, not in {wanted.money}") if odd else wanted
 
 
 def _scaled_unit(word: str) -> Unit | None:

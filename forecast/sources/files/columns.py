@@ -78,6 +78,10 @@ _NEUTRAL = ("value", "values", "y", "obs value", "valor", "wert", "valeur", "fig
 IDENTIFIERS = ("unique id", "series id", "id", "series", "instances", "instance", "key")
 """Headings of columns that name a series, in the long frames of other libraries."""
 
+CURRENCY_HEADINGS = ("currency", "currency code", "wahrung", "moneda", "moeda", "devise", "valuta", "货币", "币种",
+                     "币制", "通貨", "통화", "валюта")  # fmt: skip
+"""Headings, folded, of columns that name the currency of each row."""
+
 _ALIASES = {role: tuple(word.replace("_", " ") for word in words.split()) for role, words in ROLES.items()}
 
 
@@ -233,6 +237,7 @@ def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: Read
 def by_content(table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Columns:
     """Roles that no heading gave, where the cells of one column alone can hold them."""
     taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
+    taken.add(table.heading(*CURRENCY_HEADINGS) or "")
     free = [heading for heading in table.headings if heading not in taken]
     if not columns.month and not (columns.year and columns.month):
         columns = replace(columns, month=_only([name for name in free if _are_months(table.cells[name])]))

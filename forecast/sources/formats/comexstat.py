@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, directed, repeated_rows
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.meaning.quantities import check_currency
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import from_parts
 from forecast.vocabulary.text import folded
@@ -103,6 +104,7 @@ def _extract(
 def _volume(table: Table, weight: tuple[str, ...], value: tuple[str, ...], settings: ReadSettings) -> pd.Series:
     money = settings.unit and unit_of(settings.unit).money
     if money and table.heading(*value):
+        check_currency(table.file, settings.unit, "Valor US$ FOB", ())
         return table.column(*value)
     if table.heading(*weight) is None:
         raise TableError(

@@ -23,6 +23,7 @@ from forecast.sources.extract import (
     united_states_release,
 )
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.meaning.quantities import check_currency
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import members_of, places
@@ -165,6 +166,7 @@ def _volumes(table: Table, settings: ReadSettings) -> tuple[pd.Series, pd.Series
     A weight of 0 is none.
     """
     if settings.unit and unit_of(settings.unit).money:
+        check_currency(table.file, settings.unit, "primaryValue (USD)", ())
         none = pd.Series(False, index=table.cells.index)
         return table.column(*_VALUE), pd.Series(settings.unit, index=table.cells.index, dtype=object), none
     weight = table.column(*_WEIGHT)

@@ -16,12 +16,13 @@ from forecast.sources.extract import Extract, ReadSettings, united_states_releas
 from forecast.sources.files.columns import unit_beside
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.sources.layouts.titles import with_destination
+from forecast.sources.meaning.quantities import check_currency
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
 from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.numbers import statuses
 from forecast.vocabulary.text import folded, slug
-from forecast.vocabulary.units import unit_in
+from forecast.vocabulary.units import unit_in, unit_of
 
 _YEAR = ("year", "years", "ano", "年份", "年")
 _PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")
@@ -116,6 +117,8 @@ def _layout(sheet: Sheet, header: int, across: dict[int, int]) -> Layout:
 
 def _units(table: Table, found: Layout, settings: ReadSettings) -> pd.Series:
     said = table.column(*_UNIT)
+    if settings.unit and unit_of(settings.unit).money:
+        check_currency(table.file, settings.unit, "", table.above)
     stated = settings.unit or next((unit for heading in table.headings if (unit := unit_in(heading))), "")
     stated = stated or unit_beside(table)
     if table.heading(*_UNIT) is None and not stated:

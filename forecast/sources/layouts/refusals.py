@@ -9,6 +9,7 @@ from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import is_money
+from forecast.vocabulary.words.currencies import other_currency
 
 
 def check_month(table: Table, columns: Columns) -> None:
@@ -38,9 +39,10 @@ def no_volume(table: Table, columns: Columns, settings: ReadSettings) -> str:
     money = [name for name in table.headings if is_money(name)]
     others = [name for name in table.headings if name not in money and are_numbers(table.cells[name])]
     if money and not others:
+        currency = other_currency("USD", money[0]).lower() or "usd"
         return (
             f"{table.file}: has a value ({listed(money, 2)}) and no weight. Export it with weights; or --column "
-            f"volume={shown(money[0])!r} --unit usd takes the value instead, and calls it so."
+            f"volume={shown(money[0])!r} --unit {currency} takes the value instead, and calls it so."
         )
     hint = "--column volume=NAME --unit t"
     if not (columns.destination or columns.series or settings.destination):

@@ -21,6 +21,7 @@ from forecast.vocabulary.countries import Places, listed, places
 from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, is_dated, months, unmarked
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import kind_of_quantity, names_measure, unit_of
+from forecast.vocabulary.words.currencies import other_currency
 
 FIGURE = "figure"
 """The heading of the figures of the long table."""
@@ -347,7 +348,8 @@ def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> tu
     if not read:
         below = listed([*dict.fromkeys(found.measures[at] for at in found.columns)], 3)
         row = "headings" if found.rows == 1 else f"{'second' if found.kinds[1] == _UNIT else 'first'} row of the header"
-        hint = "" if money else " Export it with weights; or --unit usd takes values instead, and calls them so."
+        unit = other_currency("USD", below).lower() or "usd"
+        hint = "" if money else f" Export it with weights; or --unit {unit} takes values instead, and calls them so."
         asked = "values" if money else "weights"
         raise TableError(f"{sheet.file}: expected {asked} in the {row}, found {below}.{hint}")
     kinds = {at: kind_of_quantity(found.measures[at]) for at in found.columns}

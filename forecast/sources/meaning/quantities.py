@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import plainest
+from forecast.sources.files.columns import CURRENCY_HEADINGS, plainest
 from forecast.sources.files.sheet import Table
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
 from forecast.vocabulary.numbers import SCALE_OF, amount_in, is_currency, with_scale
-from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.text import folded, of_each, shown
 from forecast.vocabulary.units import (
     Unit,
     is_money,
@@ -24,6 +24,7 @@ from forecast.vocabulary.units import (
     unit_in,
     unit_of,
 )
+from forecast.vocabulary.words.currencies import other_currency
 
 MONEY_BESIDE = "a value in money beside weights"
 """Why a row of money is not used where others are of weight."""
@@ -68,16 +69,43 @@ def other_quantities(table: Table, unit: str, indicator: str, asked: str) -> pd.
         table.coded(name).astype(str).map(kind_of_quantity).astype(object) for name in (unit, indicator)
     )
     kind = unit_kind.where((unit_kind == "money") | (measure == ""), measure)
-    reasons = pd.Series("", index=kind.index, dtype=object)
+    reasons = _of_other_currency(table, (unit, indicator), asked)
     wanted, other = ("money", WEIGHT_BESIDE) if asked and unit_of(asked).money else ("weight", MONEY_BESIDE)
     if not (kind == wanted).any():
         return reasons
-    reasons = reasons.mask((kind != wanted) & (kind != ""), other)
+    reasons = reasons.where((kind == wanted) | (kind == ""), other)
     if not indicator:
         return reasons
     inward = table.coded(indicator).astype(str).map(lambda text: "import" in folded(text).partition(" ")[0])
     reasons = reasons.mask((kind == "") & (reasons == ""), ANOTHER_MEASURE)
     return reasons.mask(inward & (reasons == ""), "imports, not exports")
+
+
+def _of_other_currency(table: Table, names: Iterable[str], asked: str) -> pd.Series:
+    """Why rows are in another currency than the one that is asked for; empty for the others."""
+    reasons = pd.Series("", index=table.cells.index, dtype=object)
+    money = unit_of(asked).money if asked else ""
+    for name in (*names, table.heading(*CURRENCY_HEADINGS) or "") if money else ():
+        other = of_each(table.coded(name), lambda text: other_currency(money, text))
+        reasons = reasons.mask((other != "") & (reasons == ""), "a value in " + other.astype(str) + f", not in {money}")
+    return reasons
+
+
+def check_currency(file: str, asked: str, heading: str, lines: Iterable[str]) -> None:
+    """Check that values are in the currency that the caller names, by their heading, else by the lines above the table.
+
+    Raises
+    ------
+    TableError
+        Where another one is named.
+    """
+    money = unit_of(asked).money
+    titles = [(line, part) for line in lines for part in parts_of_title(line) if is_money(part)]
+    other = other_currency(money, heading, " ".join(part for _, part in titles))
+    if other:
+        said = next((text for text, part in ((heading, heading), *titles) if other_currency(money, part)), heading)
+        raise TableError(f"{file}: {shown(said)!r} names {other}, and --unit says {asked}. Say --unit {other.lower()} "
+                         "where the file is right, or convert its figures first.")  # fmt: skip
 
 
 def units_of_measures(table: Table, unit: str, indicator: str, stated: str = "") -> pd.Series:
@@ -109,7 +137,8 @@ def units_of_money(table: Table, unit: str, indicator: str, heading: str, asked:
     Raises
     ------
     TableError
-        Where a scale can be a thousand or a million, or a title has one and the heading has a currency without.
+        Where a scale can be a thousand or a million, or a title has one and the heading has a currency without; and
+        where another currency is named.
 
     Examples
     --------
@@ -117,6 +146,7 @@ def units_of_money(table: Table, unit: str, indicator: str, heading: str, asked:
     >>> units_of_money(table, "Unit", "", "Value (million USD)", "usd").tolist()
     ['1000 usd', '1000000 usd']
     """
+    check_currency(table.file, asked, heading, table.above)
     if not is_currency(asked):
         return pd.Series(labels(np.zeros(len(table.cells), dtype=np.int8), [asked]), index=table.cells.index)
     headed = with_scale(asked, heading) if not unit_in(heading) else asked
