@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from forecast.vocabulary.text import STATUS_OF_MARK, folded, of_each, shown
+from forecast.vocabulary.words.month_names import MONTH_NAMES, WORDS_TOO
 
 FIRST_MONTH, LAST = 1951, 2099
 """Years that a month may have."""
@@ -20,36 +21,21 @@ FIRST_MONTH, LAST = 1951, 2099
 BUDDHIST = 543
 """Years by which the Thai calendar runs ahead of the common one."""
 
-_NAMES = (
-    "jan january janeiro janvier januar enero ene 一月 янв январь января janv gennaio genn",
-    "feb february fevereiro fev fevr fevrier februar febrero 二月 фев февр февраль февраля febbraio febb",
-    "mar march marco mars marz maerz marzo 三月 мар март марта marzo mrz",
-    "apr april abril abr avril avr 四月 апр апрель апреля aprile",
-    "may maio mai mayo 五月 май мая maggio",
-    "jun june junho juin juni junio 六月 июн июнь июня giugno",
-    "jul july julho juil juillet juli julio 七月 июл июль июля luglio",
-    "aug august agosto ago aout 八月 авг август августа",
-    "sep sept september setembro set septembre septiembre 九月 сен сент сентябрь сентября settembre",
-    "oct october outubro out octobre oktober okt octubre 十月 окт октябрь октября ottobre",
-    "nov november novembro novembre noviembre 十一月 ноя нояб ноябрь ноября novembre",
-    "dec december dezembro dez decembre dezember diciembre dic 十二月 дек декабрь декабря dicembre",
-)
-MONTH_NAMES = {folded(name): number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
-"""Number of a month by its name or short name, folded: English, Portuguese, French, German, Spanish, Italian,
-Russian, Chinese."""
-
 _YEAR_FIRST = re.compile(
-    r"(?P<year>\d{4})(?:[-/. ]?[mM]|[-/.])(?P<month>\d{1,2})"
+    r"(?P<year>\d{4})(?:[-/. _]?[mM]|[-/._])(?P<month>\d{1,2})"
     r"|(?P<year2>\d{4})(?P<month2>\d{2})"
-    r"|(?P<year3>\d{4})\s*[年년]\s*(?P<month3>\d{1,2})\s*[月월]?"
+    r"|(?P<year3>\d{4})\s*[年년]\s*(?P<month3>\d{1,2})\s*(?:月份?|월)?"
 )
-_MONTH_FIRST = re.compile(r"(?P<month>\d{1,2})[-/. ](?P<year>\d{4})")
+_MONTH_FIRST = re.compile(
+    r"(?P<month>\d{1,2})(?:[-/. _]|\s*(?:月份?|월)[-/., ]*)(?P<year>\d{4})"
+    r"|[mM](?P<month2>\d{1,2})[-/. _](?P<year2>\d{4}|'?\d{2})"
+)
 _ISO_DAY = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
 )
 _LOOSE_DAY = re.compile(r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?: [\d:.]+)?")
 _NAMED = re.compile(
-    r"(?P<name>[^\W\d_]{3,}|[一二三四五六七八九十]+月)\.?[-/., ]*(?:de )?(?P<year>'?\d{2}|\d{4})"
+    r"(?P<name>[^\W\d_]{3,}|[一二三四五六七八九十]+月份?)\.?[-/., ]*(?:de )?(?P<year>'?\d{2}|\d{4})"
     r"|(?P<year2>\d{4})[-/., ]*(?P<name2>[^\W\d_]{3,})\.?"
     r"|(?P<day>\d{1,2})[-/. ](?P<name3>[^\W\d_]{3,})\.?[-/. ](?P<year3>\d{4})"
 )
@@ -65,7 +51,7 @@ _SHORT_NAMED = re.compile(r"(\d{2})[-/ ]([^\W\d_]{3,})\.?")
 _SHORT_DAY = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{2})$")
 _SPAN = re.compile(r"\d{4}\s*[年.]?\s*\d{1,2}\s*[-~–至]\s*\d{1,2}\s*[月월]")
 _PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
-_MONTH_SIGN = re.compile(r"0?(\d{1,2})\s*[月월]")
+_MONTH_SIGN = re.compile(r"0?(\d{1,2})\s*(?:月份?|월)")
 _FISCAL = re.compile(r"(?:FY\s*)?(\d{4})\s*[-/–]\s*(\d{2}|\d{4})", re.IGNORECASE)
 _NAMED_FISCAL = re.compile(r"(?:FY|fiscal year)\W*\d{2,4}(?:\W+\d{2,4})?", re.IGNORECASE)
 _QUARTER = re.compile(r"\d{4}[-. ]?[qQ][1-4]|[qQ][1-4][-/. ]?\d{2,4}|\d{4}-?T[1-4]")
@@ -180,6 +166,23 @@ def month_of(text: str) -> pd.Period | None:
     return _named(text) if bare == text else month_of(bare)
 
 
+def could_be_month(text: str) -> bool:
+    """Whether a text is a month alone, or would be one beside others like it: ``01/23``, ``23-Jan``.
+
+    Examples
+    --------
+    >>> [could_be_month(text) for text in ("2023-01", "01/23", "23-Jan", "01.23", "12")]
+    [True, True, True, False, False]
+    """
+    named = _SHORT_NAMED.fullmatch(text)
+    return month_of(text) is not None or is_short(text) or (named is not None and folded(named[2]) in MONTH_NAMES)
+
+
+def is_short(text: str) -> bool:
+    """Whether a text is two numbers that can be a month and a year, or a day and a month."""
+    return _SHORT.fullmatch(text) is not None
+
+
 def months(cells: pd.Series) -> pd.Series:
     """The month of each cell as a period or None, the order of day and month decided by the whole column.
 
@@ -265,6 +268,8 @@ def why_no_month(text: str) -> str:
         return "a year, not a month"
     if _NAMED_FISCAL.fullmatch(text) or _is_fiscal(text):
         return "a year over two calendar years, not a month"
+    if _SHORT.fullmatch(text):
+        return "two numbers that can be a month and a year or a day and a month: write YYYY-MM"
     if _PART_DAY.fullmatch(text):
         return "a date whose day and month could be either: write YYYY-MM-DD"
     if _SERIAL.fullmatch(text):
@@ -292,7 +297,9 @@ def is_dated(heading: str) -> bool:
     (True, True, False)
     """
     words = folded(heading).split()
-    return bool(re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", heading)) or any(word in MONTH_NAMES for word in words)
+    return bool(re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", heading)) or any(
+        word in MONTH_NAMES and word not in WORDS_TOO for word in words
+    )
 
 
 def month_within(heading: str, is_month: Callable[[str], bool]) -> tuple[str, str]:

@@ -19,10 +19,10 @@ from forecast.sources.layouts.titles import with_destination
 from forecast.sources.meaning.quantities import check_currency
 from forecast.tables.frames import usual_release
 from forecast.tables.read import TableError
-from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.numbers import statuses
 from forecast.vocabulary.text import folded, slug
 from forecast.vocabulary.units import unit_in, unit_of
+from forecast.vocabulary.words.month_names import MONTH_NAMES
 
 _YEAR = ("year", "years", "ano", "年份", "年")
 _PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")

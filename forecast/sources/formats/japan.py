@@ -17,10 +17,10 @@ from forecast.sources.extract import Extract, ReadSettings, directed, repeated_r
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.meaning.direction import IMPORTS, beside_exports
 from forecast.tables.read import TableError
-from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.numbers import numbers
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import unit_of
+from forecast.vocabulary.words.month_names import MONTH_NAMES
 
 _ACROSS = re.compile(r"(?P<what>quantity ?1|quantity ?2|value) (?P<month>[a-z]+)")
 _APRIL = "apl"

@@ -13,12 +13,15 @@ from forecast.sources.layouts.joined import month_and_measure
 from forecast.sources.layouts.titles import year_of_months
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import FIRST_MONTH, LAST, month_number, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, could_be_month, month_number, month_within, unmarked
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import names_measure
 
 _FEWEST = 2
 """Bare months in a row or a column from which on they are the months of figures."""
+
+_CODES_TOO = {"MAR", "CZE"}
+"""Short names of months that are codes of countries: a row that has no others is one of destinations."""
 
 _ABOVE = "Months are of the year that stands above them."
 _MOSTLY = 0.6
@@ -53,6 +56,8 @@ def _across(sheet: Sheet) -> tuple[int, dict[int, int]] | None:
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
         months = {place: month_number(part) for place, cell in enumerate(row) if (part := _bare_month(cell))}
         different = len(set(months.values()))
+        if {row[place] for place in months} <= _CODES_TOO:
+            continue
         if different < _FEWEST or (different < len(months) and not _told_apart(sheet, position, months)):
             continue
         around = [cell for at in (position - 1, position, position + 1) if 0 <= at < len(sheet.grid)
@@ -64,6 +69,8 @@ def _across(sheet: Sheet) -> tuple[int, dict[int, int]] | None:
 
 def _bare_month(cell: str) -> str:
     """The name of a month that a cell is, or that it joins with a quantity; empty for any other."""
+    if month_within(cell, could_be_month)[0]:
+        return ""
     return cell if month_number(cell) else month_and_measure(cell, lambda text: bool(month_number(text)))[0]
 
 

@@ -10,7 +10,7 @@ from forecast.sources.files.sheet import HEADER_WITHIN, Sheet
 from forecast.sources.meaning.cumulative import says_cumulative
 from forecast.sources.meaning.direction import says_imports
 from forecast.tables.read import TableError
-from forecast.vocabulary.months import month_of, month_within, months
+from forecast.vocabulary.months import could_be_month, is_short, month_of, month_within, months
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import kind_of_quantity, names_measure
 
@@ -21,12 +21,15 @@ def joined_headings(sheet: Sheet) -> tuple[int, list[str], list[str]] | None:
     Raises
     ------
     TableError
-        Where quantities of months stand beside months that stand alone.
+        Where quantities of months stand beside months that stand alone, or a month could be a day.
     """
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
-        parts = [month_and_measure(cell, is_month) if any(map(str.isdigit, cell)) else ("", "") for cell in row]
+        parts = [month_and_measure(cell, could_be_month) if any(map(str.isdigit, cell)) else ("", "") for cell in row]
         read = months(pd.Series([month for month, _ in parts], dtype=object))
         columns = [place for place, month in enumerate(read) if month is not None]
+        open_to = [month for month, _ in parts if is_short(month)]
+        if len(open_to) > 1 and len(columns) < len(open_to):
+            raise TableError(two_meanings(sheet.file, open_to[0]))
         if len(columns) > 1 and any(map(is_month, row)):
             _check_alone(sheet, row, [parts[place][1] for place in columns])
             return None
@@ -56,6 +59,14 @@ def month_and_measure(heading: str, written: Callable[[str], bool]) -> tuple[str
     """The month, ``written`` as it is asked for, and the quantity that a heading joins; both empty for any other."""
     month, measure = month_within(heading, written)
     return (month, measure) if names_measure(measure) else ("", "")
+
+
+def two_meanings(file: str, text: str) -> str:
+    """What to say of headings that can be months and years, or days and months."""
+    return (
+        f"{file}: found headings such as {shown(text)}, which can be a month and a year or a day and a month. Write "
+        "them as in 2024-01."
+    )
 
 
 def is_month(text: str) -> bool:

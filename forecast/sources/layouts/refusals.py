@@ -5,8 +5,10 @@ from __future__ import annotations
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import Columns, are_numbers, headings_of, most_are
 from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.layouts.joined import two_meanings
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
+from forecast.vocabulary.months import is_short
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import is_money
 from forecast.vocabulary.words.currencies import other_currency
@@ -22,6 +24,9 @@ def check_month(table: Table, columns: Columns) -> None:
     """
     if columns.month:
         return
+    short = [name for name in table.headings if is_short(name)]
+    if len(short) > 1:
+        raise TableError(two_meanings(table.file, short[0]))
     years = [
         name for name in table.headings if most_are(table.cells[name], lambda text: text.isdigit() and len(text) == 4)
     ]

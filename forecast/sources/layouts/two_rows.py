@@ -18,10 +18,11 @@ from forecast.sources.meaning.direction import says_exports, says_imports
 from forecast.sources.meaning.quantities import MEASURE, of_one_quantity
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, MONTH_NAMES, is_dated, months, unmarked
+from forecast.vocabulary.months import FIRST_MONTH, LAST, is_dated, months, unmarked
 from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import kind_of_quantity, names_measure, unit_of
 from forecast.vocabulary.words.currencies import other_currency
+from forecast.vocabulary.words.month_names import MONTH_NAMES
 
 FIGURE = "figure"
 """The heading of the figures of the long table."""

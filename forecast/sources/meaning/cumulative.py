@@ -15,8 +15,8 @@ from forecast.sources.files.sheet import Table
 from forecast.tables.frames import latest_figures
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import MONTH_NAMES
 from forecast.vocabulary.text import counted, folded, shown
+from forecast.vocabulary.words.month_names import MONTH_NAMES
 
 _SUMMED = re.compile(
     r"\b(?:[ck]umul|ak+umuliert|ac+umul(?!ator|ador|ateur)|aufgelaufen|gecumul|narastaj|cum\b|[cf]?ytd\b"

@@ -9,8 +9,9 @@ from dataclasses import replace
 from forecast.sources.extract import Extract, ReadSettings
 from forecast.sources.files.sheet import Sheet
 from forecast.vocabulary.countries import places
-from forecast.vocabulary.months import MONTH_NAMES, month_of
+from forecast.vocabulary.months import month_of
 from forecast.vocabulary.text import folded, slug
+from forecast.vocabulary.words.month_names import MONTH_NAMES
 
 _YEAR = re.compile(r"(?<!\d)(?:fy )?(?:19|20)\d\d(?: \d\d)?(?!\d)")
 _GIVEN = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|planilha|plan|foglio|table|page|part|q|h) ?\d+")
