@@ -1,0 +1,1 @@
+"""Headers of several rows: what they are, and how three become two."""
