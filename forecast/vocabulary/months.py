@@ -374,7 +374,7 @@ def _place_of_month(cells: list[str]) -> int | None:
     if not found:
         return None
     can_be = [place for place, numbers in enumerate((firsts, seconds)) if max(numbers) <= 12]
-    if len(can_be) == 2 and firsts != seconds and 1 in (len(firsts), len(seconds)):
+    if len(can_be) == 2 and len(firsts) != len(seconds) and 1 in (len(firsts), len(seconds)):
         can_be = [0 if len(seconds) == 1 else 1]
     return can_be[0] if len(can_be) == 1 or firsts == seconds == {1} else None
 

@@ -7,7 +7,7 @@ import pytest
 
 from forecast.vocabulary.months import is_dated, month_number, months, why_no_month
 from forecast.vocabulary.text import folded
-from forecast.vocabulary.words.month_names import MONTH_NAMES, NAMES
+from forecast.vocabulary.words.month_names import MONTH_NAMES, NAMES_OF_MONTHS
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_short_names_of_months(names: str):
 
 def test_a_name_is_of_one_month_in_all_languages():
     """No language breaks another."""
-    words = [(folded(word), number) for names in NAMES.values()
+    words = [(folded(word), number) for names in NAMES_OF_MONTHS.values()
              for number, month in enumerate(names.split("|"), start=1) for word in month.split()]  # fmt: skip
     assert all(MONTH_NAMES[word] == number for word, number in words)
-    assert all(len(names.split("|")) == 12 for names in NAMES.values())
+    assert all(len(names.split("|")) == 12 for names in NAMES_OF_MONTHS.values())
 
 
 @pytest.mark.parametrize("heading", ["Sub total", "Valeur des exportations", "Gen. cargo"])

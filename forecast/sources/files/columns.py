@@ -9,7 +9,7 @@ from functools import lru_cache
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.sheet import Sheet, Table
+from forecast.sources.files.sheet import Sheet, Table, check_width
 from forecast.sources.meaning.breakdowns import is_way_of_transport, names_breakdown, names_total
 from forecast.sources.meaning.cumulative import says_cumulative
 from forecast.sources.meaning.direction import says_imports
@@ -115,6 +115,7 @@ def table_in(sheet: Sheet, settings: ReadSettings) -> Table | None:
     best = header_row(sheet, settings)
     if best is None:
         return None
+    check_width(sheet, best)
     table = sheet.below(best).filled()
     return table if len(table.cells) else None
 
@@ -236,6 +237,9 @@ def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: Read
 
 def by_content(table: Table, columns: Columns, known: Places, settings: ReadSettings) -> Columns:
     """Roles that no heading gave, where the cells of one column alone can hold them."""
+    if columns.product and not (columns.indicator or "product" in settings.columns):
+        measures = _are_quantities(table.cells[columns.product])
+        columns = replace(columns, product="", indicator=columns.product) if measures else columns
     taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
     taken.add(table.heading(*CURRENCY_HEADINGS) or "")
     free = [heading for heading in table.headings if heading not in taken]

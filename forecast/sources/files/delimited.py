@@ -49,6 +49,9 @@ _EASTERN = (
 )
 """Encodings of the east with their names and the letters of their scripts, the strictest first."""
 
+_CYRILLIC = re.compile("стран|месяц|период|колич|экспорт|вывоз|товар|країн|місяц", re.IGNORECASE)
+"""Beginnings of words of which a table in Cyrillic letters has nearly always one."""
+
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _WRAPPED = re.compile(r'\s*"((?:[^"]|"")*)"[\s,;|]*')
 """A line that is one quoted cell, its own quotes doubled, empty cells behind it."""
@@ -76,7 +79,7 @@ _MOST_COLUMNS = 200
 
 
 def decoded(content: bytes) -> tuple[str, str]:
-    """Text, and the encoding it was in: by its mark, else UTF-8, else by its letters, else cp1252.
+    """Text, and the encoding it was in: by its mark, else UTF-8, else by its letters or words, else cp1252.
 
     It is GB18030 where Chinese headings show, else Shift-JIS, CP949 or GB18030 where it has mostly letters and a word
     of that script.
@@ -95,6 +98,9 @@ def decoded(content: bytes) -> tuple[str, str]:
         chinese = content.decode("gb18030", errors="replace")
         if any(word in chinese for word in _CHINESE):
             return chinese, "GB18030"
+        cyrillic = content.decode("cp1251", errors="replace")
+        if _CYRILLIC.search(cyrillic[:_SAMPLE]):
+            return cyrillic, "Windows-1251"
         return _eastern(content) or (content.decode("cp1252", errors="replace"), "Windows-1252")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,8 @@ from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import folded, shown, without_note
+
+_NUMBER, _FIRST_GROUP, _GROUP = (re.compile(text) for text in (r"\d+(\.\d+)?", r"\d{1,3}", r"\d{3}(\.\d+)?"))
 
 HEADER_WITHIN = 40
 """Rows from the top among which a header is sought."""
@@ -100,6 +103,33 @@ class Table:
             if not blank.any():
                 return self
         return replace(self, cells=self.cells[~blank])
+
+
+def check_width(sheet: Sheet, header: int) -> None:
+    """Check that no row of text separated by commas has numbers parted at marks of thousands beyond its header.
+
+    A column without a heading may have totals.
+
+    Raises
+    ------
+    TableError
+        Where the cells beyond the header are three digits each, and no sums of those before.
+    """
+    names = sheet.row(header)
+    last = max((place for place, name in enumerate(names) if name), default=0)
+    if sheet.delimiter != "," or last + 1 >= len(names):
+        return
+    body = sheet.grid.iloc[header + 1 :]
+    for number, row in body[(body[last + 1] != "").to_numpy(dtype=bool)].head(HEADER_WITHIN).iterrows():
+        cells = [str(cell).strip() for cell in row]
+        beyond = [cell for cell in cells[last:] if cell]
+        if not (_FIRST_GROUP.fullmatch(beyond[0]) and _GROUP.fullmatch(beyond[-1])):
+            continue
+        figures = [float(cell) for cell in cells if _NUMBER.fullmatch(cell)]
+        if abs(sum(figures[:-1]) - figures[-1]) > 1e-6 * abs(figures[-1]) + 1:
+            found = f"expected {last + 1} cells as in the header, found {len([*filter(None, cells)])}"
+            raise TableError(f"{sheet.file} row {number}: {found} ({', '.join(beyond[:4])}). Write numbers with commas "
+                             "in quotes, or without commas.")  # fmt: skip
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.layouts.joined import two_meanings
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import is_short
+from forecast.vocabulary.months import is_short, why_no_month
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import is_money
 from forecast.vocabulary.words.currencies import other_currency
@@ -27,6 +27,10 @@ def check_month(table: Table, columns: Columns) -> None:
     short = [name for name in table.headings if is_short(name)]
     if len(short) > 1:
         raise TableError(two_meanings(table.file, short[0]))
+    odd = [name for name in table.headings if why_no_month(name).endswith(", not a month")]
+    if len(odd) > 1:
+        what = f"headings such as {shown(odd[0])}: {why_no_month(odd[0])}"
+        raise TableError(f"{table.file}: found {what}. Give the file figures by month.")
     years = [
         name for name in table.headings if most_are(table.cells[name], lambda text: text.isdigit() and len(text) == 4)
     ]

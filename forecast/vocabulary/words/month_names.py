@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forecast.vocabulary.text import folded
 
-NAMES = {
+NAMES_OF_MONTHS = {
     "English": "jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|sep sept september"
     "|oct october|nov november|dec december",
     "Portuguese": "jan janeiro|fev fevereiro|mar marco|abr abril|mai maio|jun junho|jul julho|ago agosto"
@@ -39,7 +39,7 @@ NAMES = {
 
 MONTH_NAMES = {
     folded(name): number
-    for names in NAMES.values()
+    for names in NAMES_OF_MONTHS.values()
     for number, month in enumerate(names.split("|"), start=1)
     for name in month.split()
 }
