@@ -96,3 +96,30 @@ def test_a_source_whose_values_are_in_another_currency(tmp_path: Path, text: str
     """Neither its values nor its weights are called the currency that the caller names."""
     with pytest.raises(TableError, match=said):
         imported(tmp_path, text, unit)
+
+
+@pytest.mark.parametrize("unit", ["eur", "million eur"])
+def test_the_values_beside_weights_are_what_is_asked_for(tmp_path: Path, unit: str):
+    """Not the weights, called money; of several, that in the currency that is asked for."""
+    text = "Country,Month,Net weight (kg),Value (EUR),Value (USD)\nJapan,2023-01,1000,5,7\n"
+    assert imported(tmp_path, text, unit) == [5e-6 if unit == "eur" else 5.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Country,Month,Net weight (kg)\nJapan,2023-01,1000\n", "Exports in kg\nCountry,2023-01,2023-02\nJapan,5,6\n"],
+)
+def test_weights_are_no_money(tmp_path: Path, text: str):
+    """A file that has only weights is not read as values."""
+    with pytest.raises(TableError, match="is a weight, and --unit says usd"):
+        imported(tmp_path, text, "usd")
+
+
+@pytest.mark.parametrize("head", ["Net weight (kg),\nJapan,2023-01,5,", "Quantity,Unit\nJapan,2023-01,5,kg"])
+def test_a_unit_against_the_file_is_said(tmp_path: Path, head: str):
+    """The caller's unit holds, and that the file says another one is a note."""
+    path = tmp_path / "f.csv"
+    path.write_text(f"Country,Month,{head}\n", "utf-8")
+    found = import_exports(path, product="w", unit="t", today=DAY)
+    assert any("Figures are read in t, as --unit says, though" in note for note in found.notes)
+    assert found.exports["volume_t"].tolist() == [5.0]

@@ -19,6 +19,7 @@ from forecast.vocabulary.months import is_dated, month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
 from forecast.vocabulary.text import folded, shown
 from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_in_title, unit_of
+from forecast.vocabulary.words.currencies import other_currency
 
 ROLES = {
     "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
@@ -30,7 +31,7 @@ ROLES = {
     "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region country_of_destination destination_name destination_code "
     "partner_countries partner_code partner_iso partner_desc importer_name bestimmungsland zielland partnerland "
     "pais_de_destino pais_destino destino pays_de_destination pays_partenaire 最终目的国 最終目的国 国 国名 국가 "
-    "국가명 страна страна_назначения",
+    "국가명 страна страна_назначения ulke kraj paese landen negara",
     "reporter": "reporter reporters reporter_name reporter_code reporter_iso reporter_country reporter_desc "
     "reporter_countries reporting_country reporting_economy declarant exporter exporters exporter_name exporter_code "
     "exporter_iso exporting_country origin country_of_origin origin_country from source_country meldeland berichtsland "
@@ -42,7 +43,8 @@ ROLES = {
     "variavel 指标 指標 项目 показатель",
     "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
     "datum "
-    "mois monat 月份 年月 日期 月 时间 yyyymm 기간 년월 연월 период",
+    "mois monat perioden periode periodo mese miesiac okres ay maand "
+    "月份 年月 日期 月 时间 yyyymm 기간 년월 연월 период",
     "year": "year ano anno jahr annee 年 年份",
     "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
     "value "
@@ -224,6 +226,11 @@ def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: Read
     weights = [heading for heading in open_to if unit_in(heading) and are_numbers(table.cells[heading])]
     usual = [heading for heading in table.headings if folded(heading) in _ALIASES["volume"] and heading in open_to]
     plain = [heading for heading in usual if unit_in(heading)] or usual
+    worth = [heading for heading in open_to if money and is_money(heading) and are_numbers(table.cells[heading])]
+    asked = unit_of(settings.unit).money if worth else ""
+    worth = [heading for heading in worth if not other_currency(asked, heading)] or worth
+    if len(worth) == 1 and not plain:
+        return worth[0]
     if len(weights) == 1 and len(plain) <= 1:
         return weights[0]
     if plain and len(weights) <= 1:

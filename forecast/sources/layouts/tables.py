@@ -34,6 +34,7 @@ from forecast.sources.meaning.cumulative import summed_in, summed_rows
 from forecast.sources.meaning.direction import IMPORTS, imports_in, is_inward, mirrored_cells
 from forecast.sources.meaning.quantities import (
     MEASURE,
+    against_unit,
     check_stated,
     other_quantities,
     scaled,
@@ -253,7 +254,9 @@ def _units(table: Table, columns: Columns, settings: ReadSettings, frame: bool =
             f"{table.file}: expected the unit in {_place_of_unit(columns)} or in a column "
             "of units, found none. Say it: forecast import FILE --unit kg (or --unit t, '100 kg', lb, kt, usd)."
         )
-    if not settings.unit:
+    if settings.unit:
+        notes += against_unit(settings.unit, columns.volume, table.coded(columns.unit).cat.categories)
+    else:
         check_stated(table.file, stated, table.above)
     unit, multiplied = scaled(recoded(table.coded(""), [stated]), table, columns.scale)
     return unit, notes + multiplied

@@ -22,6 +22,7 @@ from forecast.vocabulary.units import (
     parts_of_title,
     scale_alone,
     unit_in,
+    unit_in_title,
     unit_of,
 )
 from forecast.vocabulary.words.currencies import other_currency
@@ -97,8 +98,12 @@ def check_currency(file: str, asked: str, heading: str, lines: Iterable[str]) ->
     Raises
     ------
     TableError
-        Where another one is named.
+        Where another one is named, or a weight and no money.
     """
+    weights = [heading] if unit_in(heading) else [line for line in lines if unit_in_title(line)]
+    if weights and not any(map(is_money, (heading, *lines))):
+        raise TableError(f"{file}: {shown(weights[0])!r} is a weight, and --unit says {asked}. Leave --unit out, or "
+                         f"name the values: --column volume=NAME --unit {asked}.")  # fmt: skip
     money = unit_of(asked).money
     titles = [(line, part) for line in lines for part in parts_of_title(line) if is_money(part)]
     other = other_currency(money, heading, " ".join(part for _, part in titles))
@@ -237,6 +242,21 @@ def _times(unit: str, factor: float) -> str:
     if factor == 1:
         return unit
     return f"{'million' if factor == 1e6 else f'{factor:.0f}'} {unit}" if factor == factor else f"unknown {unit}"
+
+
+def against_unit(asked: str, heading: str, words: Iterable[str]) -> list[str]:
+    """A sentence on a heading, or else words in a column of units, that state another weight than the caller.
+
+    Examples
+    --------
+    >>> against_unit("t", "Net weight (kg)", []), against_unit("t", "Quantity", ["t"])
+    (["Figures are read in t, as --unit says, though 'Net weight (kg)' says kg."], [])
+    """
+    stated = {unit: heading} if (unit := unit_in(heading)) else {str(word): str(word) for word in words}
+    odd = [unit for unit in stated if unit_of(unit).factor > 0 and unit_of(unit).factor != unit_of(asked).factor]
+    return [
+        f"Figures are read in {asked}, as --unit says, though {shown(stated[one])!r} says {one}." for one in odd[:1]
+    ]
 
 
 def check_stated(file: str, stated: str, lines: Iterable[str]) -> None:
