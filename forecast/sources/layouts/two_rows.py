@@ -16,9 +16,9 @@ from forecast.sources.files.columns import header_row, is_figure
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.sources.layouts.headers.kinds import (
     HEADING_OF,
-    ONE_ROW,
-    QUANTITY,
-    WHOLE_MONTH,
+    KIND_QUANTITY,
+    KIND_WHOLE_MONTH,
+    IN_ONE_ROW,
     TwoRows,
     as_header,
     check_years,
@@ -51,7 +51,7 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], 
         return None
     check_years(sheet, found)
     columns, read = found.columns, found.columns
-    if QUANTITY in found.kinds:
+    if KIND_QUANTITY in found.kinds:
         _check_covered(sheet, found)
         columns, read = _of_one_quantity(sheet, found, settings)
     top = sheet.row(found.position)
@@ -82,7 +82,7 @@ def long_table(sheet: Sheet, settings: ReadSettings) -> tuple[Table, list[str], 
 def _titles(sheet: Sheet, found: TwoRows, read: Sequence[int]) -> tuple[str, ...]:
     """The lines above the header, and what the figures that are read are; lines of exports beside imports apart."""
     titles = [cell for title in sheet.rows(found.position) for cell in title if cell]
-    if QUANTITY not in found.kinds:
+    if KIND_QUANTITY not in found.kinds:
         return tuple(titles)
     words = list(dict.fromkeys(found.measures[place] for place in read))
     inward = any(map(says_imports, words))
@@ -97,7 +97,7 @@ def unread(sheet: Sheet, settings: ReadSettings) -> str:
 
 def _seen(sheet: Sheet, found: TwoRows) -> str:
     above, below = (list(dict.fromkeys(filter(None, row))) for row in (found.above, found.below))
-    return f"{sheet.file}: found a header of two rows, {listed(above, 3)} above {listed(below, 3)}. {ONE_ROW}"
+    return f"{sheet.file}: found a header of two rows, {listed(above, 3)} above {listed(below, 3)}. {IN_ONE_ROW}"
 
 
 # Which rows -----------------------------------------------------------------------------------------------------------
@@ -133,7 +133,14 @@ def _of_two(sheet: Sheet, settings: ReadSettings, known: Places) -> tuple[Sheet,
     if joined is not None:
         position, above, below = joined
         found.append(
-            TwoRows(position, (WHOLE_MONTH, QUANTITY), above, below, [at for at, cell in enumerate(above) if cell], 1)
+            TwoRows(
+                position,
+                (KIND_WHOLE_MONTH, KIND_QUANTITY),
+                above,
+                below,
+                [at for at, cell in enumerate(above) if cell],
+                1,
+            )
         )
     return sheet, next((two for two in found if two.columns), found[0] if found else None)
 
@@ -149,7 +156,7 @@ def _check_words(sheet: Sheet, found: TwoRows | None) -> None:
     TableError
         Where some do: what is in the first of these columns need not be a weight.
     """
-    if found is not None and found.kinds[0] == WHOLE_MONTH:
+    if found is not None and found.kinds[0] == KIND_WHOLE_MONTH:
         words = [word for word, above in zip(found.below, found.above, strict=True) if word and above]
         if not any(map(is_figure, words)):
             raise TableError(_seen(sheet, found))
@@ -166,13 +173,13 @@ def _check_covered(sheet: Sheet, found: TwoRows) -> None:
     third = sheet.row(found.position + 2) if found.rows == 2 and found.position + 2 < len(sheet.grid) else []
     measures = [third[place] for place in found.columns if third and names_measure(third[place])]
     if len(measures) > 1:
-        raise TableError(f"{sheet.file}: found a third row in the header ({listed(measures, 3)}). {ONE_ROW}")
-    if found.kinds != (QUANTITY, WHOLE_MONTH):
+        raise TableError(f"{sheet.file}: found a third row in the header ({listed(measures, 3)}). {IN_ONE_ROW}")
+    if found.kinds != (KIND_QUANTITY, KIND_WHOLE_MONTH):
         return
     without = [word for word, above in zip(found.below, found.above, strict=True) if not above and is_month(word)]
     if without:
         raise TableError(
-            f"{sheet.file}: expected a quantity above each month, found none above {listed(without, 3)}. {ONE_ROW}"
+            f"{sheet.file}: expected a quantity above each month, found none above {listed(without, 3)}. {IN_ONE_ROW}"
         )
 
 
@@ -191,7 +198,7 @@ def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> tu
         chosen = [at for at in own if found.measures[at] in wanted]
         if len(chosen) > 1:
             several = listed([found.measures[at] for at in chosen])
-            place = "below" if found.kinds[1] == QUANTITY and found.rows == 2 else "for"
+            place = "below" if found.kinds[1] == KIND_QUANTITY and found.rows == 2 else "for"
             raise TableError(f"{sheet.file}: expected one quantity {place} {word}, found {several}. Leave one of them.")
         read += chosen
     money = bool(settings.unit) and bool(unit_of(settings.unit).money)
@@ -200,7 +207,7 @@ def _of_one_quantity(sheet: Sheet, found: TwoRows, settings: ReadSettings) -> tu
         row = (
             "headings"
             if found.rows == 1
-            else f"{'second' if found.kinds[1] == QUANTITY else 'first'} row of the header"
+            else f"{'second' if found.kinds[1] == KIND_QUANTITY else 'first'} row of the header"
         )
         unit = other_currency("USD", below).lower() or "usd"
         hint = "" if money else f" Export it with weights; or --unit {unit} takes values instead, and calls them so."

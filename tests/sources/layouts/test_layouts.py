@@ -164,7 +164,7 @@ def test_fiscal_years_are_no_months(tmp_path: Path):
     """2010-11 beside months is their year; 2009-10 to 2011-12 are three years; 2010-10 to 2010-12 are months."""
     beside = imported(tmp_path, "Country,Oct-10,Nov-10,2010-11,2023-24\nJapan,1,2,99,99\n", unit="t")
     assert figures(beside) == {("JPN", "2010-10"): 1.0, ("JPN", "2010-11"): 2.0}
-    with pytest.raises(TableError, match="which column is the month"):
+    with pytest.raises(TableError, match="headings such as 2009-10: a year over two calendar years, not a month"):
         imported(tmp_path, "Country,2009-10,2010-11,2011-12\nJapan,1,2,3\n", unit="t")
     assert len(imported(tmp_path, "Country,2010-10,2010-11,2010-12\nJapan,1,2,3\n", unit="t").exports) == 3
     long = imported(tmp_path, "Country,Month,t\nJapan,2023-05,1\nJapan,2023-24,12\n")

@@ -16,20 +16,32 @@ from forecast.vocabulary.text import folded
 from forecast.vocabulary.units import kind_of_quantity, names_measure
 from forecast.vocabulary.words.month_names import MONTH_NAMES
 
-YEAR, MONTH_NAME, WHOLE_MONTH, DESTINATION, QUANTITY = "year", "name of a month", "month", "destination", "unit"
-HEADING_OF = {YEAR: "year", MONTH_NAME: "month", WHOLE_MONTH: "month", DESTINATION: "destination", QUANTITY: MEASURE}
+KIND_YEAR, KIND_MONTH_NAME, KIND_WHOLE_MONTH, KIND_DESTINATION, KIND_QUANTITY = (
+    "year",
+    "name of a month",
+    "month",
+    "destination",
+    "unit",
+)
+HEADING_OF = {
+    KIND_YEAR: "year",
+    KIND_MONTH_NAME: "month",
+    KIND_WHOLE_MONTH: "month",
+    KIND_DESTINATION: "destination",
+    KIND_QUANTITY: MEASURE,
+}
 """The heading that the long table has for each kind of cells."""
 
 _BELOW = {
-    YEAR: (MONTH_NAME, QUANTITY, DESTINATION),
-    WHOLE_MONTH: (QUANTITY, DESTINATION),
-    QUANTITY: (WHOLE_MONTH, DESTINATION),
-    DESTINATION: (QUANTITY, WHOLE_MONTH, YEAR, MONTH_NAME),
-    MONTH_NAME: (YEAR,),
+    KIND_YEAR: (KIND_MONTH_NAME, KIND_QUANTITY, KIND_DESTINATION),
+    KIND_WHOLE_MONTH: (KIND_QUANTITY, KIND_DESTINATION),
+    KIND_QUANTITY: (KIND_WHOLE_MONTH, KIND_DESTINATION),
+    KIND_DESTINATION: (KIND_QUANTITY, KIND_WHOLE_MONTH, KIND_YEAR, KIND_MONTH_NAME),
+    KIND_MONTH_NAME: (KIND_YEAR,),
 }
 """What can stand in the second row, by what stands in the first; units before destinations, as KG and LT are both."""
 
-ONE_ROW = "Write the header in one row, with cells such as 2024-01 or Japan (t)."
+IN_ONE_ROW = "Write the header in one row, with cells such as 2024-01 or Japan (t)."
 
 
 @dataclass(frozen=True)
@@ -50,19 +62,19 @@ class TwoRows:
     @property
     def measures(self) -> list[str]:
         """What each column measures, where the header says that."""
-        return self.above if self.kinds[0] == QUANTITY else self.below
+        return self.above if self.kinds[0] == KIND_QUANTITY else self.below
 
     @property
     def others(self) -> list[str]:
         """What else the header says of each column: its month or its destination."""
-        return self.below if self.kinds[0] == QUANTITY else self.above
+        return self.below if self.kinds[0] == KIND_QUANTITY else self.above
 
 
 def as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
     """Two rows as a header; None where the first has no cells of one kind over cells of another."""
     top, bottom = sheet.row(position), sheet.row(position + 1)
     for kind, kinds_below in _BELOW.items():
-        if kind == QUANTITY:
+        if kind == KIND_QUANTITY:
             found = _below_measures(position, top, bottom, known)
             if found is not None:
                 return found
@@ -73,13 +85,13 @@ def as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
         places_of = {
             other: [place for place, hit in enumerate(of_kind(bottom, other, known)) if hit and place in under]
             for other in kinds_below
-            if wide or other == QUANTITY
+            if wide or other == KIND_QUANTITY
         }
         below = max(places_of, key=lambda other: len(places_of[other]), default="")
         columns = places_of.get(below, [])
         if len(columns) > 1 and not _by_chance(below, above, bottom, columns):
             return TwoRows(position, (kind, below), above, bottom, columns)
-        several = kind != DESTINATION or len({*above} - {""}) > 1
+        several = kind != KIND_DESTINATION or len({*above} - {""}) > 1
         if wide and several and any(not top[place] for place in under):
             return TwoRows(position, (kind, ""), above, bottom, [])
     return None
@@ -88,16 +100,16 @@ def as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
 def _below_measures(position: int, top: Sequence[str], bottom: Sequence[str], known: Places) -> TwoRows | None:
     """Quantities above months or destinations, each with one of these below it; a unit in a corner is none of them."""
     measures = [names_measure(cell) and not {":", "："} & set(cell) for cell in top]
-    for kind in _BELOW[QUANTITY]:
+    for kind in _BELOW[KIND_QUANTITY]:
         hits = of_kind(bottom, kind, known)
         above = over_empty(top, [one and hit for one, hit in zip(measures, hits, strict=True)])
         columns = [place for place, hit in enumerate(hits) if hit and above[place]]
         if columns and _is_title(top, bottom, above, columns):
             return None
-        written = kind == WHOLE_MONTH and not all(bottom[place].isdigit() for place in columns)
+        written = kind == KIND_WHOLE_MONTH and not all(bottom[place].isdigit() for place in columns)
         money = any(kind_of_quantity(above[place]) == "money" for place in columns)
         if (written or _is_wide(above, columns)) and (len(columns) > 1 or money):
-            return TwoRows(position, (QUANTITY, kind), above, list(bottom), columns)
+            return TwoRows(position, (KIND_QUANTITY, kind), above, list(bottom), columns)
     return None
 
 
@@ -115,18 +127,19 @@ def _is_wide(above: Sequence[str], places: Sequence[int]) -> bool:
 
 def of_kind(row: Sequence[str], kind: str, known: Places) -> list[bool]:
     """Which cells of a row are of a kind."""
-    if kind == WHOLE_MONTH:
+    if kind == KIND_WHOLE_MONTH:
         return [month is not None for month in months(pd.Series(row, dtype=object))]
     return [bool(cell) and is_of_kind(cell, kind, known) for cell in row]
 
 
 def is_of_kind(cell: str, kind: str, known: Places) -> bool:
-    if kind == YEAR:
+    """Whether a cell is of a kind."""
+    if kind == KIND_YEAR:
         cell = unmarked(cell)[0]
         return cell.isdecimal() and len(cell) == 4 and FIRST_MONTH <= int(cell) <= LAST
-    if kind == MONTH_NAME:
+    if kind == KIND_MONTH_NAME:
         return 1 <= number_of_month(cell) <= 12
-    if kind == DESTINATION:
+    if kind == KIND_DESTINATION:
         return not cell.isdigit() and known.knows(cell)
     return names_measure(cell)
 
@@ -139,7 +152,7 @@ def number_of_month(cell: str) -> int:
 
 def _by_chance(kind: str, above: Sequence[str], below: Sequence[str], columns: Sequence[int]) -> bool:
     """Whether numbers of months may be figures: they do not count from one below each cell."""
-    if kind != MONTH_NAME or not all(below[place].isdecimal() for place in columns):
+    if kind != KIND_MONTH_NAME or not all(below[place].isdecimal() for place in columns):
         return False
     numbers = [
         [int(below[place]) for place in columns if above[place] == word] for word in {above[at] for at in columns}
@@ -155,18 +168,18 @@ def check_years(sheet: Sheet, found: TwoRows, repeated: bool = False) -> None:
     TableError
         Where months are out of order, as in a year that begins in April, or have no year above them.
     """
-    if found.kinds != (YEAR, MONTH_NAME):
+    if found.kinds != (KIND_YEAR, KIND_MONTH_NAME):
         return
     for year in dict.fromkeys(found.above[place] for place in found.columns):
         names = [found.below[place] for place in found.columns if found.above[place] == year]
         numbers = [number_of_month(name) for name in names]
         if (list(dict.fromkeys(numbers)) if repeated else numbers) != sorted(set(numbers)):
             seen = f"expected months of one year below {year}, in order, found {names[0]} to {names[-1]}"
-            raise TableError(f"{sheet.file}: {seen}. {ONE_ROW}")
+            raise TableError(f"{sheet.file}: {seen}. {IN_ONE_ROW}")
     without = [
         word for word, above in zip(found.below, found.above, strict=True) if not above and number_of_month(word)
     ]
     if without:
         raise TableError(
-            f"{sheet.file}: expected a year above each month, found none above {listed(without)}. {ONE_ROW}"
+            f"{sheet.file}: expected a year above each month, found none above {listed(without)}. {IN_ONE_ROW}"
         )
