@@ -16,9 +16,9 @@ from forecast.sources.files.columns import header_row, is_figure
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
 from forecast.sources.layouts.headers.kinds import (
     HEADING_OF,
+    IN_ONE_ROW,
     KIND_QUANTITY,
     KIND_WHOLE_MONTH,
-    IN_ONE_ROW,
     TwoRows,
     as_header,
     check_years,
