@@ -110,6 +110,11 @@ class Episode:
             found |= (months >= end - 1) & (months < end + AFTER[-1])
         return np.asarray(found)
 
+    def in_force(self, months: np.ndarray) -> np.ndarray:
+        """Whether each month, by ordinal, has a day on which the episode is in force."""
+        last = np.inf if self.ends is None else month_ordinal(self.ends)
+        return np.asarray((months >= month_ordinal(self.effective)) & (months <= last))
+
 
 def episodes_of(
     acting: Iterable[Any], product: str, destination: str, members: Members, volumes: pd.DataFrame | Years | None = None

@@ -7,7 +7,7 @@ any other model sees them, and added back to its forecasts with their uncertaint
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.kernels.arrays import FLOOR
+from forecast.kernels.no_trade import BROKEN, EmptyMonths
 from forecast.models.protocol import MEAN_AND_SD
 from forecast.realtime.days import consecutive_months, lunar_new_year_shares, month_lengths
-from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, within_record
+from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, with_none, within_record
 
 DIGITS = 10
 """Decimals of the logs that models see."""
@@ -88,6 +89,42 @@ def one_sided(quantiles: np.ndarray, unrestricted: np.ndarray | None, uneased: n
 
 
 @dataclass(frozen=True)
+class NoTrade:
+    """What months without trade say of those ahead.
+
+    ``probability`` is that of none in each, ``unbroken`` that a measure which has just left none goes on doing so, and
+    ``usual`` a usual month (quantiles in logs), if it does not; both None where there is no such measure.
+    """
+
+    probability: np.ndarray
+    unbroken: np.ndarray | None
+    usual: np.ndarray | None
+
+    @classmethod
+    def of(cls, empty: EmptyMonths, gain: np.ndarray) -> NoTrade:
+        """That of ``empty`` months, of a series to which episodes give back ``gain`` (logs) in each month ahead.
+
+        What ended with a measure says nothing of the months after it.
+        """
+        alike = 1.0 - np.clip(gain, 0.0, 1.0)
+        probability, months = empty.probability(len(gain)) * alike, empty.under_a_measure()
+        mean, sd = empty.usual()
+        if not months or not np.isfinite(mean):
+            return cls(probability, None, None)
+        broken = BROKEN * min(months, 1.0) / (1.0 + months + np.arange(len(gain)))
+        return cls(probability, 1.0 - broken, mean + sd * NORMAL_SCORES)
+
+    def mixed(self, volumes: np.ndarray, tonnes: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """``volumes`` (months x quantile) with none at its probability; ``tonnes`` are those of logs."""
+        count = len(volumes)
+        found = with_none(volumes, self.probability[:count])
+        if self.usual is None or self.unbroken is None:
+            return found
+        usual = np.tile(tonnes(self.usual), (count, 1))
+        return np.asarray(np.maximum(found, with_none(usual, self.unbroken[:count])))
+
+
+@dataclass(frozen=True)
 class Design:
     """What models see of one series at one origin.
 
@@ -104,6 +141,8 @@ class Design:
         Lunar New Year by share of days, on the months of ``y`` and on those after the cutoff.
     effects
         What episodes do to the months after the cutoff.
+    none
+        What months without trade say of those after the cutoff; None where there were none.
     """
 
     y: pd.Series
@@ -112,9 +151,18 @@ class Design:
     X: pd.DataFrame
     X_future: pd.DataFrame
     effects: EpisodeEffects
+    none: NoTrade | None = None
 
     @classmethod
-    def of(cls, raw: pd.Series, clean: pd.Series, floor: float, effect: np.ndarray, ahead: EpisodeEffects) -> Design:
+    def of(
+        cls,
+        raw: pd.Series,
+        clean: pd.Series,
+        floor: float,
+        effect: np.ndarray,
+        ahead: EpisodeEffects,
+        empty: EmptyMonths | None = None,
+    ) -> Design:
         """The design of logs, ``clean`` of outliers, on whose months episodes did ``effect``, and ahead do ``ahead``.
 
         Logs are rounded to `DIGITS`, so that the last digits of the effects, in which linear algebra differs from one
@@ -122,11 +170,12 @@ class Design:
         """
         X, X_future = holidays(raw.index[0].ordinal, len(raw), len(ahead.mean))
         y = pd.Series((clean.to_numpy() - effect).round(DIGITS), clean.index, name=clean.name)
-        return cls(y, raw, floor, X, X_future, ahead)
+        none = NoTrade.of(empty, ahead.mean - effect[np.flatnonzero(np.isfinite(y))[-1]]) if empty else None
+        return cls(y, raw, floor, X, X_future, ahead, none)
 
     def without_effects(self) -> Design:
         """The same series where nothing is known of episodes ahead, as benchmarks see it."""
-        return replace(self, effects=EpisodeEffects.none(len(self.effects.mean)))
+        return replace(self, effects=EpisodeEffects.none(len(self.effects.mean)), none=None)
 
     @property
     def prior(self) -> pd.DataFrame:
@@ -164,7 +213,8 @@ class Design:
         held = self._within_record(self._above_floor(logs), months, self.effects)
         if self.effects.unrestricted is not None:
             held = self._within_record(held, months, self.effects.unrestricted)
-        return np.asarray(held * month_lengths(months)[:, None])
+        mixed = self.none.mixed(held, self._above_floor) if self.none else held
+        return np.asarray(mixed * month_lengths(months)[:, None])
 
     def _within_record(self, volumes: np.ndarray, months: pd.PeriodIndex, effects: EpisodeEffects) -> np.ndarray:
         """Volumes a mean month within the record, but for what is not known of some effects."""

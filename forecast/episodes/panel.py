@@ -36,8 +36,10 @@ from forecast.episodes.path_priors import (
 from forecast.episodes.posterior import StructuralFit
 from forecast.episodes.structural import fit_structural
 from forecast.kernels.arrays import FLOOR, floor_of
+from forecast.kernels.no_trade import EmptyMonths
 from forecast.kernels.outliers import at_present_level, winsorised
 from forecast.realtime.days import DAYS_A_MONTH, consecutive_months, month_lengths
+from forecast.realtime.events import TIGHTENING
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 FEBRUARY, EQUAL = 2, 1e-9
@@ -55,13 +57,16 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 class SeriesFit:
     """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
 
-    ``raw`` are the logs as they are known, ``y`` those without outliers, which models are fitted to.
+    ``raw`` are the logs as they are known, ``y`` those without outliers, which the model is fitted to, and ``seen`` what
+    others are: a last spell without trade is at the level before it. ``empty`` are the months without trade.
     """
 
     fit: StructuralFit
     floor: float
     raw: pd.Series
     y: pd.Series
+    seen: pd.Series
+    empty: EmptyMonths | None
 
     @property
     def months(self) -> pd.PeriodIndex:
@@ -101,7 +106,10 @@ def structural_forecasts(
         y, floor = logs.pop(key)
         prior = taught.pop(key, None) or _own(episodes_by_series.get(key, ()), beliefs[key])
         fit = _fit(y, episodes_by_series.get(key, ()), prior, months_ahead, supports.get(key))
-        yield key, SeriesFit(fit, floor, raw.pop(key), y)
+        own = raw.pop(key)
+        empty = _empty((own, floor), episodes_by_series.get(key, ()))
+        seen = _cleaned((own, floor), episodes_by_series.get(key, ()), last=True)[0] if empty else y
+        yield key, SeriesFit(fit, floor, own, y, seen, empty)
 
 
 def _own(episodes: Sequence[Episode], beliefs: Sequence[PathPrior]) -> PathPrior:
@@ -211,16 +219,34 @@ def _lengths(months: pd.PeriodIndex, volume: np.ndarray) -> np.ndarray:
     return np.asarray(lengths)
 
 
-def _cleaned(logs: Logs, episodes: Sequence[Episode]) -> Logs:
-    """Logs without outliers: months that an episode may have moved are none, nor do they begin a level."""
+def _cleaned(logs: Logs, episodes: Sequence[Episode], last: bool = False) -> Logs:
+    """Logs without outliers, and with short spells without trade at the level beside them, the ``last`` one if asked.
+
+    Months that an episode may have moved are none of these, nor do they begin a level.
+    """
     y, floor = logs
+    free, nothing, empty = _free(y, episodes), float(np.log(floor)), _empty(logs, episodes)
+    traded = empty.lifted(last) if empty else y.to_numpy()
+    found = at_present_level(winsorised(traded, free, nothing), free, nothing)
+    return pd.Series(found, y.index, name=y.name), floor
+
+
+def _empty(logs: Logs, episodes: Sequence[Episode]) -> EmptyMonths | None:
+    y, floor = logs
+    months, free = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)), _free(y, episodes)
+    for episode in episodes:
+        if episode.kind in TIGHTENING:
+            free &= ~episode.in_force(months)
+    return EmptyMonths.of(y.to_numpy(), free, float(np.log(floor)))
+
+
+def _free(y: pd.Series, episodes: Sequence[Episode]) -> np.ndarray:
+    """Which months no episode may have moved."""
     months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
     free = np.ones(len(y), dtype=bool)
     for episode in episodes:
         free &= ~episode.unsettled(months)
-    nothing = float(np.log(floor))
-    found = at_present_level(winsorised(y.to_numpy(), free, nothing), free, nothing)
-    return pd.Series(found, y.index, name=y.name), floor
+    return free
 
 
 def _priors(episodes: Sequence[Episode], experience: Mapping[str, PathPrior]) -> list[PathPrior]:

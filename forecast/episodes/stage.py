@@ -151,8 +151,8 @@ def _result(
     unrestricted, uneased = (_without(fit.fit, episodes, kinds) for kinds in (TIGHTENING, EASING))
     effects = EpisodeEffects(mean.to_numpy(), covariance, _effects(unrestricted), _effects(uneased))
     quantiles = one_sided(fit.fit.quantiles, _quantiles(unrestricted), _quantiles(uneased))
-    raw, y = (_seen(logs, volume) for logs in (fit.raw, fit.y))
-    design = Design.of(raw, y, fit.floor, past.to_numpy()[-len(y) :], effects)
+    raw, y = (_seen(logs, volume) for logs in (fit.raw, fit.seen))
+    design = Design.of(raw, y, fit.floor, past.to_numpy()[-len(y) :], effects, fit.empty)
     paths = [fit.fit.path(place) for place in range(len(episodes))]
     own = np.reshape([one.mean for one in paths], (len(paths), len(KNOTS)))
     spread = np.sqrt(np.reshape([np.diag(one.covariance) for one in paths], own.shape))

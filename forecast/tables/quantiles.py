@@ -84,6 +84,32 @@ def volumes(scores: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return drawn
 
 
+KNOWN_WITHIN = 0.1
+"""Share of the way from none to a quantile's probability, at its end, over which the quantile falls to none."""
+
+
+def with_none(volumes_by_month: np.ndarray, none: np.ndarray) -> np.ndarray:
+    """Volumes (months, quantiles) where there is none at all with probability ``none`` (months,): of the mixture.
+
+    A quantile at or below that probability is zero, and the others are such quantiles of the volumes as are left. They
+    fall to zero over the last `KNOWN_WITHIN` of the way, since no such probability is known to the digit.
+
+    Examples
+    --------
+    >>> cell = np.array([[25.0, 50.0, 100.0, 200.0, 400.0]])
+    >>> with_none(cell, np.array([0.2])).round().tolist()
+    [[0.0, 0.0, 84.0, 190.0, 383.0]]
+    >>> with_none(cell, np.array([0.6])).round().tolist()
+    [[0.0, 0.0, 0.0, 143.0, 322.0]]
+    """
+    found = volumes_by_month.copy()
+    for place in np.flatnonzero(none > 0):
+        left = (PROBABILITIES - none[place]) / max(1.0 - none[place], 1e-300)
+        known = np.clip((PROBABILITIES - none[place]) / (KNOWN_WITHIN * PROBABILITIES), 0.0, 1.0)
+        found[place] = known * volumes(ndtri(np.maximum(left, 1e-12)), volumes_by_month[place])
+    return found
+
+
 def within_record(
     volumes: np.ndarray,
     record: float | np.ndarray,
