@@ -46,7 +46,7 @@ SEASONAL, WHOLLY = 0.5, 0.8
 A_YEAR_BEFORE = 0.8
 """How much an empty month counts for the season against one a year later."""
 
-APART, FAR_APART = 3.0, 6.0
+NO_NOISE, SURELY_NONE = 3.0, 6.0
 """How many standard deviations of a month's noise a usual month lies above none, from which that begins to be another
 kind of month and not the lower end of what is usual, and is it."""
 
@@ -179,7 +179,7 @@ class EmptyMonths:
             return 1.0
         noise = float(pairs @ np.abs(np.nan_to_num(np.diff(self.y))) / pairs.sum()) * np.sqrt(np.pi) / 2.0
         away = -np.log(FLOOR) / max(noise, LEAST_NOISE)
-        return float(np.clip((away - APART) / (FAR_APART - APART), 0.0, 1.0))
+        return float(np.clip((away - NO_NOISE) / (SURELY_NONE - NO_NOISE), 0.0, 1.0))
 
     @cached_property
     def _level(self) -> Floats:

@@ -152,7 +152,7 @@ def explained(run: Forecasts, issued: date, model: str = COMBINATION) -> pd.Data
 
 
 ROUNDED = 1e-6
-"""Log that the structural model's parts may lie off its median by their rounding."""
+"""Log by which rounding may part the structural model's parts and its median; else it is by months without trade."""
 
 _WITHOUT_BOUNDS = (math.nan, math.nan, "")
 """No interval, and nothing that a part rests on."""
@@ -206,7 +206,7 @@ def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
     )
     known = run.parts[there & run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
     sums = known.groupby(cell, observed=True)["log"].agg(math.fsum)
-    rest = ("what rounds to nothing", "combination") if entry.stage else (f"level and season of {model}", LEVEL_PART)
+    rest = ("months without trade", "combination") if entry.stage else (f"level and season of {model}", LEVEL_PART)
     rows = []
     for row in records(own):
         key = (row.product, row.destination, row.issued, row.month)
