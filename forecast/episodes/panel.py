@@ -57,8 +57,8 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 class SeriesFit:
     """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
 
-    ``raw`` are the logs as they are known, ``y`` those without outliers, which the model is fitted to, and ``seen`` what
-    others are: a last spell without trade is at the level before it. ``empty`` are the months without trade.
+    ``raw`` are the logs as they are known, ``y`` those without outliers, which the model is fitted to, ``seen`` what
+    others are: a last spell without trade is at the level before. ``empty`` are the months without trade.
     """
 
     fit: StructuralFit
