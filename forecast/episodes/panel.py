@@ -57,8 +57,8 @@ Calendars = Mapping[SeriesKey, Sequence[Episode]]
 class SeriesFit:
     """A fit of one series in tonnes: ``fit`` in logs of volume per mean month, ``floor`` in tonnes per mean month.
 
-    ``raw`` are the logs as they are known, ``y`` those without outliers, which the model is fitted to, ``seen`` what
-    others are: a last spell without trade is at the level before. ``empty`` are the months without trade.
+    ``raw`` are the logs as they are known, ``y`` those without outliers, which the model is fitted to, and ``seen``
+    what others are: a last spell without trade is at the level before it. ``empty`` are the months without trade.
     """
 
     fit: StructuralFit
@@ -233,11 +233,12 @@ def _cleaned(logs: Logs, episodes: Sequence[Episode], last: bool = False) -> Log
 
 def _empty(logs: Logs, episodes: Sequence[Episode]) -> EmptyMonths | None:
     y, floor = logs
-    months, free = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)), _free(y, episodes)
+    months, settled = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)), _free(y, episodes)
+    free = settled.copy()
     for episode in episodes:
         if episode.kind in TIGHTENING:
             free &= ~episode.in_force(months)
-    return EmptyMonths.of(y.to_numpy(), free, float(np.log(floor)))
+    return EmptyMonths.of(y.to_numpy(), free, float(np.log(floor)), settled)
 
 
 def _free(y: pd.Series, episodes: Sequence[Episode]) -> np.ndarray:

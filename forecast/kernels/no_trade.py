@@ -40,7 +40,7 @@ fifths, of three nearly three fifths, as in two open panels after years with har
 OF_SPELLS, OF_MONTHS = 4.0, 12.0
 """Months that the prior counts for after an empty one; and after one with trade, where it is the share of months."""
 
-SEASONAL, WHOLLY = 0.5, 0.8
+SEASONAL, WHOLLY = 0.65, 0.75
 """How much more often than others a calendar month is empty, from which it begins to be the season, and is it."""
 
 A_YEAR_BEFORE = 0.8
@@ -50,7 +50,7 @@ NO_NOISE, SURELY_NONE = 3.0, 6.0
 """How many standard deviations of a month's noise a usual month lies above none, from which that begins to be another
 kind of month and not the lower end of what is usual, and is it."""
 
-BROKEN = 0.1
+BROKEN = 0.2
 """Probability that trade is as usual the month after a measure took effect; after each month without, a part of it."""
 
 
@@ -66,17 +66,23 @@ class EmptyMonths:
         How empty each is, 0 to 1; gaps as 0.
     free
         Which no measure may have moved.
+    settled
+        Which no measure may have moved in ways of its own: those under one that has long been in force as well.
     """
 
     y: Floats
     degree: Floats
     free: np.ndarray
+    settled: np.ndarray
 
     @classmethod
-    def of(cls, y: Floats, free: np.ndarray, nothing: float) -> EmptyMonths | None:
-        """Those of logs ``y``, gaps as NaN, where the log of none is ``nothing``; None where there are none."""
+    def of(cls, y: Floats, free: np.ndarray, nothing: float, settled: np.ndarray | None = None) -> EmptyMonths | None:
+        """Those of logs ``y``, gaps as NaN, where the log of none is ``nothing``; None where there are none.
+
+        Months that are ``free`` are ``settled``, and without these no others are.
+        """
         degree = np.clip(np.nan_to_num(1.0 + nothing - y), 0.0, 1.0)
-        return cls(y, degree, free) if degree.any() else None
+        return cls(y, degree, free, free if settled is None else settled) if degree.any() else None
 
     def lifted(self, last: bool) -> Floats:
         """The logs with short spells at the level beside them; a spell that has not ended too if ``last``.
@@ -98,7 +104,7 @@ class EmptyMonths:
     def probability(self, ahead: int) -> Floats:
         """The probability of none in each of the months after the last, shape (ahead,)."""
         beyond = len(self.y) - 1 - int(np.flatnonzero(self.known)[-1])
-        since = float(self.run[-1] * self.free[-1 - beyond])
+        since = float(self.run[-1] * self.settled[-1 - beyond])
         lasting = np.cumprod([self._goes_on(since + step) for step in range(beyond + ahead)])
         found = lasting + (1.0 - lasting) * np.where(np.arange(beyond + ahead) > 0, self.share, 0.0)
         explained, often = (np.resize(np.roll(own, -len(self.y)), ahead) for own in self._season)
@@ -110,7 +116,7 @@ class EmptyMonths:
     def under_a_measure(self) -> float:
         """For how many months a measure that may still unfold has left none, 0 where there is no such."""
         last = int(np.flatnonzero(self.known)[-1])
-        return 0.0 if self.free[last] else float(_runs(self.degree, self.known)[-1])
+        return 0.0 if self.settled[last] else float(_runs(self.degree, self.known)[-1])
 
     def usual(self) -> tuple[float, float]:
         """Mean and standard deviation of the logs of months with trade that no measure moved, the latest above all."""
@@ -150,8 +156,13 @@ class EmptyMonths:
     @cached_property
     def _counted(self) -> Floats:
         """How much each month says of how likely the next is empty."""
+        return np.asarray(self._recent * self.free)
+
+    @cached_property
+    def _recent(self) -> Floats:
+        """How much each month since the first trade says by its age, where the season explains nothing."""
         age = np.arange(len(self.y))[::-1]
-        return np.asarray(0.5 ** (age / HALF_LIFE) * self.begun * self.known * self.free * self._beside_season)
+        return np.asarray(0.5 ** (age / HALF_LIFE) * self.begun * self.known * self._beside_season)
 
     @cached_property
     def _beside_season(self) -> Floats:
@@ -195,7 +206,8 @@ class EmptyMonths:
         first = min(since, 1.0)
         prior = first * max(self.share, _spells_go_on(max(since, 1.0))) + (1.0 - first) * self.share
         alike = np.maximum(1.0 - np.abs(np.log2((self.run[:-1] + 1.0) / (since + 1.0))), 0.0)
-        weight = alike * self.known[:-1] * self.begun[:-1] * self._counted[1:]
+        says = self._recent * np.where(self.free, 1.0, first * self.settled)  # a spell under a measure, of its own end
+        weight = alike * self.known[:-1] * self.begun[:-1] * says[1:]
         counts = first * OF_SPELLS + (1.0 - first) * OF_MONTHS
         return float((weight @ self.degree[1:] + counts * prior) / (weight.sum() + counts))
 

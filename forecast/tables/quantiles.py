@@ -98,9 +98,9 @@ def with_none(volumes_by_month: np.ndarray, none: np.ndarray) -> np.ndarray:
     --------
     >>> cell = np.array([[25.0, 50.0, 100.0, 200.0, 400.0]])
     >>> with_none(cell, np.array([0.2])).round().tolist()
-    [[0.0, 0.0, 84.0, 190.0, 383.0]]
+    [[0.0, 0.0, 84.0, 186.0, 362.0]]
     >>> with_none(cell, np.array([0.6])).round().tolist()
-    [[0.0, 0.0, 0.0, 143.0, 322.0]]
+    [[0.0, 0.0, 0.0, 144.0, 259.0]]
     """
     found = volumes_by_month.copy()
     for place in np.flatnonzero(none > 0):
