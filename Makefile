@@ -27,7 +27,7 @@ test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and
 	$(PYTEST) -n auto --engine reference
 
 check: lint docs ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
-	$(PYTEST) -n auto -m "not notebook"
+	$(PYTEST) -n auto
 	$(PYTEST) -n auto -m "not slow" --engine reference
 
 lint: $(READY) ## style and types

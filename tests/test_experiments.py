@@ -160,7 +160,6 @@ def test_earlier_results_are_looked_up_where_a_folder_keeps_them():
 
 
 @pytest.mark.slow
-@pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_notebooks_run_from_the_committed_results(path: Path, tmp_path: Path):
     """From the first cell to the last, in the notebook's own folder."""
