@@ -26,6 +26,9 @@ NOTHING = 1e-12
 
 BASIC_KINDS = dict(zip(BASIC_PARTS, ("level", "season", "calendar"), strict=True))
 
+NO_TRADE_PART = "months without trade"
+"""Name of what months without trade do to the structural median."""
+
 _Part = tuple[str, str, float, float, float, str]
 """Name, kind, log with its 80 % interval (of episodes), and the episodes that it rests on."""
 
@@ -40,7 +43,8 @@ def structural_parts(
     Level, season, Lunar New Year and episodes; the days of the month; and the floor, which its log has and tonnes have
     not: what it is without the episodes, who have in tonnes what they do to what lies above it (`_above_floor`). The
     level is a log of tonnes per mean month, the others are differences; all of a month add up to the log of the median
-    in tonnes. A part that is nothing in a month is left out, but for level and season. An episode's part has its 80 %
+    in tonnes, and to that where months without trade take something off it. A part that is nothing in a month is left
+    out, but for level and season. An episode's part has its 80 %
     interval, and the names of the episodes of its kind, on whatever series, that its path is learned from: texts by
     kind in ``resting`` are made once and shared.
     """
@@ -50,6 +54,7 @@ def structural_parts(
     halves = HALF_WIDTH[80] * stage.part_sd[:months]
     lengths = np.log(month_lengths(ahead)).tolist()
     first, basic = int(ahead[0].ordinal), len(BASIC_PARTS)
+    without = stage.design.no_trade(stage.quantiles[:months], LEAST_SHARE * stage.design.floor).tolist()
     for at, (own, days) in enumerate(zip(logs.tolist(), lengths, strict=True)):
         for name, log in zip(BASIC_PARTS, own[:basic], strict=True):
             if abs(log) > NOTHING or BASIC_KINDS[name] != "calendar":
@@ -61,6 +66,8 @@ def structural_parts(
                 yield first + at, episode.name, "episode", times * log, *bounds, resting[episode.kind]
         yield first + at, *_sure("days of the month", "calendar", days)
         yield first + at, *_sure("floor", "floor", floor)
+        if abs(without[at]) > NOTHING:
+            yield first + at, *_sure(NO_TRADE_PART, "combination", without[at])
 
 
 def combination_parts(

@@ -82,7 +82,7 @@ def end_workers() -> None:
     """End joblib's own worker processes, which hold the memory of their last piece; the next pieces start new ones."""
     from joblib.externals.loky import get_reusable_executor
 
-    get_reusable_executor().shutdown(wait=True)
+    get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
 @contextmanager

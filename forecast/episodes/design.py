@@ -224,6 +224,16 @@ class Design:
         expected = np.maximum(effects.mean, self.effects.mean)[: len(volumes)] - lowered
         return within_record(volumes, record, known, ahead, doubt, expected)
 
+    def no_trade(self, logs: np.ndarray, least: float) -> np.ndarray:
+        """What months without trade do to the log of the medians of ``logs`` (months x quantile): (months,).
+
+        Medians of less than ``least`` tonnes a mean month count as that.
+        """
+        plain = self._above_floor(logs)
+        mixed = self.none.mixed(plain, self._above_floor) if self.none else plain
+        before, after = (np.log(np.maximum(one[:, MEDIAN], least)) for one in (plain, mixed))
+        return np.asarray(after - before)
+
     @cached_property
     def _record(self) -> tuple[float, int, float]:
         """The largest month on record in tonnes, of how many, and what episodes took from it in logs, at most 0.

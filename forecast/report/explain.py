@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.attribution import LEAST_T
+from forecast.backtest.attribution import LEAST_T, NO_TRADE_PART
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.registry import COMBINATION, REGISTRY
 from forecast.report.text import spoken
@@ -152,7 +152,7 @@ def explained(run: Forecasts, issued: date, model: str = COMBINATION) -> pd.Data
 
 
 ROUNDED = 1e-6
-"""Log by which rounding may part the structural model's parts and its median; else it is by months without trade."""
+"""Log by which the structural model's parts may miss its median where that is more than nothing."""
 
 _WITHOUT_BOUNDS = (math.nan, math.nan, "")
 """No interval, and nothing that a part rests on."""
@@ -204,14 +204,17 @@ def _member_parts(run: Forecasts, model: str) -> pd.DataFrame:
     there = pd.MultiIndex.from_frame(run.parts[cell].astype(object)).isin(
         pd.MultiIndex.from_frame(own[cell].astype(object))
     )
-    known = run.parts[there & run.parts["kind"].isin(kinds) & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
+    own_kind = run.parts["kind"].isin(kinds) | ((run.parts["name"] == NO_TRADE_PART) & entry.stage)
+    known = run.parts[there & own_kind & ((run.parts["name"] != LUNAR_NEW_YEAR) | entry.stage)]
     sums = known.groupby(cell, observed=True)["log"].agg(math.fsum)
-    rest = ("months without trade", "combination") if entry.stage else (f"level and season of {model}", LEVEL_PART)
+    rest = ("what rounds to nothing", "combination") if entry.stage else (f"level and season of {model}", LEVEL_PART)
     rows = []
     for row in records(own):
         key = (row.product, row.destination, row.issued, row.month)
-        log = math.log(max(row.volume_t, LEAST_T)) - sums.get(key, math.nan)
-        if abs(log) > (ROUNDED if entry.stage else -1.0):
+        if key not in sums.index:
+            continue
+        log = math.log(max(row.volume_t, LEAST_T)) - sums[key]
+        if not entry.stage or abs(log) > ROUNDED:
             rows.append((*key, *rest, log, *_WITHOUT_BOUNDS))
     return stacked([known, RUN_TABLES["parts"].from_rows(rows)])
 

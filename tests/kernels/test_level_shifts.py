@@ -108,6 +108,5 @@ def test_the_months_after_a_day_move_no_shift_before_it():
         panel[place][at:] *= 5.0  # April 2024, the 52nd month, is the last one known on the day
     licence = {"kind": "licensing", "announced": date(2023, 9, 10), "effective": date(2023, 10, 1)}
     days = {"magnets": [date(2024, 5, 20)]}
-    models = ["theta", "structural", "pooled"]
-    tables = simulated.exports(panel), simulated.calendar(licence), {}
-    assert look_ahead_audit(*tables, days, models=models, calibrate=False).empty
+    models = ["theta", "structural", "combination"]
+    assert look_ahead_audit(simulated.exports(panel), simulated.calendar(licence), {}, days, models=models).empty

@@ -185,6 +185,5 @@ def test_the_months_after_a_day_move_no_outlier_before_it():
         volumes[[35 + at, 54]] *= [12.0, 0.0]
     licence = {"kind": "licensing", "announced": date(2023, 9, 10), "effective": date(2023, 10, 1)}
     days = {"magnets": [date(2024, 5, 20)]}
-    models = ["theta", "structural", "pooled"]
-    tables = simulated.exports(panel), simulated.calendar(licence), {}
-    assert look_ahead_audit(*tables, days, models=models, calibrate=False).empty
+    models = ["theta", "structural", "combination"]
+    assert look_ahead_audit(simulated.exports(panel), simulated.calendar(licence), {}, days, models=models).empty

@@ -169,6 +169,21 @@ def test_a_ban_has_the_tonnes_that_it_takes(models):
     assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(one["forecast_t"], abs=1e-6)
 
 
+def test_months_without_trade_are_a_part():
+    """Of a destination without trade in three months of eight: of the combination and of the structural model alike."""
+    volumes = simulated.steady(60, 100.0)
+    volumes[[7, 9, 10, 15, 18, 22, 27, 28, 33, 36, 41, 44, 47, 49, 52, 53, 55, 57]] = 0.0
+    run = _run({"WLD": _series("steady", 3) * 2, "USA": volumes}, False)
+    day = run.forecasts["issued"].max()
+    for model in ("combination", "structural"):
+        found = as_objects(explained(run, day, model), shown_medians(run, day, model), {}, model)
+        one = next(one for one in found if one["destination"] == "USA")
+        (part,) = (part for part in one["parts"] if part["name"] == "months without trade")
+        assert part["tonnes"] < -1.0
+        assert math.fsum(part["tonnes"] for part in one["parts"]) == pytest.approx(one["forecast_t"], rel=1e-6)
+        assert not [part for part in one["parts"] if part["name"] == "what rounds to nothing"]
+
+
 def test_an_event_is_a_part_by_its_name_and_a_judgement_is_one():
     """A measure that halved the volume is a part below zero; a judgement of -20 % is the part that makes up for it."""
     volumes = list(simulated.steady(36, 100.0)) + list(simulated.steady(6, 50.0, seed=1))

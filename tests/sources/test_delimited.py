@@ -133,7 +133,7 @@ def read(table: Files) -> pd.DataFrame | list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(files(), files())
 def test_right_and_wrong_files_are_checked_alike(one: bytes, other: bytes):
     """Two files give the same table, types included, or the same problems in the same order, read either way."""
@@ -192,7 +192,7 @@ def imported(content: bytes, folder: Path) -> Imported | list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=150)
 @given(foreign())
 def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytest.TempPathFactory, content: bytes):
     """Read by columns or by rows: the same figures, types included, the same reasons row by row, the same words."""

@@ -66,6 +66,14 @@ def test_a_table_that_goes_on_is_one(tmp_path: Path, more: str):
     assert "second one" not in said
 
 
+def test_rows_without_figures_are_no_second_table(tmp_path: Path):
+    """Two such rows below each other look like a title over a header, but for cells that stand above already."""
+    rows = ["China,2025-05,1,kg,,", "China,2025-06,,kg,,", "China,2025-05,n/a,kg,2025-12-01,", "Japan,2025-05,2,kg,,"]
+    found, said = read(tmp_path, "\n\n".join(["Country,Month,Qty,Unit,Released,Status", *rows, ""]))
+    assert found["JPN 2025-05"] == 0.002
+    assert "second one" not in said
+
+
 def test_a_first_table_that_cannot_be_read_names_the_second(tmp_path: Path):
     """Imports above exports: the sentence on the second table says what to do."""
     text = (

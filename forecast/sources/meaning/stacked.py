@@ -48,7 +48,7 @@ def first_table(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, list[str]]
         if start == top + 1 or (title and _has_figures(sheet.row(place - 1))):
             continue
         same = row == header or (top > 0 and row == sheet.row(top - 1))
-        headed = header_score(row) >= 2 and not _has_figures(row)
+        headed = header_score(row) >= 2 and not _has_figures(row) and not _goes_on(sheet, row, top, start)
         other = headed or bool(title and (says_imports(title) or is_money(title)))
         goes_on = folded(title) in above or bool(_MORE.search(folded(title)))
         if goes_on or (same and not title) or not (same or other):
@@ -62,6 +62,12 @@ def first_table(sheet: Sheet, settings: ReadSettings) -> tuple[Sheet, list[str]]
 def _has_figures(row: list[str]) -> bool:
     """Whether a cell is a number and no year: a row of few cells is a title, and one of words a header, without."""
     return any(is_figure(cell) and not re.fullmatch(r"(19|20)\d\d", cell.strip()) for cell in row)
+
+
+def _goes_on(sheet: Sheet, row: list[str], top: int, start: int) -> bool:
+    """Whether a cell stands in its column above already, below the header: then it is a row of that table."""
+    above = sheet.grid.iloc[top + 1 : start].to_numpy(dtype=object)
+    return any(cell and (above[:, place] == cell).any() for place, cell in enumerate(row))
 
 
 def _filled(sheet: Sheet) -> np.ndarray:
