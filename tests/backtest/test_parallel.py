@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import LokyBackend
 
 from forecast.backtest import parallel
-from forecast.backtest.parallel import Broadcast, ClusterError, parallel_map
+from forecast.backtest.parallel import Broadcast, ClusterError, end_workers, parallel_map
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -153,3 +154,22 @@ def test_a_failing_piece_fails_the_run() -> None:
     """The error of a piece is raised where the results are read."""
     with pytest.raises(ZeroDivisionError):
         list(parallel_map(divmod, 1, [1, 0, 2], jobs=2))
+
+
+@pytest.mark.slow
+def test_worker_processes_end_and_the_next_pieces_have_new_ones() -> None:
+    """None of this machine's is left, and what comes next is done all the same."""
+    assert dict(parallel_map(pow, 3, [4, 2], jobs=2)) == {0: 81, 1: 9}
+    before = {child.pid for child in psutil.Process().children(recursive=True) if is_worker(child)}
+    end_workers()
+    assert before
+    assert not before & {child.pid for child in psutil.Process().children(recursive=True) if is_worker(child)}
+    assert dict(parallel_map(pow, 3, [1, 0], jobs=2)) == {0: 3, 1: 1}
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether it is a worker of loky that still runs."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and any("popen_loky" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
