@@ -2,9 +2,10 @@
 
     python benchmarks/no_trade.py
 
-Made-up series that sell 400 t in a month with trade: a share of their months empty, or a last spell of empty months.
-``without`` is the same version where a month without trade is a low month like any other. Uncalibrated, one month
-ahead, without shipped experience. The simulated panel has lots of a known probability, so that the truth is known.
+Made-up series that sell 400 t in a month with trade: a share of their months empty, or a last spell of empty months,
+also under a duty that the calendar knows, or does not. ``without`` is the same version where a month without trade is a
+low month like any other. Uncalibrated, one month ahead, without shipped experience. The simulated panel has lots of a
+known probability, so that the truth is known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import product
 from unittest.mock import patch
 
 import numpy as np
@@ -24,6 +26,9 @@ USUAL, MONTHS, NOISE = 400.0, 72, 0.2
 SHARES, SPELLS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.65), (0, 1, 2, 3, 6, 12, 24)
 SERIES, ORIGINS, EMPTY, WIDE = 24, 18, 1.0 / 7.0, 0.4
 """Series and origins of the simulated panel, its probability of a month without trade, and noise of the others."""
+
+SINCE = {"trade, none": (1, 0), "none, trade, trade": (0, 1, 1), "trade, none, trade": (1, 0, 1), "none, none": (0, 0)}
+"""Months from a duty on: usual ones, and ones without trade."""
 
 
 def exports(volumes: np.ndarray) -> pd.DataFrame:
@@ -41,13 +46,22 @@ def as_low_months() -> Iterator[None]:
         yield
 
 
-def ahead(volumes: np.ndarray) -> str:
+def ahead(volumes: np.ndarray, events: pd.DataFrame | None = None) -> str:
     """Median and 80 % interval of the next month, of the combination."""
+    known = fc.read_events().iloc[:0] if events is None else events
     rows = fc.forecast_all(
-        exports(volumes), fc.read_events().iloc[:0], {}, models=["combination"], calibrate=False, experience="none"
+        exports(volumes), known, {}, models=["combination"], calibrate=False, experience="none"
     ).forecasts  # fmt: skip
     row = rows[rows["model"] == "combination"].iloc[0]
     return f"{row.volume_t:,.0f} ({row.lower_80:,.0f} to {row.upper_80:,.0f})"
+
+
+def duty(months: int) -> pd.DataFrame:
+    """A duty from the first day after so many months on."""
+    day = str(pd.Period("2019-01", "M") + months) + "-01"
+    named = {"event": "duty", "kind": "tariff", "products": "lots", "destinations": "USA", "source": "made up"}
+    dates = {"announced": day, "effective": day, "ends": "", "ends_announced": ""}
+    return fc.check_events(pd.DataFrame([{**named, **dates, "description": "a duty"}]))
 
 
 def both(volumes: np.ndarray) -> str:
@@ -93,6 +107,12 @@ def main() -> None:
     for spell in SPELLS:
         _, volumes = lots([0, 60], 60, NOISE)
         print(f"| {spell} | {both(np.append(volumes, np.zeros(spell)))} |", flush=True)
+    print("\n| empty before | months under a duty | known | not known |\n|---:|---|---:|---:|")
+    for share, since in product((0.0, 0.1, 0.3), SINCE):
+        rng, volumes = lots([0, 60], 60, NOISE)
+        volumes[2 + rng.permutation(56)[: round(share * 60)]] = 0.0
+        own = np.append(volumes, USUAL * np.array(SINCE[since]))
+        print(f"| {share:.0%} | {since} | {ahead(own, duty(60))} | {ahead(own)} |", flush=True)
     print("\n| | forecasts | error | 80 % interval score | 80 % holds | 95 % |\n|---|---:|---:|---:|---:|---:|")
     print(f"| with | {replayed()} |", flush=True)
     with as_low_months():

@@ -20,6 +20,7 @@ from forecast.episodes.path_priors import LagPaths, PathPrior, in_sequence, runs
 from forecast.episodes.posterior import LAGS, SEASON, PathTerm
 from forecast.episodes.structural import OtherCourse, fit_structural
 from forecast.kernels.arrays import FLOOR
+from forecast.kernels.no_trade import PROHIBITIVE
 from forecast.realtime.days import consecutive_months, month_ordinal
 from forecast.realtime.events import TIGHTENING
 from forecast.tables.schema import REST_OF_WORLD, SeriesKey
@@ -28,9 +29,9 @@ Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""
 
 
-MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny", "licensing", "quota"), 0.02
-"""Kinds that are expected to leave some of the volume, and the probability that one stops it as a ban does: who needs a
-licence gets none, or the quota is none."""
+MILD = ("tariff", "tax", "listing", "scrutiny", "licensing", "quota")
+"""Kinds that are expected to leave some of the volume, and seldom stop it as a ban does: who needs a licence gets none,
+or the quota is none."""
 
 
 @dataclass(frozen=True)

@@ -92,11 +92,13 @@ def one_sided(quantiles: np.ndarray, unrestricted: np.ndarray | None, uneased: n
 class NoTrade:
     """What months without trade say of those ahead.
 
-    ``probability`` is that of none in each, ``unbroken`` that a measure which has just left none goes on doing so, and
-    ``usual`` a usual month (quantiles in logs), if it does not; both None where there is no such measure.
+    ``probability`` is that of none in each where no measure brings it, ``by_measure`` that one has just left none,
+    ``unbroken`` that of none after that, and ``usual`` a usual month (quantiles in logs), if there is trade; both None
+    where no measure has.
     """
 
     probability: np.ndarray
+    by_measure: float
     unbroken: np.ndarray | None
     usual: np.ndarray | None
 
@@ -107,12 +109,13 @@ class NoTrade:
         What ended with a measure says nothing of the months after it.
         """
         alike = 1.0 - np.clip(gain, 0.0, 1.0)
-        probability, months = empty.probability(len(gain)) * alike, empty.under_a_measure()
+        probability, (by_measure, months) = empty.probability(len(gain)) * alike, empty.under_a_measure()
         mean, sd = empty.usual()
-        if not months or not np.isfinite(mean):
-            return cls(probability, None, None)
-        broken = BROKEN * min(months, 1.0) / (1.0 + months + np.arange(len(gain)))
-        return cls(probability, 1.0 - broken, mean + sd * NORMAL_SCORES)
+        if not by_measure or not np.isfinite(mean):
+            return cls(probability, 0.0, None, None)
+        goes_on = 1.0 - BROKEN / (1.0 + months + np.arange(len(gain)))
+        unbroken = by_measure * goes_on + (1.0 - by_measure) * probability
+        return cls(probability, by_measure, unbroken, mean + sd * NORMAL_SCORES)
 
     def mixed(self, volumes: np.ndarray, tonnes: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """``volumes`` (months x quantile) with none at its probability; ``tonnes`` are those of logs."""
@@ -121,7 +124,8 @@ class NoTrade:
         if self.usual is None or self.unbroken is None:
             return found
         usual = np.tile(tonnes(self.usual), (count, 1))
-        return np.asarray(np.maximum(found, with_none(usual, self.unbroken[:count])))
+        beyond = np.maximum(with_none(usual, self.unbroken[:count]) - found, 0.0)
+        return np.asarray(found + self.by_measure * beyond)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from forecast.episodes.course import (
     FORCE,
     IN_FORCE,
     LIFTS,
+    QUANTITATIVE,
     Episode,
     eased_by,
     left_to_lift,
@@ -232,13 +233,18 @@ def _cleaned(logs: Logs, episodes: Sequence[Episode], last: bool = False) -> Log
 
 
 def _empty(logs: Logs, episodes: Sequence[Episode]) -> EmptyMonths | None:
+    """Months without trade: easings empty none, and restrictions other than of quantities seldom one."""
     y, floor = logs
-    months, settled = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y)), _free(y, episodes)
+    restrictions = [episode for episode in episodes if episode.kind in TIGHTENING]
+    settled, unstopped = (
+        _free(y, own) for own in (restrictions, [one for one in restrictions if one.kind in QUANTITATIVE])
+    )
     free = settled.copy()
-    for episode in episodes:
-        if episode.kind in TIGHTENING:
-            free &= ~episode.in_force(months)
-    return EmptyMonths.of(y.to_numpy(), free, float(np.log(floor)), settled)
+    months = np.arange(y.index[0].ordinal, y.index[0].ordinal + len(y))
+    for episode in restrictions:
+        free &= ~episode.in_force(months)
+        unstopped &= ~episode.in_force(months) | (episode.kind not in QUANTITATIVE)
+    return EmptyMonths.of(y.to_numpy(), free, float(np.log(floor)), settled, unstopped)
 
 
 def _free(y: pd.Series, episodes: Sequence[Episode]) -> np.ndarray:

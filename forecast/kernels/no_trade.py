@@ -50,6 +50,9 @@ NO_NOISE, SURELY_NONE = 3.0, 6.0
 """How many standard deviations of a month's noise a usual month lies above none, from which that begins to be another
 kind of month and not the lower end of what is usual, and is it."""
 
+PROHIBITIVE = 0.02
+"""Prior probability that a measure which is expected to leave some of the volume stops it."""
+
 BROKEN = 0.2
 """Probability that trade is as usual the month after a measure took effect; after each month without, a part of it."""
 
@@ -65,27 +68,46 @@ class EmptyMonths:
     degree
         How empty each is, 0 to 1; gaps as 0.
     free
-        Which no measure may have moved.
+        By how much no measure moved each, 0 to 1.
     settled
-        Which no measure may have moved in ways of its own: those under one that has long been in force as well.
+        By how much none moved each in ways of its own: those under one that has long been in force count as well.
+    judged
+        Which lie under a measure that seldom stops trade: these are as free as they are likely to be empty anyway.
     """
 
     y: Floats
     degree: Floats
-    free: np.ndarray
-    settled: np.ndarray
+    free: Floats
+    settled: Floats
+    judged: np.ndarray
 
     @classmethod
-    def of(cls, y: Floats, free: np.ndarray, nothing: float, settled: np.ndarray | None = None) -> EmptyMonths | None:
+    def of(
+        cls,
+        y: Floats,
+        free: np.ndarray,
+        nothing: float,
+        settled: np.ndarray | None = None,
+        unstopped: np.ndarray | None = None,
+    ) -> EmptyMonths | None:
         """Those of logs ``y``, gaps as NaN, where the log of none is ``nothing``; None where there are none.
 
-        Months that are ``free`` are ``settled``, and without these no others are.
+        Months that are ``free`` are ``settled``, and without these no others are. Of months that are neither those may
+        still be empty by themselves which no measure moved that is made to stop trade: ``unstopped``.
         """
         degree = np.clip(np.nan_to_num(1.0 + nothing - y), 0.0, 1.0)
-        return cls(y, degree, free, free if settled is None else settled) if degree.any() else None
+        if not degree.any():
+            return None
+        judged = np.zeros(len(y), dtype=bool) if unstopped is None else unstopped & ~free
+        own = np.where(judged, _comes_and_goes(degree, np.isfinite(y)), 0.0)
+        return cls(
+            y, degree, np.where(free, 1.0, own), np.where(free if settled is None else settled, 1.0, own), judged
+        )
 
     def lifted(self, last: bool) -> Floats:
         """The logs with short spells at the level beside them; a spell that has not ended too if ``last``.
+
+        So is one under a measure, by how likely it is none of its doing, or the whole of it would be its effect.
 
         Examples
         --------
@@ -95,9 +117,9 @@ class EmptyMonths:
         >>> months.lifted(last=True).tolist()
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
         """
-        spell = _runs(self.degree, self.known) + _runs(self.degree[::-1], self.known[::-1])[::-1] - 1.0
-        short = np.clip((LONG_SPELL - spell) / (LONG_SPELL - SHORT_SPELL), 0.0, 1.0)
-        ended = 1.0 if last else 1.0 - _throughout(self.degree[::-1], self.known[::-1])[::-1]
+        spell = _spells(self.degree, self.known)
+        short = _short(spell)
+        ended = 1.0 if last else np.where(self.judged, 1.0, 1.0 - _still(self.degree, self.known))
         share = self.unexplained * short * self.begun * ended
         return np.where(share > 0, self.y + share * np.maximum(self._level - self.y, 0.0), self.y)
 
@@ -108,15 +130,14 @@ class EmptyMonths:
         lasting = np.cumprod([self._goes_on(since + step) for step in range(beyond + ahead)])
         found = lasting + (1.0 - lasting) * np.where(np.arange(beyond + ahead) > 0, self.share, 0.0)
         explained, often = (np.resize(np.roll(own, -len(self.y)), ahead) for own in self._season)
-        found = found[beyond:] * max(
-            self._clear, float(np.clip((since - SHORT_SPELL) / (LONG_SPELL - SHORT_SPELL), 0.0, 1.0))
-        )
+        found = found[beyond:] * max(self._clear, 1.0 - float(_short(since)))
         return np.asarray((1.0 - explained) * found + explained * np.maximum(often, found))
 
-    def under_a_measure(self) -> float:
-        """For how many months a measure that may still unfold has left none, 0 where there is no such."""
+    def under_a_measure(self) -> tuple[float, float]:
+        """How likely a measure that may still unfold has left none, and for how many months there has been none."""
         last = int(np.flatnonzero(self.known)[-1])
-        return 0.0 if self.settled[last] else float(_runs(self.degree, self.known)[-1])
+        spell = float(_runs(self.degree, self.known)[-1])
+        return float(1.0 - self.settled[last]) * min(spell, 1.0), spell
 
     def usual(self) -> tuple[float, float]:
         """Mean and standard deviation of the logs of months with trade that no measure moved, the latest above all."""
@@ -206,7 +227,7 @@ class EmptyMonths:
         first = min(since, 1.0)
         prior = first * max(self.share, _spells_go_on(max(since, 1.0))) + (1.0 - first) * self.share
         alike = np.maximum(1.0 - np.abs(np.log2((self.run[:-1] + 1.0) / (since + 1.0))), 0.0)
-        says = self._recent * np.where(self.free, 1.0, first * self.settled)  # a spell under a measure, of its own end
+        says = self._recent * np.maximum(self.free, first * self.settled)  # a spell under a measure, of its own end
         weight = alike * self.known[:-1] * self.begun[:-1] * says[1:]
         counts = first * OF_SPELLS + (1.0 - first) * OF_MONTHS
         return float((weight @ self.degree[1:] + counts * prior) / (weight.sum() + counts))
@@ -215,6 +236,41 @@ class EmptyMonths:
 def _spells_go_on(months: float) -> float:
     """The prior probability that a spell of so many months goes on."""
     return (months - 1.0 + SPELLS_STAY) / (months - 1.0 + SPELLS_STAY + SPELLS_END)
+
+
+def _comes_and_goes(degree: Floats, known: np.ndarray) -> Floats:
+    """The probability that each spell is one as before, and not the doing of a measure that seldom stops trade.
+
+    As before a spell is as likely as months without trade were until then, and lasts as spells do, less than
+    `LONG_SPELL`; one that a measure brings lasts as it does, and is `BROKEN` seldom. Months with trade are as before.
+    """
+    seen = np.cumsum(known) - known
+    share = (np.cumsum(degree * known) - degree * known + 1.0) / (seen + 2.0)
+    begins = np.maximum.accumulate(np.where(_runs(degree, known) <= 1.0, np.arange(len(degree)), 0))
+    spell, share = _spells(degree, known), share[begins]
+    lasts = np.ones(len(degree))
+    for months in range(1, LONG_SPELL):
+        goes_on = np.maximum(share, _spells_go_on(months))
+        lasts *= goes_on ** np.clip(spell - months, 0.0, 1.0)
+    usual = share * lasts
+    by_measure = PROHIBITIVE * np.where(_still(degree, known) > 0, 1.0, BROKEN)
+    own = usual / (usual + by_measure) * _short(spell)
+    return np.asarray(1.0 - degree * (1.0 - own))
+
+
+def _short(spell: Floats | float) -> Floats:
+    """By how much a spell of so many months is one, and not the level."""
+    return np.asarray(np.clip((LONG_SPELL - spell) / (LONG_SPELL - SHORT_SPELL), 0.0, 1.0))
+
+
+def _spells(degree: Floats, known: np.ndarray) -> Floats:
+    """For how many months it was so around each."""
+    return np.asarray(_runs(degree, known) + _runs(degree[::-1], known[::-1])[::-1] - 1.0)
+
+
+def _still(degree: Floats, known: np.ndarray) -> Floats:
+    """By how much all months from each on are so."""
+    return _throughout(degree[::-1], known[::-1])[::-1]
 
 
 def _runs(degree: Floats, known: np.ndarray) -> Floats:

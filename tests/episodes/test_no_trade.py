@@ -173,3 +173,49 @@ def test_quantiles_with_none_are_those_of_the_mixture(none):
     far = np.abs(PROBABILITIES - none) > 0.15 * PROBABILITIES
     np.testing.assert_allclose(found[far], np.quantile(drawn, PROBABILITIES)[far], rtol=0.02, atol=1e-9)
     assert found[MEDIAN] == pytest.approx(np.quantile(drawn, 0.5), rel=0.02)
+
+
+DUTY = {"kind": "tariff", "announced": date(2025, 1, 1)}
+"""A duty from the 61st month of `simulated.exports` on."""
+
+
+@pytest.mark.parametrize("since", [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+@pytest.mark.parametrize("empty", [0.1, 0.3])
+def test_months_without_trade_that_come_and_go_are_not_the_doing_of_a_duty(since, empty):
+    """A duty under which trade is as before, empty months among them, moves medians by less than a tenth."""
+    volumes = np.append(lots(60, empty), USUAL * np.array(since))
+    known, blind = (ahead(volumes, calendar=calendar) for calendar in (simulated.calendar(DUTY), None))
+    medians = known.set_index("model")["volume_t"] / blind.set_index("model")["volume_t"]
+    assert medians["combination"] == pytest.approx(1.0, abs=0.1)
+    assert medians["structural"] == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_last_empty_month_is_the_habit_of_a_series_that_has_one_and_else_perhaps_of_a_duty():
+    """The month of a duty without trade: usual again where one in ten had none; where none had, it may be either."""
+    habit, never = (
+        ahead(np.append(lots(60, empty), 0.0), calendar=simulated.calendar(DUTY)).set_index("model").loc["combination"]
+        for empty in (0.1, 0.0)
+    )
+    assert 0.25 * USUAL < habit["volume_t"] < USUAL
+    assert never["volume_t"] < 0.15 * USUAL
+    assert 0.5 * USUAL < never["upper_80"] < USUAL
+
+
+def test_a_year_without_trade_under_a_duty_is_its_doing_and_so_is_what_a_ban_empties():
+    """However often months were empty before, the thirteenth is forecast empty, and the second under a ban."""
+    long = ahead(np.append(lots(60, 0.2), np.zeros(12)), calendar=simulated.calendar(DUTY))
+    banned = ahead(np.append(lots(60, 0.2), 0.0), calendar=simulated.calendar({**DUTY, "kind": "ban"}))
+    for found in (long, banned):
+        combined = found.set_index("model").loc["combination"]
+        assert combined["upper_80"] < 0.01 * USUAL
+
+
+@pytest.mark.slow
+def test_what_comes_and_goes_under_a_duty_is_judged_by_the_months_before():
+    """Months after the day move nothing: spells that end later are not over yet."""
+    panel = {code: np.append(lots(58, 0.15, at), np.zeros(6)) for at, code in enumerate(("USA", "DEU"))}
+    for volumes in panel.values():
+        volumes[61:] = USUAL  # empty from November 2024 to January 2025, with trade from February on
+    tables = simulated.exports(panel), simulated.calendar(DUTY), {}
+    days = {"magnets": [date(2025, 2, 20)]}
+    assert look_ahead_audit(*tables, days, models=["theta", "structural"], calibrate=False).empty
