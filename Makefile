@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+ON_ALL := -n auto --dist worksteal
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -18,17 +19,17 @@ forecast: $(READY) ## next month's exports for every destination, from the shipp
 	@$(BIN)/forecast next
 
 test: $(READY) ## the whole test suite
-	$(PYTEST) -n auto
+	$(PYTEST) $(ON_ALL)
 
 test-quick: $(READY) ## the tests that take under half a second each
-	$(PYTEST) -n 2 -m "not slow"
+	$(PYTEST) -n 2 --dist worksteal -m "not slow"
 
-test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet
-	$(PYTEST) -n auto --engine reference
+test-reference: $(READY) ## what an engine changes once more, fitted by statsmodels and Prophet
+	$(PYTEST) $(ON_ALL) --engine reference
 
 check: lint docs ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
-	$(PYTEST) -n auto
-	$(PYTEST) -n auto -m "not slow" --engine reference
+	$(PYTEST) $(ON_ALL)
+	$(PYTEST) $(ON_ALL) -m "not slow" --engine reference
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .
