@@ -27,7 +27,8 @@ test-quick: $(READY) ## the tests that take under half a second each
 test-reference: $(READY) ## what an engine changes once more, fitted by statsmodels and Prophet
 	$(PYTEST) $(ON_ALL) --engine reference
 
-check: lint docs ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
+check: $(READY) ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
+	@$(MAKE) --no-print-directory --jobs=2 lint docs
 	$(PYTEST) $(ON_ALL)
 	$(PYTEST) $(ON_ALL) -m "not slow" --engine reference
 

@@ -124,6 +124,11 @@ def _no_cache_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
 def kept_origins(
     _no_cache_of_the_user: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Commands keep origins for each other, as for a user; for tests that replace nothing that makes numbers."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "kept"))
+    """Commands keep origins for each other, as for a user; for tests that replace nothing that makes numbers.
+
+    Workers of one run keep them together: an entry is named by all that its numbers depend on, and written whole.
+    """
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "kept"))
     monkeypatch.delenv("FORECAST_NO_CACHE")
