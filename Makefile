@@ -2,7 +2,7 @@
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick test-reference check lint format docs example experiments lock audit sbom safety wheel bench clean
+.PHONY: help forecast test test-quick test-reference check lint kernels format docs example experiments lock audit sbom safety wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +28,7 @@ test-reference: $(READY) ## what an engine changes once more, fitted by statsmod
 	$(PYTEST) $(ON_ALL) --engine reference
 
 check: $(READY) ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
-	@$(MAKE) --no-print-directory --jobs=2 lint docs
+	@$(MAKE) --no-print-directory --jobs=2 lint docs kernels
 	$(PYTEST) $(ON_ALL)
 	$(PYTEST) $(ON_ALL) -m "not slow" --engine reference
 
@@ -36,6 +36,9 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kernels: $(READY) ## the kernels compiled once, which processes that begin together would each do for themselves
+	@OMP_NUM_THREADS=1 $(BIN)/forecast next --product gallium --no-calibrate --no-cache --quiet --output build/kernels
 
 format: $(READY) ## mend what the formatter and the linter can mend
 	$(BIN)/ruff check --fix .
