@@ -110,7 +110,8 @@ def test_a_checkpoint_changes_nothing(finished, whole, tmp_path):
     folder, kept = finished
     assert as_bytes(kept) == as_bytes(whole)
     calls = []
-    again = run(Checkpoint(copy(folder, tmp_path / "run.partial"), resume=True), progress=lambda *counts: calls.append(counts))
+    resumed = Checkpoint(copy(folder, tmp_path / "run.partial"), resume=True)
+    again = run(resumed, progress=lambda *counts: calls.append(counts))
     assert as_bytes(again) == as_bytes(kept)
     assert calls == []
 
