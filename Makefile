@@ -2,13 +2,14 @@
 # It is made on the first call and again only when requirements.lock or pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast test test-quick test-reference check lint format docs example experiments lock audit sbom safety wheel bench clean
+.PHONY: help forecast test test-quick test-reference check lint kernels format docs example experiments lock audit sbom safety wheel bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+ON_ALL := -n auto --dist worksteal
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -18,22 +19,26 @@ forecast: $(READY) ## next month's exports for every destination, from the shipp
 	@$(BIN)/forecast next
 
 test: $(READY) ## the whole test suite
-	$(PYTEST) -n auto
+	$(PYTEST) $(ON_ALL)
 
 test-quick: $(READY) ## the tests that take under half a second each
-	$(PYTEST) -n 2 -m "not slow"
+	$(PYTEST) -n 2 --dist worksteal -m "not slow"
 
-test-reference: $(READY) ## the whole suite once more, fitted by statsmodels and Prophet
-	$(PYTEST) -n auto --engine reference
+test-reference: $(READY) ## what an engine changes once more, fitted by statsmodels and Prophet
+	$(PYTEST) $(ON_ALL) --engine reference
 
-check: lint docs ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
-	$(PYTEST) -n auto
-	$(PYTEST) -n auto -m "not slow" --engine reference
+check: $(READY) ## all that continuous integration runs: style, types, the site with every notebook, the suite, its quick part by reference
+	@$(MAKE) --no-print-directory --jobs=2 lint docs kernels
+	$(PYTEST) $(ON_ALL)
+	$(PYTEST) $(ON_ALL) -m "not slow" --engine reference
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kernels: $(READY) ## the kernels compiled once, which processes that begin together would each do for themselves
+	@OMP_NUM_THREADS=1 $(BIN)/forecast next --product gallium --no-calibrate --no-cache --quiet --output build/kernels
 
 format: $(READY) ## mend what the formatter and the linter can mend
 	$(BIN)/ruff check --fix .

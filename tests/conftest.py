@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from forecast import registry
+
+ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,8 +33,23 @@ SLOW_EXAMPLES = {
 }
 """Examples in docstrings that take more than half a second, which cannot carry the mark themselves."""
 
-OF_NO_ENGINE = {"fuzz", "kernels", "realtime", "scoring", "sources", "vocabulary", "test_house.py"}
-"""What is below the models, or beside them: a test there sees the same by either engine, and one run is enough."""
+OF_AN_ENGINE = {
+    "tests/backtest/test_backtest.py",
+    "tests/cli/test_cli_backtest.py",
+    "tests/ensemble/test_aggregates.py",
+    "tests/episodes/test_no_trade.py",
+    "tests/models/test_arima.py",
+    "tests/models/test_compiled.py",
+    "tests/models/test_exact.py",
+    "tests/models/test_laws.py",
+    "tests/models/test_season.py",
+    "tests/store/test_update.py",
+}
+"""Files with a quick test in which a model that has two engines is fitted by the default one. Other quick tests see the
+same by either, and one run is enough: a test fails that fits such a model, until its file stands here."""
+
+OF_NO_ENGINE: set[str] = set()
+"""The tests of this run that fit no such model."""
 
 collect_ignore = ["fuzz/fuzz_readers.py"]
 """Run by themselves, with the package that they need: no test."""
@@ -43,16 +63,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the default engine before any module that takes it as a default is imported."""
     registry.DEFAULT_ENGINE = config.getoption("--engine")
+    registry.ModelEntry.place_of = _outside(registry.ModelEntry.place_of)
+
+
+def _outside(place_of: Callable[[registry.ModelEntry, str], str]) -> Callable[..., str]:
+    """Where a model lies by an engine, which no test of `OF_NO_ENGINE` may ask of one with two places."""
+
+    @wraps(place_of)
+    def asked(entry: registry.ModelEntry, engine: str) -> str:
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        if entry.compiled and engine == registry.DEFAULT_ENGINE and test in OF_NO_ENGINE:
+            pytest.fail(f"{entry.name} has two engines and is fitted here: OF_AN_ENGINE has to have this file.")
+        return place_of(entry, engine)
+
+    return asked
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave whole files out of the quick run by the reference engine, which takes less than to collect their tests."""
+    quick = registry.DEFAULT_ENGINE == "reference" and config.getoption("markexpr") == "not slow"
+    return (quick and collection_path.suffix == ".py" and _name(collection_path) not in OF_AN_ENGINE) or None
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples that are slow, before the marks are asked about, and leave out what no engine changes."""
+    """Mark the examples that are slow, before the marks are asked about, and leave out those no engine changes."""
     for item in items:
         if isinstance(item, pytest.DoctestItem) and item.name in SLOW_EXAMPLES:
             item.add_marker(pytest.mark.slow)
+    quick = [item for item in items if not item.get_closest_marker("slow") and _name(item.path) not in OF_AN_ENGINE]
+    OF_NO_ENGINE.update(item.nodeid for item in quick)
     if registry.DEFAULT_ENGINE == "reference":
-        items[:] = [item for item in items if item.path.relative_to(item.config.rootpath).parts[1] not in OF_NO_ENGINE]
+        items[:] = [item for item in items if item.nodeid not in OF_NO_ENGINE]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +124,11 @@ def _no_cache_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
 def kept_origins(
     _no_cache_of_the_user: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Commands keep origins for each other, as for a user; for tests that replace nothing that makes numbers."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "kept"))
+    """Commands keep origins for each other, as for a user; for tests that replace nothing that makes numbers.
+
+    Workers of one run keep them together: an entry is named by all that its numbers depend on, and written whole.
+    """
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "kept"))
     monkeypatch.delenv("FORECAST_NO_CACHE")

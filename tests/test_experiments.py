@@ -173,7 +173,7 @@ def test_notebooks_run_from_the_committed_results(path: Path, tmp_path: Path):
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=NAMES)
 def test_results_come_out_again_from_scratch(folder: Path, tmp_path: Path):
     """Every table of both runs, to a millionth; texts to the letter."""
-    run.run_experiment(folder, tmp_path / "results", jobs=2)
+    run.run_experiment(folder, tmp_path / "results")
     committed = sorted((folder / "results").rglob("*.csv"))
     assert committed == [folder / path.relative_to(tmp_path) for path in sorted((tmp_path / "results").rglob("*.csv"))]
     for path in committed:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +44,6 @@ _NOT_CSV = {
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
 
-
 _FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
 """Columns whose cells may be quotations."""
 
@@ -63,6 +63,12 @@ def read_destinations() -> pd.DataFrame:
     >>> read_destinations().set_index("code").loc["DEU", "name"]
     'Germany'
     """
+    return _destinations().copy()
+
+
+@cache
+def _destinations() -> pd.DataFrame:
+    """The same, read once: every table is checked against them."""
     return destinations_table(raw_files([SHIPPED], "destinations.csv"))
 
 
@@ -239,7 +245,18 @@ def read_events(*paths: str | Path) -> pd.DataFrame:
     TableError
         A sentence for everything that is wrong in the files.
     """
-    table = events_table(raw_files(paths or [SHIPPED], "events.csv"), read_destinations(), KINDS)
+    given = tuple(map(str, paths)) or (SHIPPED,)
+    return _shipped_events().copy() if given == (SHIPPED,) else _events(given)
+
+
+@cache
+def _shipped_events() -> pd.DataFrame:
+    """The shipped calendar, read once."""
+    return _events((SHIPPED,))
+
+
+def _events(paths: Collection[str]) -> pd.DataFrame:
+    table = events_table(raw_files(paths, "events.csv"), read_destinations(), KINDS)
     return table.assign(products=table["products"].map(lambda products: tuple(map(product_of, products))))
 
 
@@ -264,8 +281,7 @@ def raw_files(paths: Collection[str | Path], shipped_name: str) -> dict[str, pd.
     count = Counter(path.name for path in given.values())
     files, problems = {}, []
     for word, path in given.items():
-        shared = f"shipped {path.name}" if word == SHIPPED else word
-        name = path.name if count[path.name] == 1 else shared
+        name = path.name if count[path.name] == 1 else f"shipped {path.name}" if word == SHIPPED else word
         try:
             files[name] = _raw_table(name, path)
         except TableError as error:
@@ -279,11 +295,11 @@ def _raw_table(name: str, path: Path) -> pd.DataFrame:
     """Every cell of a CSV file as a stripped string, indexed by row number; blank rows are left out."""
     content = _content(name, path)
     plainly = _by_columns(content)
-    if plainly is not None:
-        header, rows = plainly
-        _check_delimiter(name, header)
-        return rows.set_axis(header, axis=1)
-    return _by_records(name, content)
+    if plainly is None:
+        return _by_records(name, content)
+    header, rows = plainly
+    _check_delimiter(name, header)
+    return rows.set_axis(header, axis=1)
 
 
 def _by_columns(content: bytes) -> tuple[list[str], pd.DataFrame] | None:
@@ -325,8 +341,7 @@ def _bare(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
     if not any(cell[:1] in _MARKS for _, fields in records for cell in fields):
         return records
     return [
-        (row, [cell if place in free else bare_cell(cell) for place, cell in enumerate(fields)])
-        for row, fields in records
+        (row, [cell if at in free else bare_cell(cell) for at, cell in enumerate(fields)]) for row, fields in records
     ]
 
 
@@ -345,8 +360,7 @@ def _text(name: str, content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
-        byte = content[error.start]
-        found = f"found byte 0x{byte:02x} in row {row}"
+        found = f"found byte 0x{content[error.start]:02x} in row {row}"
         raise TableError(f"{name}: expected UTF-8 text, {found}. Save the file as UTF-8.") from error
 
 
@@ -381,8 +395,6 @@ def _records(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 def _check_delimiter(name: str, header: list[str]) -> None:
     if len(header) > MOST_COLUMNS:
         raise TableError(f"{name} row 1: expected at most {MOST_COLUMNS:,} columns, found {len(header):,}.")
-    if len(header) > 1:
-        return
-    for mark, what in {";": "semicolons", "\t": "tabs", "|": "bars"}.items():
+    for mark, what in {";": "semicolons", "\t": "tabs", "|": "bars"}.items() if len(header) == 1 else ():
         if mark in header[0]:
             raise TableError(f"{name} row 1: expected fields separated by commas, found {what}. Save it with commas.")

@@ -218,6 +218,8 @@ def _first_failures(texts: Texts, tests: Sequence[Check]) -> list[tuple[int, np.
 
 def where(raw: pd.DataFrame, key: str, positions: Sequence[int]) -> list[str]:
     """``file row N: key:`` of the rows at ``positions``."""
+    if not positions:
+        return []
     rows = raw.iloc[list(positions)]
     keys = [key.format_map(row).strip() for row in rows.to_dict("records")]
     return [_where(name, row, named) for (name, row), named in zip(rows.index, keys, strict=True)]

@@ -21,7 +21,7 @@ from pandas.api.types import union_categoricals
 from forecast.safety.inert import from_csv_cell, is_visible, visible
 from forecast.tables import cells as checks
 from forecast.tables.cells import Check, Problem, Texts, as_plain, cell, cell_problems, coded, recoded
-from forecast.tables.frames import says_withdrawn, usual_release, withdrawals
+from forecast.tables.frames import records, says_withdrawn, usual_release, withdrawals
 from forecast.tables.schema import DESTINATIONS, EVENTS, EXPORTS, PERIOD_TOTALS, WITHDRAWN, TableSchema
 
 Files = Mapping[str, pd.DataFrame]
@@ -299,7 +299,7 @@ def _without(raw: pd.DataFrame, problems: Iterable[Problem]) -> pd.DataFrame:
 def _row_problems(raw: pd.DataFrame, key: str, positions: Iterable[int], sentence: str) -> list[Problem]:
     """``sentence``, filled with the row's own cells as they stand in the file, for each of ``positions``."""
     rows = list(positions)
-    cells = raw.iloc[rows].to_dict("records")
+    cells = raw.iloc[rows].to_dict("records") if rows else []
     places = checks.where(raw, key, rows)
     return [(row, f"{place} {sentence.format_map(said)}") for row, place, said in zip(rows, places, cells, strict=True)]
 
@@ -351,14 +351,14 @@ def _twice_by_name(raw: pd.DataFrame, table: pd.DataFrame, column: str) -> list[
 
 def _ends_problems(raw: pd.DataFrame, table: pd.DataFrame) -> list[Problem]:
     """Ends before the announcement, and what is said of an end where there is none."""
-    ended = table["ends"].notna()
-    backwards = [row for row in table.index[ended] if table["ends"][row] < table["announced"][row]]
-    baseless = table.index[~ended & (table["ends_announced"].notna() | (table["ends_status"] != ""))]
-    known_from = table["ends_announced"].where(table["ends_announced"].notna(), table["ends"])
+    ended = dict(zip(table.index[table["ends"].notna()].tolist(), records(table.dropna(subset="ends")), strict=True))
+    backwards = [row for row, event in ended.items() if event.ends < event.announced]
+    said = table["ends_announced"].notna() | (table["ends_status"] != "")
+    baseless = table.index[table["ends"].isna() & said]
     acted = "ends before effective must be announced by {effective}, found ends_announced {ends_announced}."
     early = "ends must not be before announced ({announced}), found {ends}."
-    sound = table.index[ended].difference(backwards)
-    beyond = [row for row in sound if table["ends"][row] < table["effective"][row] < known_from[row]]
+    sound = ((row, event, event.ends_announced or event.ends) for row, event in ended.items())
+    beyond = [row for row, event, known in sound if event.announced <= event.ends < event.effective < known]
     absent = "ends must be a day where ends_announced or ends_status is given, found an empty cell."
     found = ((backwards, early), (baseless, absent), (beyond, acted))
     return [problem for rows, said in found for problem in _row_problems(raw, "{event}", rows, said)]
@@ -370,8 +370,8 @@ def _continues_problems(raw: pd.DataFrame, table: pd.DataFrame, elsewhere: bool)
     announced = dict(zip(table["event"], table["announced"], strict=True))
     follows = dict(zip(table["event"], continued, strict=True))
     absent = table.index[(continued != "") & ~continued.isin({*raw["event"]})]
-    named = table.index[continued.isin(announced)]
-    later = [row for row in named if announced[continued[row]] > table["announced"][row]]
+    named = {row: former for row, former in zip(table.index.tolist(), continued, strict=True) if former in announced}
+    later = [row for row, former in named.items() if announced[former] > table["announced"][row]]
     circular = [row for row in named if row not in later and _in_circle(table["event"][row], follows)]
     sentences = {
         "continues must name an event of the files, found {continues!r}.": [] if elsewhere else absent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,12 @@ def world(months=60, seed=0):
 
 def run(table, events, issued=ISSUED, **options):
     return forecast_all(table, events, GROUPS, issued=issued, **{"models": FAST, "calibrate": False} | options)
+
+
+@cache
+def usual(**options):
+    """The forecast of the world with its episode, once for all that is compared with it."""
+    return run(world(), calendar(EPISODE), **options)
 
 
 @pytest.mark.slow
@@ -93,7 +100,7 @@ CORRUPTIONS = [future_volumes, revisions, other_products, new_events, no_future]
 def test_nothing_that_came_after_the_issue_day_moves_a_number(corrupt):
     """Later volumes, revisions, products and events, or none at all: the forecasts of the day stay what they were."""
     table, events = world(), calendar(EPISODE)
-    before, after = run(table, events), run(*corrupt(table, events))
+    before, after = usual(), run(*corrupt(table, events))
     pd.testing.assert_frame_equal(before.forecasts, after.forecasts)
     pd.testing.assert_frame_equal(before.dropped, after.dropped)
 
@@ -103,8 +110,8 @@ def test_nothing_that_came_after_the_issue_day_moves_a_number(corrupt):
 def test_nothing_that_came_after_the_issue_day_moves_arima_or_prophet(corrupt):
     """The same law for the models that take regressors, effects included."""
     table, events = world(), calendar(EPISODE)
-    options = {"models": ("arima", "prophet"), "destinations": ["USA"]}
-    before, after = run(table, events, **options), run(*corrupt(table, events), **options)
+    options = {"models": ("arima", "prophet"), "destinations": ("USA",)}
+    before, after = usual(**options), run(*corrupt(table, events), **options)
     pd.testing.assert_frame_equal(before.forecasts, after.forecasts)
     pd.testing.assert_frame_equal(before.effects, after.effects)
 
@@ -114,10 +121,11 @@ def test_an_end_announced_later_is_not_known_and_one_announced_earlier_is():
     """The end of 11 April counts from 5 April; moved to an announcement after the issue day it does not."""
     table, events = world(), calendar(EPISODE)
     unknown = later_ends(table, events)[1].assign(ends=date(2024, 4, 11))
+    without = run(table, unknown)
     pd.testing.assert_frame_equal(
-        run(table, unknown).forecasts, run(table, calendar(EPISODE | {"ends": None, "ends_announced": None})).forecasts
+        without.forecasts, run(table, calendar(EPISODE | {"ends": None, "ends_announced": None})).forecasts
     )
-    assert not run(table, events).forecasts.equals(run(table, unknown).forecasts)
+    assert not usual().forecasts.equals(without.forecasts)
 
 
 @pytest.mark.slow
@@ -127,7 +135,7 @@ def test_live_and_past_are_one_function():
     days = [date(2024, 3, 20), date(2024, 4, 20), ISSUED]
     together = run(table, events, issued=days).forecasts
     for day in days:
-        alone = run(table, events, issued=day).forecasts
+        alone = (usual() if day == ISSUED else run(table, events, issued=day)).forecasts
         among = together[together["issued"] == day].reset_index(drop=True)
         pd.testing.assert_frame_equal(alone, among)
 
@@ -136,7 +144,7 @@ def test_live_and_past_are_one_function():
 def test_selecting_a_destination_changes_none_of_its_numbers():
     """Every other series stays as experience to learn from."""
     table, events = world(), calendar(EPISODE)
-    everything = run(table, events).forecasts
+    everything = usual().forecasts
     chosen = run(table, events, destinations=["JPN"]).forecasts
     pd.testing.assert_frame_equal(chosen, everything[everything["destination"] == "JPN"].reset_index(drop=True))
 
@@ -367,7 +375,7 @@ def test_a_window_hides_what_lies_before_it():
     found = run(table, calendar(EPISODE), window=30)
     expected = run(short, calendar(EPISODE))
     pd.testing.assert_frame_equal(found.forecasts, expected.forecasts)
-    assert not found.forecasts.equals(run(table, calendar(EPISODE)).forecasts)
+    assert not found.forecasts.equals(usual().forecasts)
 
 
 def test_a_window_hides_sums_that_begin_before_it():

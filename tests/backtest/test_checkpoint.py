@@ -69,6 +69,19 @@ def killed(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole() -> fc.Forecasts:
+    """A run that keeps no parts and that nobody ends."""
+    return run()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, fc.Forecasts]:
+    """A folder with all parts of a run, and the run."""
+    folder = tmp_path_factory.mktemp("finished") / "run.partial"
+    return folder, run(Checkpoint(folder))
+
+
 def copy(folder: Path, place: Path) -> Path:
     """A folder to spoil."""
     place.mkdir()
@@ -79,35 +92,35 @@ def copy(folder: Path, place: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_killed_run_goes_on_and_ends_byte_identical(killed, tmp_path, jobs):
+def test_a_killed_run_goes_on_and_ends_byte_identical(killed, whole, tmp_path, jobs):
     """After kill -9 four parts are there; they are not done again, and all tables end as an uninterrupted run's."""
     folder = copy(killed, tmp_path / "run.partial")
     assert len(list(folder.glob("*.part"))) == 4
     done = []
     resumed = run(Checkpoint(folder, resume=True), jobs=jobs, progress=lambda count, total: done.append(count))
     assert done[0] == 5
-    whole = run()
     assert as_bytes(resumed) == as_bytes(whole)
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(resumed, name), getattr(whole, name))
 
 
 @pytest.mark.slow
-def test_a_checkpoint_changes_nothing(tmp_path):
+def test_a_checkpoint_changes_nothing(finished, whole, tmp_path):
     """A run that keeps its parts gives the tables of one that does not; resumed at its end it has nothing to do."""
-    kept = run(Checkpoint(tmp_path / "run.partial"))
-    assert as_bytes(kept) == as_bytes(run())
+    folder, kept = finished
+    assert as_bytes(kept) == as_bytes(whole)
     calls = []
-    again = run(Checkpoint(tmp_path / "run.partial", resume=True), progress=lambda *counts: calls.append(counts))
+    resumed = Checkpoint(copy(folder, tmp_path / "run.partial"), resume=True)
+    again = run(resumed, progress=lambda *counts: calls.append(counts))
     assert as_bytes(again) == as_bytes(kept)
     assert calls == []
 
 
 @pytest.mark.slow
-def test_a_damaged_part_is_done_again(tmp_path):
+def test_a_damaged_part_is_done_again(finished, tmp_path):
     """A part that does not match its checksum, or that is empty, is no part."""
-    folder = tmp_path / "run.partial"
-    whole = run(Checkpoint(folder))
+    made, whole = finished
+    folder = copy(made, tmp_path / "run.partial")
     (folder / "00000.part").write_bytes((folder / "00000.part").read_bytes()[:-1])
     (folder / "00001.part").write_bytes(b"")
     done = []
@@ -117,10 +130,10 @@ def test_a_damaged_part_is_done_again(tmp_path):
 
 
 @pytest.mark.slow
-def test_without_resume_a_partial_run_is_replaced(tmp_path):
+def test_without_resume_a_partial_run_is_replaced(finished, tmp_path):
     """A run begun anew starts with nothing done."""
-    checkpoint = Checkpoint(tmp_path / "run.partial")
-    run(checkpoint)
+    checkpoint = Checkpoint(copy(finished[0], tmp_path / "run.partial"))
+    assert checkpoint.read(0) is not None
     checkpoint.begin({}, {})
     assert checkpoint.read(0) is None
     assert [file.name for file in checkpoint.folder.iterdir()] == ["plan.json"]
@@ -200,7 +213,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_part_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_a_part_appears_whole_or_not_at_all(whole, tmp_path, monkeypatch):
     """Killed before the rename, a part is not there: what was written of it does not count."""
     checkpoint = Checkpoint(tmp_path / "run.partial")
     checkpoint.begin({}, {})
@@ -210,7 +223,7 @@ def test_a_part_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", killed)
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.write(0, run())
+        checkpoint.write(0, whole)
     assert checkpoint.read(0) is None
 
 

@@ -602,6 +602,7 @@ def test_the_shipped_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_origins")
 def test_what_the_combination_learned_is_said_and_kept(place: Path) -> None:
     """With calibration a line says from how many earlier forecasts, and calibration.csv has a row per forecast."""
     result = forecast_next("--calibrate", "--output", "run")
@@ -613,6 +614,7 @@ def test_what_the_combination_learned_is_said_and_kept(place: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_origins")
 def test_how_often_intervals_held_is_shown_of_own_files(place: Path) -> None:
     """Where the run is calibrated: in the table, in record.csv, and in the brief; the rest of the world has none."""
     result = forecast_next("--calibrate", "--output", "run")

@@ -48,6 +48,7 @@ def test_the_help_names_the_columns_of_each_file(name: str):
         assert f" may be left out: {', '.join(table.defaults)}. " in said
 
 
+@pytest.mark.usefixtures("kept_origins")
 @pytest.mark.parametrize("name", RUN)
 def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From its first line to its last, in an empty folder, and the last one says something."""

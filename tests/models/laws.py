@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,13 @@ def fitted(case: Case, y: pd.Series, X: pd.DataFrame):
     if KEY not in fits:
         raise FitError(model.refusals(panel)[KEY])
     return fits[KEY]
+
+
+@cache
+def usual(case: Case, seed: int = 0) -> tuple[Any, pd.DataFrame]:
+    """The model of ``case`` fitted to the whole of `series`, once for all laws, and the regressors ahead."""
+    y, X, ahead = series(seed)
+    return fitted(case, y, X), ahead
 
 
 def series(seed: int = 0, step: float = -1.5) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from laws import CASES, FROM_TWO, KEY, MONTHS, NOT_WIDER, Case, fitted, series
+from laws import CASES, FROM_TWO, KEY, MONTHS, NOT_WIDER, Case, fitted, series, usual
 
 from forecast.models.protocol import FitError
 from forecast.registry import load
@@ -30,8 +30,8 @@ models_of_a_panel = each([case for case in CASES if case.entry.panel])
 @every_model
 def test_a_forecast_has_a_row_a_month_and_the_columns_of_the_contract(case):
     """Rows are the months of X, columns are median and bounds."""
-    y, X, ahead = series()
-    found = fitted(case, y, X).predict(ahead)
+    fit, ahead = usual(case)
+    found = fit.predict(ahead)
     pd.testing.assert_index_equal(found.index, ahead.index)
     assert found.columns.tolist() == [*QUANTILES]
 
@@ -40,8 +40,8 @@ def test_a_forecast_has_a_row_a_month_and_the_columns_of_the_contract(case):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_bounds_nest_and_are_finite(case, seed):
     """lower_95 < lower_80 < median < upper_80 < upper_95, every one a finite number."""
-    y, X, ahead = series(seed)
-    found = fitted(case, y, X).predict(ahead)
+    fit, ahead = usual(case, seed)
+    found = fit.predict(ahead)
     ordered = found[["lower_95", "lower_80", "median", "upper_80", "upper_95"]].to_numpy()
     assert np.isfinite(ordered).all()
     assert (np.diff(ordered, axis=1) > 0).all()
@@ -52,8 +52,8 @@ def test_the_same_call_gives_the_same_numbers_and_leaves_its_inputs_alone(case):
     """Two fits agree to the last bit, and y and X are what they were."""
     y, X, ahead = series()
     given = y.copy(), X.copy(), ahead.copy()
-    first = fitted(case, y, X).predict(ahead)
-    pd.testing.assert_frame_equal(fitted(case, y, X).predict(ahead), first, check_exact=True)
+    first, _ = usual(case)
+    pd.testing.assert_frame_equal(fitted(case, y, X).predict(ahead), first.predict(ahead), check_exact=True)
     pd.testing.assert_series_equal(y, given[0])
     pd.testing.assert_frame_equal(X, given[1])
     pd.testing.assert_frame_equal(ahead, given[2])
@@ -77,8 +77,7 @@ def test_what_comes_after_y_changes_nothing(case):
 @every_model
 def test_a_month_is_forecast_alike_however_many_follow(case):
     """The first month's forecast depends neither on the horizon nor on regressors of later months."""
-    y, X, ahead = series()
-    fit = fitted(case, y, X)
+    fit, ahead = usual(case)
     later = ahead.copy()
     later.iloc[1:] = 0.0
     alone = fit.predict(ahead.iloc[:1])
@@ -92,7 +91,7 @@ def test_a_thousand_volumes_give_a_thousand_forecasts(case, missing):
     """Adding a constant to y adds it to every forecast."""
     y, X, ahead = series()
     y.iloc[missing] = np.nan
-    found = fitted(case, y, X).predict(ahead)
+    found = (fitted(case, y, X) if missing else usual(case)[0]).predict(ahead)
     shifted = fitted(case, y + np.log(1000), X).predict(ahead)
     np.testing.assert_allclose(shifted - np.log(1000), found, rtol=0, atol=case.tolerance)
 
@@ -101,7 +100,7 @@ def test_a_thousand_volumes_give_a_thousand_forecasts(case, missing):
 def test_a_gap_is_a_month_without_news(case):
     """Six months missing inside leave the forecast inside the interval of the complete series, and the other way."""
     y, X, ahead = series()
-    complete = fitted(case, y, X).predict(ahead)
+    complete = usual(case)[0].predict(ahead)
     y.iloc[[5, 17, 18, 19, 44, 60]] = np.nan
     gappy = fitted(case, y, X).predict(ahead)
     assert np.isfinite(gappy.to_numpy()).all()
@@ -113,7 +112,7 @@ def test_a_gap_is_a_month_without_news(case):
 def test_a_series_that_ends_early_is_forecast_with_a_wider_interval(case):
     """Three months without a figure before the cutoff make the forecast of the same month less sure."""
     y, X, ahead = series()
-    complete = fitted(case, y, X).predict(ahead)
+    complete = usual(case)[0].predict(ahead)
     y.iloc[-3:] = np.nan
     early = fitted(case, y, X).predict(ahead)
     assert (early["upper_95"] - early["lower_95"] > complete["upper_95"] - complete["lower_95"]).all()
@@ -122,7 +121,7 @@ def test_a_series_that_ends_early_is_forecast_with_a_wider_interval(case):
 @models_with_effects
 def test_a_known_step_is_recovered_inside_its_interval(case):
     """Of five steps of -1.5 at least four lie in their 95 % interval, and none is thought to be nothing."""
-    effects = [fitted(case, *series(seed)[:2]).effects().loc["licensing"] for seed in range(5)]
+    effects = [usual(case, seed)[0].effects().loc["licensing"] for seed in range(5)]
     assert sum(effect["lower"] <= -1.5 <= effect["upper"] for effect in effects) >= 4
     assert all(effect["upper"] < 0 for effect in effects)
 

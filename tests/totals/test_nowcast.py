@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,7 @@ def test_a_headline_without_a_stated_share_needs_three_months() -> None:
     assert len(run(table[~early | (table["month"] == MONTHS[36])], date(2024, 5, 18)).nowcasts) == 3
 
 
+@cache
 def may_2025() -> fc.Forecasts:
     """The world's magnets on 18 June 2025, two days before May's 1,238 t, when 2,117 t of all rare earths were out."""
     return fc.forecast_all(
