@@ -99,7 +99,7 @@ class EmptyMonths:
         if not degree.any():
             return None
         judged = np.zeros(len(y), dtype=bool) if unstopped is None else unstopped & ~free
-        own = np.where(judged, _comes_and_goes(degree, np.isfinite(y)), 0.0)
+        own = np.where(judged, _comes_and_goes(degree, np.isfinite(y), free | judged), 0.0)
         return cls(
             y, degree, np.where(free, 1.0, own), np.where(free if settled is None else settled, 1.0, own), judged
         )
@@ -238,14 +238,15 @@ def _spells_go_on(months: float) -> float:
     return (months - 1.0 + SPELLS_STAY) / (months - 1.0 + SPELLS_STAY + SPELLS_END)
 
 
-def _comes_and_goes(degree: Floats, known: np.ndarray) -> Floats:
+def _comes_and_goes(degree: Floats, known: np.ndarray, unstopped: np.ndarray) -> Floats:
     """The probability that each spell is one as before, and not the doing of a measure that seldom stops trade.
 
+    Before count months since the first trade in which no measure that is made to stop it did so.
     As before a spell is as likely as months without trade were until then, and lasts as spells do, less than
     `LONG_SPELL`; one that a measure brings lasts as it does, and is `BROKEN` seldom. Months with trade are as before.
     """
-    seen = np.cumsum(known) - known
-    share = (np.cumsum(degree * known) - degree * known + 1.0) / (seen + 2.0)
+    counts = known * unstopped * (1.0 - _throughout(degree, known))
+    share = (np.cumsum(degree * counts) - degree * counts + 1.0) / (np.cumsum(counts) - counts + 2.0)
     begins = np.maximum.accumulate(np.where(_runs(degree, known) <= 1.0, np.arange(len(degree)), 0))
     spell, share = _spells(degree, known), share[begins]
     lasts = np.ones(len(degree))
