@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -26,6 +26,30 @@ from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""
+
+
+@dataclass(frozen=True)
+class SeriesLogs:
+    """Logs of a series by consecutive month: ``raw`` as they are known, ``y`` those that models are fitted to.
+
+    Arrays, which many series can be held as; months are shared by all that have the same.
+    """
+
+    months: pd.PeriodIndex
+    raw: np.ndarray
+    y: np.ndarray
+    floor: float
+    name: Hashable
+
+    @property
+    def known(self) -> Logs:
+        """The logs as they are known, and the floor."""
+        return pd.Series(self.raw, self.months, name=self.name), self.floor
+
+    @property
+    def fitted(self) -> Logs:
+        """The logs that models are fitted to, and the floor."""
+        return pd.Series(self.y, self.months, name=self.name), self.floor
 
 
 MILD, PROHIBITIVE = ("tariff", "tax", "listing", "scrutiny", "licensing", "quota"), 0.02

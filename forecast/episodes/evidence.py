@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.episodes.alone import Alone, Logs, teaching_weight
+from forecast.episodes.alone import Alone, SeriesLogs, teaching_weight
 from forecast.episodes.course import KNOTS, Episode
 from forecast.episodes.path_priors import PathEvidence, PathPrior, is_single, learned_from, runs_before, side_by_side
 from forecast.episodes.posterior import LAGS
@@ -52,20 +52,20 @@ class SeriesEvidence:
 
 
 def evidence_by_series(
-    logs: Mapping[SeriesKey, Logs],
-    alone: Mapping[SeriesKey, Alone],
+    logs: Mapping[SeriesKey, SeriesLogs],
+    alone: dict[SeriesKey, Alone],
     episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
 ) -> tuple[dict[SeriesKey, SeriesEvidence], dict[SeriesKey, np.ndarray | None]]:
     """What every series says, at the lags that the others believe in as well; and those lags, by series.
 
     A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
-    lag together is not to be left to each of them.
+    lag together is not to be left to each of them. What a series says ``alone`` is let go once it is evidence.
     """
     supports = lag_supports(logs, alone, episodes_by_series, beliefs)
     members = {
-        key: _member(key, tuple(episodes_by_series[key]), tuple(beliefs[key]), found, supports[key])
-        for key, found in alone.items()
+        key: _member(key, tuple(episodes_by_series[key]), tuple(beliefs[key]), alone.pop(key), supports[key])
+        for key in [*alone]
     }
     for key, power in [pair for own in by_product(members).values() for pair in _powers(own).items()]:
         members[key] = _weighed(members[key], power)
