@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest.plan import Settings, StageDay
+from forecast.episodes.alone import Chunked, here
 from forecast.episodes.design import Design
 from forecast.episodes.experience import known_from_elsewhere
-from forecast.episodes.panel import Chunked, here
 from forecast.episodes.stage import StageResult, TaughtStage, taught_stage
 from forecast.kernels import KernelError
 from forecast.models.protocol import FitError, Fitted, FollowingFit, quantiles_of

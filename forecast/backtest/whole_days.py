@@ -23,8 +23,8 @@ from forecast.backtest.origin import (
     taught_on,
 )
 from forecast.backtest.plan import Request, Task, is_panel, stage_days
+from forecast.episodes.alone import Chunked, chunks
 from forecast.episodes.design import Design
-from forecast.episodes.panel import Chunked, chunks
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult, TaughtStage
 from forecast.kernels.arrays import SEASON

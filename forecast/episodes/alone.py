@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,34 @@ from forecast.tables.schema import REST_OF_WORLD, SeriesKey
 
 Logs = tuple[pd.Series, float]
 """Logs of volume per mean month plus a floor, and the floor."""
+
+
+SERIES_A_CHUNK = 200
+"""Series that travel together where what each says by itself, or its fit, is worked out on another process."""
+
+_Shared = TypeVar("_Shared")
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
+
+
+class Chunked(Protocol):
+    """What works ``function(shared, piece)`` out for each piece, and gives them in order."""
+
+    def __call__(
+        self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
+    ) -> Iterator[_Result]: ...
+
+
+def here(
+    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
+) -> Iterator[_Result]:
+    """``function(shared, piece)`` of each piece, in this process."""
+    return (function(shared, piece) for piece in pieces)
+
+
+def chunks(series: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:
+    """Series, or what there is of each, in chunks of `SERIES_A_CHUNK`."""
+    return (series[start : start + SERIES_A_CHUNK] for start in range(0, len(series), SERIES_A_CHUNK))
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs, SeriesLogs, other_courses, path_terms, seen_alone
+from forecast.episodes.alone import (
+    Alone,
+    Chunked,
+    Logs,
+    SeriesLogs,
+    chunks,
+    here,
+    other_courses,
+    path_terms,
+    seen_alone,
+)
 from forecast.episodes.course import (
     DIVERSION,
     FORCE,
@@ -23,7 +32,7 @@ from forecast.episodes.course import (
     taken,
 )
 from forecast.episodes.evidence import SeriesEvidence, evidence_by_series
-from forecast.episodes.partial_pooling import kind_evidence, pooled_priors
+from forecast.episodes.partial_pooling import ByOthers, kind_evidence, pooled_priors
 from forecast.episodes.path_priors import (
     KindEvidence,
     PathPrior,
@@ -50,35 +59,8 @@ LONGEST_HISTORY = 180
 """Months of history that are used: longer ones change nothing but the time."""
 
 
-SERIES_A_CHUNK = 200
-"""Series that travel together where what each says by itself, or its fit, is worked out on another process."""
-
 Calendars = Mapping[SeriesKey, Sequence[Episode]]
 """Episodes of each series."""
-
-_Shared = TypeVar("_Shared")
-_Piece = TypeVar("_Piece")
-_Result = TypeVar("_Result")
-
-
-class Chunked(Protocol):
-    """What works ``function(shared, piece)`` out for each piece, and gives them in order."""
-
-    def __call__(
-        self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
-    ) -> Iterator[_Result]: ...
-
-
-def here(
-    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
-) -> Iterator[_Result]:
-    """``function(shared, piece)`` of each piece, in this process."""
-    return (function(shared, piece) for piece in pieces)
-
-
-def chunks(series: Sequence[SeriesKey]) -> Iterator[Sequence[SeriesKey]]:
-    """Series in chunks of `SERIES_A_CHUNK`."""
-    return (series[start : start + SERIES_A_CHUNK] for start in range(0, len(series), SERIES_A_CHUNK))
 
 
 @dataclass(frozen=True)
@@ -113,20 +95,21 @@ class SeriesFit:
 class TaughtSeries:
     """A series before its fit, all others heard: logs, episodes with their stated ``beliefs``, and what these say.
 
-    ``prior`` is that of the paths, stacked, that the others leave (None: the stated one), and ``support`` are log
-    likelihoods of the days in transit by the others.
+    ``taught`` has the prior of the paths that the others leave (None: the stated one), and ``support`` are the log
+    likelihoods that they give the days in transit.
     """
 
     logs: SeriesLogs
     episodes: tuple[Episode, ...]
     beliefs: Sequence[PathPrior]
-    prior: PathPrior | None
+    taught: ByOthers | None
     support: np.ndarray | None
 
     def fit(self, ahead: int) -> SeriesFit:
         """The model on the series, so many months ahead."""
         (y, floor), raw = self.logs.fitted, self.logs.known
-        fit = _fit(y, self.episodes, self.prior or _own(self.episodes, self.beliefs), ahead, self.support)
+        prior = self.taught.prior() if self.taught else _own(self.episodes, self.beliefs)
+        fit = _fit(y, self.episodes, prior, ahead, self.support)
         empty = _empty(raw, self.episodes)
         seen = _cleaned(raw, self.episodes, last=True)[0] if empty else y
         return SeriesFit(fit, floor, raw[0], y, seen, empty)
@@ -167,7 +150,7 @@ def taught_series(
     learns = learn and any(episodes_by_series.get(key) for key in asked)
     described = _described(panel, episodes_by_series, experience, LONGEST_HISTORY, learns, chunked)
     asked = [key for key in asked if key in described.logs]
-    taught, supports = _learned(described, episodes_by_series, experience, asked) if learns else ({}, {})
+    taught, supports = _learned(described, episodes_by_series, experience, asked, chunked) if learns else ({}, {})
     return {
         key: TaughtSeries(
             described.logs.pop(key),
@@ -190,17 +173,22 @@ def _learned(
     episodes_by_series: Calendars,
     experience: Mapping[str, PathPrior],
     asked: Sequence[SeriesKey],
-) -> tuple[dict[SeriesKey, PathPrior], dict[SeriesKey, np.ndarray | None]]:
+    chunked: Chunked,
+) -> tuple[dict[SeriesKey, ByOthers], dict[SeriesKey, np.ndarray | None]]:
     """What all series say of the paths of each one asked for, and of the days in transit of each."""
-    members, supports = evidence_by_series(described.logs, described.alone, episodes_by_series, described.beliefs)
-    return _taught(members, experience, asked), supports
+    alone, beliefs = described.alone, described.beliefs
+    members, supports = evidence_by_series(described.logs, alone, episodes_by_series, beliefs, chunked)
+    return _taught(members, experience, asked, chunked), supports
 
 
 def _taught(
-    members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior], asked: Sequence[SeriesKey]
-) -> dict[SeriesKey, PathPrior]:
-    """The priors of the paths of each series of the products asked for, stacked, by all others."""
-    return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked))
+    members: Mapping[SeriesKey, SeriesEvidence],
+    experience: Mapping[str, PathPrior],
+    asked: Sequence[SeriesKey],
+    chunked: Chunked,
+) -> dict[SeriesKey, ByOthers]:
+    """What the priors of the paths of each series of the products asked for are made of, by all others."""
+    return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked), chunked)
 
 
 def _stated(members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.episodes.alone import Chunked, here
 from forecast.episodes.course import FORCE, KNOTS, Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects, one_sided
 from forecast.episodes.diversion import diversions_of
-from forecast.episodes.panel import Chunked, SeriesFit, TaughtSeries, here, taught_series
+from forecast.episodes.panel import SeriesFit, TaughtSeries, taught_series
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import StructuralFit
 from forecast.realtime.days import consecutive_months
