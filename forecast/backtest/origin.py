@@ -75,8 +75,7 @@ class RunContext:
         """What was known on a day of some series, and the ``months`` reported."""
         snapshot = self.as_of(issued)
         there = [key for key in series if key[0] in snapshot.volumes and key[1] in snapshot.volumes[key[0]]]
-        heard_of = frozenset(key for key in series if self.is_heard_of(key, issued))
-        return KnownOn(snapshot.only(there), months, heard_of)
+        return KnownOn(snapshot.only(there), months, frozenset(key for key in series if self.is_heard_of(key, issued)))
 
     def without_figures(self) -> RunContext:
         """The context without figures, for series that come with what was known of them."""

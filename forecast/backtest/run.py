@@ -323,12 +323,11 @@ def run_tasks(
     if tasks and all(map(is_wide, tasks.values())) and len(tasks) < processes(jobs):
         for place, task in tasks.items():
             with one_thread():
-                result = forecast_whole_days(context, shown, task, InChunks(jobs))
-            done(place, result)
+                made = forecast_whole_days(context, shown, task, InChunks(jobs))
+            done(place, made)
         return
     places, pieces = [*tasks], [TaskWithStages.of(context, task) for task in tasks.values()]
-    shared = replace(context, stages={}), shown
-    for turn, result in parallel_map(run_piece, shared, pieces, jobs):
+    for turn, result in parallel_map(run_piece, (replace(context, stages={}), shown), pieces, jobs):
         done(places[turn], result)
 
 
