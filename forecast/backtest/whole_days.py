@@ -39,7 +39,7 @@ from forecast.totals.hierarchy import apart_from_rest
 
 CALENDAR_MONTHS = pd.RangeIndex(1, SEASON + 1)
 
-Courses = Mapping[date, Callable[[SeriesKey], Course | None]]
+_CoursesByDay = Mapping[date, Callable[[SeriesKey], Course | None]]
 """What is known of the months of a series, by day."""
 
 
@@ -188,7 +188,7 @@ def structural_parts_of(context: RunContext, request: Request, days: Sequence[da
 
 
 def estimates_of(
-    context: RunContext, request: Request, known: Mapping[date, Collection[SeriesKey]], courses: Courses
+    context: RunContext, request: Request, known: Mapping[date, Collection[SeriesKey]], courses: _CoursesByDay
 ) -> pd.DataFrame:
     """Months known only inside a sum, of the series that were requested on each day, among those ``known`` on it."""
     found = [RUN_TABLES["estimates"].empty()]
