@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import date
 from typing import Any
 from unittest.mock import patch
@@ -45,16 +44,14 @@ def columns_without(places: Any) -> Callable[..., np.ndarray]:
     return found
 
 
-MIXED, MEMBER = LagPaths.mixed, evidence._member
+MIXED, SAID_BY = LagPaths.mixed, evidence._said_by
 
 
-def marginals_only(*arguments: Any) -> evidence.SeriesEvidence:
+def marginals_only(*arguments: Any) -> tuple[tuple[float, ...], PathEvidence, tuple[PathEvidence, ...]]:
     """What a series says of each path where it knows of the others no more than what is stated."""
-    found = MEMBER(*arguments)
-    joint = PathEvidence(
-        blocks([one.precision for one in found.marginals]), np.concatenate([one.pull for one in found.marginals])
-    )
-    return replace(found, joint=joint)
+    weights, _, marginals = SAID_BY(*arguments)
+    joint = PathEvidence(blocks([one.precision for one in marginals]), np.concatenate([one.pull for one in marginals]))
+    return weights, joint, marginals
 
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -66,7 +63,7 @@ PARTS: dict[str, dict[str, Any]] = {
     },
     "notice": {"alone.exposure": columns_without([0])},
     "how unlike destinations are": {"path_priors.Heterogeneity.factor": lambda *_: 1.0},
-    "evidence on all paths jointly": {"evidence._member": marginals_only},
+    "evidence on all paths jointly": {"evidence._said_by": marginals_only},
     "lags that others believe in": {"posterior.LagPaths.mixed": lambda own, _: MIXED(own, np.zeros(len(LAGS)))},
     "days in transit by all destinations together": {
         "transit.LagEvidence.without_path": lambda own, lag, _: own.logs[lag],

@@ -35,7 +35,7 @@ LEAST_COMPARED = 1e-9
 
 PARTS = {
     "imports": "_find_and_load",
-    "evidence of every series by itself": "_alone",
+    "evidence of every series by itself": "_described",
     "what each series says": "evidence_by_series",
     "priors from the other series": "_taught",
     "structural model of the series asked for": "_fit",

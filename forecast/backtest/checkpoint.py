@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ from typing import Any
 import pandas as pd
 
 from forecast.backtest.parts import PartError, as_part, from_part
+from forecast.backtest.plan import Request, Settings, Task
+from forecast.realtime.data import Data
 from forecast.safety.atomic import is_stray, read_regular, remove, sync_folder, write_whole
 from forecast.safety.inert import visible
 from forecast.tables.frames import as_text
 from forecast.tables.run import Forecasts, joined
 from forecast.tables.run_folder import PACKAGE
+from forecast.vocabulary.products import shipped_headlines
 
 PLAN = "plan.json"
 PARTS = "parts"
@@ -232,6 +235,21 @@ def _differing(former: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _other_argument(name: str, former: Any, now: Any) -> str:
     values = f"{json.dumps(former)} then and {json.dumps(now)} now"
     return f"{name} was {values}" if len(values) <= 2 * SHOWN else f"{name} is not what it was"
+
+
+def fingerprint(
+    data: Data, settings: Settings, request: Request, tasks: Sequence[Task]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Digests of the tables by name, the arguments that numbers depend on, and the digest of what each part is of."""
+    groups = pd.DataFrame({"code": list(data.groups), "members": list(data.groups.values())})
+    tables = {"exports": data.exports, "events": data.events, "groups": groups}
+    if data.totals is not None:
+        tables["period_totals"] = data.totals
+    if data.headlines != shipped_headlines():
+        tables["headlines"] = pd.DataFrame([asdict(one) for one in data.headlines])
+    digests = {name: table_digest(table) for name, table in tables.items()}
+    parts = hashlib.sha256(repr([*map(astuple, tasks)]).encode()).hexdigest()
+    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down(), PARTS: parts}
 
 
 def table_digest(table: pd.DataFrame) -> str:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from forecast.backtest.plan import Settings, Task, is_panel
+from forecast.backtest.plan import Settings, StageDay
+from forecast.episodes.alone import Chunked, here
 from forecast.episodes.design import Design
 from forecast.episodes.experience import known_from_elsewhere
-from forecast.episodes.stage import StageResult, structural_stage
+from forecast.episodes.stage import StageResult, TaughtStage, taught_stage
 from forecast.kernels import KernelError
 from forecast.models.protocol import FitError, Fitted, FollowingFit, quantiles_of
-from forecast.realtime.data import Data
+from forecast.realtime.data import Data, KnownOn
 from forecast.realtime.releases import Snapshot, months_ahead
 from forecast.registry import REGISTRY, load
 from forecast.tables.quantiles import VOLUME_QUANTILES
@@ -42,68 +42,58 @@ class RunContext:
         The tables, and the arguments that numbers depend on.
     estimated
         By product and issue day, the earlier day whose parameters are held on it; without one, the same day.
-    stages
-        What the structural model says of each series on a day, while models are fitted to it.
+    stages, designs
+        What the structural model says of each series on a day, while models are fitted to it; or only what these see.
+    known
+        What was known on a day, where that has come without ``data``.
     """
 
     data: Data
     settings: Settings
     estimated: Mapping[tuple[str, date], date] = field(default_factory=dict)
     stages: Mapping[date, Mapping[SeriesKey, StageResult]] = field(default_factory=dict)
+    designs: Mapping[date, Mapping[SeriesKey, Design]] = field(default_factory=dict)
+    known: Mapping[date, KnownOn] = field(default_factory=dict)
 
     def as_of(self, issued: date) -> Snapshot:
         """Snapshot as of a day, as far back as the window reaches."""
-        return self.data.as_of(issued, self.settings.window)
+        return self.known[issued].snapshot if self.known else self.data.as_of(issued, self.settings.window)
+
+    def months(self, product: str, issued: date) -> pd.PeriodIndex:
+        """The months reported of a product on a day."""
+        if self.known:
+            return self.known[issued].months[product]
+        return months_ahead(self.data.vintages[product], self.as_of(issued).cutoff(product), self.settings.horizon)
+
+    def is_heard_of(self, key: SeriesKey, issued: date) -> bool:
+        """Whether anything had come out of a series by a day."""
+        if self.known:
+            return key in self.known[issued].heard_of
+        return self.data.vintages[key[0]].first_heard_of[key[1]] <= issued
+
+    def known_on(self, issued: date, series: Collection[SeriesKey], months: Mapping[str, pd.PeriodIndex]) -> KnownOn:
+        """What was known on a day of some series, and the ``months`` reported."""
+        snapshot = self.as_of(issued)
+        there = [key for key in series if key[0] in snapshot.volumes and key[1] in snapshot.volumes[key[0]]]
+        return KnownOn(snapshot.only(there), months, frozenset(key for key in series if self.is_heard_of(key, issued)))
+
+    def without_figures(self) -> RunContext:
+        """The context without figures, for series that come with what was known of them."""
+        data = self.data
+        return replace(self, data=replace(data, exports=data.exports.iloc[:0], totals=None), stages={}, designs={})
 
 
 def stage_on(context: RunContext, day: StageDay) -> dict[SeriesKey, StageResult]:
     """What the structural model says on a day of the series of some products."""
+    return taught_on(context, day).results()
+
+
+def taught_on(context: RunContext, day: StageDay, chunked: Chunked = here) -> TaughtStage:
+    """The same before the series are fitted."""
     settings = context.settings
-    return structural_stage(
-        context.as_of(day.issued),
-        context.data.groups,
-        settings.horizon + REACH,
-        products=day.products,
-        learn=settings.learn,
-        experience=known_from_elsewhere(day.issued) if settings.experience == "shipped" else None,
-    )
-
-
-@dataclass(frozen=True)
-class StageDay:
-    """A day on which the structural model is fitted, and the products whose series are forecast on it."""
-
-    issued: date
-    products: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TaskWithStages:
-    """A task with what the structural model says of its series, and of no others: what travels to a process.
-
-    Of a task of whole days nothing does, since that model is fitted where the task is done.
-    """
-
-    task: Task
-    stages: Mapping[date, Mapping[SeriesKey, StageResult]]
-
-    @classmethod
-    def of(cls, context: RunContext, task: Task) -> TaskWithStages:
-        """The piece of a task: its days and those whose parameters hold on them, a panel model's series all."""
-        products = {product for product, _ in task.series}
-        held = {context.estimated.get((product, day), day) for product in products for day in task.cells}
-        stages = {day: context.stages[day] for day in sorted({*task.cells, *held}) if day in context.stages}
-        if any(map(is_panel, task.models)):
-            return cls(task, stages)
-        return cls(task, {day: {key: own[key] for key in task.series if key in own} for day, own in stages.items()})
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """As bytes, so that no backend looks for arrays among them and ships each by itself."""
-        return _opened, (self.task, pickle.dumps(self.stages, pickle.HIGHEST_PROTOCOL))
-
-
-def _opened(task: Task, stages: bytes) -> TaskWithStages:
-    return TaskWithStages(task, pickle.loads(stages))
+    experience = known_from_elsewhere(day.issued) if settings.experience == "shipped" else None
+    snapshot, ahead = context.as_of(day.issued), settings.horizon + REACH
+    return taught_stage(snapshot, context.data.groups, ahead, day.products, settings.learn, experience, chunked)
 
 
 def forecast_origins(
@@ -151,13 +141,13 @@ class Origin:
         FitError
             When the series has too few figures.
         """
-        return self.stage(key).design
+        own = self.context.designs.get(self.issued, {})
+        return own[key] if key in own else self.stage(key).design
 
     def months(self, product: str) -> pd.PeriodIndex:
         """The months reported of a product."""
         if product not in self._months:
-            vintages, cutoff = self.context.data.vintages[product], self.snapshot.cutoff(product)
-            self._months[product] = months_ahead(vintages, cutoff, self.context.settings.horizon)
+            self._months[product] = self.context.months(product, self.issued)
         return self._months[product]
 
     def estimate(self, name: str, key: SeriesKey) -> tuple[Fitted, str]:
@@ -251,7 +241,7 @@ class OriginForecaster:
         volumes, window = self.origin.snapshot.volumes, self.origin.context.settings.window
         if product in volumes and destination in volumes[product]:
             return True
-        if self.origin.context.data.vintages[product].first_heard_of[destination] > self.origin.issued:
+        if not self.origin.context.is_heard_of(key, self.origin.issued):
             return False
         months = f" for the {window} months to the cutoff" if window else ""
         self.fail(key, name, f"No figure of {destination}{months} was released by {self.origin.issued}.")
@@ -333,27 +323,19 @@ class OriginForecaster:
             return self.origin.estimate_by(name, key, "reference"), str(error)
 
     def add_panel(self, name: str, series: Sequence[SeriesKey]) -> None:
-        """Fit a model of all series forecast on this day and note its forecasts of ``series``.
+        """Fit a model of all series forecast on this day and note its forecasts of ``series``."""
+        designs = {key: one.design for key, one in self.origin.context.stages.get(self.origin.issued, {}).items()}
+        for fits in panel_fits(name, designs, series):
+            self.add_fits(name, fits)
 
-        The rest of the world is what others leave of the total: it is forecast with all, and they without it.
-        """
-        rest = [key for key in series if key[1] == REST_OF_WORLD]
-        self._add_panel(name, [key for key in series if key not in rest], without_rest=True)
-        if rest:
-            self._add_panel(name, rest, without_rest=False)
-
-    def _add_panel(self, name: str, series: Sequence[SeriesKey], without_rest: bool) -> None:
-        stages = self.origin.context.stages.get(self.origin.issued, {})
-        kept = (key for key in stages if not (without_rest and key[1] == REST_OF_WORLD))
-        panel = {key: (stages[key].design.y, stages[key].design.X) for key in kept}
-        model: Any = load(name)
-        fits, refused = model.fit(panel, {}), model.refusals(panel)
-        for key in series:
-            if key in fits:
-                own = quantiles_of(fits[key].predict(stages[key].design.X_future))
-                self.add_forecast(name, key, fits[key], own)
+    def add_fits(self, name: str, fits: PanelFits) -> None:
+        """Note the forecasts of series that a panel model was fitted to, and why there is none of others."""
+        for key, fitted in fits.items():
+            if isinstance(fitted, str):
+                self.fail(key, name, fitted)
             else:
-                self.fail(key, name, refused.get(key, f"{name} needs an observed month and found none."))
+                own = quantiles_of(fitted.predict(self.origin.design(key).X_future))
+                self.add_forecast(name, key, fitted, own)
 
     def add_rows(self, name: str, key: SeriesKey, logs: np.ndarray) -> None:
         """Note a forecast, quantiles in logs (months x quantile) from the month after the cutoff on."""
@@ -387,6 +369,26 @@ class OriginForecaster:
             found = stages[key]
             self.rows.add("effects", *[(*key, issued, *row) for row in found.effects()])
             self.rows.add("dropped", *[(*key, issued, *column) for column in found.dropped])
+
+
+PanelFits = dict[SeriesKey, Fitted | str]
+"""Fits of a panel model by series, or why there is none."""
+
+
+def panel_fits(name: str, designs: Mapping[SeriesKey, Design], series: Sequence[SeriesKey]) -> Iterator[PanelFits]:
+    """The fits of a panel model to all ``designs`` of a day, of ``series``.
+
+    The rest of the world is what others leave of the total: it is forecast with all, and they without it.
+    """
+    rest = [key for key in series if key[1] == REST_OF_WORLD]
+    for own in ([key for key in series if key not in rest], rest):
+        if own:
+            kept = (key for key in designs if own is rest or key[1] != REST_OF_WORLD)
+            panel = {key: (designs[key].y, designs[key].X) for key in kept}
+            model: Any = load(name)
+            fits, refused = model.fit(panel, {}), model.refusals(panel)
+            none = f"{name} needs an observed month and found none."
+            yield {key: fits[key] if key in fits else refused.get(key, none) for key in own}
 
 
 def seeded(model: Any, seed: int, key: SeriesKey, issued: date) -> Any:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _Shared = TypeVar("_Shared")
 _Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")
+_Content = TypeVar("_Content")
 
 AT_A_TIME = RLock()
 """Held by the piece that runs in this process: limits on threads, warnings and global generators are the process's."""
@@ -37,16 +39,17 @@ class ClusterError(ValueError):
 
 
 def parallel_map(
-    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Sequence[_Piece], jobs: int
+    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece], jobs: int
 ) -> Iterator[tuple[int, _Result]]:
     """The place of each piece and ``function(shared, piece)``, as they are done, on ``jobs`` processes.
 
     With one job, or one piece, everything runs in this process, since another would hold all of it once more. With
     more, or -1 for all there are, `joblib.Parallel` runs the pieces on its active backend, and ``shared`` is shipped
-    once and not with each piece; then ``function`` has to be one that can be imported. It runs on one thread, and one
-    piece at a time in each process, so that sums are made in the same order everywhere: neither the backend nor
-    ``jobs`` nor the order in which pieces end changes a number. A backend that cannot hand results over one by one, as
-    Ray's own (`forecast.backtest.cluster` has one that can), gives all at the end.
+    once and not with each piece; then ``function`` has to be one that can be imported. Pieces of a generator are made
+    as they are sent. It runs on one thread, and one piece at a time in each process, so that sums are made in the same
+    order everywhere: neither the backend nor ``jobs`` nor the order in which pieces end changes a number. A backend
+    that cannot hand results over one by one, as Ray's own (`forecast.backtest.cluster` has one that can), gives all at
+    the end.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def parallel_map(
     >>> sorted(parallel_map(pow, 2, [1, 2, 3], jobs=1))
     [(0, 2), (1, 4), (2, 8)]
     """
-    if jobs == 1 or len(pieces) < 2:
+    if jobs == 1 or (isinstance(pieces, Sized) and len(pieces) < 2):
         for place, piece in enumerate(pieces):
             yield place, _on_one_thread(function, shared, piece)
         return
@@ -70,12 +73,57 @@ def parallel_map(
     with no_modules_from_here():
         pool = Parallel(n_jobs=jobs, batch_size=1, max_nbytes=1, return_as="generator_unordered" if streams else "list")
         with _interrupts_blocked() if streams else nullcontext():
-            results = pool(delayed(_numbered)(place, parcel, piece) for place, piece in enumerate(pieces))
-        yield from results
+            results = pool(delayed(_numbered)(place, parcel, AsBytes(piece)) for place, piece in enumerate(pieces))
+        for place, result in results:
+            yield place, result.content
 
 
-def _numbered(place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: _Piece) -> tuple[int, _Result]:
-    return place, _on_one_thread(*parcel.opened(), piece)
+def _numbered(
+    place: int, parcel: Broadcast[_Shared, _Piece, _Result], piece: AsBytes[_Piece]
+) -> tuple[int, AsBytes[_Result]]:
+    return place, AsBytes(_on_one_thread(*parcel.opened(), piece.content))
+
+
+@dataclass(frozen=True)
+class AsBytes(Generic[_Content]):
+    """What travels as bytes, so that no backend looks for arrays in it and ships each by itself."""
+
+    content: _Content
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_bytes, (pickle.dumps(self.content, pickle.HIGHEST_PROTOCOL),)
+
+
+def _from_bytes(content: bytes) -> AsBytes[Any]:
+    return AsBytes(pickle.loads(content))
+
+
+@dataclass(frozen=True)
+class InChunks:
+    """``function(shared, piece)`` of each piece of a task, in order: in this process, or on several ``jobs``.
+
+    A task that runs on one of many processes does its pieces there, so that no process starts others.
+    """
+
+    jobs: int = 1
+
+    def __call__(
+        self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
+    ) -> Iterator[_Result]:
+        if self.jobs == 1:
+            for piece in pieces:
+                yield function(shared, piece)
+            return
+        found = dict(parallel_map(function, shared, pieces, self.jobs))
+        for place in sorted(found):
+            yield found.pop(place)
+
+
+def processes(jobs: int) -> int:
+    """How many processes ``jobs`` are on the active backend."""
+    from joblib import effective_n_jobs
+
+    return 1 if jobs == 1 else int(effective_n_jobs(jobs))
 
 
 def end_workers() -> None:
@@ -99,10 +147,16 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _on_one_thread(function: Callable[[_Shared, _Piece], _Result], shared: _Shared, piece: _Piece) -> _Result:
+    with AT_A_TIME, one_thread():
+        return function(shared, piece)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Inside, numeric libraries have one thread: sums are made in the same order everywhere."""
     from threadpoolctl import threadpool_limits
 
-    with AT_A_TIME, threadpool_limits(1):
-        return function(shared, piece)
+    found: AbstractContextManager[Any] = threadpool_limits(1)
+    return found
 
 
 class Broadcast(Generic[_Shared, _Piece, _Result]):

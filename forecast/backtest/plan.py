@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -30,6 +30,9 @@ fitted to it; a run of more goes by days."""
 
 DAYS_ENOUGH = 8
 """Days, or spells of days that share parameters, from which a run goes by these: enough for several processes."""
+
+WIDE = 1_000
+"""Series of a task from which its chunks may go to several processes."""
 
 IssueDays = Mapping[str, Sequence[date]]
 """Issue days by product."""
@@ -161,6 +164,11 @@ class Task:
     def series(self) -> tuple[SeriesKey, ...]:
         """All series that it has on any day."""
         return tuple(dict.fromkeys(key for own in self.cells.values() for key in own))
+
+    @property
+    def products(self) -> dict[date, set[str]]:
+        """Products by day."""
+        return {day: {product for product, _ in own} for day, own in self.cells.items()}
 
 
 # Days ----------------------------------------------------------------------------------------------------------------
@@ -315,6 +323,28 @@ def by_day(days: IssueDays) -> dict[date, set[str]]:
         for day in of_product:
             found.setdefault(day, set()).add(product)
     return {day: found[day] for day in sorted(found)}
+
+
+@dataclass(frozen=True)
+class StageDay:
+    """A day on which the structural model is fitted, and the products whose series are forecast on it."""
+
+    issued: date
+    products: tuple[str, ...]
+
+
+def stage_days(days: Mapping[date, Collection[str]], estimated: Mapping[tuple[str, date], date]) -> list[StageDay]:
+    """The days of ``days`` (products by day) and earlier ones whose parameters hold on them, in order."""
+    products = {day: {*own} for day, own in days.items()}
+    for (product, issued), day in estimated.items():
+        if issued in days:
+            products.setdefault(day, set()).add(product)
+    return [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]
+
+
+def is_wide(task: Task) -> bool:
+    """Whether the series of a task of whole days are enough for several processes."""
+    return task.whole_days and len(task.series) >= WIDE
 
 
 def is_panel(name: str) -> bool:

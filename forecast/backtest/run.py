@@ -6,18 +6,16 @@ adds the actuals.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
 from forecast.backtest.attribution import combination_parts
-from forecast.backtest.checkpoint import PARTS, Checkpoint, TasksDone, table_digest
+from forecast.backtest.checkpoint import Checkpoint, TasksDone, fingerprint
 from forecast.backtest.checkpoint import Progress as Progress
-from forecast.backtest.origin import RunContext, StageDay, TaskWithStages, forecast_origins, stage_on
+from forecast.backtest.origin import RunContext, forecast_origins, stage_on
 from forecast.backtest.origin_cache import (
     OriginCache,
     answer_name,
@@ -29,7 +27,7 @@ from forecast.backtest.origin_cache import (
     rows_by_day,
     with_kept,
 )
-from forecast.backtest.parallel import end_workers, parallel_map
+from forecast.backtest.parallel import InChunks, end_workers, one_thread, parallel_map, processes
 from forecast.backtest.plan import (
     CELLS_AT_A_TIME,
     EXPERIENCE,
@@ -41,22 +39,26 @@ from forecast.backtest.plan import (
     by_day,
     estimation_days,
     fitted_models,
+    is_panel,
+    is_wide,
     issue_days,
     selected_series,
+    stage_days,
 )
-from forecast.backtest.remains import remains_of
+from forecast.backtest.whole_days import forecast_whole_days, remains_of
 from forecast.ensemble.combination import combination, combined_correlations
 from forecast.ensemble.record import with_record
+from forecast.episodes.stage import StageResult
 from forecast.realtime.data import Data
 from forecast.realtime.events import Members
 from forecast.registry import COMBINATION, DEFAULT_ENGINE, MODELS
 from forecast.scoring.scores import Vintage, add_actuals
 from forecast.tables.frames import stacked
 from forecast.tables.run import Forecasts, in_final_order
-from forecast.tables.schema import RUN_TABLES
+from forecast.tables.schema import RUN_TABLES, SeriesKey
 from forecast.totals.hierarchy import reconciled_forecasts
 from forecast.totals.nowcast import nowcast
-from forecast.vocabulary.products import headlines_with, shipped_headlines
+from forecast.vocabulary.products import headlines_with
 
 
 def forecast_all(
@@ -217,7 +219,7 @@ def _run(
     """
     fitted = _fitted(data, settings, request)
     if checkpoint is not None:
-        checkpoint.begin(*_fingerprint(data, settings, request, fitted.tasks(data.exports, settings)))
+        checkpoint.begin(*fingerprint(data, settings, request, fitted.tasks(data.exports, settings)))
     return gather(data, settings, fitted_rows(data, settings, fitted, request, jobs, progress, checkpoint), request)
 
 
@@ -301,11 +303,7 @@ def run_context(data: Data, settings: Settings, days: IssueDays, jobs: int = 1) 
 
 def with_stages(context: RunContext, days: Mapping[date, Collection[str]], jobs: int = 1) -> RunContext:
     """The context with the structural model of the products of each day, and of earlier days whose parameters hold."""
-    products = {day: {*own} for day, own in days.items()}
-    for (product, issued), day in context.estimated.items():
-        if issued in days:
-            products.setdefault(day, set()).add(product)
-    looked_at = [StageDay(day, tuple(sorted(products[day]))) for day in sorted(products)]
+    looked_at = stage_days(days, context.estimated)
     found = dict(parallel_map(stage_on, context, looked_at, jobs))
     return replace(context, stages={day.issued: found[place] for place, day in enumerate(looked_at)})
 
@@ -319,43 +317,52 @@ def run_tasks(
 ) -> None:
     """Hand each task's place and result to ``done``, packed; the numbers do not depend on ``jobs``.
 
-    Tasks of whole days bring what tables need of the structural model on the days that are ``shown``.
+    Tasks of whole days bring what tables need of the structural model on the days that are ``shown``. Where there are
+    fewer of them than processes they are done one after the other, the chunks of each on all processes.
     """
+    if tasks and all(map(is_wide, tasks.values())) and len(tasks) < processes(jobs):
+        for place, task in tasks.items():
+            with one_thread():
+                made = forecast_whole_days(context, shown, task, InChunks(jobs))
+            done(place, made)
+        return
     places, pieces = [*tasks], [TaskWithStages.of(context, task) for task in tasks.values()]
-    shared = replace(context, stages={}), shown
-    for turn, result in parallel_map(run_piece, shared, pieces, jobs):
+    for turn, result in parallel_map(run_piece, (replace(context, stages={}), shown), pieces, jobs):
         done(places[turn], result)
+
+
+@dataclass(frozen=True)
+class TaskWithStages:
+    """A task with what the structural model says of its series, and of no others: what travels to a process.
+
+    Of a task of whole days nothing does, since that model is fitted where the task is done.
+    """
+
+    task: Task
+    stages: Mapping[date, Mapping[SeriesKey, StageResult]]
+
+    @classmethod
+    def of(cls, context: RunContext, task: Task) -> TaskWithStages:
+        """The piece of a task: its days and those whose parameters hold on them, a panel model's series all."""
+        products = {product for product, _ in task.series}
+        held = {context.estimated.get((product, day), day) for product in products for day in task.cells}
+        stages = {day: context.stages[day] for day in sorted({*task.cells, *held}) if day in context.stages}
+        if any(map(is_panel, task.models)):
+            return cls(task, stages)
+        return cls(task, {day: {key: own[key] for key in task.series if key in own} for day, own in stages.items()})
 
 
 def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Forecasts:
     """The forecasts of a task where it has travelled to."""
     context, shown = shared
-    if not piece.task.whole_days:
-        return run_task(replace(context, stages=piece.stages), piece.task)
-    cells = piece.task.cells
-    context = with_stages(context, {day: {product for product, _ in own} for day, own in cells.items()})
-    made = forecast_origins(context, cells, piece.task.models)
-    return made.replaced(**remains_of(context, shown, cells)).packed()
+    if piece.task.whole_days:
+        return forecast_whole_days(context, shown, piece.task, InChunks())
+    return run_task(replace(context, stages=piece.stages), piece.task)
 
 
 def run_task(context: RunContext, task: Task) -> Forecasts:
     """The forecasts of one task, packed: many of them travel, and wait for the others."""
     return forecast_origins(context, task.cells, task.models)
-
-
-def _fingerprint(
-    data: Data, settings: Settings, request: Request, tasks: Sequence[Task]
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """Digests of the tables by name, the arguments that numbers depend on, and the digest of what each part is of."""
-    groups = pd.DataFrame({"code": list(data.groups), "members": list(data.groups.values())})
-    tables = {"exports": data.exports, "events": data.events, "groups": groups}
-    if data.totals is not None:
-        tables["period_totals"] = data.totals
-    if data.headlines != shipped_headlines():
-        tables["headlines"] = pd.DataFrame([asdict(one) for one in data.headlines])
-    digests = {name: table_digest(table) for name, table in tables.items()}
-    parts = hashlib.sha256(repr([*map(astuple, tasks)]).encode()).hexdigest()
-    return digests, {**asdict(settings), "models": [*settings.models], **request.written_down(), PARTS: parts}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------

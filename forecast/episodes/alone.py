@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,57 @@ Logs = tuple[pd.Series, float]
 MILD = ("tariff", "tax", "listing", "scrutiny", "licensing", "quota")
 """Kinds that are expected to leave some of the volume, and seldom stop it as a ban does: who needs a licence gets none,
 or the quota is none."""
+
+SERIES_A_CHUNK = 200
+"""Series that travel together where what each says by itself, or its fit, is worked out on another process."""
+
+_Shared = TypeVar("_Shared")
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
+
+
+class Chunked(Protocol):
+    """What works ``function(shared, piece)`` out for each piece, and gives them in order."""
+
+    def __call__(
+        self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
+    ) -> Iterator[_Result]: ...
+
+
+def here(
+    function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
+) -> Iterator[_Result]:
+    """``function(shared, piece)`` of each piece, in this process."""
+    return (function(shared, piece) for piece in pieces)
+
+
+def chunks(series: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:
+    """Series, or what there is of each, in chunks of `SERIES_A_CHUNK`."""
+    return (series[start : start + SERIES_A_CHUNK] for start in range(0, len(series), SERIES_A_CHUNK))
+
+
+@dataclass(frozen=True)
+class SeriesLogs:
+    """Logs of a series by consecutive month: ``raw`` as they are known, ``y`` those that models are fitted to.
+
+    Arrays, which many series can be held as; months are shared by all that have the same.
+    """
+
+    months: pd.PeriodIndex
+    raw: np.ndarray
+    y: np.ndarray
+    floor: float
+    name: Hashable
+
+    @property
+    def known(self) -> Logs:
+        """The logs as they are known, and the floor."""
+        return pd.Series(self.raw, self.months, name=self.name), self.floor
+
+    @property
+    def fitted(self) -> Logs:
+        """The logs that models are fitted to, and the floor."""
+        return pd.Series(self.y, self.months, name=self.name), self.floor
 
 
 @dataclass(frozen=True)

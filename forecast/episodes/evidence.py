@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.episodes.alone import Alone, Logs, teaching_weight
+from forecast.episodes.alone import Alone, Chunked, SeriesLogs, chunks, here, teaching_weight
 from forecast.episodes.course import KNOTS, Episode
 from forecast.episodes.path_priors import PathEvidence, PathPrior, is_single, learned_from, runs_before, side_by_side
 from forecast.episodes.posterior import LAGS
@@ -52,48 +52,69 @@ class SeriesEvidence:
 
 
 def evidence_by_series(
-    logs: Mapping[SeriesKey, Logs],
-    alone: Mapping[SeriesKey, Alone],
+    logs: Mapping[SeriesKey, SeriesLogs],
+    alone: dict[SeriesKey, Alone],
     episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
+    chunked: Chunked = here,
 ) -> tuple[dict[SeriesKey, SeriesEvidence], dict[SeriesKey, np.ndarray | None]]:
     """What every series says, at the lags that the others believe in as well; and those lags, by series.
 
     A month between two measures means one thing at one lag and another at the next: what sixty destinations know of the
-    lag together is not to be left to each of them.
+    lag together is not to be left to each of them. What a series says ``alone`` is let go once it is evidence.
     """
     supports = lag_supports(logs, alone, episodes_by_series, beliefs)
+    calendars = {key: tuple(episodes_by_series[key]) for key in alone}
+    slots = {own: _slots(own) for own in {*calendars.values()}}
+    before = {own: runs_before(own) for own in slots}
+    keys = [*chunks([*alone])]
+    pieces = ([(key, calendars[key], beliefs[key], alone.pop(key), supports[key]) for key in own] for own in keys)
     members = {
-        key: _member(key, tuple(episodes_by_series[key]), tuple(beliefs[key]), found, supports[key])
-        for key, found in alone.items()
+        key: SeriesEvidence(key, slots[calendars[key]], tuple(beliefs[key]), before[calendars[key]], *said)
+        for own, found in zip(keys, chunked(_said, None, pieces), strict=True)
+        for key, said in zip(own, found, strict=True)
     }
     for key, power in [pair for own in by_product(members).values() for pair in _powers(own).items()]:
         members[key] = _weighed(members[key], power)
     return members, supports
 
 
-def _member(
+def _slots(episodes: tuple[Episode, ...]) -> tuple[Slot, ...]:
+    return tuple(Slot(one.kind, one.name, is_single(one, episodes)) for one in episodes)
+
+
+_Series = tuple[SeriesKey, tuple[Episode, ...], Sequence[PathPrior], Alone, np.ndarray | None]
+"""A series with its episodes, the stated priors of their paths, what it says alone, and the lags by the others."""
+
+_Said = tuple[tuple[float, ...], PathEvidence, tuple[PathEvidence, ...]]
+"""Weights, evidence on all paths, and on each."""
+
+
+def _said(_: None, series: Sequence[_Series]) -> list[_Said]:
+    """What each of some series says of its paths."""
+    return [_said_by(*one) for one in series]
+
+
+def _said_by(
     key: SeriesKey,
     episodes: tuple[Episode, ...],
-    beliefs: tuple[PathPrior, ...],
+    beliefs: Sequence[PathPrior],
     found: Alone,
     support: np.ndarray | None,
-) -> SeriesEvidence:
-    slots = tuple(Slot(one.kind, one.name, is_single(one, episodes)) for one in episodes)
-    known = key, slots, beliefs, runs_before(episodes)
+) -> _Said:
     weights = tuple(teaching_weight(key, *pair) for pair in zip(episodes, found.weights, strict=True))
     size, seen = len(KNOTS) * len(episodes), np.array(found.seen, dtype=int)
     if not any(weights) or not len(seen):
         nothing = PathEvidence(np.zeros((size, size)), np.zeros(size))
         none = PathEvidence(np.zeros((len(KNOTS), len(KNOTS))), np.zeros(len(KNOTS)))
-        return SeriesEvidence(*known, (0.0,) * len(episodes), nothing, (none,) * len(episodes))
+        return (0.0,) * len(episodes), nothing, (none,) * len(episodes)
     after = found.paths.mixed(np.zeros(len(LAGS)) if support is None else support)
     before = side_by_side(beliefs).of(seen)
     marginals = []
     for place in range(len(episodes)):
         own = np.flatnonzero(seen // len(KNOTS) == place)
         marginals.append(learned_from(before.of(own), after.of(own)).among(seen[own] % len(KNOTS), len(KNOTS)))
-    return SeriesEvidence(*known, weights, learned_from(before, after).among(seen, size), tuple(marginals))
+    return weights, learned_from(before, after).among(seen, size), tuple(marginals)
 
 
 def by_product(members: Mapping[SeriesKey, SeriesEvidence]) -> dict[str, dict[SeriesKey, SeriesEvidence]]:

@@ -9,7 +9,17 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs, other_courses, path_terms, seen_alone
+from forecast.episodes.alone import (
+    Alone,
+    Chunked,
+    Logs,
+    SeriesLogs,
+    chunks,
+    here,
+    other_courses,
+    path_terms,
+    seen_alone,
+)
 from forecast.episodes.course import (
     DIVERSION,
     FORCE,
@@ -23,7 +33,7 @@ from forecast.episodes.course import (
     taken,
 )
 from forecast.episodes.evidence import SeriesEvidence, evidence_by_series
-from forecast.episodes.partial_pooling import kind_evidence, pooled_priors
+from forecast.episodes.partial_pooling import ByOthers, kind_evidence, pooled_priors
 from forecast.episodes.path_priors import (
     KindEvidence,
     PathPrior,
@@ -82,6 +92,30 @@ class SeriesFit:
         return pd.DataFrame(tonnes, logs.index, logs.columns)
 
 
+@dataclass(frozen=True)
+class TaughtSeries:
+    """A series before its fit, all others heard: logs, episodes with their stated ``beliefs``, and what these say.
+
+    ``taught`` has the prior of the paths that the others leave (None: the stated one), and ``support`` are the log
+    likelihoods that they give the days in transit.
+    """
+
+    logs: SeriesLogs
+    episodes: tuple[Episode, ...]
+    beliefs: Sequence[PathPrior]
+    taught: ByOthers | None
+    support: np.ndarray | None
+
+    def fit(self, ahead: int) -> SeriesFit:
+        """The model on the series, so many months ahead."""
+        (y, floor), raw = self.logs.fitted, self.logs.known
+        prior = self.taught.prior() if self.taught else _own(self.episodes, self.beliefs)
+        fit = _fit(y, self.episodes, prior, ahead, self.support)
+        empty = _empty(raw, self.episodes)
+        seen = _cleaned(raw, self.episodes, last=True)[0] if empty else y
+        return SeriesFit(fit, floor, raw[0], y, seen, empty)
+
+
 def structural_forecasts(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Calendars,
@@ -96,21 +130,38 @@ def structural_forecasts(
     that the others leave, or without ``learn`` with the stated ones, one after the other: a fit is large. Series
     without an observed month are left out.
     """
-    known = experience or {}
-    raw, logs, beliefs = _described(panel, episodes_by_series, known, LONGEST_HISTORY)
-    asked = [key for key in logs if wanted is None or key in wanted]
-    taught: dict[SeriesKey, PathPrior] = {}
-    supports: dict[SeriesKey, np.ndarray | None] = {}
-    if learn and any(episodes_by_series.get(key) for key in asked):
-        taught, supports = _learned(logs, episodes_by_series, beliefs, known, asked)
-    for key in asked:
-        y, floor = logs.pop(key)
-        prior = taught.pop(key, None) or _own(episodes_by_series.get(key, ()), beliefs[key])
-        fit = _fit(y, episodes_by_series.get(key, ()), prior, months_ahead, supports.get(key))
-        own = raw.pop(key)
-        empty = _empty((own, floor), episodes_by_series.get(key, ()))
-        seen = _cleaned((own, floor), episodes_by_series.get(key, ()), last=True)[0] if empty else y
-        yield key, SeriesFit(fit, floor, own, y, seen, empty)
+    taught = taught_series(panel, episodes_by_series, experience or {}, wanted, learn)
+    for key in [*taught]:
+        yield key, taught.pop(key).fit(months_ahead)
+
+
+def taught_series(
+    panel: Mapping[SeriesKey, pd.Series],
+    episodes_by_series: Calendars,
+    experience: Mapping[str, PathPrior],
+    wanted: Collection[SeriesKey] | None = None,
+    learn: bool = True,
+    chunked: Chunked = here,
+) -> dict[SeriesKey, TaughtSeries]:
+    """The series of ``panel`` that are ``wanted`` (None: all) and have an observed month, ready to be fitted.
+
+    What each says by itself is worked out chunk by chunk, and what all say together here.
+    """
+    asked = [key for key in panel if wanted is None or key in wanted]
+    learns = learn and any(episodes_by_series.get(key) for key in asked)
+    described = _described(panel, episodes_by_series, experience, LONGEST_HISTORY, learns, chunked)
+    asked = [key for key in asked if key in described.logs]
+    taught, supports = _learned(described, episodes_by_series, experience, asked, chunked) if learns else ({}, {})
+    return {
+        key: TaughtSeries(
+            described.logs.pop(key),
+            tuple(episodes_by_series.get(key, ())),
+            described.beliefs[key],
+            taught.pop(key, None),
+            supports.get(key),
+        )
+        for key in asked
+    }
 
 
 def _own(episodes: Sequence[Episode], beliefs: Sequence[PathPrior]) -> PathPrior:
@@ -119,22 +170,26 @@ def _own(episodes: Sequence[Episode], beliefs: Sequence[PathPrior]) -> PathPrior
 
 
 def _learned(
-    logs: Mapping[SeriesKey, Logs],
+    described: _Described,
     episodes_by_series: Calendars,
-    beliefs: Mapping[SeriesKey, list[PathPrior]],
     experience: Mapping[str, PathPrior],
     asked: Sequence[SeriesKey],
-) -> tuple[dict[SeriesKey, PathPrior], dict[SeriesKey, np.ndarray | None]]:
+    chunked: Chunked,
+) -> tuple[dict[SeriesKey, ByOthers], dict[SeriesKey, np.ndarray | None]]:
     """What all series say of the paths of each one asked for, and of the days in transit of each."""
-    members, supports = evidence_by_series(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
-    return _taught(members, experience, asked), supports
+    alone, beliefs = described.alone, described.beliefs
+    members, supports = evidence_by_series(described.logs, alone, episodes_by_series, beliefs, chunked)
+    return _taught(members, experience, asked, chunked), supports
 
 
 def _taught(
-    members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior], asked: Sequence[SeriesKey]
-) -> dict[SeriesKey, PathPrior]:
-    """The priors of the paths of each series of the products asked for, stacked, by all others."""
-    return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked))
+    members: Mapping[SeriesKey, SeriesEvidence],
+    experience: Mapping[str, PathPrior],
+    asked: Sequence[SeriesKey],
+    chunked: Chunked,
+) -> dict[SeriesKey, ByOthers]:
+    """What the priors of the paths of each series of the products asked for are made of, by all others."""
+    return pooled_priors(members, _stated(members, experience), dict.fromkeys(key[0] for key in asked), chunked)
 
 
 def _stated(members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str, PathPrior]) -> dict[str, PathPrior]:
@@ -143,34 +198,68 @@ def _stated(members: Mapping[SeriesKey, SeriesEvidence], experience: Mapping[str
     return {kind: experience.get(kind) or stated(kind) for kind in sorted(kinds)}
 
 
+@dataclass(frozen=True)
+class _Described:
+    """Logs and priors of the episodes of every series with an observed month; what each with episodes says by itself.
+
+    Series with the same episodes share their priors.
+    """
+
+    logs: dict[SeriesKey, SeriesLogs]
+    beliefs: dict[SeriesKey, list[PathPrior]]
+    alone: dict[SeriesKey, Alone]
+
+
+_Series = tuple[pd.Series, float, tuple[Episode, ...]]
+"""Volumes, the floor where none is positive, and episodes."""
+
+_Said = tuple[int, np.ndarray, np.ndarray, float, list[PathPrior], Alone | None]
+"""Place of the first month, logs as they are and as they are fitted, floor, priors, and what the series says alone."""
+
+
 def _described(
     panel: Mapping[SeriesKey, pd.Series],
     episodes_by_series: Calendars,
     experience: Mapping[str, PathPrior],
     longest: int,
-) -> tuple[dict[SeriesKey, pd.Series], dict[SeriesKey, Logs], dict[SeriesKey, list[PathPrior]]]:
-    """Logs as they are, those models are fitted to with floors, and the priors of the episodes, of every series.
-
-    Series with the same episodes share their priors.
-    """
+    learns: bool,
+    chunked: Chunked,
+) -> _Described:
     otherwise = _fallbacks(panel)
-    made = {key: _logs(volume, otherwise[key[0]], longest) for key, volume in panel.items()}
-    found = {key: own for key, own in made.items() if own is not None}
-    logs = {key: _cleaned(own, episodes_by_series.get(key, ())) for key, own in found.items()}
-    episodes = {key: tuple(episodes_by_series.get(key, ())) for key in found}
-    priors = {own: _priors(own, experience) for own in {*episodes.values()}}
-    return {key: y for key, (y, _) in found.items()}, logs, {key: priors[own] for key, own in episodes.items()}
+    keys = [*chunks([*panel])]
+    calendars = {key: tuple(episodes_by_series.get(key, ())) for key in panel}
+    pieces = ([(panel[key], otherwise[key[0]], calendars[key]) for key in own] for own in keys)
+    found, shared = _Described({}, {}, {}), (experience, longest, learns)
+    months: dict[tuple[str, int, int], pd.PeriodIndex] = {}
+    priors: dict[tuple[Episode, ...], list[PathPrior]] = {}
+    for own, said in zip(keys, chunked(_said, shared, pieces), strict=True):
+        for key, one in ((key, one) for key, one in zip(own, said, strict=True) if one is not None):
+            first, raw, y, floor, beliefs, alone = one
+            own_months = pd.PeriodIndex(panel[key].index)
+            known = months.setdefault((key[0], int(own_months.asi8[first]), len(raw)), own_months[first:])
+            found.logs[key] = SeriesLogs(known, raw, y, floor, panel[key].name)
+            found.beliefs[key] = priors.setdefault(calendars[key], beliefs)
+            if alone is not None:
+                found.alone[key] = alone
+    return found
 
 
-def _alone(
-    logs: Mapping[SeriesKey, Logs], episodes_by_series: Calendars, beliefs: Mapping[SeriesKey, list[PathPrior]]
-) -> dict[SeriesKey, Alone]:
-    """What every series with episodes says by itself."""
-    return {
-        key: seen_alone(own, tuple(episodes_by_series[key]), tuple(beliefs[key]))
-        for key, own in logs.items()
-        if episodes_by_series.get(key)
-    }
+def _said(shared: tuple[Mapping[str, PathPrior], int, bool], series: Sequence[_Series]) -> list[_Said | None]:
+    """What is known of some series by themselves; None of one without an observed month."""
+    experience, longest, learns = shared
+    priors: dict[tuple[Episode, ...], list[PathPrior]] = {}
+    found: list[_Said | None] = []
+    for volume, otherwise, episodes in series:
+        own = _logs(volume, otherwise, longest)
+        if own is None:
+            found.append(None)
+            continue
+        raw, logs = own[0].to_numpy(), _cleaned(own, episodes)
+        if episodes not in priors:
+            priors[episodes] = _priors(episodes, experience)
+        alone = seen_alone(logs, episodes, tuple(priors[episodes])) if learns and episodes else None
+        found.append((len(volume) - len(raw), raw, logs[0].to_numpy(), own[1], priors[episodes], alone))
+    return found
 
 
 def path_evidence(
@@ -179,8 +268,8 @@ def path_evidence(
     longest: int = LONGEST_HISTORY,
 ) -> list[KindEvidence]:
     """What each product of a panel says of the mean paths of its kinds."""
-    _, logs, beliefs = _described(panel, episodes_by_series, {}, longest)
-    members, _ = evidence_by_series(logs, _alone(logs, episodes_by_series, beliefs), episodes_by_series, beliefs)
+    described = _described(panel, episodes_by_series, {}, longest, True, here)
+    members, _ = evidence_by_series(described.logs, described.alone, episodes_by_series, described.beliefs)
     return kind_evidence(members, _stated(members, {}))
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.episodes.alone import Chunked, here
 from forecast.episodes.course import FORCE, KNOTS, Episode, Years, episodes_of, phases_of
 from forecast.episodes.design import Design, EpisodeEffects, one_sided
 from forecast.episodes.diversion import diversions_of
-from forecast.episodes.panel import SeriesFit, structural_forecasts
+from forecast.episodes.panel import SeriesFit, TaughtSeries, taught_series
 from forecast.episodes.path_priors import PathPrior
 from forecast.episodes.posterior import StructuralFit
 from forecast.realtime.days import consecutive_months
@@ -79,6 +80,40 @@ class StageResult:
                 )
 
 
+@dataclass(frozen=True)
+class TaughtStage:
+    """Some series of a day before they are fitted, with what all of them say together.
+
+    ``snapshot`` has the volumes of these series, and ``kin`` the names of the episodes of each kind on any.
+    """
+
+    snapshot: Snapshot
+    groups: Members
+    ahead: int
+    kin: Mapping[str, tuple[str, ...]]
+    series: dict[SeriesKey, TaughtSeries]
+
+    def take(self, keys: Collection[SeriesKey], snapshot: Snapshot) -> TaughtStage:
+        """Some of the series, which are let go here, with a ``snapshot`` of them."""
+        taken = {key: self.series.pop(key) for key in keys if key in self.series}
+        return replace(self, snapshot=snapshot, series=taken)
+
+    def results(self) -> dict[SeriesKey, StageResult]:
+        """What the structural model says of each series."""
+        return {key: self._result(key, one) for key, one in self.series.items()}
+
+    def _result(self, key: SeriesKey, one: TaughtSeries) -> StageResult:
+        volume, dropped = self.snapshot.volumes[key[0]][key[1]], self._without_share(key, one.episodes)
+        return _result(one.fit(self.ahead), volume, one.episodes, self.kin, dropped)
+
+    def _without_share(self, key: SeriesKey, episodes: tuple[Episode, ...]) -> tuple[tuple[str, str], ...]:
+        """Events that touch a series and are in none of its episodes."""
+        there = {name for episode in episodes for name in episode.events}
+        acting = self.snapshot.acting
+        touching = [event for event in acting if acts_on(event, *key, self.groups) and _ever_acts(event)]
+        return tuple((event.event, UNKNOWN_SHARE) for event in touching if event.event not in there)
+
+
 def structural_stage(
     snapshot: Snapshot,
     groups: Members,
@@ -94,6 +129,19 @@ def structural_stage(
     Series of other products are experience to learn from, and so is what was known of each kind from other panels
     (`forecast.episodes.experience`).
     """
+    return taught_stage(snapshot, groups, ahead, products, learn, experience).results()
+
+
+def taught_stage(
+    snapshot: Snapshot,
+    groups: Members,
+    ahead: int,
+    products: Collection[str] | None = None,
+    learn: bool = True,
+    experience: Mapping[str, PathPrior] | None = None,
+    chunked: Chunked = here,
+) -> TaughtStage:
+    """The series that `structural_stage` fits, before that; what each says by itself is worked out in chunks."""
     totals = _totals_by_series(snapshot.totals)
     panel = {
         (product, str(code)): with_totals(wide[code], totals.get((product, str(code)), snapshot.totals.iloc[:0]))
@@ -105,18 +153,8 @@ def structural_stage(
     alike: dict[tuple[Episode, ...], tuple[Episode, ...]] = {}
     episodes = {key: alike.setdefault(own, own) for key, own in found}
     wanted = [key for key in panel if products is None or key[0] in products]
-    fits = structural_forecasts(panel, episodes, ahead, experience, wanted, learn)
-    kin = _kin(episodes)
-    return {
-        key: _result(
-            fit,
-            snapshot.volumes[key[0]][key[1]],
-            episodes[key],
-            kin,
-            _without_share(snapshot, key, groups, episodes[key]),
-        )
-        for key, fit in fits
-    }
+    taught = taught_series(panel, episodes, experience or {}, wanted, learn, chunked)
+    return TaughtStage(snapshot, groups, ahead, _kin(episodes), taught)
 
 
 def _kin(episodes: Mapping[SeriesKey, tuple[Episode, ...]]) -> dict[str, tuple[str, ...]]:
@@ -197,15 +235,6 @@ def _seen(logs: pd.Series, volume: pd.Series) -> pd.Series:
     first = int(np.argmax(observed))
     months = consecutive_months(logs.index[first].ordinal, len(logs) - first)
     return pd.Series(np.where(observed, logs.to_numpy(), np.nan)[first:], months, name=logs.name)
-
-
-def _without_share(
-    snapshot: Snapshot, key: SeriesKey, groups: Members, episodes: tuple[Episode, ...]
-) -> tuple[tuple[str, str], ...]:
-    """Events that touch a series and are in none of its episodes."""
-    there = {name for episode in episodes for name in episode.events}
-    touching = [event for event in snapshot.acting if acts_on(event, *key, groups) and _ever_acts(event)]
-    return tuple((event.event, UNKNOWN_SHARE) for event in touching if event.event not in there)
 
 
 def _ever_acts(event: Any) -> bool:

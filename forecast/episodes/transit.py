@@ -14,8 +14,9 @@ from datetime import date
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
-from forecast.episodes.alone import Alone, Logs, lifted_by, shares_by_lag, teaching_weight
+from forecast.episodes.alone import Alone, SeriesLogs, lifted_by, shares_by_lag, teaching_weight
 from forecast.episodes.course import DIVERSION, KNOTS, Episode, Restrictions
 from forecast.episodes.path_priors import (
     DESTINATION,
@@ -189,7 +190,7 @@ def _of_paths(paths: Sequence[EffectEvidence | None], belief: PathPrior) -> np.n
 
 
 def lag_supports(
-    logs: Mapping[SeriesKey, Logs],
+    logs: Mapping[SeriesKey, SeriesLogs],
     alone: Mapping[SeriesKey, Alone],
     episodes_by_series: Mapping[SeriesKey, Sequence[Episode]],
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]],
@@ -218,7 +219,7 @@ def lag_supports(
 class _Panel:
     """Series with episodes: their logs, what each says alone, its episodes, and what is believed of each of these."""
 
-    logs: Mapping[SeriesKey, Logs]
+    logs: Mapping[SeriesKey, SeriesLogs]
     alone: Mapping[SeriesKey, Alone]
     episodes: Mapping[SeriesKey, Sequence[Episode]]
     beliefs: Mapping[SeriesKey, Sequence[PathPrior]]
@@ -228,7 +229,9 @@ class _Panel:
     @cached_property
     def _cutoffs(self) -> dict[SeriesKey, date]:
         """The last day of the last month of each series."""
-        return {key: y.index[-1].end_time.date() for key, (y, _) in self.logs.items()}
+        last = {key: int(own.months.asi8[-1]) for key, own in self.logs.items()}
+        days = {month: pd.Period(ordinal=month, freq="M").end_time.date() for month in {*last.values()}}
+        return {key: days[month] for key, month in last.items()}
 
     def latest(self, key: SeriesKey, episodes: Sequence[Episode]) -> Episode:
         """The latest of some in effect by the last month of a series, or of all: what is to come is silent."""
@@ -271,9 +274,9 @@ class _Panel:
         return teaching_weight(key, self.episodes[key][place], self.alone[key].weights[place])
 
     def _said(self, key: SeriesKey, episode: Episode) -> LagEvidence:
-        y, place = self.logs[key][0], [*self.episodes[key]].index(episode)
+        logs, place = self.logs[key], [*self.episodes[key]].index(episode)
         lifted = lifted_by(episode, self.episodes[key], self.beliefs[key])
-        shares = self._shares(episode, y.index[0].ordinal, np.isfinite(y.to_numpy()), lifted)
+        shares = self._shares(episode, int(logs.months.asi8[0]), np.isfinite(logs.y), lifted)
         return LagEvidence(self.alone[key], place, self.beliefs[key][place], shares, self._weight(key, place))
 
     def _shares(self, episode: Episode, first: int, seen: np.ndarray, lifted: Restrictions) -> np.ndarray:

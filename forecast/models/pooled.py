@@ -113,7 +113,9 @@ class Pooled:
         own_priors = {key: _regressor_priors((priors or {}).get(key), X) for key, (_, X) in panel.items()}
         history = _history(full, panel, own_priors)
         rule = _regress(history, self.coefficient_sd)
-        own = {key: PooledFit(history, rule, at, own_priors[key]) for at, key in enumerate(full)}
+        own = {
+            key: PooledFit(history.only(slice(at, at + 1)), rule, at, own_priors[key]) for at, key in enumerate(full)
+        }
         few = [key for key in panel if key not in own and panel[key][0].count() > 0]
         sharing = {key for key in few if _has_share(key, panel)}
         alone = [key for key in few if key not in sharing]
@@ -233,7 +235,7 @@ class PanelRegression:
 
 @dataclass(frozen=True)
 class PooledFit:
-    """One series, number ``at`` of ``history``, with the panel regression ``rule`` and its own ``prior``."""
+    """One series, number ``at`` of the panel, with its ``history``, the panel regression ``rule`` and its ``prior``."""
 
     history: TrainingPanel
     rule: PanelRegression
@@ -244,7 +246,7 @@ class PooledFit:
         """Predictive quantiles in logs: the level of the last observed months plus the expected change from there."""
         months, x = pd.PeriodIndex(X.index), self._regressors(X)
         mean, variance = self.moments(months.asi8, x)
-        return gaussian_bounds(mean + x @ self.history.prior_mean[self.at], np.sqrt(variance), months)
+        return gaussian_bounds(mean + x @ self.history.prior_mean[0], np.sqrt(variance), months)
 
     def correlation(self, X: pd.DataFrame) -> np.ndarray:
         """Correlation of forecast errors between months: of the level, the coefficients and the effects together."""
@@ -257,7 +259,7 @@ class PooledFit:
         change = moved**2 @ self._effect_variance()
         noise = rule.by_series[self.at] * _at(rule.by_distance, d)
         estimation = np.einsum("ij,jk,ik->i", rows, rule.covariance, rows)
-        return history.level[self.at, self._last()] + rows @ rule.coefficients, noise + change + estimation
+        return history.level[0, self._last()] + rows @ rule.coefficients, noise + change + estimation
 
     def covariance(self, months: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Covariance between all ``months``; its diagonal is the variance of `moments`."""
@@ -271,23 +273,23 @@ class PooledFit:
 
     def _regressors(self, X: pd.DataFrame) -> np.ndarray:
         x = np.zeros((len(X), len(self.history.regressors)))
-        x[:, self.history.places[self.at]] = values_of(X, self.prior.regressors)
+        x[:, self.history.places[0]] = values_of(X, self.prior.regressors)
         return x
 
     def _last(self) -> int:
         """The last observed month, counted from the first of the history."""
-        return int(np.flatnonzero(~np.isnan(self.history.y[self.at]))[-1])
+        return int(np.flatnonzero(~np.isnan(self.history.y[0]))[-1])
 
     def _changes(self, months: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Design rows of the change to each month, the change of each regressor, and the distance."""
-        own, last = self.history.only(slice(self.at, self.at + 1)), self._last()
+        own, last = self.history.only(slice(0, 1)), self._last()
         s, t = np.zeros(len(months), dtype=int), np.full(len(months), last)
         d = months - own.start - last
         return own.rows(s, t, d, x), x - own.x_level[s, t], d
 
     def _effect_variance(self) -> np.ndarray:
         """Variance of each regressor's effect beyond that of the coefficients."""
-        sd = self.history.prior_sd[self.at]
+        sd = self.history.prior_sd[0]
         return np.where(np.isinf(sd), self.rule.unlike, sd**2)
 
     def effects(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecast.realtime.events import Members
 from forecast.realtime.releases import Snapshot, Vintages, snapshot_of, vintages_of
+from forecast.tables.schema import SeriesKey
 from forecast.vocabulary.products import Headline, shipped_headlines
 
 MONTHLY = pd.PeriodDtype("M")
@@ -33,6 +34,15 @@ NEEDED = {
 
 SNAPSHOTS_KEPT = 64
 """Days of which a process keeps the snapshot: tasks pass over the same ones again."""
+
+
+@dataclass(frozen=True)
+class KnownOn:
+    """What was known on a day of some series: their volumes, the months reported by product, and those heard of."""
+
+    snapshot: Snapshot
+    months: Mapping[str, pd.PeriodIndex]
+    heard_of: frozenset[SeriesKey]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -105,6 +105,13 @@ class Snapshot:
         starts = zip(self.totals["product"], self.totals["start"], strict=True)
         inside = [name in recent and start >= recent[name].index[0] for name, start in starts]
         return replace(self, volumes=recent, totals=self.totals[np.array(inside, dtype=bool)])
+
+    def only(self, series: Collection[SeriesKey]) -> Snapshot:
+        """The same with the volumes of some of the series; every product keeps its months."""
+        codes: dict[str, list[str]] = {product: [] for product in self.volumes}
+        for product, code in series:
+            codes[product].append(code)
+        return replace(self, volumes={product: wide[codes[product]] for product, wide in self.volumes.items()})
 
     @cached_property
     def acting(self) -> list[Any]:
@@ -208,8 +215,14 @@ class Vintages:
     @cached_property
     def first_out(self) -> dict[int, int]:
         """The day on which the first figure of each month came out: ordinals, by month, the latest releases first."""
-        months, days = self.month[self.is_figure], self.released[self.is_figure]
-        return dict(zip(months[::-1].tolist(), days[::-1].tolist(), strict=True))
+        months, days = self.month[self.is_figure][::-1], self.released[self.is_figure][::-1]
+        if not len(months):
+            return {}
+        first, places = int(months.min()), np.arange(len(months))
+        latest, earliest = (np.full(int(months.max()) - first + 1, -1) for _ in range(2))
+        latest[months[::-1] - first], earliest[months - first] = places[::-1], places  # of several the last stays
+        found = np.sort(latest[latest >= 0])
+        return dict(zip(months[found].tolist(), days[earliest[months[found] - first]].tolist(), strict=True))
 
     def habit(self, issued: date) -> ReleaseHabit:
         """When figures come, by the days on which the last `SEEN_MONTHS` months known on a day came out."""

@@ -177,6 +177,12 @@ def estimates(
     return RUN_TABLES["estimates"].from_rows(rows)
 
 
+def needs_course(snapshot: Snapshot, key: SeriesKey) -> bool:
+    """Whether `estimates` may ask for the course of a series: it has a gap, or is what parts are a share of."""
+    recent = _recent(snapshot, key[0])
+    return key[1] == WORLD or bool(np.isnan(recent[key[1]].to_numpy(dtype=float)).any())
+
+
 def _recent(snapshot: Snapshot, product: str) -> pd.DataFrame:
     return snapshot.volumes[product].iloc[-MEMORY:]
 

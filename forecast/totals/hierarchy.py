@@ -79,10 +79,11 @@ def _parts(codes: list[str], product: str, issued: date, data: Data) -> list[str
 
 def apart_from_rest(data: Data, product: str, issued: date) -> list[str]:
     """The destinations that the rest of the world of a product leaves out, as known on a day; none without a rest."""
-    exports = data.exports
-    known = exports[(exports["product"] == product) & (exports["released"] <= issued)]
-    rest = known["destination"].eq(REST_OF_WORLD)
-    return separate_destinations(known[~rest], data.groups) if rest.any() else []
+    wide = data.as_of(issued).volumes.get(product)
+    if wide is None or REST_OF_WORLD not in wide:
+        return []
+    rows = wide.drop(columns=REST_OF_WORLD).melt(value_name="volume_t", ignore_index=False).dropna().reset_index()
+    return separate_destinations(rows.assign(product=product, released=issued), data.groups)
 
 
 def error_correlation(earlier: pd.DataFrame, data: Data, cell: Mapping[str, Any], order: list[str]) -> np.ndarray:

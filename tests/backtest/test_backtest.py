@@ -14,6 +14,7 @@ from simulated import GROUPS, calendar, exports, steady
 import forecast as fc
 from forecast.backtest.ablation import compare_events
 from forecast.backtest.origin import Origin, RunContext
+from forecast.backtest.parallel import InChunks
 from forecast.backtest.plan import Settings, backtest_origins, estimation_days, plan
 from forecast.backtest.run import backtest_all, forecast_all, run_context
 from forecast.kernels import KernelError
@@ -169,6 +170,44 @@ def test_tasks_of_whole_days_change_no_number(refit, jobs, monkeypatch):
     monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
     for (name, table), (_, other) in zip(at_once, replay(world(), jobs=jobs, **options), strict=True):
         pd.testing.assert_frame_equal(table, other, check_exact=True, obj=name)
+
+
+def gapped_world():
+    """Destinations with all that happens to one: gaps in a sum and in the rest of the world, one figure, none yet."""
+    table = world()
+    gap = table["destination"].isin(["USA", "JPN"]) & table["month"].isin([pd.Period("2023-10"), pd.Period("2024-02")])
+    few = [exports({"ITA": [5.0]}), exports({"KOR": [1.0] * 3}, start="2024-10")]
+    return fc.with_rest_of_world(pd.concat([table[~gap], *few], ignore_index=True), GROUPS, date(2025, 2, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", [{"last": 1, "horizon": 3}, {"last": 3, "refit": 3, "destinations": ["USA", "ROW"]}]
+)
+def test_one_day_on_two_processes_has_the_numbers_of_one(options, monkeypatch):
+    """Series of a day that go to several processes, two at a time, leave the tables that all of them leave in one."""
+    monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
+    options |= {"models": ["naive", "theta", "structural", "pooled", "combination"], "to": pd.Period("2024-06")}
+    here = replay(gapped_world(), **options)
+    assert {"ROW", "USA"} <= {*here.estimates["destination"]}
+    monkeypatch.setattr("forecast.backtest.plan.WIDE", 1)
+    monkeypatch.setattr("forecast.episodes.alone.SERIES_A_CHUNK", 2)
+    started = []
+    monkeypatch.setattr("forecast.backtest.run.InChunks", lambda jobs=1: started.append(jobs) or InChunks(jobs))
+    apart = replay(gapped_world(), jobs=4, **options)
+    assert {*started} == {4}
+    for (name, table), (_, other) in zip(here, apart, strict=True):
+        pd.testing.assert_frame_equal(table, other, check_exact=True, obj=name)
+
+
+@pytest.mark.slow
+def test_days_on_two_processes_know_what_lies_apart_from_the_rest_of_the_world(monkeypatch):
+    """Estimates of the rest of the world are the same wherever its day is worked out."""
+    monkeypatch.setattr("forecast.backtest.plan.CELLS_AT_A_TIME", 1)
+    options = {"models": ["naive"], "last": 2, "to": pd.Period("2024-06")}
+    here, apart = (replay(gapped_world(), jobs=jobs, **options).estimates for jobs in (1, 2))
+    assert "ROW" in {*here["destination"]}
+    pd.testing.assert_frame_equal(here, apart, check_exact=True)
 
 
 def test_a_task_is_a_day_or_the_days_that_hold_parameters_of_one(monkeypatch):

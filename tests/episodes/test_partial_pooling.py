@@ -116,15 +116,17 @@ def test_pooled_priors_are_the_conditional_of_one_joint_normal(episodes):
                 pull[there] = other.joint.pull
         kept = np.linalg.inv(np.eye(len(mean)) + covariance @ precision)
         after = kept @ (mean + covariance @ pull)
-        assert priors[target.key].mean == pytest.approx(after[own], abs=1e-7)
-        assert priors[target.key].covariance == pytest.approx((kept @ covariance)[np.ix_(own, own)], abs=1e-7)
+        prior = priors[target.key].prior()
+        assert prior.mean == pytest.approx(after[own], abs=1e-7)
+        assert prior.covariance == pytest.approx((kept @ covariance)[np.ix_(own, own)], abs=1e-7)
 
 
 def test_a_series_by_itself_keeps_what_is_stated():
     """Two episodes of a kind on one series have in common what is of the kind and the product, and nothing is moved."""
     rng = np.random.default_rng(5)
     one = member(rng, ("p", "USA"), (LICENCE, Slot("licensing", "n", False)))
-    (found,) = pooled_priors({one.key: one}, {"licensing": stated("licensing")}, ["p"]).values()
+    (others,) = pooled_priors({one.key: one}, {"licensing": stated("licensing")}, ["p"]).values()
+    found = others.prior()
     whole = stated("licensing")
     assert found.mean == pytest.approx(np.tile(whole.mean, 2))
     assert found.covariance[:SIZE, :SIZE] == pytest.approx(whole.covariance, abs=1e-9)
@@ -139,7 +141,7 @@ def test_what_a_series_hardly_says_moves_nothing(weight):
     rng = np.random.default_rng(6)
     key = ("p", "USA")
     both = (member(rng, key, (LICENCE,)), member(rng, ("p", "DEU"), (LICENCE,), (weight,)))
-    found = pooled_priors({one.key: one for one in both}, {"licensing": stated("licensing")}, ["p"])[key]
+    found = pooled_priors({one.key: one for one in both}, {"licensing": stated("licensing")}, ["p"])[key].prior()
     assert found.mean == pytest.approx(stated("licensing").mean, abs=0.02)
 
 
