@@ -16,7 +16,7 @@ import pytest
 from simulated import GROUPS, calendar, exports, steady
 
 import forecast as fc
-from forecast.backtest import origin_cache
+from forecast.backtest import origin, origin_cache, whole_days
 from forecast.backtest.origin import RunContext
 from forecast.backtest.origin_cache import (
     OFF,
@@ -99,13 +99,14 @@ class Fitted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.days: list[date] = []
-        inner = fc.backtest.run.stage_on
+        inner = origin.taught_on
 
-        def counted(context: RunContext, day: object) -> object:
+        def counted(context: RunContext, day: object, *chunked: object) -> object:
             self.days.append(day.issued)
-            return inner(context, day)
+            return inner(context, day, *chunked)
 
-        monkeypatch.setattr("forecast.backtest.run.stage_on", counted)
+        for module in (origin, whole_days):
+            monkeypatch.setattr(module, "taught_on", counted)
 
 
 @pytest.fixture
