@@ -65,7 +65,7 @@ def folded(text: str) -> str:
     >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020"), folded("국가명")
     ('cote d ivoire and turkiye', 'eu27 2020', '국가명')
     """
-    parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
+    parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ").replace("ı", "i"))
     bare = "".join(mark for mark in parted if not unicodedata.combining(mark))
     return " ".join(_WORDS.findall(unicodedata.normalize("NFC", bare)))  # Korean syllables in one piece again
 
