@@ -20,8 +20,8 @@ import pandas as pd
 from forecast.realtime.events import KINDS
 from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
-from forecast.sources.files.columns import ROLES
 from forecast.sources.files.delimited import bare_cell, header_and_columns, unwrapped
+from forecast.sources.files.headings import ROLES
 from forecast.sources.importing import import_exports, sentences
 from forecast.sources.overlaps import TableOfFiles, in_order_of_right
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table

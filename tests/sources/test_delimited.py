@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.files import delimited
-from forecast.sources.files.delimited import decoded, header_and_columns
+from forecast.sources.files.delimited import header_and_columns
 from forecast.sources.importing import Imported, import_exports
 from forecast.sources.plain import _by_columns, _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
+from forecast.vocabulary.words.encodings import decoded
 
 PIECES = ['"', '""', ",", "a", " ", "\t", "1.5", "é", "\u3000", "\u00a0", "\x1c", "\x85", "'=", "=", "\u202e", '"b, c"']
 ENDS = ["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\n,\n", "\n \n"]
