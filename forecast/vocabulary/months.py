@@ -41,7 +41,7 @@ _NAMED = re.compile(
 )
 _REIWA = re.compile(r"(?:令和|R)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
 _HEISEI = re.compile(r"(?:平成|H)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
-_MINGUO = re.compile(r"(?:民國|民国)?\s*(1\d{2})\s*[年/.-]\s*(\d{1,2})\s*月?")
+_MINGUO = re.compile(r"(?:(?:民國|民国)\s*(?=1\d{2}\D)|(?=1\d{2}\s*年))(1\d{2})\s*[年/.-]\s*(\d{1,2})\s*月?")
 _ERAS = ((_MINGUO, 1911), (_REIWA, 2018), (_HEISEI, 1988))
 """Years of Japanese eras and of Taiwan's, and the common year before their first."""
 
@@ -288,6 +288,11 @@ def from_parts(years: pd.Series, numbers: pd.Series) -> pd.Series:
     ['2025-07', '2025-08']
     """
     return of_each(years.str.strip() + "\n" + numbers.str.strip(), _joined)
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is the number of a year and nothing else."""
+    return len(text) == 4 and text.isdecimal() and FIRST_MONTH <= int(text) <= LAST
 
 
 def is_dated(heading: str) -> bool:

@@ -243,7 +243,7 @@ def scale_alone(line: str) -> bool:
     >>> [scale_alone(line) for line in ("Exports (in thousands)", "Exports, '000", "In thousand tonnes", "2025")]
     [True, True, False, False]
     """
-    for part in _TITLE_PARTS.split(line):
+    for part in _TITLE_PARTS.split("" if line.isdecimal() else line):
         words = folded(part.rpartition(" in ")[2] or part).split()
         left = [word for word in words if word not in _BESIDE_SCALE]
         scale, rest = scale_before(left)

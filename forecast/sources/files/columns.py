@@ -16,9 +16,9 @@ from forecast.sources.meaning.cumulative import says_cumulative
 from forecast.sources.meaning.direction import are_flows, says_imports
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, is_dated, month_number, month_of, months, serial_months
+from forecast.vocabulary.months import is_dated, is_year, month_number, month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
-from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.text import apart, folded, shown
 from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_in_title, unit_of
 from forecast.vocabulary.words.currencies import other_currency
 
@@ -104,7 +104,8 @@ def _header_score(row: tuple[str, ...], wanted: frozenset[str]) -> float:
     if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in ALIASES["unit"] and unit_in(names[1])):
         return 0.0  # a title line, or the unit in one
     known = {alias for aliases in ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
-    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
+    loose = sum(folded(apart(cell)) in known or bool(headings_of_role([cell], "destination")) for cell in row)
+    hits = max(loose, sum(name in known or bool(unit_in(name)) for name in names)) + 5 * len(wanted & set(names))
     are_months = _which_are_months(pd.Series(row, dtype=object))
     dated = int(are_months.sum())
     figures = sum(is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
@@ -144,11 +145,10 @@ def _loosely(table: Table, role: str, settings: ReadSettings) -> str:
     open_to = headings_of_role(table.headings, role)
     if role == "destination":
         known = places("", settings.names)
-        named = [name for name in open_to if are_codes(table.cells[name], known, _HALF)]
-        return next(iter(named), "")
+        open_to = [name for name in open_to if are_codes(table.cells[name], known, _HALF)]
     if role == "product":
         coded = [name for name in open_to if most_are(table.cells[name], lambda text: any(map(str.isdigit, text)))]
-        return next(iter([*coded, *open_to]), "")
+        open_to = [*coded, *open_to]
     return next(iter(open_to), "")
 
 
@@ -280,12 +280,8 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
 def _of_two_columns(table: Table, columns: Columns, free: Sequence[str]) -> Columns:
     """Columns with a year and names of months where they stand in two, by their cells alone."""
     named = _only([name for name in free if most_are(table.cells[name], lambda text: bool(month_number(text)), 1)])
-    years = columns.year or _only([name for name in free if most_are(table.cells[name], _is_year, 1)])
+    years = columns.year or _only([name for name in free if most_are(table.cells[name], is_year, 1)])
     return replace(columns, month=named, year=years) if named and years else columns
-
-
-def _is_year(text: str) -> bool:
-    return text.isdecimal() and len(text) == 4 and FIRST_MONTH <= int(text) <= LAST
 
 
 def product_by_content(columns: Columns, settings: ReadSettings) -> list[str]:

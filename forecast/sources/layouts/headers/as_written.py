@@ -16,7 +16,7 @@ from forecast.sources.files.columns import header_row, is_figure
 from forecast.sources.files.headings import ALIASES, headings_of_role
 from forecast.sources.files.sheet import CODED, HEADER_WITHIN, Sheet
 from forecast.vocabulary.countries import places
-from forecast.vocabulary.months import FIRST_MONTH, LAST, could_be_month, month_number
+from forecast.vocabulary.months import could_be_month, is_year, month_number
 from forecast.vocabulary.text import apart, folded
 from forecast.vocabulary.units import names_measure
 
@@ -105,11 +105,8 @@ def _with_named_key(sheet: Sheet) -> Sheet:
             continue
         below = sheet.row(position + 1)
         named = [place for place, cell in enumerate(below) if cell]
-        if (
-            not named
-            or max(named) >= min(months)
-            or not any(headings_of_role([below[at]], "destination") for at in named)
-        ):
+        words = [below[at] for at in named]
+        if not named or max(named) >= min(months) or not headings_of_role(words, "destination"):
             return sheet
         grid = sheet.grid.astype(object)
         for place in named:
@@ -124,6 +121,7 @@ def _with_named_key(sheet: Sheet) -> Sheet:
 def _with_headings(sheet: Sheet, settings: ReadSettings) -> Sheet:
     """A sheet with headings for columns that have none, by what stands in them: one column of a kind at most."""
     position = header_row(sheet, settings)
+    position = _below_blank_corner(sheet) if position is None else position
     if position is None or position + 1 >= len(sheet.grid):
         return sheet
     row = sheet.row(position)
@@ -149,10 +147,20 @@ def _with_headings(sheet: Sheet, settings: ReadSettings) -> Sheet:
     return replace(sheet, grid=grid)
 
 
+def _below_blank_corner(sheet: Sheet) -> int | None:
+    """The first row of destinations alone, behind a corner without a heading; None where there is none."""
+    for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
+        words = [cell for cell in row if cell]
+        if len(words) > 1 and not row[0] and all(not is_figure(cell) and places().knows(cell) for cell in words):
+            return position
+    return None
+
+
 def _over(sheet: Sheet, position: int, place: int) -> bool:
-    """Whether a cell in one of the two rows above has a heading for a column, or one to its left is over it."""
+    """Whether a row of a header above has a heading for a column; a title that was parted at its commas is none."""
+    filled = [at for at, cell in enumerate(sheet.row(position)) if cell]
     above = [sheet.row(at) for at in range(max(0, position - 2), position)]
-    return any(sum(map(bool, row)) > 1 and any(row[: place + 1]) for row in above)
+    return any(any(row[at] for at in filled) and any(row[: place + 1]) for row in above)
 
 
 def _kind_of(cells: Sequence[str]) -> str:
@@ -161,13 +169,9 @@ def _kind_of(cells: Sequence[str]) -> str:
         return ""
     share = {
         "indicator": sum(map(names_measure, cells)),
-        "year": sum(_is_year(cell) for cell in cells),
+        "year": sum(is_year(cell) for cell in cells),
         "month": sum(bool(month_number(cell)) or (not is_figure(cell) and could_be_month(cell)) for cell in cells),
         "destination": sum(not is_figure(cell) and places().knows(cell) for cell in cells),
         "product": sum(bool(re.fullmatch(r"(?:WA)?\d{6,10}", cell)) for cell in cells),
     }
     return next((kind for kind, many in share.items() if many >= _MOSTLY * len(cells)), "")
-
-
-def _is_year(cell: str) -> bool:
-    return cell.isdecimal() and len(cell) == 4 and FIRST_MONTH <= int(cell) <= LAST
