@@ -166,7 +166,7 @@ def _over(sheet: Sheet, position: int, place: int) -> bool:
 def _kind_of(cells: Sequence[str]) -> str:
     """The role of a column by its different cells; empty where they are of no kind."""
     if len(cells) < 2:
-        return ""
+        return "year" if all(map(is_year, cells)) and cells else ""
     share = {
         "indicator": sum(map(names_measure, cells)),
         "year": sum(is_year(cell) for cell in cells),
