@@ -11,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from forecast import TableError, import_exports
+from forecast import TableError, import_exports, read_exports
 
 DAY = date(2026, 1, 1)
 JAPAN_AND_GERMANY = {("JPN", "2024-01"): 1.5, ("JPN", "2024-02"): 2.5, ("DEU", "2024-01"): 3.5, ("DEU", "2024-02"): 4.5}
@@ -91,6 +91,13 @@ def test_rows_of_money_are_no_tonnes(tmp_path: Path):
     """A unit that is a currency is counted as money where weights are asked for."""
     said = refusal(tmp_path, "Country,Month,Unit,Quantity\nJapan,2024-01,USD,1500\n")
     assert "a value in USD, not a weight" in said
+
+
+def test_a_heading_with_a_unit_makes_a_table_foreign(tmp_path: Path):
+    """Destination and Month are our columns too; Tonnes is not, and says what it is."""
+    path = tmp_path / "mine.csv"
+    path.write_text("Origin,Destination,Month,Tonnes\nChile,Japan,2024-01,1.5\n")
+    assert read_exports(path, today=DAY)["volume_t"].tolist() == [1.5]
 
 
 # Headers --------------------------------------------------------------------------------------------------------------
@@ -198,6 +205,16 @@ def test_a_zip_archive_may_hold_a_workbook_and_no_archive(tmp_path: Path):
         TableError, match=r"^b.zip: expected a table, found an archive inside another\. Unpack it first\.$"
     ):
         figures(tmp_path, packed(a__zip=packed(exports__csv=TABLE)), "b.zip")
+
+
+def test_a_table_that_is_not_read_beside_others_is_said(tmp_path: Path):
+    """A file of an archive without a unit is named, with what is missing."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(packed(one__csv=TABLE, two__csv="Country,Month,Volume\nJapan,2024-01,1\n"))
+    (said,) = (note for note in import_exports(path, product="w", today=DAY).notes if note.startswith("A sheet"))
+    assert said.startswith(
+        "A sheet was not read. a.zip [two]: expected the unit in the heading 'Volume' or in a column"
+    )
 
 
 @pytest.mark.parametrize(
