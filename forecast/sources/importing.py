@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -227,7 +227,8 @@ def _readings(path: Path, source: str | None, settings: ReadSettings, step: Call
     readings = [of_single_months(reading(one, settings), one.summed) for one in named(found, settings)]
     step()
     if readings:
-        return readings
+        left = tuple(f"A sheet was not read. {problem}" for problem in problems)
+        return [replace(readings[0], notes=(*readings[0].notes, *left)), *readings[1:]]
     raise TableError(*(problems or [headless(sheets[0])]))
 
 

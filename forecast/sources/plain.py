@@ -21,8 +21,8 @@ import pandas as pd
 from forecast.realtime.events import KINDS
 from forecast.safety.atomic import is_file, read_regular
 from forecast.safety.limits import LARGEST_FILE, MOST_COLUMNS, MOST_ROWS
-from forecast.sources.files.columns import ROLES
 from forecast.sources.files.delimited import bare_cell, header_and_columns, unwrapped
+from forecast.sources.files.headings import ROLES
 from forecast.sources.importing import import_exports, sentences
 from forecast.sources.overlaps import TableOfFiles, in_order_of_right
 from forecast.tables.read import TableError, destinations_table, events_table, exports_table, period_totals_table
@@ -31,6 +31,7 @@ from forecast.vocabulary.countries import listed
 from forecast.vocabulary.products import product_of
 from forecast.vocabulary.shipped import SHIPPED, shipped
 from forecast.vocabulary.text import counted
+from forecast.vocabulary.units import unit_in
 
 _NO_TABLE = b"%PDF"
 """First bytes of files in which nothing can be imported."""
@@ -161,7 +162,7 @@ def in_own_columns(path: Path) -> bool:
         return True
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     first = {cell.strip().strip("\"'\u201c\u201d\u201e ").lower() for cell in text.partition("\n")[0].split(",")}
-    if first & _NOT_STRICT:
+    if first & _NOT_STRICT or ("volume_t" not in first and any(map(unit_in, first))):
         return False
     return not any(first) or len(first & set(EXPORT_COLUMNS[:4])) >= 2 or head.startswith(_NO_TABLE)
 

@@ -1,10 +1,12 @@
 """Destinations by the names and codes that the trade world gives them: whole names only, and never a guess.
 
-Names stand in ``data/country_names.csv``, the codes of single authorities in ``data/partner_codes.csv``.
+Names stand in ``data/country_names.csv``, those of further languages in ``data/country_names_further.csv``, read
+where a word is none of the first; the codes of single authorities in ``data/partner_codes.csv``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -51,14 +53,36 @@ class Places:
             if form in self.authority:
                 code = self.authority[form]
                 return code, "" if code else GROUP
-        if self.own_numbers and text.isdecimal():
-            return "", NOT_LISTED
-        for name in _spellings(text):
-            if name in self.codes:
+        if text.isdecimal():
+            known = not self.own_numbers and text in self.codes
+            return (self.codes[text], "") if known else ("", GROUP if text in self.groups else NOT_LISTED)
+        found = self._named(text)
+        if found[1] == NOT_LISTED and (labelled := _LABELLED.fullmatch(text)) is not None:
+            return self._of_label(labelled["code"] or labelled["behind"], labelled["name"] or labelled["before"])
+        return found
+
+    def _named(self, text: str) -> tuple[str, str]:
+        """The destination of a whole name or code; letters with accents are no code, and short names go by them."""
+        plain = text.isascii()
+        accented = not plain or (len(text) == _SHORT and text.istitle())
+        exact = _short_names(text) if accented and len(text) <= _LONGEST_SHORT else ""
+        if exact:
+            return ("", NOT_LISTED) if plain and folded(text) in self.codes else (exact, "")
+        spellings = _spellings(text)
+        for name in spellings:
+            if name in self.codes and (plain or name not in _iso_codes()):
                 return self.codes[name], ""
             if name in self.groups:
                 return "", GROUP
-        return "", NOT_LISTED
+        long, _ = _further_names()
+        code = _short_names(text) or next((long[name] for name in spellings if name in long), "")
+        return code, "" if code else NOT_LISTED
+
+    def _of_label(self, code: str, name: str) -> tuple[str, str]:
+        """The destination of a name with a code beside it, which may be of any authority if it is a number."""
+        found = self._named(name.strip())
+        other = "" if code.isdecimal() else self.codes.get(folded(code), "")
+        return ("", NOT_LISTED) if found[0] and other and other != found[0] else found
 
     def each(self, cells: pd.Series) -> tuple[pd.Series, pd.Series]:
         """Codes and reasons of `find` for every cell."""
@@ -77,6 +101,8 @@ def places(authority: str = "", own: Mapping[str, str] | None = None) -> Places:
     >>> known = places()
     >>> [known.find(word)[0] for word in ("UK", "Korea, South", "Viet Nam", "德国", "276", "EU27_2020", "全球")]
     ['GBR', 'KOR', 'VNM', 'DEU', 'DEU', 'EU27', 'WLD']
+    >>> [known.find(word)[0] for word in ("Niemcy", "Mỹ", "004 Alemania", "US: United States", "Japan (JP)")]
+    ['DEU', 'USA', 'DEU', 'USA', 'JPN']
     >>> known.find("ROW")
     ('', 'no single destination: a group, a rest, or none stated')
     """
@@ -175,6 +201,15 @@ def _spellings(text: str) -> list[str]:
 
 _EMPTY_BRACKETS = {"the", "total", "country"}
 
+_LABELLED = re.compile(
+    r"[\[(]?(?P<code>\d{1,4}|[A-Z]{2,3})[\])]?(?:\s*[-–:.|]\s*|(?<=[\d\])])\s+)(?P<name>[^\W\d].*)"
+    r"|(?P<before>.*\S)\s*[\[(](?P<behind>\d{1,4}|[A-Z]{2,3})[\])]"
+)
+"""A name with a code before it, as in ``004 Alemania``, or in brackets behind it."""
+
+_SHORT, _LONGEST_SHORT = 3, 10
+"""Letters, without and with signs, up to which a name of a further language goes by its accents: ``Áo`` is Austria."""
+
 
 @cache
 def _shipped_names() -> tuple[dict[str, str], dict[str, str]]:
@@ -191,6 +226,30 @@ def _shipped_names() -> tuple[dict[str, str], dict[str, str]]:
         if of_comtrade and row["destination"] and row["code"] not in groups:
             codes.setdefault(row["code"], row["destination"])  # 842 is the USA to Comtrade, and nothing to ISO
     return codes, groups
+
+
+@cache
+def _iso_codes() -> frozenset[str]:
+    """Codes of letters, folded, that are no names."""
+    names = {folded(name) for row in shipped_rows("country_names.csv") for name in row["names"].split(";")}
+    rows = shipped_rows("destinations.csv")
+    return frozenset(folded(row[column]) for row in rows for column in ("iso2", "code")) - names
+
+
+@cache
+def _further_names() -> tuple[dict[str, str], dict[str, str]]:
+    """Codes by the names of further languages: longer ones folded, short ones as they are written but for capitals."""
+    long: dict[str, str] = {}
+    short: dict[str, str] = {}
+    for row in shipped_rows("country_names_further.csv"):
+        for name in row["names"].split(";"):
+            word = folded(name)
+            (short if len(word) <= _SHORT else long)[name.casefold() if len(word) <= _SHORT else word] = row["code"]
+    return long, short
+
+
+def _short_names(text: str) -> str:
+    return _further_names()[1].get(text.casefold(), "")
 
 
 def _authority_codes(authority: str) -> dict[str, str]:

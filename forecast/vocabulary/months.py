@@ -41,8 +41,9 @@ _NAMED = re.compile(
 )
 _REIWA = re.compile(r"(?:令和|R)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
 _HEISEI = re.compile(r"(?:平成|H)\s*(\d{1,2}|元)\s*[年./-]\s*(\d{1,2})\s*月?")
-_ERAS = ((_REIWA, 2018), (_HEISEI, 1988))
-"""Years of Japanese eras, and the common year before their first."""
+_MINGUO = re.compile(r"(?:(?:民國|民国)\s*(?=1\d{2}\D)|(?=1\d{2}\s*年))(1\d{2})\s*[年/.-]\s*(\d{1,2})\s*月?")
+_ERAS = ((_MINGUO, 1911), (_REIWA, 2018), (_HEISEI, 1988))
+"""Years of Japanese eras and of Taiwan's, and the common year before their first."""
 
 _SHORT = re.compile(r"(\d{1,2})[/-](\d{2})")
 """Two numbers that are a month and a year, where all cells of a column say so."""
@@ -51,6 +52,7 @@ _SHORT_NAMED = re.compile(r"(\d{2})[-/ ]([^\W\d_]{3,})\.?")
 _SHORT_DAY = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{2})$")
 _SPAN = re.compile(r"\d{4}\s*[年.]?\s*\d{1,2}\s*[-~–至]\s*\d{1,2}\s*[月월]")
 _PART_DAY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: [\d:.]+(?: ?[AaPp][Mm])?)?")
+_NUMBERED_NAME = re.compile(r"[\[(]?0?(\d{1,2})[\])]?[\s.:–-]*([^\W\d_]{3,})\.?")
 _MONTH_SIGN = re.compile(r"0?(\d{1,2})\s*(?:月份?|월)")
 _FISCAL = re.compile(r"(?:FY\s*)?(\d{4})\s*[-/–]\s*(\d{2}|\d{4})", re.IGNORECASE)
 _NAMED_FISCAL = re.compile(r"(?:FY|fiscal year)\W*\d{2,4}(?:\W+\d{2,4})?", re.IGNORECASE)
@@ -288,6 +290,11 @@ def from_parts(years: pd.Series, numbers: pd.Series) -> pd.Series:
     return of_each(years.str.strip() + "\n" + numbers.str.strip(), _joined)
 
 
+def is_year(text: str) -> bool:
+    """Whether a text is the number of a year and nothing else."""
+    return len(text) == 4 and text.isdecimal() and FIRST_MONTH <= int(text) <= LAST
+
+
 def is_dated(heading: str) -> bool:
     """Whether a heading has a year or the name of a month, whatever else it has.
 
@@ -337,9 +344,15 @@ def last_month(today: date) -> pd.Period:
 
 def _joined(text: str) -> str:
     year, _, number = text.partition("\n")
-    whole = unmarked(year)[0].removesuffix(".0"), unmarked(number)[0].removesuffix(".0")
+    whole = unmarked(year)[0].removesuffix(".0"), _without_number(unmarked(number)[0].removesuffix(".0"))
     month = int(whole[1]) if whole[1].isascii() and whole[1].isdigit() else MONTH_NAMES.get(folded(whole[1]), 0)
     return f"{whole[0]}-{month:02d}" if 1 <= month <= 12 else shown(text)
+
+
+def _without_number(text: str) -> str:
+    """The name of a month without its number before it, as in ``01. Janeiro`` or ``[01] Januari``."""
+    found = _NUMBERED_NAME.fullmatch(text)
+    return found[2] if found and MONTH_NAMES.get(folded(found[2])) == int(found[1]) else text
 
 
 def _common_year(year: int) -> int:

@@ -23,8 +23,8 @@ _WORD = re.compile(
 MOST_SIGNS = 3
 """Signs of notes that may stand behind one number."""
 
-_SPACES = re.compile(r"[\s\u00a0\u202f']+")
-_APART = re.compile(r"\d[\s\u00a0\u202f']+(?!\d{3}(?!\d)|\d{2}[\s\u00a0\u202f'])\d")
+_SPACES = re.compile(r"[\s\u00a0\u202f'\u2019\u02bc]+")
+_APART = re.compile(r"\d[\s\u00a0\u202f'\u2019\u02bc]+(?!\d{3}(?!\d)|\d{2}[\s\u00a0\u202f'\u2019\u02bc])\d")
 """Digits behind a space that are no group of thousands, as a note that lost its raised place."""
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 _WORDS = re.compile(r"[^\W_]+")
+_CAPITALS = re.compile(r"(?<=[^\W\d_][^\W\d_A-Z])(?=[A-Z][^\W\d_A-Z])")
 _SLUG = re.compile(r"[^A-Za-z0-9.-]+")
 _NOTE = re.compile(
     r"(?P<bare>.*[^\s(（\[^*†‡¹²³⁴⁵⁶⁷⁸⁹])\s*"
@@ -65,9 +66,20 @@ def folded(text: str) -> str:
     >>> folded("Côte d'Ivoire & Türkiye"), folded("EU27_2020"), folded("국가명")
     ('cote d ivoire and turkiye', 'eu27 2020', '국가명')
     """
-    parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
+    parted = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ").replace("ı", "i"))
     bare = "".join(mark for mark in parted if not unicodedata.combining(mark))
     return " ".join(_WORDS.findall(unicodedata.normalize("NFC", bare)))  # Korean syllables in one piece again
+
+
+def apart(text: str) -> str:
+    """``text`` with blanks where words are written to each other with capitals.
+
+    Examples
+    --------
+    >>> apart("CountryOfDestination"), apart("netWeightKg"), apart("kWh"), apart("YearMonth/AnnéeMois")
+    ('Country Of Destination', 'net Weight Kg', 'kWh', 'Year Month/Année Mois')
+    """
+    return _CAPITALS.sub(" ", text)
 
 
 def slug(text: str) -> str:

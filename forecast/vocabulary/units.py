@@ -25,7 +25,7 @@ from forecast.vocabulary.numbers import (
     which_scale,
     words_with_powers,
 )
-from forecast.vocabulary.text import folded, shown, without_note
+from forecast.vocabulary.text import apart, folded, shown, without_note
 
 POUND_T = 0.45359237e-3
 """Tonnes in a pound."""
@@ -39,9 +39,12 @@ BUSHEL_LB = {
 _TONNES = {
     1e-6: "g gram grams gramas 克",
     1e-3: "kg kgs kgm kilogram kilograms kilogramme kilogrammes kilo kilos quilograma quilogramas kilogramos кг 千克 "
-    "公斤|kg net|net kg|quilograma liquido|kilograms net|weight in kilograms|volume kg",
+    "公斤 kilogramo kilogram kilogramm kilogramas chilogrammi chilogrammo kilogramy kilogramow kilogramme "
+    "килограмм килограммы килограммов กก กิโลกรัม 킬로그램 キログラム|kilogramo neto|kilogramos netos|peso neto kg|"
+    "kg neto|kg netto|kilogram net|kg net|net kg|quilograma liquido|kilograms net|weight in kilograms|volume kg",
     0.1: "dt quintal quintals|100 kg|100kg|quantity in 100kg|in 100kg",
-    1.0: "t tonne tonnes tonnen tonnellate ton tons mt tne toneladas tonelada тонн тонны тонна т トン 톤 吨 公吨|"
+    1.0: "t tonne tonnes tonnen tonnellate ton tons mt tne toneladas tonelada тонн тонны тонна т トン 톤 吨 公吨 公噸 "
+    "噸 tony tonn ตัน|toneladas metricas|tonelada metrica|"
     "metric ton|metric tons|metric tonnes|net tonnes",
     1e3: "kt kts ktonnes mmt3 千吨|thousand t|thousand tonnes|thousand tons|thousand metric tons|1000 t|1000 mt|"
     "1 000 mt|1 000 t|1 000 tonnes|1000 tonnes|tmt|kton|ktons|mil toneladas",
@@ -52,16 +55,18 @@ _TONNES = {
     2240 * POUND_T: "lt|long ton|long tons|gross ton",
 }
 _PIECES = {"pieces", "piece", "pcs", "u", "no", "nr", "number", "numbers", "item", "items", "units", "unit",
-           "unidade", "unidades", "pr", "pairs", "doz", "dozen", "个", "台", "件", "辆", "只", "套", "支", "双",
-           "架", "块"}  # fmt: skip
+           "unidade", "unidades", "unidad", "шт", "szt", "adet", "pr", "pairs", "doz", "dozen", "个", "台", "件",
+           "辆", "只", "套", "支", "双", "架", "块"}  # fmt: skip
 _LENGTHS = {"m", "m2", "m3", "l", "litre", "litres", "liter", "liters", "bbl", "barrel", "barrels", "cbm", "米", "升",
             "平方米", "立方米", "kwh", "ct", "carat"}  # fmt: skip
 _BUSHELS = {"bu": 1.0, "bushel": 1.0, "bushels": 1.0, "1000 bushels": 1e3, "1 000 bushels": 1e3,
             "thousand bushels": 1e3, "million bushels": 1e6}  # fmt: skip
 _LABELS = "unit units uom unidade unidades unite einheit unidad 单位 計量単位 単位 단위 计量单位 数量单位 数量 重量"
 _TITLE_LABELS = {*_LABELS.split(), "unit of measure", "unit of quantity", "quantity unit", "unidade de medida",
-                 "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso"}  # fmt: skip
-_TITLE_PARTS = re.compile(r"[;,()|\[\]（），；、]")
+                 "quantity", "volume", "volumes", "weight", "net weight", "exports", "quantidade", "peso",
+                 "unidad de medida", "unidad", "unidade", "unite de mesure", "masseinheit", "mengeneinheit",
+                 "einheit der menge", "jednostka", "olcu birimi", "satuan", "единица измерения", "單位"}  # fmt: skip
+_TITLE_PARTS = re.compile(r"[;()|\[\]（），；、]|,(?!\d{3})")
 _NAMED_IN_TITLE = re.compile(r"(?:(?P<label>[^:：]*)[:：]|.*\b(?:in|em|en)\s)(?P<unit>.+)", re.IGNORECASE)
 _SPANISH = re.compile(r"tonelad|quilo|kilogramo")
 _BESIDE_SCALE = {*LINKS, *phrases_of("figures data all units unit quantity quantities volume volumes are")}
@@ -80,7 +85,8 @@ _VALUE_SIGNS = re.compile(
 _QUANTITIES = {"quantity", "quantities", "qty", "volume", "volumes", "weight", "mass", "menge", "mengen", "gewicht",
                "masse", "eigenmasse", "ausfuhrmenge", "exportmenge", "nettogewicht", "nettomasse", "netweight",
                "quantite", "quantites", "poids", "volumen", "cantidad", "cantidades", "peso", "quantidade",
-               "quantidades", "quantita", "количество", "вес"}  # fmt: skip
+               "quantidades", "quantita", "количество", "вес", "netto", "hoeveelheid", "mengde", "ilosc", "masa",
+               "massa", "miktar", "netwgt", "berat"}  # fmt: skip
 _QUANTITY_SIGNS = re.compile("[数數]量|重量|[净淨毛]重|[进進出]口量|[输輸][出入]量|중량|수량|물량|[출입]량")
 _NO_LEVEL = re.compile(
     r"\b(?:percent\w*|pct|share|shares|change|changes|growth|yoy|anteil|veranderung|variation|variacion|variacao"
@@ -106,7 +112,7 @@ class Unit:
     refusal: str = ""
 
 
-TONNES = {word: factor for factor, words in _TONNES.items() for word in phrases_of(words)}
+TONNES = {folded(word): factor for factor, words in _TONNES.items() for word in phrases_of(words)}
 """Tonnes in one of each unit, by its folded word."""
 
 
@@ -148,6 +154,8 @@ def unit_as_asked(word: str, asked: str, product: str = "") -> Unit:
     (0.001, 0.001, 'a value in EUR, not in USD')
     """
     found, wanted = unit_of(word, product), unit_of(asked) if asked else Unit()
+    if found.money and not wanted.money:
+        return Unit(refusal=f"a value in {found.money}, not a weight")
     if not wanted.money or (found.money == wanted.money and is_currency(asked)):
         return found
     odd = not found.refusal and found.money != wanted.money
@@ -235,7 +243,7 @@ def scale_alone(line: str) -> bool:
     >>> [scale_alone(line) for line in ("Exports (in thousands)", "Exports, '000", "In thousand tonnes", "2025")]
     [True, True, False, False]
     """
-    for part in _TITLE_PARTS.split(line):
+    for part in _TITLE_PARTS.split("" if line.isdecimal() else line):
         words = folded(part.rpartition(" in ")[2] or part).split()
         left = [word for word in words if word not in _BESIDE_SCALE]
         scale, rest = scale_before(left)
@@ -265,7 +273,7 @@ def unit_in(heading: str) -> str:
     >>> unit_in("Tonnes ('000)"), unit_in("Lakh tonnes"), unit_in("Million lb")
     ('kt', '100000 t', '1000000 lb')
     """
-    found = _weight_in(_tokens(without_note(heading)))
+    found = _weight_in(_tokens(without_note(apart(heading))))
     if found is None:
         return ""
     if found.span == "mt" and found.factor == 1 and _AMBIGUOUS_MT.search(heading):
@@ -301,7 +309,7 @@ def _unit_of_part(part: str) -> str:
 
 def is_money(heading: str) -> bool:
     """Whether a heading names money, as ``Value (USD)`` does."""
-    words = set(folded(heading).split())
+    words = set(folded(apart(heading)).split())
     return bool(words & (set(MONEY) | _VALUES)) or bool(_VALUE_SIGNS.search(heading))
 
 
@@ -318,7 +326,7 @@ def kind_of_quantity(word: str) -> str:
     >>> [kind_of_quantity(word) for word in ("Export amount", "Amount (t)", "수출중량", "Quantity, % change")]
     ['money', 'weight', 'weight', '']
     """
-    words = set(folded(word).split())
+    words = {text.rstrip("0123456789") or text for text in folded(apart(word)).split()}
     if "%" in word or _NO_LEVEL.search(folded(word)):
         return ""
     if is_money(word) or unit_of(word).money:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.sources.files import delimited
-from forecast.sources.files.delimited import decoded, header_and_columns
+from forecast.sources.files.delimited import header_and_columns
 from forecast.sources.importing import Imported, import_exports
 from forecast.sources.plain import _by_columns, _by_records, read_destinations
 from forecast.tables.read import Files, TableError, exports_table, period_totals_table
+from forecast.vocabulary.words.encodings import decoded
 
 PIECES = ['"', '""', ",", "a", " ", "\t", "1.5", "é", "\u3000", "\u00a0", "\x1c", "\x85", "'=", "=", "\u202e", '"b, c"']
 ENDS = ["\n", "\n", "\n", "\r\n", "\r", "\n\n", "\n,\n", "\n \n"]
@@ -218,6 +219,14 @@ def test_large_foreign_tables_are_imported_as_small_ones(tmp_path_factory: pytes
         ("Monat;Land;Menge (t)\n2025-05;Österreich;1\n2025-05;Türkei;2\n", "cp1252", "Windows-1252"),
         ("Mês;País;Peso\n2025-05;Japão;1\n2025-05;Espanhaãé;2\n", "cp1252", "Windows-1252"),
         ("Période;Pays;Masse\n2025-05;Corée;1\n;\xc9\xc9\xc9tats;2\n", "cp1252", "Windows-1252"),
+        ("Kraj;Okres;Masa netto (kg)\nWłochy;październik 2024;1\n", "cp1250", "Windows-1250"),
+        ("Ország;Hónap;Mennyiség\nDél-Korea;2024-01;1\nMexikó;2024-01;ő\n", "cp1250", "Windows-1250"),
+        ("Ülke;Yıl;Ay;Miktar\nBirleşik Krallık;2024;Ağustos;1\n", "cp1254", "Windows-1254"),
+        ("Land;Monat;Þyngd\nÍsland;2024-01;1\n", "cp1252", "Windows-1252"),
+        ("國家,日期,重量(公斤)\n美國,113年01月,1\n", "big5hkscs", "Big5"),
+        ("ประเทศ,เดือน,น้ำหนัก\nญี่ปุ่น,2567-01,1\n", "cp874", "Windows-874"),
+        ("Country,Month,kg\nJapan,2024-01,1\n", "utf-16-le", "UTF-16-LE"),
+        ("Länder;Monat;kg\nÖsterreich;2024-01;1\n", "utf-16-be", "UTF-16-BE"),
     ],
 )
 def test_encodings_are_known_by_the_letters_of_their_script(text: str, encoding: str, name: str):

@@ -15,6 +15,7 @@ from forecast.vocabulary.words.month_names import MONTH_NAMES, NAMES_OF_MONTHS
     [["janv. 2023", "déc. 2024"], ["23-Jan", "24-Dec"], ["01/23", "12/24"], ["1.1.23", "1.12.24"],
      ["31.01.23", "31.12.24"], ["令和5年1月", "令和6年12月"], ["январь 2023", "дек. 2024"],
      ["2023년 1월", "2024년 12월"], ["gennaio 2023", "dicembre 2024"], ["M1 2023", "M12 2024"],
+     ["112年01月", "113年12月"], ["民國112/1", "民國113/12"],
      ["M01-2023", "M12-2024"],
      ["M1/23", "M12/24"], ["2023_01", "2024_12"], ["1월 2023", "12월 2024"], ["1月, 2023", "12月, 2024"],
      ["2023年1月份", "2024年12月份"], ["Ocak 2023", "Aralık 2024"], ["OCAK 2023", "ARALIK 2024"], ["sty-23", "gru-24"],
@@ -32,7 +33,15 @@ def test_the_russian_may_and_the_first_year_of_an_era():
 
 
 @pytest.mark.parametrize(
-    "cells", [["01-Jan", "23-Jan"], ["05/06", "06/07"], ["10/23", "23/10"], ["1.13", "2.20"], ["23-Foo", "24-Bar"]]
+    "cells",
+    [
+        ["01-Jan", "23-Jan"],
+        ["112/01", "113/12"],
+        ["05/06", "06/07"],
+        ["10/23", "23/10"],
+        ["1.13", "2.20"],
+        ["23-Foo", "24-Bar"],
+    ],
 )
 def test_what_may_be_a_day_is_no_month(cells: list[str]):
     """Days without a year, and numbers with two digits behind the mark."""

@@ -9,62 +9,27 @@ from functools import lru_cache
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
+from forecast.sources.files.headings import ALIASES, ROLES, headings_of_role
 from forecast.sources.files.sheet import Sheet, Table, check_width
 from forecast.sources.meaning.breakdowns import is_way_of_transport, names_breakdown, names_total
 from forecast.sources.meaning.cumulative import says_cumulative
-from forecast.sources.meaning.direction import says_imports
+from forecast.sources.meaning.direction import are_flows, says_imports
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed, places
-from forecast.vocabulary.months import is_dated, month_of, months, serial_months
+from forecast.vocabulary.months import is_dated, is_year, month_number, month_of, months, serial_months
 from forecast.vocabulary.numbers import is_gap, numbers
-from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.text import apart, folded, shown
 from forecast.vocabulary.units import is_money, kind_of_quantity, unit_in, unit_in_title, unit_of
 from forecast.vocabulary.words.currencies import other_currency
-
-ROLES = {
-    "product": "product products commodity item good goods hs hs_code hscode commodity_code product_code cmdcode "
-    "produto "
-    "series_product 商品 商品编码 产品 품목코드 hs코드 품목명 품목",
-    "destination": "destination destinations country countries partner country_name partner_name partner_country "
-    "importer "
-    "importing_country destination_country to market iso3 iso_code country_code pais paises land pays 国家 国别 目的地 "
-    "目的国 贸易伙伴 贸易伙伴名称 国家_地区 region country_of_destination destination_name destination_code "
-    "partner_countries partner_code partner_iso partner_desc importer_name bestimmungsland zielland partnerland "
-    "pais_de_destino pais_destino destino pays_de_destination pays_partenaire 最终目的国 最終目的国 国 国名 국가 "
-    "국가명 страна страна_назначения ulke kraj paese landen negara",
-    "reporter": "reporter reporters reporter_name reporter_code reporter_iso reporter_country reporter_desc "
-    "reporter_countries reporting_country reporting_economy declarant exporter exporters exporter_name exporter_code "
-    "exporter_iso exporting_country origin country_of_origin origin_country from source_country meldeland berichtsland "
-    "ursprungsland herkunftsland pays_declarant declarante pais_declarante pais_de_origem pais_de_origen "
-    "pays_d_origine origem origen origine 报告国 出口国 原产地 原产国 输出国 страна_отчетности страна_экспортер "
-    "страна_происхождения",
-    "indicator": "indicator indicators measure measures variable variables element statistic statistics metric "
-    "series_name data_type kennzahl merkmal messgroesse messgrosse indicateur mesure indicador indicadores medida "
-    "variavel 指标 指標 项目 показатель",
-    "month": "month period date time time_period year_month yearmonth ym ds timestamp timepoints timepoint mes data "
-    "datum "
-    "mois monat perioden periode periodo mese miesiac okres ay maand "
-    "月份 年月 日期 月 时间 yyyymm 기간 년월 연월 период",
-    "year": "year ano anno jahr annee 年 年份",
-    "volume": "volume_t volume net_weight netweight netwgt net_wgt weight weight_kg quantity qty tonnes tons kg y "
-    "value "
-    "values exports export amount quantidade peso menge poids 数量 重量 出口量 수출중량 수출_중량 수출량 수출물량 중량 "
-    "volume_kg net_weight_kg quantity_kg "
-    "quantity_t exports_t",
-    "unit": "unit units uom unidade unit_of_measure quantity_unit qty_unit 单位 计量单位",
-    "scale": "scalar_factor unit_mult unit_multiplier unit_mult_unit_multiplier powercode power_code powercode_code "
-    "multiplier scale scale_factor scaling obs_unit_mult scalar_id",
-    "flow": "flow trade_flow flow_desc flowdesc trade_flow_name direction fluxo flujo flux",
-    "released": "released release release_date",
-    "status": "status",
-}
-"""Headings of each column, folded, with ``_`` for the blanks."""
 
 SAMPLE = 300
 """Different cells by which a column without a known heading is judged."""
 
 MOST_INDICATORS = 12
 """Different cells that a column may have which says what each figure measures."""
+
+_HALF = 0.5
+"""Share of the different cells that are destinations below a heading that may say so, notes below the table apart."""
 
 FEWEST_SERIALS = 3
 """Different numbers, all of them the first or last day of a month to Excel, that are not volumes by chance."""
@@ -83,8 +48,6 @@ IDENTIFIERS = ("unique id", "series id", "id", "series", "instances", "instance"
 CURRENCY_HEADINGS = ("currency", "currency code", "wahrung", "moneda", "moeda", "devise", "valuta", "货币", "币种",
                      "币制", "通貨", "통화", "валюта")  # fmt: skip
 """Headings, folded, of columns that name the currency of each row."""
-
-_ALIASES = {role: tuple(word.replace("_", " ") for word in words.split()) for role, words in ROLES.items()}
 
 
 @dataclass(frozen=True)
@@ -138,10 +101,11 @@ def header_score(row: Sequence[str], wanted: Collection[str] = ()) -> float:
 @lru_cache(maxsize=512)
 def _header_score(row: tuple[str, ...], wanted: frozenset[str]) -> float:
     names = [folded(cell) for cell in row if cell]
-    if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in _ALIASES["unit"] and unit_in(names[1])):
+    if len(names) == 1 < len(row) or (len(names) == 2 and names[0] in ALIASES["unit"] and unit_in(names[1])):
         return 0.0  # a title line, or the unit in one
-    known = {alias for aliases in _ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
-    hits = sum(name in known or bool(unit_in(name)) for name in names) + 5 * len(wanted & set(names))
+    known = {alias for aliases in ALIASES.values() for alias in aliases} | set(IDENTIFIERS)
+    loose = sum(folded(apart(cell)) in known or bool(headings_of_role([cell], "destination")) for cell in row)
+    hits = max(loose, sum(name in known or bool(unit_in(name)) for name in names)) + 5 * len(wanted & set(names))
     are_months = _which_are_months(pd.Series(row, dtype=object))
     dated = int(are_months.sum())
     figures = sum(is_figure(cell) for cell, is_month in zip(row, are_months, strict=True) if not is_month)
@@ -158,8 +122,11 @@ def columns_of(table: Table, settings: ReadSettings) -> Columns:
     """Headings by role: the caller's, then those of the usual names, weights before values."""
     said = {role: _said(table, role, word) for role, word in settings.columns.items()}
     roles = [role for role in Columns.__dataclass_fields__ if role not in said]
-    found = {role: table.heading(*_ALIASES[role]) or "" for role in roles if role in _ALIASES}
+    found = {
+        role: table.heading(*ALIASES[role]) or _loosely(table, role, settings) for role in roles if role in ALIASES
+    }
     columns = _of_two_sides(table, Columns(**{**found, **said}), settings)
+    columns = columns if columns.flow else replace(columns, flow=_only(_flows(table)))
     if "volume" not in said:
         columns = replace(columns, volume=_volume(table, settings) or _neutral(table, columns, settings))
     series = table.heading(*IDENTIFIERS) or ""
@@ -168,6 +135,28 @@ def columns_of(table: Table, settings: ReadSettings) -> Columns:
     if columns.year and columns.month and "month" not in said and not _are_months(table.cells[columns.month]):
         return columns
     return replace(columns, year="") if columns.month and "year" not in said else columns
+
+
+def _loosely(table: Table, role: str, settings: ReadSettings) -> str:
+    """The heading that names a role beside words such as code or name, in two languages, or with a number behind it.
+
+    Of several, that of names comes before that of codes for destinations, and the reverse for products.
+    """
+    open_to = headings_of_role(table.headings, role)
+    if role == "destination":
+        known = places("", settings.names)
+        open_to = [name for name in open_to if are_codes(table.cells[name], known, _HALF)]
+    if role == "product":
+        coded = [name for name in open_to if most_are(table.cells[name], lambda text: any(map(str.isdigit, text)))]
+        open_to = [*coded, *open_to]
+    return next(iter(open_to), "")
+
+
+def _flows(table: Table) -> list[str]:
+    """Headings of columns of words for exports and imports, none of which names a quantity as well."""
+    samples = {name: _sample(table.cells[name]) for name in table.headings}
+    short = {name: cells for name, cells in samples.items() if len(cells) <= MOST_INDICATORS}
+    return [name for name, cells in short.items() if are_flows(cells) and not any(map(kind_of_quantity, cells))]
 
 
 def _said(table: Table, role: str, word: str) -> str:
@@ -184,7 +173,7 @@ def _of_two_sides(table: Table, columns: Columns, settings: ReadSettings) -> Col
     known = places("", settings.names)
     if "destination" in settings.columns or not columns.destination:
         return columns
-    named = [name for name in table.headings if folded(name) in _ALIASES["destination"]]
+    named = [name for name in table.headings if folded(name) in ALIASES["destination"]]
     sided = [name for name in named if set(folded(name).split()) & set(_ONE_SIDE)]
     sided = [name for name in sided if _are_places(table.cells[name], known)]
     if not sided or columns.destination in sided:
@@ -201,7 +190,8 @@ def _neutral(table: Table, columns: Columns, settings: ReadSettings) -> str:
     """The column of figures whose quantity stands in another column, if rows of what is asked for are among them."""
     wanted = "money" if settings.unit and unit_of(settings.unit).money else "weight"
     words = [str(text) for name in (columns.unit, columns.indicator) if name for text in pd.unique(table.cells[name])]
-    if not any(kind_of_quantity(text) == wanted for text in words):
+    named = [name for name in table.headings if kind_of_quantity(name) == wanted and are_numbers(table.cells[name])]
+    if not any(kind_of_quantity(text) == wanted for text in words) or (named and wanted == "weight"):
         return ""
     heading = table.heading(*_NEUTRAL)
     return heading if heading and are_numbers(table.cells[heading]) else ""
@@ -224,7 +214,7 @@ def plainest(headings: Sequence[str]) -> list[str]:
 def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: ReadSettings) -> str:
     """The only one of some headings that can be the volume, one that states a weight before the others; else empty."""
     weights = [heading for heading in open_to if unit_in(heading) and are_numbers(table.cells[heading])]
-    usual = [heading for heading in table.headings if folded(heading) in _ALIASES["volume"] and heading in open_to]
+    usual = [heading for heading in table.headings if folded(heading) in ALIASES["volume"] and heading in open_to]
     plain = [heading for heading in usual if unit_in(heading)] or usual
     worth = [heading for heading in open_to if money and is_money(heading) and are_numbers(table.cells[heading])]
     asked = unit_of(settings.unit).money if worth else ""
@@ -235,9 +225,14 @@ def _volume_of(table: Table, open_to: Sequence[str], money: bool, settings: Read
         return weights[0]
     if plain and len(weights) <= 1:
         return plain[0]
-    by_rank = [heading for alias in _ALIASES["volume"] for heading in weights if folded(heading) == alias]
+    by_rank = [heading for alias in ALIASES["volume"] for heading in weights if folded(heading) == alias]
     if by_rank:
         return by_rank[0]
+    named = [
+        heading for heading in open_to if kind_of_quantity(heading) == "weight" and are_numbers(table.cells[heading])
+    ]
+    if len(named) == 1 and not money:
+        return named[0]
     y = table.heading("y", "value", "values") if not weights else None
     return y if y and (money or folded(y) == "y" or bool(settings.unit)) else ""
 
@@ -250,14 +245,19 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
     taken = {getattr(columns, role) for role in Columns.__dataclass_fields__}
     taken.add(table.heading(*CURRENCY_HEADINGS) or "")
     free = [heading for heading in table.headings if heading not in taken]
-    if not columns.month and not (columns.year and columns.month):
+    if not columns.month:
+        columns = _of_two_columns(table, columns, free)
+    free = [heading for heading in free if heading != columns.month]
+    if not columns.month:
         columns = replace(columns, month=_only([name for name in free if _are_months(table.cells[name])]))
     free = [name for name in free if name != columns.month]
     if not columns.destination and not columns.series and not settings.destination:
         columns = replace(columns, destination=_only([name for name in free if _are_places(table.cells[name], known)]))
     free = [name for name in free if name != columns.destination]
     if columns.destination and not columns.reporter:
-        columns = replace(columns, reporter=_only([name for name in free if are_codes(table.cells[name], known)]))
+        others = [name for name in free if are_codes(table.cells[name], known)]
+        others = [name for name in others if not _are_the_same(table, name, columns.destination, known)]
+        columns = replace(columns, reporter=_only(others))
     if not columns.indicator:
         columns = replace(columns, indicator=_only([name for name in free if _are_quantities(table.cells[name])]))
     if not columns.volume:
@@ -277,9 +277,16 @@ def by_content(table: Table, columns: Columns, known: Places, settings: ReadSett
     return columns
 
 
+def _of_two_columns(table: Table, columns: Columns, free: Sequence[str]) -> Columns:
+    """Columns with a year and names of months where they stand in two, by their cells alone."""
+    named = _only([name for name in free if most_are(table.cells[name], lambda text: bool(month_number(text)), 1)])
+    years = columns.year or _only([name for name in free if most_are(table.cells[name], is_year, 1)])
+    return replace(columns, month=named, year=years) if named and years else columns
+
+
 def product_by_content(columns: Columns, settings: ReadSettings) -> list[str]:
     """A word on a column that is taken for the products because no other role is left for it."""
-    usual = folded(columns.product) in _ALIASES["product"] or "product" in settings.columns
+    usual = folded(columns.product) in ALIASES["product"] or "product" in settings.columns
     said = f"The products are those of the column {shown(columns.product)} (--column product=NAME names another)."
     return [] if usual or not columns.product or columns.series else [said]
 
@@ -314,9 +321,16 @@ def _are_places(cells: pd.Series, known: Places) -> bool:
     return most_are(cells, lambda text: not is_figure(text) and known.knows(text))
 
 
-def are_codes(cells: pd.Series, known: Places) -> bool:
+def are_codes(cells: pd.Series, known: Places, share: float = 0.8) -> bool:
     """Whether most of the different cells are single destinations by name or by letters."""
-    return most_are(cells, lambda text: not is_figure(text) and bool(known.find(text)[0]))
+    return most_are(cells, lambda text: not is_figure(text) and bool(known.find(text)[0]), share)
+
+
+def _are_the_same(table: Table, one: str, other: str, known: Places) -> bool:
+    """Whether two columns name the same destinations, as one of codes does beside one of names."""
+    pairs = table.cells[[one, other]].astype(str).drop_duplicates().head(SAMPLE)
+    codes = pairs.map(lambda word: known.find(word)[0])
+    return bool((codes[one] == codes[other]).mean() > 0.5)
 
 
 def _are_quantities(cells: pd.Series) -> bool:

@@ -21,36 +21,13 @@ from forecast.safety.limits import MOST_COLUMNS, MOST_ROWS
 from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.tables.cells import recoded
 from forecast.tables.read import TableError
+from forecast.vocabulary.words.encodings import decoded
 
 LARGE = 8_000_000
 """Bytes from which rows are parsed by columns where every row has the same fields."""
 
 HEAD = 20_000
 """Characters by which the separator is known."""
-
-_CHINESE = ("数据年月", "商品", "贸易伙伴", "数量", "计量单位", "国家", "国别", "年月", "月份", "千克", "日期")
-_SAMPLE = 200_000
-"""Bytes by which the encoding of a text is known."""
-
-_MOSTLY = 0.9
-"""Share of letters beyond ASCII that must be of a script."""
-
-_FREQUENT = {
-    "cp932": re.compile("年|月|国|数量|輸出|税関|統計|単位|[ァ-ヺ]{2}"),
-    "cp949": re.compile("국가|수출|수입|중량|기간|품목|금액|단위|합계|국명|물량|날짜"),
-    "gb18030": re.compile("年份|月份|国家|国别|数量|重量|金额|目的|出口|商品|产品|合计|单位"),
-}
-"""Words of which a table in an encoding has nearly always one."""
-
-_EASTERN = (
-    ("cp932", "Shift-JIS", re.compile("[ぁ-ヿ㐀-鿿々ー、。・（）：〜～％　「」]")),
-    ("cp949", "CP949", re.compile("[가-힣㎏㎜㎡㎥·（）：　]")),
-    ("gb18030", "GB18030", re.compile("[㐀-鿿、。（）：　％]")),
-)
-"""Encodings of the east with their names and the letters of their scripts, the strictest first."""
-
-_CYRILLIC = re.compile("стран|месяц|период|колич|экспорт|вывоз|товар|країн|місяц", re.IGNORECASE)
-"""Beginnings of words of which a table in Cyrillic letters has nearly always one."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _WRAPPED = re.compile(r'\s*"((?:[^"]|"")*)"[\s,;|]*')
@@ -65,8 +42,6 @@ _PAIRS = {('"', '"'), ("'", "'"), *zip("\u201c\u201e\u201e\u201d", "\u201d\u201c
 MOST_QUOTINGS = 3
 """How many times over a line or a cell may have been quoted."""
 
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
 _QUOTE, _LINE_FEED, _RETURN = b'"\n\r'
 _BLOCK = 2**23
 """Bytes that are looked at together, and read by one task."""
@@ -76,50 +51,6 @@ _THREADED = 2**20
 
 _MOST_COLUMNS = 200
 """Columns up to which text is read by columns."""
-
-
-def decoded(content: bytes) -> tuple[str, str]:
-    """Text, and the encoding it was in: by its mark, else UTF-8, else by its letters or words, else cp1252.
-
-    It is GB18030 where Chinese headings show, else Shift-JIS, CP949 or GB18030 where it has mostly letters and a word
-    of that script.
-
-    Examples
-    --------
-    >>> decoded("数据年月,商品编码".encode("gb18030"))
-    ('数据年月,商品编码', 'GB18030')
-    """
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace"), encoding.removesuffix("-sig").upper()
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(content), "UTF-8"
-    except UnicodeDecodeError:
-        chinese = content.decode("gb18030", errors="replace")
-        if any(word in chinese for word in _CHINESE):
-            return chinese, "GB18030"
-        cyrillic = content.decode("cp1251", errors="replace")
-        if _CYRILLIC.search(cyrillic[:_SAMPLE]):
-            return cyrillic, "Windows-1251"
-        return _eastern(content) or (content.decode("cp1252", errors="replace"), "Windows-1252")
-
-
-def _eastern(content: bytes) -> tuple[str, str] | None:
-    """Text of Japan, Korea or China where it decodes to the letters in which its words are written; None for other."""
-    end = content.rfind(b"\n", 0, _SAMPLE) + 1 or len(content)
-    head = content[: end if len(content) > _SAMPLE else len(content)]
-    if not re.search(rb"[\x80-\xff]{2}", head):
-        return None
-    for encoding, name, letters in _EASTERN:
-        try:
-            text = head.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        foreign = [mark for mark in text if mark > "\x7f"]
-        own = sum(bool(letters.match(mark)) for mark in foreign)
-        if own >= _MOSTLY * len(foreign) and _FREQUENT[encoding].search(text):
-            return content.decode(encoding, errors="replace"), name
-    return None
 
 
 def delimited_sheet(file: str, content: bytes) -> Sheet:

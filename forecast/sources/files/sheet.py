@@ -12,9 +12,12 @@ import pandas as pd
 from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS
 from forecast.tables.cells import Texts, labels
 from forecast.tables.read import TableError
-from forecast.vocabulary.text import folded, shown, without_note
+from forecast.vocabulary.text import apart, folded, shown, without_note
 
 _NUMBER, _FIRST_GROUP, _GROUP = (re.compile(text) for text in (r"\d+(\.\d+)?", r"\d{1,3}", r"\d{3}(\.\d+)?"))
+
+CODED = re.compile(r"([A-Z][A-Z\d_]+): ?.+")
+"""A heading of SDMX with its code and its label, such as ``FREQ: Frequency``."""
 
 HEADER_WITHIN = 40
 """Rows from the top among which a header is sought."""
@@ -78,8 +81,9 @@ class Table:
 
     def heading(self, *aliases: str) -> str | None:
         """The first heading that is one of ``aliases`` (folded), in the order of the aliases; notes behind it apart."""
-        by_name = {folded(without_note(heading)): heading for heading in reversed(self.headings)}
-        by_name |= {folded(heading): heading for heading in reversed(self.headings)}
+        by_name: dict[str, str] = {}
+        for form in (_parted, without_note, str):
+            by_name |= {folded(form(heading)): heading for heading in reversed(self.headings)}
         return next((by_name[alias] for alias in aliases if alias in by_name), None)
 
     def column(self, *aliases: str) -> pd.Series:
@@ -103,6 +107,12 @@ class Table:
             if not blank.any():
                 return self
         return replace(self, cells=self.cells[~blank])
+
+
+def _parted(heading: str) -> str:
+    """A heading with its words apart; of one with a code and a label, as SDMX writes both, the code."""
+    code = CODED.fullmatch(heading)
+    return code[1] if code else apart(heading)
 
 
 def check_width(sheet: Sheet, header: int) -> None:

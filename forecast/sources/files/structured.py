@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from itertools import chain
+from itertools import product as combinations_of
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from forecast.safety.limits import MOST_CELLS, MOST_COLUMNS, MOST_ROWS
-from forecast.sources.files.delimited import decoded
+from forecast.sources.files.headings import ALIASES, headings_of_role
 from forecast.sources.files.sheet import Sheet, bounded, grid_of
 from forecast.sources.files.workbook import cell_text
 from forecast.tables.read import TableError
-from forecast.vocabulary.text import shown
+from forecast.vocabulary.text import folded, shown
+from forecast.vocabulary.words.encodings import decoded
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -26,9 +29,14 @@ LARGEST_TEXT = 2_000_000_000
 _LISTS = ("data", "dataset", "results", "value", "items", "rows", "records")
 """Names under which services put the list of rows."""
 
+_HEADS, _NAMES = ("columns", "fields", "headers", "header", "names"), ("text", "name", "label", "id", "code")
+"""Names under which they put the list of headings, and a heading in an object."""
+
 
 def json_sheet(file: str, content: bytes) -> Sheet:
-    """A list of objects, a list of lists whose first is the header, or an object that holds one of these.
+    """A list of objects, a list of lists whose first is the header, objects line by line, or what holds one of these.
+
+    JSON-stat, and the ways in which pandas writes a frame, are read as the rows that they mean.
 
     Raises
     ------
@@ -36,7 +44,7 @@ def json_sheet(file: str, content: bytes) -> Sheet:
         Where the text is no JSON, or holds no list of rows.
     """
     try:
-        said = json.loads(decoded(content)[0])
+        said = _parsed(decoded(content)[0])
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error), 80)
         raise TableError(f"{file}: expected JSON, found text that cannot be read as it ({reason}).") from error
@@ -105,23 +113,74 @@ def frame_grid(frame: pd.DataFrame) -> pd.DataFrame:
     return grid
 
 
+def _parsed(text: str) -> Any:
+    """What JSON says; of a line each, where the whole is none, the list of them."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not all(line.lstrip()[:1] in "{[" and line.rstrip()[-1:] in "}]" for line in lines[:2]):
+            raise
+        return [json.loads(line) for line in lines]
+
+
 def _rows(said: Any) -> list[Any]:
     """The list of rows in an answer; empty where there is none."""
     if isinstance(said, dict):
         by_name = {str(name).lower(): held for name, held in said.items()}
         lists = [by_name[name] for name in _LISTS if isinstance(by_name.get(name), list | dict)]
-        return next((rows for held in lists if (rows := _rows(held))), [])
+        known = _stat_rows(said) or _headed(by_name) or next((rows for held in lists if (rows := _rows(held))), [])
+        inner = [rows for held in said.values() if isinstance(held, dict) and (rows := _rows(held))]
+        return known or _of_columns(said) or (inner[0] if len(inner) == 1 else [])
     if isinstance(said, list) and said and all(isinstance(row, dict) for row in said):
         return said
     return said if isinstance(said, list) and said and all(isinstance(row, list) for row in said) else []
+
+
+def _headed(said: dict[str, Any]) -> list[Any]:
+    """Rows of an object that has their headings beside them; empty for any other."""
+    heads: list[Any] = next((said[name] for name in _HEADS if isinstance(said.get(name), list) and said[name]), [])
+    rows: list[Any] = next((said[name] for name in _LISTS if isinstance(said.get(name), list) and said[name]), [])
+    if rows and all(isinstance(row, dict) and isinstance(row.get("key"), list) for row in rows):
+        rows = [[*row["key"], *row.get("values", [])] for row in rows]  # as px-web writes them
+    if not heads or not all(isinstance(row, list) and len(row) == len(heads) for row in rows):
+        return []
+    names = [next((head[name] for name in _NAMES if head.get(name)), "") if isinstance(head, dict) else head
+             for head in heads]  # fmt: skip
+    return [names, *rows] if rows else []
+
+
+def _of_columns(said: dict[str, Any]) -> list[Any]:
+    """Rows of a frame that is written by column or by number of its row; empty for any other object."""
+    held = list(said.values())
+    if len(held) > 1 and all(isinstance(column, list) and column and len(column) == len(held[0]) for column in held):
+        plain = not any(isinstance(cell, list | dict) for column in held for cell in column)
+        return [list(said), *map(list, zip(*held, strict=True))] if plain else []
+    if len(held) < 2 or not all(isinstance(column, dict) and column.keys() == held[0].keys() for column in held):
+        return []
+    if all(str(name).isdecimal() for name in said):
+        return held
+    numbered = all(str(name).isdecimal() for name in held[0])
+    return [list(said), *([column[name] for column in held] for name in held[0])] if numbered and held[0] else []
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with a cell for each of what an object in it holds: ``country`` with a ``code`` is ``country_code``."""
+    if not any(isinstance(cell, dict) for cell in row.values()):
+        return row
+    flat: dict[str, Any] = {}
+    for name, cell in row.items():
+        flat |= {f"{name}_{part}": held for part, held in cell.items()} if isinstance(cell, dict) else {name: cell}
+    return flat
 
 
 def _grid(file: str, rows: list[Any]) -> pd.DataFrame:
     numbered = enumerate(rows, start=1)
     if isinstance(rows[0], list):
         return grid_of(bounded(file, ((number, [_json_text(value) for value in row]) for number, row in numbered)))
+    rows = [_flat(row) for row in rows]
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
-    cells = ((number, [_json_text(row.get(name)) for name in names]) for number, row in numbered)
+    cells = ((number, [_json_text(row.get(name)) for name in names]) for number, row in enumerate(rows, start=1))
     return grid_of(bounded(file, chain([(0, [*map(cell_text, names)])], cells)))
 
 
@@ -135,3 +194,62 @@ def _instead(said: Any) -> str:
         empty = any(said.get(name) == [] for name in _LISTS)
         return f"the answer {shown(error, 100)!r}" if error else "an empty list" if empty else "an object without one"
     return "an empty list" if said == [] else f"a {type(said).__name__}"
+
+
+# JSON-stat ------------------------------------------------------------------------------------------------------------
+
+_FIGURE = "value"
+"""The heading of the figures."""
+
+_ROLES = ("product", "destination", "month", "reporter", "flow", "unit")
+
+
+def _stat_rows(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that an object in JSON-stat means, cells by heading; none for any other object.
+
+    Headings are the names of dimensions by which columns are known, else their labels. A category is shown by its
+    label, one of products by its code; units of categories are a column of their own.
+
+    Examples
+    --------
+    >>> month = {"label": "month", "category": {"index": ["2025M01", "2025M02"]}}
+    >>> said = {"id": ["Tid"], "size": [2], "dimension": {"Tid": month}, "value": [5, None]}
+    >>> _stat_rows(said)
+    [{'month': '2025M01', 'value': 5}]
+    """
+    inner = said.get("dataset")
+    held = inner if isinstance(inner, dict) else said
+    dimensions, figures = held.get("dimension"), held.get("value")
+    if not isinstance(dimensions, dict) or not isinstance(figures, list | dict):
+        return []
+    names = held.get("id") or dimensions.get("id")
+    if not isinstance(names, list) or not all(isinstance(dimensions.get(name), dict) for name in names):
+        return []
+    parts = [_categories(str(name), dimensions[name]) for name in names]
+    if math.prod(map(len, parts)) * (len(parts) + 2) > MOST_CELLS:
+        return []
+    rows = []
+    for number, cells in enumerate(combinations_of(*parts)):
+        figure = figures.get(str(number)) if isinstance(figures, dict) else (figures[number : number + 1] or [None])[0]
+        if figure is not None:
+            rows.append({name: cell for part in cells for name, cell in part.items()} | {_FIGURE: figure})
+    return rows
+
+
+def _categories(name: str, dimension: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of each category of a dimension, in the order of the figures."""
+    category = dimension.get("category") or {}
+    labels, index, units = (category.get(part) or {} for part in ("label", "index", "unit"))
+    codes = sorted(index, key=index.__getitem__) if isinstance(index, dict) and index else list(index or labels)
+    heading = _heading(name, str(dimension.get("label") or name))
+    coded = folded(heading) in ALIASES["product"]
+    cells = [{heading: code if coded else labels.get(code, code)} for code in codes]
+    if not units:
+        return cells
+    return [cell | {"unit": units.get(code, {}).get("base", "")} for cell, code in zip(cells, codes, strict=True)]
+
+
+def _heading(name: str, label: str) -> str:
+    known = [word for word in (name, label) for role in _ROLES if folded(word) in ALIASES[role]]
+    loose = [word for word in (name, label) for role in _ROLES if headings_of_role([word], role)]
+    return next(iter([*known, *loose]), label)

@@ -16,6 +16,9 @@ from forecast.vocabulary.text import shown
 MOST_SHEET_ROWS = 2**20
 """Rows that a sheet of a workbook can have."""
 
+WORKBOOK = "xl/workbook.xml"
+"""The part that makes a zip archive an .xlsx workbook."""
+
 MOST_UNPACKED = 400_000_000
 """Bytes that a workbook may unpack to."""
 
@@ -69,6 +72,21 @@ def old_workbook_sheets(file: str, content: bytes) -> list[Sheet]:
     return _sheets(file, "an Excel workbook of before 2007", [(title, iter(rows)) for title, rows in named])
 
 
+def is_workbook(file: str, content: bytes) -> bool:
+    """Whether a zip archive is an .xlsx workbook.
+
+    Raises
+    ------
+    TableError
+        Where it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return WORKBOOK in archive.namelist()
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise TableError(_damaged(file, error)) from error
+
+
 def _check_archive(file: str, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -76,8 +94,10 @@ def _check_archive(file: str, content: bytes) -> None:
             names = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise TableError(_damaged(file, error)) from error
-    if "xl/workbook.xml" not in names:
-        raise TableError(f"{file}: expected a table, found a zip archive. Unpack it and give the files inside.")
+    if WORKBOOK not in names:
+        raise TableError(
+            f"{file}: expected an Excel workbook, found a zip archive. Unpack it and give the files inside."
+        )
     if unpacked > MOST_UNPACKED:
         limit = f"{MOST_UNPACKED / 1e6:.0f} MB"
         raise TableError(f"{file}: expected a workbook of at most {limit} unpacked, found {unpacked / 1e6:.0f} MB.")

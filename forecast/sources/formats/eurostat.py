@@ -33,6 +33,16 @@ _ABSENT = ("", ":")
 _FLAGGED = r"^(\S+)\s+([a-z]+)$"
 """A figure, or the sign of none, and the flag behind it."""
 
+_BULK = {
+    "REPORTER": ("declarant iso", "reporter", "declarant"),
+    "PARTNER": ("partner iso", "partner"),
+    "product": ("product nc",),
+    "FLOW": ("flow",),
+    "TIME_PERIOD": ("period",),
+}
+_BULK_WEIGHT, _BULK_VALUE = ("quantity kg", "quantity in kg"), ("value eur", "value in euros")
+"""Headings of the bulk file, and those that they stand in place of."""
+
 _STAMP = re.compile(r"(\d{2})/(\d{2})/(\d{2}|\d{4})\b")
 
 
@@ -44,7 +54,8 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where it is annual, or has values and no weight.
     """
-    table = _of_tabs(sheet) or sheet.headed(("time period",), ("obs value",), ("reporter",), ("partner",))
+    bulk = _of_bulk(sheet, settings)
+    table = bulk or _of_tabs(sheet) or sheet.headed(("time period",), ("obs value",), ("reporter",), ("partner",))
     if table is None or table.heading("reporter") is None or table.heading("partner") is None:
         return None
     table = table.filled()
@@ -69,7 +80,26 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
         left_out.where(left_out != "", flag.map(_FLAGS).fillna("")),
         f"Eurostat, {indicator.lower().replace('_', ' ')}",
         authority="european_union",
+        parts=bulk is not None,
     )  # fmt: skip
+
+
+def _of_bulk(sheet: Sheet, settings: ReadSettings) -> Table | None:
+    """The rows of the monthly bulk file, with the headings of SDMX-CSV; None where ``sheet`` is none.
+
+    Rows of several statistical procedures are parts of a figure.
+    """
+    table = sheet.headed(("product nc",), ("flow",), ("period",), ("stat procedure", "stat regime"))
+    if table is None:
+        return None
+    money = bool(settings.unit) and unit_of(settings.unit).money == "EUR"
+    figures = (table.heading(*_BULK_VALUE), "VALUE_EUR") if money else (table.heading(*_BULK_WEIGHT), "QUANTITY_KG")
+    names = {table.heading(*aliases): name for name, aliases in _BULK.items()} | {figures[0]: "OBS_VALUE"}
+    if None in names:
+        return None
+    left = [name for name in table.headings if name not in names and name in {"REPORTER", "PARTNER"}]
+    cells = table.cells.drop(columns=left).rename(columns=names).assign(indicators=figures[1])
+    return Table(table.file, cells, table.delimiter)
 
 
 def _of_tabs(sheet: Sheet) -> Table | None:

@@ -14,7 +14,9 @@ import pandas as pd
 
 from forecast.sources.extract import Extract, ReadSettings, united_states_release
 from forecast.sources.files.columns import unit_beside
+from forecast.sources.files.headings import ALIASES
 from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, Table, distinct
+from forecast.sources.layouts.headers.as_written import with_names_of_months
 from forecast.sources.layouts.titles import with_destination
 from forecast.sources.meaning.quantities import check_currency
 from forecast.tables.frames import usual_release
@@ -24,10 +26,19 @@ from forecast.vocabulary.text import folded, slug
 from forecast.vocabulary.units import unit_in, unit_of
 from forecast.vocabulary.words.month_names import MONTH_NAMES
 
-_YEAR = ("year", "years", "ano", "年份", "年")
-_PARTNER = ("partner", "country", "destination", "partners", "area partners of destination", "country name", "国家")
-_PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code")
-_UNIT = ("uom", "unit", "unit of measure", "units", "单位")
+_YEAR = (*ALIASES["year"], "years")
+_PARTNER = (
+    "partner",
+    "country",
+    "destination",
+    "partners",
+    "area partners of destination",
+    "country name",
+    "国家",
+    *ALIASES["destination"],
+)
+_PRODUCT = ("hs code", "product code", "product", "commodity", "hs", "code", *ALIASES["product"])
+_UNIT = ("uom", "unit", "unit of measure", "units", "单位", *ALIASES["unit"])
 _SPAN = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
 
 FEWEST_MONTHS = 2
@@ -64,7 +75,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where it has values and no quantities, or nothing says the unit or the destination.
     """
-    found = layout(sheet)
+    found = layout(with_names_of_months(sheet))
     if found is None:
         return None
     table = found.table

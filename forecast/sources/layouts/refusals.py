@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import Columns, are_numbers, headings_of, most_are
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.layouts.joined import two_meanings
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import listed
-from forecast.vocabulary.months import is_short, why_no_month
+from forecast.vocabulary.months import is_short, month_of, why_no_month
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.units import is_money
 from forecast.vocabulary.words.currencies import other_currency
+
+_MARKED = re.compile(r"(.*\S)\s*\([^()]{1,3}\)")
+"""A heading with a sign in brackets behind it."""
 
 
 def check_month(table: Table, columns: Columns) -> None:
@@ -40,6 +45,10 @@ def check_month(table: Table, columns: Columns) -> None:
             f"{shown(columns.year or years[0])}). Export "
             "it by month, or name the column of months: --column year=NAME --column month=NAME."
         )
+    marked = [name for name in table.headings if (found := _MARKED.fullmatch(name)) and month_of(found[1])]
+    if marked:
+        seen = f"found headings such as {shown(marked[0])}, a month with a sign that is not known"
+        raise TableError(f"{table.file}: {seen}. Write it as {month_of(marked[0].partition('(')[0].strip())}.")
     raise TableError(missing(table, "month", "--column month=NAME"))
 
 

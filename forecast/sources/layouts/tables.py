@@ -24,6 +24,7 @@ from forecast.sources.files.columns import (
 )
 from forecast.sources.files.sheet import Sheet, Table
 from forecast.sources.layouts.dated import dated
+from forecast.sources.layouts.headers.as_written import as_read
 from forecast.sources.layouts.refusals import check_month, missing, no_volume
 from forecast.sources.layouts.titles import product_in_titles, with_destination
 from forecast.sources.layouts.two_rows import FIGURE, long_table, unread
@@ -31,7 +32,7 @@ from forecast.sources.layouts.years_across import years_across
 from forecast.sources.meaning.breakdowns import BY, parted
 from forecast.sources.meaning.carried import carried_down
 from forecast.sources.meaning.cumulative import summed_in, summed_rows
-from forecast.sources.meaning.direction import IMPORTS, imports_in, is_inward, mirrored_cells
+from forecast.sources.meaning.direction import imports_in, mirrored_cells, not_exported
 from forecast.sources.meaning.quantities import (
     MEASURE,
     against_unit,
@@ -59,7 +60,7 @@ def read(sheet: Sheet, settings: ReadSettings) -> Extract | None:
     TableError
         Where a column that is needed cannot be found, with those that are there.
     """
-    first, said = first_table(sheet, settings)
+    first, said = first_table(as_read(sheet, settings), settings)
     try:
         found = _of_one_table(first, settings)
     except TableError as error:
@@ -168,8 +169,8 @@ def _left_out(table: Table, columns: Columns, settings: ReadSettings, repeated: 
     none = pd.Series("", index=table.cells.index, dtype=object)
     reasons = repeated_rows(table.cells) if repeated else none
     flows = table.coded(columns.flow)
-    inward = [text for text in flows.cat.categories if is_inward(str(text))]
-    reasons = reasons.mask(flows.isin(inward), IMPORTS)
+    why = not_exported(table.file, columns.flow, flows.cat.categories)
+    reasons = reasons.where(~flows.isin(why), flows.astype(object).map(why)) if why else reasons
     other = other_quantities(table, columns.unit, columns.indicator, settings.unit)
     return reasons.where(reasons != "", other)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pandas as pd
 
 from forecast.sources.extract import ReadSettings
-from forecast.sources.files.columns import ROLES
+from forecast.sources.files.headings import ROLES
 from forecast.sources.files.sheet import Sheet, Table, distinct, over_empty
 from forecast.sources.layouts.two_rows import FIGURE
 from forecast.sources.meaning.carried import carried_down

@@ -32,7 +32,8 @@ _HEADINGS = (
     "mode of supply",
     "verkehrszweig", "verkehrstrager", "bundesland", "bundeslander", "zollamt", "zollstelle", "hafen", "verfahren",
     "seehafen", "departement", "bureau", "bureau de douane", "douane", "aduana", "aduanas", "puerto", "provincia",
-    "departamento", "regimen", "uf", "uf do produto", "estado", "urf", "alfandega", "porto", "sexe", "sexo",
+    "departamento", "regimen", "uf", "uf do produto", "estado", "urf", "alfandega", "porto", "pelabuhan", "gumruk",
+    "liman", "haven", "kantor pabean", "wojewodztwo", "urzad celny", "regione", "dogana", "sexe", "sexo",
     "вид транспорта", "таможня", "порт", "регион",
 )  # fmt: skip
 """Words of headings, folded, that part a figure by something other than product, destination and month."""

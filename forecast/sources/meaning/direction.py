@@ -9,11 +9,16 @@ import pandas as pd
 
 from forecast.sources.extract import ReadSettings, directed
 from forecast.tables.read import TableError
+from forecast.vocabulary.countries import listed
 from forecast.vocabulary.text import folded, shown
 
 IMPORTS = "imports, not exports"
 """Why a row of a flow into the country that declares it is not used."""
 
+ANOTHER_FLOW = "another flow than exports"
+"""Why a row is not used where others say that they are exports."""
+
+_OUTWARD = {"x", "e", "rx", "dx", "эк", "domestic", "national", "total"}
 _IMPORTS = re.compile(
     r"\b(?:imp|imports?|imported|importe|importe[es]s?|importa[ct]\w*|importazion\w*|importad[ao]s?|einfuhr\w*"
     r"|eingefuhrt\w*|invoer|ithalat\w*|impor|импорт\w*|ввоз\w*)\b"
@@ -49,7 +54,58 @@ def is_inward(flow: str) -> bool:
     >>> [is_inward(flow) for flow in ("Re-import", "M", "X", "Domestic export")]
     [True, True, False, False]
     """
-    return says_imports(flow) or folded(flow) in ("m", "i", "rm")
+    return says_imports(flow) or folded(flow) in ("m", "i", "rm", "им")
+
+
+def is_outward(flow: str) -> bool:
+    """Whether a cell of a column of flows is one out of the reporter, by its words or its letter.
+
+    Examples
+    --------
+    >>> [is_outward(flow) for flow in ("Re-exports", "X", "ЭК", "Domestic", "2", "Transit")]
+    [True, True, True, True, False, False]
+    """
+    return says_exports(flow) or folded(flow) in _OUTWARD
+
+
+def are_flows(cells: Iterable[str]) -> bool:
+    """Whether cells of a column that nothing else is known of are words for exports and imports.
+
+    Examples
+    --------
+    >>> are_flows(["Exports to EU", "Imports from EU"]), are_flows(["ЭК", "ИМ"]), are_flows(["E", "I"])
+    (True, True, False)
+    """
+    words = list(cells)
+    outward = [says_exports(word) or folded(word) == "эк" for word in words]
+    inward = [says_imports(word) or folded(word) == "им" for word in words]
+    return any(outward) and any(inward) and all(map(any, zip(outward, inward, strict=True)))
+
+
+def not_exported(file: str, heading: str, flows: Iterable[str]) -> dict[str, str]:
+    """Why rows are not used, by the cell of the column of flows: those inward, and those unlike known exports.
+
+    Raises
+    ------
+    TableError
+        Where there are several and none says that it is exports.
+
+    Examples
+    --------
+    >>> not_exported("f.csv", "Flow", ["Exports", "Imports", "Transit"])
+    {'Imports': 'imports, not exports', 'Transit': 'another flow than exports'}
+    """
+    words = [str(word) for word in flows]
+    inward = {word: IMPORTS for word in words if is_inward(word)}
+    unclear = [word for word in words if word.strip() and word not in inward and not is_outward(word)]
+    if any(map(is_outward, words)):
+        return inward | dict.fromkeys(unclear, ANOTHER_FLOW)
+    if len(unclear) > 1:
+        seen = f"expected flows that say which are exports, found {listed(unclear, 4)} (column {shown(heading)})"
+        raise TableError(
+            f"{file}: {seen}. Leave the rows of exports in the file, or write Exports and Imports for them."
+        )
+    return inward
 
 
 def says_exports(text: str) -> bool:

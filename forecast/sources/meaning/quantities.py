@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -270,10 +271,23 @@ def check_stated(file: str, stated: str, lines: Iterable[str]) -> None:
     unit: Unit = unit_of(stated)
     if unit.refusal:
         raise TableError(f"{file}: figures are in {unit.refusal}.")
-    scales = [line for line in lines if scale_alone(line)]
+    above = list(lines)
+    said = {line: unit_in_title(line) for line in above}
+    known = {line: word for line, word in said.items() if unit_of(word).factor > 0 and not unit_of(word).money}
+    if known and all(not math.isclose(unit_of(word).factor, unit.factor) for word in known.values()):
+        line, word = next(iter(known.items()))
+        raise TableError(
+            f"{file}: the line {shown(line)!r} says {word}, and the figures are called {stated}. Say which holds: "
+            f"forecast import FILE --unit {_quoted(word)}, or --unit {_quoted(stated)}."
+        )
+    scales = [line for line in above if scale_alone(line)]
     if scales and unit_of(stated).factor in (1e-3, 1.0):
         thousand, plain = ("t", "kg") if unit.factor < 1 else ("kt", "t")
         raise TableError(
             f"{file}: the line {shown(scales[0])!r} has a scale, and the figures are called {stated}. Say which holds: "
             f"forecast import FILE --unit {thousand} for thousands of {plain}, --unit {plain} for single ones."
         )
+
+
+def _quoted(unit: str) -> str:
+    return f"'{unit}'" if " " in unit else unit

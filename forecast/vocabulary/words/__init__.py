@@ -1,1 +1,1 @@
-"""Words of the languages of trade statistics: names of months, and of currencies."""
+"""Words of the languages of trade statistics: names of months, of currencies, and those that tell encodings."""

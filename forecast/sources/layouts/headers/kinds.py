@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.sources.files.sheet import Sheet, over_empty
+from forecast.sources.files.sheet import HEADER_WITHIN, Sheet, over_empty
 from forecast.sources.meaning.quantities import MEASURE
 from forecast.tables.read import TableError
 from forecast.vocabulary.countries import Places, listed
@@ -80,6 +80,8 @@ def as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
                 return found
             continue
         above = over_empty(top, of_kind(top, kind, known))
+        if kind == KIND_DESTINATION and all(map(names_measure, {*above} - {""})):
+            continue
         under = [place for place, word in enumerate(bottom) if word and above[place]]
         wide = _is_wide(above, under)
         places_of = {
@@ -89,12 +91,23 @@ def as_header(sheet: Sheet, position: int, known: Places) -> TwoRows | None:
         }
         below = max(places_of, key=lambda other: len(places_of[other]), default="")
         columns = places_of.get(below, [])
+        if kind == KIND_DESTINATION and _is_of_reporter(sheet, position, columns, known):
+            continue
         if len(columns) > 1 and not _by_chance(below, above, bottom, columns):
             return TwoRows(position, (kind, below), above, bottom, columns)
         several = kind != KIND_DESTINATION or len({*above} - {""}) > 1
         if wide and several and any(not top[place] for place in under):
             return TwoRows(position, (kind, ""), above, bottom, [])
     return None
+
+
+def _is_of_reporter(sheet: Sheet, position: int, columns: Sequence[int], known: Places) -> bool:
+    """Whether a row is the title of a table with a column of destinations before its figures."""
+    if sum(map(bool, sheet.row(position))) > 1:
+        return False
+    body = sheet.grid.iloc[position + 2 : position + 2 + HEADER_WITHIN]
+    keys = ([str(cell).strip() for cell in pd.unique(body[place])] for place in range(min(columns, default=0)))
+    return any(sum(bool(cell) and not cell.isdecimal() and known.knows(cell) for cell in cells) > 1 for cells in keys)
 
 
 def _below_measures(position: int, top: Sequence[str], bottom: Sequence[str], known: Places) -> TwoRows | None:
