@@ -69,12 +69,8 @@ def with_names_of_months(sheet: Sheet) -> Sheet:
     for position, row in enumerate(sheet.rows(HEADER_WITHIN)):
         run = _numbers_from_one(row)
         words = {folded(cell) for cell in row}
-        yearly = bool(words & set(ALIASES["year"]))
-        if (
-            len(run) < _FEWEST
-            or len(run) > 12
-            or not (yearly or (len(run) == 12 and words & set(ALIASES["destination"])))
-        ):
+        yearly, whole = bool(words & set(ALIASES["year"])), len(run) == len(_NAMES)
+        if not _FEWEST <= len(run) <= len(_NAMES) or not (yearly or (whole and words & set(ALIASES["destination"]))):
             continue
         grid = sheet.grid.astype(object)
         for number, place in enumerate(run):
@@ -87,14 +83,10 @@ def _numbers_from_one(row: Sequence[str]) -> list[int]:
     """The places of 1, 2, 3... beside each other, where no other cell is a number; none for any other row."""
     found = {place: int(match[1]) for place, cell in enumerate(row) if (match := _MONTH.fullmatch(cell))}
     run = list(found)
-    sound = (
-        list(found.values()) == list(range(1, len(run) + 1)) and run == list(range(run[0], run[0] + len(run)))
-        if run
-        else False
-    )
-    return (
-        run if sound and not any(map(str.isdecimal, (cell for at, cell in enumerate(row) if at not in found))) else []
-    )
+    if not run or [*found.values()] != [*range(1, len(run) + 1)] or run != [*range(run[0], run[0] + len(run))]:
+        return []
+    others = (cell for place, cell in enumerate(row) if place not in found)
+    return [] if any(map(str.isdecimal, others)) else run
 
 
 def _with_named_key(sheet: Sheet) -> Sheet:
