@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -46,10 +44,7 @@ OF_AN_ENGINE = {
     "tests/store/test_update.py",
 }
 """Files with a quick test in which a model that has two engines is fitted by the default one. Other quick tests see the
-same by either, and one run is enough: a test fails that fits such a model, until its file stands here."""
-
-OF_NO_ENGINE: set[str] = set()
-"""The tests of this run that fit no such model."""
+same by either, and one run is enough."""
 
 collect_ignore = ["fuzz/fuzz_readers.py"]
 """Run by themselves, with the package that they need: no test."""
@@ -63,20 +58,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the default engine before any module that takes it as a default is imported."""
     registry.DEFAULT_ENGINE = config.getoption("--engine")
-    registry.ModelEntry.place_of = _outside(registry.ModelEntry.place_of)
-
-
-def _outside(place_of: Callable[[registry.ModelEntry, str], str]) -> Callable[..., str]:
-    """Where a model lies by an engine, which no test of `OF_NO_ENGINE` may ask of one with two places."""
-
-    @wraps(place_of)
-    def asked(entry: registry.ModelEntry, engine: str) -> str:
-        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-        if entry.compiled and engine == registry.DEFAULT_ENGINE and test in OF_NO_ENGINE:
-            pytest.fail(f"{entry.name} has two engines and is fitted here: OF_AN_ENGINE has to have this file.")
-        return place_of(entry, engine)
-
-    return asked
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -95,10 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.DoctestItem) and item.name in SLOW_EXAMPLES:
             item.add_marker(pytest.mark.slow)
-    quick = [item for item in items if not item.get_closest_marker("slow") and _name(item.path) not in OF_AN_ENGINE]
-    OF_NO_ENGINE.update(item.nodeid for item in quick)
     if registry.DEFAULT_ENGINE == "reference":
-        items[:] = [item for item in items if item.nodeid not in OF_NO_ENGINE]
+        items[:] = [item for item in items if item.get_closest_marker("slow") or _name(item.path) in OF_AN_ENGINE]
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,6 @@ _NOT_CSV = {
     b"\xff\xfe": "UTF-16 text. Save it as UTF-8",
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
 }
-
 _FREE_TEXT = ("event", "continues", "status", "source", "description", "name")
 """Columns whose cells may be quotations."""
 
