@@ -41,7 +41,7 @@ PARTS = {
     "structural model of the series asked for": "_fit",
     "snapshots of days": "as_of",
     "models of one series": "add_single",
-    "the panel model": "add_panel",
+    "the panel model": "panel_fits",
     "what the cache depends on": "fingerprints",
     "reading what was kept": "kept_days",
     "combination and its calibration": "calibrated",
