@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +22,22 @@ from forecast.backtest.parallel import Broadcast, ClusterError, end_workers, par
 def test_every_piece_is_done_once_whatever_the_number_of_processes(jobs: int) -> None:
     """Each place comes back once, with what the function makes of the shared thing and its piece."""
     assert dict(parallel_map(pow, 3, [4, 2, 0], jobs)) == {0: 81, 1: 9, 2: 1}
+
+
+DEAF = """
+import signal
+from forecast.backtest.parallel import parallel_map
+blocked = dict(parallel_map(signal.pthread_sigmask, signal.SIG_BLOCK, [(), ()], 2))
+print(*(set(found) == {signal.SIGINT} for found in blocked.values()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="there are no masks of signals here")
+def test_worker_processes_never_hear_of_interrupts() -> None:
+    """Ctrl-C reaches all processes: those of a fresh interpreter block it, and the first one ends them."""
+    found = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, check=True)
+    assert found.stdout == "True True\n"
 
 
 class Counted:
