@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from datetime import date
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -176,6 +179,10 @@ TABLE = "Country,Month,kg\nJapan,2024-01,1500\nJapan,2024-02,2500\nGermany,2024-
 COLUMNS = ["Country", "Month", "kg"]
 CELLS: list[list[object]] = [[to, month, 1000 * tonnes] for (to, month), tonnes in JAPAN_AND_GERMANY.items()]
 RECORDS = [dict(zip(COLUMNS, row, strict=True)) for row in CELLS]
+PX_WEB = {
+    "columns": [{"code": "a", "text": "Country"}, {"code": "b", "text": "Month"}, {"code": "c", "text": "kg"}],
+    "data": [{"key": row[:2], "values": [str(row[2])]} for row in CELLS],
+}
 
 
 def packed(**files: str | bytes) -> bytes:
@@ -224,8 +231,7 @@ def test_a_table_that_is_not_read_beside_others_is_said(tmp_path: Path):
      {str(at): row for at, row in enumerate(RECORDS)},
      {name: [row[place] for row in CELLS] for place, name in enumerate(COLUMNS)},
      {"success": True, "result": {"total": 4, "records": RECORDS}},
-     {"columns": [{"code": "a", "text": "Country"}, {"code": "b", "text": "Month"}, {"code": "c", "text": "kg"}],
-      "data": [{"key": row[:2], "values": [str(row[2])]} for row in CELLS]},
+     PX_WEB,
      [{"country": {"code": row["Country"], "name": {"JPN": "Japan", "DEU": "Germany"}[row["Country"]]},
        "month": row["Month"], "netWeightKg": row["kg"]} for row in RECORDS]],
     ids=["pandas split", "pandas columns", "pandas index", "lists", "records inside", "px-web", "objects inside"],
@@ -243,33 +249,90 @@ def test_json_line_by_line(tmp_path: Path):
         figures(tmp_path, lines[:-5], "b.jsonl")
 
 
+JSON_STAT: dict[str, Any] = {
+    "class": "dataset",
+    "id": ["land", "contents", "time"],
+    "size": [2, 2, 2],
+    "dimension": {
+        "land": {
+            "label": "country",
+            "category": {"index": {"JP": 0, "DE": 1}, "label": {"JP": "Japan", "DE": "Germany"}},
+        },
+        "contents": {
+            "label": "contents",
+            "category": {
+                "index": ["q", "v"],
+                "label": {"q": "Quantity", "v": "Value"},
+                "unit": {"q": {"base": "kg"}, "v": {"base": "NOK"}},
+            },
+        },
+        "time": {"label": "month", "category": {"index": ["2024M01", "2024M02"]}},
+    },
+    "value": [1500, 2500, 8, 9, 3500, 4500, 8, None],
+}
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 def test_json_stat(tmp_path: Path, sparse: bool):
     """Figures stand in the order of the last dimension first; units are those of the measures, values are none."""
-    said = {
-        "class": "dataset",
-        "id": ["land", "contents", "time"],
-        "size": [2, 2, 2],
-        "dimension": {
-            "land": {
-                "label": "country",
-                "category": {"index": {"JP": 0, "DE": 1}, "label": {"JP": "Japan", "DE": "Germany"}},
-            },
-            "contents": {
-                "label": "contents",
-                "category": {
-                    "index": ["q", "v"],
-                    "label": {"q": "Quantity", "v": "Value"},
-                    "unit": {"q": {"base": "kg"}, "v": {"base": "NOK"}},
-                },
-            },
-            "time": {"label": "month", "category": {"index": ["2024M01", "2024M02"]}},
-        },
-        "value": [1500, 2500, 8, 9, 3500, 4500, 8, None],
-    }
+    said = dict(JSON_STAT)
     if sparse:
         said["value"] = {str(at): value for at, value in enumerate(said["value"]) if value is not None}
     assert figures(tmp_path, json.dumps(said), "a.json") == JAPAN_AND_GERMANY
+
+
+def places_in(said: Any, *at: Any) -> Iterator[tuple[Any, ...]]:
+    """Ways to every part of an answer."""
+    yield at
+    names = said if isinstance(said, dict) else range(len(said)) if isinstance(said, list) else ()
+    for name in names:
+        yield from places_in(said[name], *at, name)
+
+
+def changed(said: Any, at: tuple[Any, ...], part: Any) -> Any:
+    """An answer with one part replaced."""
+    if not at:
+        return part
+    copy = said.copy()
+    copy[at[0]] = changed(said[at[0]], at[1:], part)
+    return copy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("said", [JSON_STAT, PX_WEB], ids=["JSON-stat", "px-web"])
+def test_answers_that_are_not_what_they_seem_are_read_or_refused(tmp_path: Path, said: Any):
+    """Whichever part of an answer is something else, nothing but a sentence is raised."""
+    refused = 0
+    for at, part in product(places_in(said), (1, [1])):
+        try:
+            figures(tmp_path, json.dumps(changed(said, at, part)), "a.json", product="w")
+        except TableError:
+            refused += 1
+    assert refused > 10
+
+
+def test_objects_deep_within_each_other_are_looked_into_once(tmp_path: Path):
+    """Fifty objects of one name hold no list that is looked for, and take no time."""
+    text = '{"data": ' * 50 + "{}" + "}" * 50
+    assert "expected JSON with a list of rows" in refusal(tmp_path, text, name="a.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_archives_are_read_or_refused(tmp_path: Path, how: int):
+    """However it is packed, and whichever byte is another, nothing but a sentence is raised."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", how) as archive:
+        archive.writestr("exports.csv", TABLE)
+    whole = held.getvalue()
+    assert figures(tmp_path, whole, "a.zip") == JAPAN_AND_GERMANY
+    refused = 0
+    for at in range(4, len(whole), 3):
+        try:
+            figures(tmp_path, whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :], "a.zip", product="w")
+        except TableError:
+            refused += 1
+    assert refused > 10
 
 
 # Eurostat's bulk file -------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def unwrapped(text: str) -> str:
     bare = [_bare_line(line) for line in lines]
     mark = _separator("".join(bare))
     counts = [_outside_quotes(line, mark) for line in bare]
-    usual = mode(count for count, line in zip(counts, bare, strict=True) if line.strip())
+    usual = mode([count for count, line in zip(counts, bare, strict=True) if line.strip()] or [0])
     chosen = [new if count == usual and count else old for old, new, count in zip(lines, bare, counts, strict=True)]
     return text if chosen == lines else "".join(chosen)
 

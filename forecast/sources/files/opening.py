@@ -14,7 +14,7 @@ from forecast.safety.limits import LARGEST_FILE
 from forecast.sources.files.delimited import delimited_sheet
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.files.structured import json_sheet, parquet_sheet
-from forecast.sources.files.workbook import is_workbook, old_workbook_sheets, workbook_sheets
+from forecast.sources.files.workbook import BROKEN_ARCHIVE, is_workbook, old_workbook_sheets, workbook_sheets
 from forecast.tables.read import TableError
 from forecast.vocabulary.text import shown
 from forecast.vocabulary.words.encodings import of_two_bytes
@@ -117,7 +117,7 @@ def _member(file: str, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes
     try:
         with archive.open(part) as member:
             return member.read(part.file_size + 1)
-    except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+    except BROKEN_ARCHIVE as error:
         raise TableError(
             f"{file}: expected a zip archive that can be unpacked, found one that is damaged, or locked by a password. "
             "Unpack it and give the files inside."

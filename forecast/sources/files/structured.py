@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Iterable
 from itertools import chain
 from itertools import product as combinations_of
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,10 @@ _LISTS = ("data", "dataset", "results", "value", "items", "rows", "records")
 
 _HEADS, _NAMES = ("columns", "fields", "headers", "header", "names"), ("text", "name", "label", "id", "code")
 """Names under which they put the list of headings, and a heading in an object."""
+
+
+DEEPEST = 8
+"""Objects within each other in which a list of rows is looked for."""
 
 
 def json_sheet(file: str, content: bytes) -> Sheet:
@@ -124,30 +129,43 @@ def _parsed(text: str) -> Any:
         return [json.loads(line) for line in lines]
 
 
-def _rows(said: Any) -> list[Any]:
-    """The list of rows in an answer; empty where there is none."""
-    if isinstance(said, dict):
+def _rows(said: Any, within: int = DEEPEST) -> list[Any]:
+    """The list of rows in an answer, in objects ``within`` each other at most; empty where there is none."""
+    if isinstance(said, dict) and within:
         by_name = {str(name).lower(): held for name, held in said.items()}
-        lists = [by_name[name] for name in _LISTS if isinstance(by_name.get(name), list | dict)]
-        known = _stat_rows(said) or _headed(by_name) or next((rows for held in lists if (rows := _rows(held))), [])
-        inner = [rows for held in said.values() if isinstance(held, dict) and (rows := _rows(held))]
-        return known or _of_columns(said) or (inner[0] if len(inner) == 1 else [])
+        named = [by_name[name] for name in _LISTS if isinstance(by_name.get(name), list | dict)]
+        others = [held for held in said.values() if isinstance(held, dict) and not any(held is one for one in named)]
+        if rows := _stat_rows(said) or _headed(by_name) or _first(_rows(held, within - 1) for held in named):
+            return rows
+        return _of_columns(said) or _only([rows for held in others if (rows := _rows(held, within - 1))])
     if isinstance(said, list) and said and all(isinstance(row, dict) for row in said):
         return said
     return said if isinstance(said, list) and said and all(isinstance(row, list) for row in said) else []
+
+
+def _first(found: Iterable[list[Any]]) -> list[Any]:
+    return next((rows for rows in found if rows), [])
+
+
+def _only(found: list[list[Any]]) -> list[Any]:
+    return found[0] if len(found) == 1 else []
 
 
 def _headed(said: dict[str, Any]) -> list[Any]:
     """Rows of an object that has their headings beside them; empty for any other."""
     heads: list[Any] = next((said[name] for name in _HEADS if isinstance(said.get(name), list) and said[name]), [])
     rows: list[Any] = next((said[name] for name in _LISTS if isinstance(said.get(name), list) and said[name]), [])
-    if rows and all(isinstance(row, dict) and isinstance(row.get("key"), list) for row in rows):
-        rows = [[*row["key"], *row.get("values", [])] for row in rows]  # as px-web writes them
+    if rows and all(isinstance(row, dict) and _is_of_px_web(row) for row in rows):
+        rows = [[*row["key"], *row["values"]] for row in rows]
     if not heads or not all(isinstance(row, list) and len(row) == len(heads) for row in rows):
         return []
     names = [next((head[name] for name in _NAMES if head.get(name)), "") if isinstance(head, dict) else head
              for head in heads]  # fmt: skip
     return [names, *rows] if rows else []
+
+
+def _is_of_px_web(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("key"), list) and isinstance(row.get("values"), list)
 
 
 def _of_columns(said: dict[str, Any]) -> list[Any]:
@@ -223,9 +241,9 @@ def _stat_rows(said: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(dimensions, dict) or not isinstance(figures, list | dict):
         return []
     names = held.get("id") or dimensions.get("id")
-    if not isinstance(names, list) or not all(isinstance(dimensions.get(name), dict) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in dimensions for name in names):
         return []
-    parts = [_categories(str(name), dimensions[name]) for name in names]
+    parts = [_categories(name, _object(dimensions[name])) for name in names]
     if math.prod(map(len, parts)) * (len(parts) + 2) > MOST_CELLS:
         return []
     rows = []
@@ -238,15 +256,26 @@ def _stat_rows(said: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _categories(name: str, dimension: dict[str, Any]) -> list[dict[str, Any]]:
     """The cells of each category of a dimension, in the order of the figures."""
-    category = dimension.get("category") or {}
-    labels, index, units = (category.get(part) or {} for part in ("label", "index", "unit"))
-    codes = sorted(index, key=index.__getitem__) if isinstance(index, dict) and index else list(index or labels)
+    category = _object(dimension.get("category"))
+    labels, units = _object(category.get("label")), _object(category.get("unit"))
+    codes = _codes(category.get("index"), labels)
     heading = _heading(name, str(dimension.get("label") or name))
     coded = folded(heading) in ALIASES["product"]
     cells = [{heading: code if coded else labels.get(code, code)} for code in codes]
     if not units:
         return cells
-    return [cell | {"unit": units.get(code, {}).get("base", "")} for cell, code in zip(cells, codes, strict=True)]
+    return [cell | {"unit": _object(units.get(code)).get("base", "")} for cell, code in zip(cells, codes, strict=True)]
+
+
+def _codes(index: Any, labels: dict[str, Any]) -> list[str]:
+    """The codes of the categories of a dimension in order; of one category there may be no index."""
+    if isinstance(index, dict) and all(isinstance(place, int) for place in index.values()):
+        return sorted(index, key=index.__getitem__) or [*labels]
+    return [str(code) for code in index] if isinstance(index, list) and index else [*labels]
+
+
+def _object(held: Any) -> dict[str, Any]:
+    return held if isinstance(held, dict) else {}
 
 
 def _heading(name: str, label: str) -> str:

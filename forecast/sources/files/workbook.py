@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +21,9 @@ MOST_SHEET_ROWS = 2**20
 WORKBOOK = "xl/workbook.xml"
 """The part that makes a zip archive an .xlsx workbook."""
 
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
+"""What zipfile raises where an archive is damaged, locked by a password, or packed in a way that it does not know."""
+
 MOST_UNPACKED = 400_000_000
 """Bytes that a workbook may unpack to."""
 
@@ -29,11 +34,11 @@ def workbook_sheets(file: str, content: bytes) -> list[Sheet]:
     Raises
     ------
     TableError
-        Where the file is damaged, no workbook, or would unpack to more than `MOST_UNPACKED`.
+        Where the file is damaged, or would unpack to more than `MOST_UNPACKED`.
     """
     from openpyxl import load_workbook
 
-    _check_archive(file, content)
+    _check_size(file, content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles and extensions that openpyxl leaves out are of no use here
@@ -80,24 +85,19 @@ def is_workbook(file: str, content: bytes) -> bool:
     TableError
         Where it is damaged.
     """
+    return any(part.filename == WORKBOOK for part in _parts(file, content))
+
+
+def _parts(file: str, content: bytes) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return WORKBOOK in archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+            return archive.infolist()
+    except BROKEN_ARCHIVE as error:
         raise TableError(_damaged(file, error)) from error
 
 
-def _check_archive(file: str, content: bytes) -> None:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise TableError(_damaged(file, error)) from error
-    if WORKBOOK not in names:
-        raise TableError(
-            f"{file}: expected an Excel workbook, found a zip archive. Unpack it and give the files inside."
-        )
+def _check_size(file: str, content: bytes) -> None:
+    unpacked = sum(part.file_size for part in _parts(file, content))
     if unpacked > MOST_UNPACKED:
         limit = f"{MOST_UNPACKED / 1e6:.0f} MB"
         raise TableError(f"{file}: expected a workbook of at most {limit} unpacked, found {unpacked / 1e6:.0f} MB.")
