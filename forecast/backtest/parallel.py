@@ -100,20 +100,13 @@ def _from_bytes(content: bytes) -> AsBytes[Any]:
 
 @dataclass(frozen=True)
 class InChunks:
-    """``function(shared, piece)`` of each piece of a task, in order: in this process, or on several ``jobs``.
+    """``function(shared, piece)`` of each piece of a task, in order, on several processes (``jobs``)."""
 
-    A task that runs on one of many processes does its pieces there, so that no process starts others.
-    """
-
-    jobs: int = 1
+    jobs: int
 
     def __call__(
         self, function: Callable[[_Shared, _Piece], _Result], shared: _Shared, pieces: Iterable[_Piece]
     ) -> Iterator[_Result]:
-        if self.jobs == 1:
-            for piece in pieces:
-                yield function(shared, piece)
-            return
         found = dict(parallel_map(function, shared, pieces, self.jobs))
         for place in sorted(found):
             yield found.pop(place)

@@ -356,7 +356,7 @@ def run_piece(shared: tuple[RunContext, Request], piece: TaskWithStages) -> Fore
     """The forecasts of a task where it has travelled to."""
     context, shown = shared
     if piece.task.whole_days:
-        return forecast_whole_days(context, shown, piece.task, InChunks())
+        return forecast_whole_days(context, shown, piece.task)  # no process of several starts others
     return run_task(replace(context, stages=piece.stages), piece.task)
 
 

@@ -23,7 +23,7 @@ from forecast.backtest.origin import (
     taught_on,
 )
 from forecast.backtest.plan import Request, Task, is_panel, stage_days
-from forecast.episodes.alone import Chunked, chunks
+from forecast.episodes.alone import Chunked, chunks, here
 from forecast.episodes.design import Design
 from forecast.episodes.posterior import BASIC_PARTS
 from forecast.episodes.stage import StageResult, TaughtStage
@@ -70,7 +70,7 @@ class ChunkDone:
     courses: Mapping[date, Mapping[SeriesKey, Course]]
 
 
-def forecast_whole_days(context: RunContext, shown: Request, task: Task, chunked: Chunked) -> Forecasts:
+def forecast_whole_days(context: RunContext, shown: Request, task: Task, chunked: Chunked = here) -> Forecasts:
     """The forecasts of a task of whole days, packed; no number depends on where its chunks are worked out."""
     taught = {day.issued: taught_on(context, day, chunked) for day in stage_days(task.products, context.estimated)}
     known = {day: [*one.series] for day, one in taught.items()}

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from forecast.episodes.course import Episode, exposure, phases_of
 from forecast.episodes.experience import known_from_elsewhere
-from forecast.episodes.stage import StageResult, structural_stage
+from forecast.episodes.stage import StageResult, taught_stage
 from forecast.realtime.data import Data
 from forecast.realtime.events import TIGHTENING, Members
 from forecast.tables.quantiles import HALF_WIDTH
@@ -69,8 +69,8 @@ def episode_effects(
         raise ValueError(f"Nothing of {', '.join(selected)} was released by {day}: issue on a later day.")
     snapshot = Data(exports, events, groups, totals).as_of(day)
     with threadpool_limits(1):  # so that sums are made in the same order as for a forecast
-        found = structural_stage(snapshot, groups, 1, products=selected, experience=known_from_elsewhere(day))
-        everything = structural_stage(snapshot, groups, 1, products=list(snapshot.volumes), learn=False)
+        found = taught_stage(snapshot, groups, 1, selected, experience=known_from_elsewhere(day)).results()
+        everything = taught_stage(snapshot, groups, 1, list(snapshot.volumes), learn=False).results()
     counts = _episodes_by_kind(everything)
     chosen = {key: one for key, one in found.items() if destinations is None or key[1] in destinations}
     rows = [row for key, one in chosen.items() for row in _rows(key, one, counts)]

@@ -114,24 +114,6 @@ class TaughtStage:
         return tuple((event.event, UNKNOWN_SHARE) for event in touching if event.event not in there)
 
 
-def structural_stage(
-    snapshot: Snapshot,
-    groups: Members,
-    ahead: int,
-    *,
-    products: Collection[str] | None = None,
-    learn: bool = True,
-    experience: Mapping[str, PathPrior] | None = None,
-) -> dict[SeriesKey, StageResult]:
-    """The structural model of every series of ``products`` (None: all) with a figure, by series.
-
-    Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
-    Series of other products are experience to learn from, and so is what was known of each kind from other panels
-    (`forecast.episodes.experience`).
-    """
-    return taught_stage(snapshot, groups, ahead, products, learn, experience).results()
-
-
 def taught_stage(
     snapshot: Snapshot,
     groups: Members,
@@ -141,7 +123,12 @@ def taught_stage(
     experience: Mapping[str, PathPrior] | None = None,
     chunked: Chunked = here,
 ) -> TaughtStage:
-    """The series that `structural_stage` fits, before that; what each says by itself is worked out in chunks."""
+    """Every series of ``products`` (None: all) with a figure, before the structural model is fitted to it.
+
+    Months known only inside a total of several months are seen at their mean by this model, and are gaps to all others.
+    Series of other products are experience to learn from, and so is what was known of each kind from other panels
+    (`forecast.episodes.experience`). What each series says by itself is worked out in chunks.
+    """
     totals = _totals_by_series(snapshot.totals)
     panel = {
         (product, str(code)): with_totals(wide[code], totals.get((product, str(code)), snapshot.totals.iloc[:0]))

@@ -247,14 +247,13 @@ def _comes_and_goes(degree: Floats, known: np.ndarray, unstopped: np.ndarray) ->
     """
     counts = known * unstopped * (1.0 - _throughout(degree, known))
     share = (np.cumsum(degree * counts) - degree * counts + 1.0) / (np.cumsum(counts) - counts + 2.0)
-    begins = np.maximum.accumulate(np.where(_runs(degree, known) <= 1.0, np.arange(len(degree)), 0))
-    spell, share = _spells(degree, known), share[begins]
+    spell, share = _spells(degree, known), _at_begin(share, degree, known)
     lasts = np.ones(len(degree))
     for months in range(1, LONG_SPELL):
         goes_on = np.maximum(share, _spells_go_on(months))
         lasts *= goes_on ** np.clip(spell - months, 0.0, 1.0)
     usual = share * lasts
-    by_measure = PROHIBITIVE * np.where(_still(degree, known) > 0, 1.0, BROKEN)
+    by_measure = PROHIBITIVE * (BROKEN + (1.0 - BROKEN) * _still(degree, known))
     own = usual / (usual + by_measure) * _short(spell)
     return np.asarray(1.0 - degree * (1.0 - own))
 
@@ -267,6 +266,14 @@ def _short(spell: Floats | float) -> Floats:
 def _spells(degree: Floats, known: np.ndarray) -> Floats:
     """For how many months it was so around each."""
     return np.asarray(_runs(degree, known) + _runs(degree[::-1], known[::-1])[::-1] - 1.0)
+
+
+def _at_begin(values: Floats, degree: Floats, known: np.ndarray) -> Floats:
+    """Values of the month in which each spell began; a gap is part of it."""
+    found, lasting = values.copy(), np.where(known, degree, 1.0)
+    for place in range(1, len(values)):
+        found[place] += lasting[place - 1] * (found[place - 1] - found[place])
+    return found
 
 
 def _still(degree: Floats, known: np.ndarray) -> Floats:

@@ -193,7 +193,7 @@ def test_one_day_on_two_processes_has_the_numbers_of_one(options, monkeypatch):
     monkeypatch.setattr("forecast.backtest.plan.WIDE", 1)
     monkeypatch.setattr("forecast.episodes.alone.SERIES_A_CHUNK", 2)
     started = []
-    monkeypatch.setattr("forecast.backtest.run.InChunks", lambda jobs=1: started.append(jobs) or InChunks(jobs))
+    monkeypatch.setattr("forecast.backtest.run.InChunks", lambda jobs: started.append(jobs) or InChunks(jobs))
     apart = replay(gapped_world(), jobs=4, **options)
     assert {*started} == {4}
     for (name, table), (_, other) in zip(here, apart, strict=True):

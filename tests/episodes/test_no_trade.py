@@ -14,6 +14,9 @@ from forecast.kernels.no_trade import EmptyMonths
 from forecast.tables.quantiles import MEDIAN, NORMAL_SCORES, PROBABILITIES, with_none
 from forecast.verify.look_ahead import look_ahead_audit
 
+DUTY = {"kind": "tariff", "announced": date(2025, 1, 1)}
+"""A duty from the 61st month of `simulated.exports` on."""
+
 MODELS = ["theta", "arima", "structural", "combination"]
 USUAL = 400.0
 NOTHING = float(np.log(0.01))
@@ -139,13 +142,14 @@ def test_the_months_after_a_day_move_nothing_before_it():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("calendar", [simulated.calendar(), simulated.calendar(DUTY)], ids=["none", "duty"])
 @pytest.mark.parametrize("spell", [1, 4])
-def test_a_last_month_that_goes_to_none_moves_forecasts_step_by_step(spell):
+def test_a_last_month_that_goes_to_none_moves_forecasts_step_by_step(spell, calendar):
     """Medians fall with it and never jump: no step of a fifth in the log moves one by half a usual month."""
-    before = simulated.steady(48, USUAL, 0.15)
+    before = simulated.steady(60, USUAL, 0.15)
     medians = []
     for last in [*USUAL * np.exp(-np.arange(0.0, 9.0, 0.4)), 0.0]:
-        found = ahead(np.append(before, np.full(spell, last)))
+        found = ahead(np.append(before, np.full(spell, last)), calendar=calendar)
         medians.append(found.set_index("model")["volume_t"]["combination"])
     assert np.abs(np.diff(medians)).max() < 0.5 * USUAL
 
@@ -163,6 +167,21 @@ def test_emptiness_is_a_degree():
     assert 0.1 < found[-1] < 0.5
 
 
+@pytest.mark.parametrize("goes", [[-1], [-2], [-3], [-3, -2], [-2, -1]])
+def test_how_free_a_month_under_a_duty_is_is_a_degree(goes):
+    """While figures go from usual to none and others stay none, no month becomes or ceases to be free at once."""
+    logs, under = np.zeros(60), np.arange(60) >= 54
+    logs[[5, 20, 33, 57]] = NOTHING
+    found = []
+    for last in np.linspace(0.0, NOTHING, 400):
+        logs[goes] = last
+        months = EmptyMonths.of(logs, ~under, NOTHING, unstopped=np.ones(60, dtype=bool))
+        assert months is not None
+        found.append(months.free[under])
+    assert np.abs(np.diff(found, axis=0)).max() < 0.06
+    assert np.ptp(found, axis=0).max() > 0.02
+
+
 @pytest.mark.parametrize("none", [0.0, 0.03, 0.3, 0.7])
 def test_quantiles_with_none_are_those_of_the_mixture(none):
     """Against draws: a share of months is empty, the others are log-normal."""
@@ -173,10 +192,6 @@ def test_quantiles_with_none_are_those_of_the_mixture(none):
     far = np.abs(PROBABILITIES - none) > 0.15 * PROBABILITIES
     np.testing.assert_allclose(found[far], np.quantile(drawn, PROBABILITIES)[far], rtol=0.02, atol=1e-9)
     assert found[MEDIAN] == pytest.approx(np.quantile(drawn, 0.5), rel=0.02)
-
-
-DUTY = {"kind": "tariff", "announced": date(2025, 1, 1)}
-"""A duty from the 61st month of `simulated.exports` on."""
 
 
 @pytest.mark.parametrize("since", [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
