@@ -32,7 +32,7 @@ from forecast.realtime.data import KnownOn
 from forecast.realtime.days import consecutive_months
 from forecast.registry import COMBINATION
 from forecast.tables.frames import stacked
-from forecast.tables.run import Forecasts, RowBuffer, joined
+from forecast.tables.run import Forecasts, RowBuffer
 from forecast.tables.schema import RUN_TABLES, SeriesKey
 from forecast.totals.estimates import Course, estimates, needs_course
 from forecast.totals.hierarchy import apart_from_rest
@@ -64,7 +64,7 @@ class ChunkDone:
     what estimates of months inside a sum are made from.
     """
 
-    rows: Forecasts
+    rows: RowBuffer
     asked: Mapping[tuple[str, date], Sequence[SeriesKey]]
     designs: Mapping[date, Mapping[SeriesKey, Design]]
     courses: Mapping[date, Mapping[SeriesKey, Course]]
@@ -77,20 +77,21 @@ def forecast_whole_days(context: RunContext, shown: Request, task: Task, chunked
     months = {day: {name: context.months(name, day) for name in one.snapshot.volumes} for day, one in taught.items()}
     series = list(dict.fromkeys([*(key for own in known.values() for key in own), *task.series]))
     cut = _Cut(context, shown, task, taught, months)
-    done = [*chunked(_forecast_chunk, (context.without_figures(), task.models), map(cut.chunk, chunks(series)))]
-    parts = [one.rows for one in done]
+    rows, done = RowBuffer(), []
+    for one in chunked(_forecast_chunk, (context.without_figures(), task.models), map(cut.chunk, chunks(series))):
+        rows.extend(one.rows)
+        done.append(replace(one, rows=RowBuffer()))
     for day in task.cells:
         unordered = {key: design for one in done for key, design in one.designs[day].items()}
         designs = {key: unordered.pop(key) for key in known[day] if key in unordered}
-        empty = {day: context.known_on(day, (), months[day])}
+        empty = replace(context.without_figures(), known={day: context.known_on(day, (), months[day])})
         for name in filter(is_panel, task.models):
             asked = [key for one in done for key in one.asked[name, day]]
-            shared = replace(context.without_figures(), known=empty), name, day
-            for fits in panel_fits(name, designs, asked):
-                parts += chunked(_forecast_panel, shared, _with_designs(fits, designs))
+            for more in _panel_rows((empty, name, day), designs, asked, chunked):
+                rows.extend(more)
     courses = {day: {key: course for one in done for key, course in one.courses[day].items()} for day in task.cells}
     found = estimates_of(context, shown, known, {day: own.get for day, own in courses.items()})
-    return joined(parts, still_packed=[*RUN_TABLES]).replaced(estimates=found).packed()
+    return rows.packed().replaced(estimates=found).packed()
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,14 @@ def _forecast_chunk(shared: tuple[RunContext, Sequence[str]], chunk: Chunk) -> C
         forecaster = OriginForecaster(estimation.on(day), estimation, rows)
         forecaster.forecast(series, single)
         asked |= {(name, day): [key for key in series if forecaster.is_known(key, name)] for name in panel}
-    parts = structural_parts_of(context, chunk.shown, _days_shown(chunk.shown, chunk.cells))
+    add_parts(rows, context, chunk.shown, _days_shown(chunk.shown, chunk.cells))
     stages = {day: context.stages[day] for day in chunk.cells}
     designs = {day: {key: one.design for key, one in own.items()} if panel else {} for day, own in stages.items()}
     courses = {
         day: {key: _course(one) for key, one in own.items() if needs_course(context.as_of(day), key)}
         for day, own in stages.items()
     }
-    return ChunkDone(rows.packed().replaced(parts=parts).packed(), asked, designs, courses)
+    return ChunkDone(rows, asked, designs, courses)
 
 
 _FitsWithDesigns = tuple[Mapping[SeriesKey, Design], PanelFits]
@@ -148,12 +149,22 @@ def _with_designs(fits: PanelFits, designs: Mapping[SeriesKey, Design]) -> Itera
         yield {key: designs[key] for key in keys if key in designs}, {key: fits.pop(key) for key in keys}
 
 
-def _forecast_panel(shared: tuple[RunContext, str, date], piece: _FitsWithDesigns) -> Forecasts:
+def _panel_rows(
+    shared: tuple[RunContext, str, date],
+    designs: Mapping[SeriesKey, Design],
+    asked: Sequence[SeriesKey],
+    chunked: Chunked,
+) -> Iterator[RowBuffer]:
+    for fits in panel_fits(shared[1], designs, asked):
+        yield from chunked(_forecast_panel, shared, _with_designs(fits, designs))
+
+
+def _forecast_panel(shared: tuple[RunContext, str, date], piece: _FitsWithDesigns) -> RowBuffer:
     context, name, day = shared
     designs, fits = piece
     rows, estimation = RowBuffer(), EstimationOrigins(replace(context, designs={day: designs}))
     OriginForecaster(estimation.on(day), estimation, rows).add_fits(name, fits)
-    return rows.packed()
+    return rows
 
 
 # What is kept --------------------------------------------------------------------------------------------------------
@@ -163,20 +174,20 @@ def remains_of(context: RunContext, shown: Request, days: Collection[date]) -> d
     """The tables of a run that are made of the structural model, of those of some days that are shown."""
     stages = {day: context.stages[day] for day in _days_shown(shown, days)}
     courses = {day: _courses(own) for day, own in stages.items()}
-    parts = structural_parts_of(context, shown, [*stages])
-    return {"estimates": estimates_of(context, shown, stages, courses), "parts": parts}
+    rows = RowBuffer()
+    add_parts(rows, context, shown, [*stages])
+    return {"estimates": estimates_of(context, shown, stages, courses), "parts": rows.tables().parts}
 
 
 def _days_shown(shown: Request, days: Collection[date]) -> list[date]:
     return [day for day in days if any(day in of_product for of_product in shown.days.values())]
 
 
-def structural_parts_of(context: RunContext, request: Request, days: Sequence[date]) -> pd.DataFrame:
-    """The `structural_parts` of each series that was requested on each of ``days``, in the months that are reported.
+def add_parts(rows: RowBuffer, context: RunContext, request: Request, days: Sequence[date]) -> None:
+    """Note the `structural_parts` of each series requested on each of ``days``, in the months that are reported.
 
     They are those of a combination: without it there are none.
     """
-    rows = RowBuffer()
     for day in days if COMBINATION in context.settings.models else ():
         keys, stages = _requested(context.stages[day], request, day), context.stages[day]
         reported = {product: len(context.months(product, day)) for product in {product for product, _ in keys}}
@@ -184,7 +195,6 @@ def structural_parts_of(context: RunContext, request: Request, days: Sequence[da
         for key in keys:
             found = structural_parts(stages[key], reported[key[0]], resting)
             rows.add("parts", *[(*key, day, *part) for part in found])
-    return rows.tables().parts
 
 
 def estimates_of(

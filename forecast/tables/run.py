@@ -136,7 +136,16 @@ ROWS_NOTED = 20_000
 
 
 class RowBuffer:
-    """Buffer of rows of a run's tables: making a table of each row would take longer."""
+    """Buffer of rows of a run's tables: making a table of each row would take longer. It travels with its rows packed.
+
+    Examples
+    --------
+    >>> rows, more = RowBuffer(), RowBuffer()
+    >>> more.add("failures", ("magnets", "USA", "arima", None, "No figure."))
+    >>> rows.extend(more)
+    >>> rows.tables()
+    Forecasts(rows: failures 1; models: none)
+    """
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -148,17 +157,30 @@ class RowBuffer:
         if len(self._rows[table]) >= ROWS_NOTED:
             self._pack(table)
 
+    def extend(self, other: RowBuffer) -> None:
+        """Note the rows of another buffer below those noted so far."""
+        for table, parts in other._packed.items():
+            if parts:
+                self._pack(table)
+                self._packed[table] += parts
+        for table, rows in other._rows.items():
+            self.add(table, *rows)
+
     def tables(self) -> Forecasts:
         """The tables of all rows noted so far."""
         return joined([self.packed()])
 
     def packed(self) -> Forecasts:
         """The same with labels as categories, as `Forecasts.packed` has them."""
-        for name in RUN_TABLES:
-            self._pack(name)
-        return Forecasts(**{name: packed_whole(parts) for name, parts in self._packed.items()})
+        self._pack(*RUN_TABLES)
+        return Forecasts(**{name: packed_whole(parts) for name, parts in self._packed.items() if parts})
 
-    def _pack(self, table: str) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        self._pack(*RUN_TABLES)
+        return self.__dict__
+
+    def _pack(self, *tables: str) -> None:
         """Pack what was noted since the last time."""
-        rows = RUN_TABLES[table].from_rows(self._rows.pop(table, ()))
-        self._packed[table].append(packed(rows, RUN_TABLES[table]))
+        for table in tables:
+            if rows := self._rows.pop(table, None):
+                self._packed[table].append(packed(RUN_TABLES[table].from_rows(rows), RUN_TABLES[table]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from datetime import date
@@ -122,6 +123,21 @@ def test_rows_that_are_packed_on_the_way_are_the_same(monkeypatch: pytest.Monkey
     assert [list(row) for row in noted] == tables[0].to_numpy().tolist()
     for table in tables[1:]:
         pd.testing.assert_frame_equal(table, tables[0])
+
+
+@pytest.mark.parametrize("most", [100, 2, 1])
+def test_rows_of_buffers_that_have_travelled_come_in_order(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of several buffers, some packed on the way, are those of one buffer to which all were added."""
+    noted = [("magnets", code, date(2025, 6, 20), "licence", "late") for code in ("USA", "DEU", "AUT", "FRA", "ITA")]
+    whole, rows = RowBuffer(), RowBuffer()
+    whole.add("dropped", *noted)
+    monkeypatch.setattr("forecast.tables.run.ROWS_NOTED", most)
+    rows.add("dropped", noted[0])
+    for row, travels in zip(noted[1:], (True, False, False, True), strict=True):
+        other = RowBuffer()
+        other.add("dropped", row)
+        rows.extend(pickle.loads(pickle.dumps(other)) if travels else other)
+    pd.testing.assert_frame_equal(rows.tables().dropped, whole.tables().dropped)
 
 
 def test_a_run_has_no_other_table() -> None:

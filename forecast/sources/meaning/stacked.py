@@ -9,9 +9,11 @@ import numpy as np
 
 from forecast.sources.extract import ReadSettings
 from forecast.sources.files.columns import header_row, header_score, is_figure
+from forecast.sources.files.headings import ALIASES
 from forecast.sources.files.sheet import Sheet
 from forecast.sources.meaning.direction import says_imports
 from forecast.tables.cells import Texts
+from forecast.vocabulary.months import could_be_month
 from forecast.vocabulary.text import folded, shown
 from forecast.vocabulary.units import is_money
 
@@ -65,9 +67,13 @@ def _has_figures(row: list[str]) -> bool:
 
 
 def _goes_on(sheet: Sheet, row: list[str], top: int, start: int) -> bool:
-    """Whether a cell stands in its column above already, below the header: then it is a row of that table."""
+    """Whether it is a row of the table above: a cell stands in its column already, or is a day where days are."""
     above = sheet.grid.iloc[top + 1 : start].to_numpy(dtype=object)
-    return any(cell and (above[:, place] == cell).any() for place, cell in enumerate(row))
+    dated = [folded(heading) in (*ALIASES["month"], *ALIASES["released"]) for heading in sheet.row(top)]
+    return any(
+        cell and ((above[:, place] == cell).any() or (dated[place] and could_be_month(cell)))
+        for place, cell in enumerate(row)
+    )
 
 
 def _filled(sheet: Sheet) -> np.ndarray:
