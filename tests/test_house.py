@@ -46,7 +46,7 @@ MORE_MODULES = {
     "backtest": 12,  # plan, origin and run, and what each stage of a long run needs
     "cli": 26,  # one file a command, beside what they share
     "episodes": 14,  # one file a stage of the structural model, from phases to effects
-    "kernels": 13,  # one file a likelihood
+    "kernels": 14,  # one file a likelihood or a search
     "models": 14,  # one file a model
     "realtime": 8,  # one file a kind of what is known on a day
     "report": 16,  # one file a table on the screen

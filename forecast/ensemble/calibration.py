@@ -70,8 +70,8 @@ def calibrated(
         tuple(table[table["destination"].isin(asked)] for table in _on_day(learned, issued))
         for product, of_product in days.items()
         if product in releases
-        for own, asked in _learners(forecasts[forecasts["product"] == product])
-        for learned in [_Replay.of(own, releases[product], events, groups)]
+        for own in [forecasts[forecasts["product"] == product]]
+        for learned, asked in _learners(own, releases[product], events, groups)
         for issued in of_product
     ]
     if not parts:
@@ -80,16 +80,22 @@ def calibrated(
     return stacked(rows), stacked(notes)
 
 
-def _learners(forecasts: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
-    """Forecasts that learn together, and the destinations whose result counts.
+def _learners(
+    forecasts: pd.DataFrame, releases: Vintages, events: pd.DataFrame, groups: Members
+) -> Iterator[tuple[_Replay, list[str]]]:
+    """Forecasts of a product that learn together, and the destinations whose result counts.
 
     The rest of the world learns from all others. They do not from it: it is the difference of what they teach already.
     """
-    rest = forecasts["destination"] == REST_OF_WORLD
+    if forecasts.empty:
+        return
+    whole = _Replay.of(forecasts, releases, events, groups)
+    rest = (whole.cells.keys["destination"] == REST_OF_WORLD).to_numpy()
     if not rest.all():
-        yield forecasts[~rest], [*forecasts.loc[~rest, "destination"].unique()]
+        others = whole.take(~rest)
+        yield others, [*others.cells.keys["destination"].unique()]
     if rest.any():
-        yield forecasts, [REST_OF_WORLD]
+        yield whole, [REST_OF_WORLD]
 
 
 def _nothing(keys: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

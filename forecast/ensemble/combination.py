@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
+from forecast.kernels.nonnegative import nonnegative_least_squares
 from forecast.registry import COMBINATION, MEMBERS, STAND_IN
 from forecast.tables.quantiles import MEDIAN, VOLUME_QUANTILES
 from forecast.tables.schema import RUN_TABLES
@@ -145,9 +145,8 @@ def precision_weights(errors: np.ndarray) -> np.ndarray:
     size = np.trace(moments) / models
     if not size > 0:
         return np.full(models, 1 / models)
-    root = np.linalg.cholesky(moments + np.eye(models) * size * (SHRINKAGE / count + 1e-9)).T
-    heavy = 1e3 * np.sqrt(size)  # a row that holds the sum at one
-    found, _ = nnls(np.vstack([root, np.full(models, heavy)]), np.append(np.zeros(models), heavy))
+    shrunk = moments / size + np.eye(models) * (SHRINKAGE / count + 1e-9)
+    found = nonnegative_least_squares(shrunk, np.ones(models))  # in the proportions of those that add to one
     return np.asarray(found / found.sum())
 
 

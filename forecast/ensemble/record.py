@@ -38,24 +38,17 @@ def with_record(
     """
     earlier = {product: earlier_days(releases[product], own[0])[-REPLAYED:]
                for product, own in days.items() if len(own) == 1 and product in releases}  # fmt: skip
-    replayed = {product: [*earlier.get(product, []), *own] for product, own in days.items()}
-    rows, notes = calibrated(forecasts, releases, events, groups, replayed)
-    asked = {(product, day) for product, own in days.items() for day in own}
-    now, learned = (table[_is_of(table, asked)].reset_index(drop=True) for table in (rows, notes))
-    before = rows[(rows["horizon"] == 1).to_numpy() & ~_is_of(rows, asked)]
+    rows, notes = calibrated(forecasts, releases, events, groups, days)
+    others = forecasts[forecasts["destination"] != REST_OF_WORLD]
+    before = calibrated(others, releases, events, groups, earlier)[0] if earlier else rows.iloc[:0]
+    before = before[before["horizon"] == 1]
     cells = [cell for product in earlier for cell in _held(before, product, days[product][0], releases)]
-    return now, learned, RUN_TABLES["record"].from_rows(cells)
-
-
-def _is_of(table: pd.DataFrame, asked: set[tuple[str, date]]) -> pd.Series:
-    """Which rows are of a product and day asked for."""
-    keys = zip(table["product"], table["issued"], strict=True)
-    return pd.Series([key in asked for key in keys], index=table.index, dtype=bool)
+    return rows, notes, RUN_TABLES["record"].from_rows(cells)
 
 
 def _held(rows: pd.DataFrame, product: str, issued: date, releases: VintagesByProduct) -> Iterator[tuple[object, ...]]:
     """Rows of the table ``record`` of one product."""
-    own = rows[(rows["product"] == product) & (rows["destination"] != REST_OF_WORLD)].reset_index(drop=True)
+    own = rows[rows["product"] == product].reset_index(drop=True)
     own = own.assign(actual_t=actuals_known(own, releases[product], issued))
     for (code, model), known in own[own["actual_t"].notna()].groupby(["destination", "model"], sort=True):
         months = known["month"].min(), known["month"].max()

@@ -10,8 +10,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.linalg import solve
-from scipy.optimize import nnls
 
+from forecast.kernels.nonnegative import nonnegative_least_squares
 from forecast.models.protocol import (
     Fitted,
     as_correlation,
@@ -665,7 +665,7 @@ def _drift(levels: np.ndarray) -> tuple[float, float]:
             own = np.nansum(difference, axis=1)[count > 0] / count[count > 0]
             squares, lags, weights = [*squares, own.mean()], [*lags, lag], [*weights, np.sqrt(len(own))]
     design = np.column_stack([np.full(len(lags), 2.0), lags]) * np.array(weights)[:, None]
-    noise, step = nnls(design, np.array(squares) * np.array(weights))[0]
+    noise, step = nonnegative_least_squares(design.T @ design, design.T @ (np.array(squares) * np.array(weights)))
     return float(noise), max(float(step), LEAST_VARIANCE)
 
 

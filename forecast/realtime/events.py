@@ -59,18 +59,25 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     >>> [len(fc.known_events(calendar, date(2025, 4, day)).query("event == 'licensing-2025-04-ree'")) for day in (3, 4)]
     [0, 1]
     """
-    known = events[events.get("known_from", events["announced"]) <= issued].reset_index(drop=True)
-    days = zip(known["ends"], known["ends_announced"], strict=True)
-    ends = pd.Series([end_known(end, announced, issued) for end, announced in days], dtype=object)
-    none = pd.Series([None] * len(known), dtype=object)
-    scheduled = (known["ends_status"] == "scheduled") & ends.notna()
+    since = events["known_from" if "known_from" in events else "announced"]
+    known = events.loc[[day <= issued for day in since]].reset_index(drop=True)
+    rows = zip(known["ends"], known["ends_announced"], known["ends_status"], strict=True)
+    found = [_end_known(*row, issued) for row in rows]
+    types = {"ends": object, "ends_announced": object, "ends_status": known["ends_status"].dtype, "scheduled": object}
+    continues = known["continues"].astype(object).fillna("") if "continues" in known else ""
     return known.assign(
-        continues=known["continues"].astype(object).fillna("") if "continues" in known else "",
-        ends=ends.where(~scheduled, none),
-        ends_announced=known["ends_announced"].where(ends.notna(), none),
-        ends_status=known["ends_status"].where(ends.notna(), ""),
-        scheduled=ends.where(scheduled, none),
+        continues=continues,
+        **{name: pd.Series([row[at] for row in found], dtype=own) for at, (name, own) in enumerate(types.items())},
     )
+
+
+def _end_known(
+    end: date | None, announced: date | None, status: str, issued: date
+) -> tuple[date | None, date | None, str, date | None]:
+    """End, day of its announcement, status and scheduled end of an event, as known on a day."""
+    if end_known(end, announced, issued) is None:
+        return None, None, "", None
+    return (None, announced, status, end) if status == "scheduled" else (end, announced, status, None)
 
 
 def known_calendar(events: pd.DataFrame, issued: date) -> pd.DataFrame:

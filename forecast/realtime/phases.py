@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.realtime.days import month_ordinal
-from forecast.realtime.events import ACTING_KINDS, Members, acting_events, acts_on, known_events, measures
+from forecast.realtime.events import ACTING_KINDS, Members, acts_on, known_events, measures
+from forecast.tables.frames import records
 
 PHASES = ["event", "after", "calm"]
 MONTHS_AFTER = 3
@@ -45,7 +46,7 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
     month = forecasts["month"].array.asi8
     during, after = np.zeros((2, len(forecasts)), dtype=bool)
     for place, issued in enumerate(days):
-        known = {row.place: row for row in acting_events(known_events(acting, issued))}
+        known = {row.place: row for row in records(known_events(acting, issued))}
         for at, touching in enumerate(scopes):
             here = np.flatnonzero((day == place) & (scope[series] == at))
             for first, last in _turns([known[row] for row in touching if row in known] if len(here) else []):
@@ -57,7 +58,7 @@ def phases(forecasts: pd.DataFrame, events: pd.DataFrame, groups: Members) -> pd
 
 def _scopes(acting: pd.DataFrame, keys: list[tuple[str, str]], groups: Members) -> tuple[np.ndarray, list[list[int]]]:
     """Which of all series alike in the events that touch them each series is, and the places of these events."""
-    rows = acting_events(acting)
+    rows = records(acting)
     touched = np.array([[acts_on(row, *key, groups) for row in rows] for key in keys], dtype=bool)
     unlike, scope = np.unique(touched.reshape(len(keys), len(rows)), axis=0, return_inverse=True)
     return scope.reshape(-1), [np.flatnonzero(own).tolist() for own in unlike]
