@@ -61,21 +61,20 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """
     since = events["known_from" if "known_from" in events else "announced"]
     known = events.loc[[day <= issued for day in since]].reset_index(drop=True)
-    rows = zip(known["ends"], known["ends_announced"], known["ends_status"], strict=True)
-    found = [_end_known(*row, issued) for row in rows]
+    found = [_end_known(*own, issued) for own in records(known[["ends", "ends_announced", "ends_status"]])]
     types = {"ends": object, "ends_announced": object, "ends_status": known["ends_status"].dtype, "scheduled": object}
-    continues = known["continues"].astype(object).fillna("") if "continues" in known else ""
+    columns = {name: pd.Series([row[at] for row in found], dtype=types[name]) for at, name in enumerate(types)}
     return known.assign(
-        continues=continues,
-        **{name: pd.Series([row[at] for row in found], dtype=own) for at, (name, own) in enumerate(types.items())},
+        continues=known["continues"].astype(object).fillna("") if "continues" in known else "", **columns
     )
 
 
 def _end_known(
     end: date | None, announced: date | None, status: str, issued: date
 ) -> tuple[date | None, date | None, str, date | None]:
-    """End, day of its announcement, status and scheduled end of an event, as known on a day."""
-    if end_known(end, announced, issued) is None:
+    """What was known of an end on a day, from its announcement or else itself: end, announcement, status, schedule."""
+    known_from = announced or end
+    if known_from is None or known_from > issued or end is None:
         return None, None, "", None
     return (None, announced, status, end) if status == "scheduled" else (end, announced, status, None)
 
@@ -95,12 +94,6 @@ def known_calendar(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """
     known = known_events(events, issued)
     return known.assign(ends=known["ends"].where(known["scheduled"].isna(), known["scheduled"]))[EVENT_COLUMNS]
-
-
-def end_known(end: date | None, announced: date | None, issued: date) -> date | None:
-    """The end of an event where it was known on ``issued``: from the day it was announced, or else from itself."""
-    known_from = announced or end
-    return end if known_from is not None and known_from <= issued else None
 
 
 def acts_on(event: Any, product: str, destination: str, members: Members) -> bool:
