@@ -61,7 +61,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
     """
     since = events["known_from" if "known_from" in events else "announced"]
     known = events.loc[[day <= issued for day in since]].reset_index(drop=True)
-    found = [_end_known(*own, issued) for own in records(known[["ends", "ends_announced", "ends_status"]])]
+    found = [_end_known(issued, *own) for own in records(known[["ends", "ends_announced", "ends_status"]])]
     types = {"ends": object, "ends_announced": object, "ends_status": known["ends_status"].dtype, "scheduled": object}
     columns = {name: pd.Series([row[at] for row in found], dtype=types[name]) for at, name in enumerate(types)}
     return known.assign(
@@ -70,7 +70,7 @@ def known_events(events: pd.DataFrame, issued: date) -> pd.DataFrame:
 
 
 def _end_known(
-    end: date | None, announced: date | None, status: str, issued: date
+    issued: date, end: date | None, announced: date | None, status: str
 ) -> tuple[date | None, date | None, str, date | None]:
     """What was known of an end on a day, from its announcement or else itself: end, announcement, status, schedule."""
     known_from = announced or end
