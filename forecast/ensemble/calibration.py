@@ -70,8 +70,7 @@ def calibrated(
         tuple(table[table["destination"].isin(asked)] for table in _on_day(learned, issued))
         for product, of_product in days.items()
         if product in releases
-        for own in [forecasts[forecasts["product"] == product]]
-        for learned, asked in _learners(own, releases[product], events, groups)
+        for learned, asked in _learners(forecasts[forecasts["product"] == product], releases[product], events, groups)
         for issued in of_product
     ]
     if not parts:

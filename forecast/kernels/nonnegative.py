@@ -13,7 +13,8 @@ TOLERANCE = 1e-12
 def nonnegative_least_squares(gram: Floats, moments: Floats) -> Floats:
     """The coefficients ``x``, none negative, that make ``x @ gram @ x / 2 - moments @ x`` least, by an active set.
 
-    Of rows ``A`` and targets ``b`` these are ``A.T @ A`` and ``A.T @ b``.
+    ``gram`` has the shape (coefficients, coefficients) and ``moments`` (coefficients,): of rows ``A`` and targets ``b``
+    they are ``A.T @ A`` and ``A.T @ b``.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def nonnegative_least_squares(gram: Floats, moments: Floats) -> Floats:
         while True:
             tried = np.zeros_like(found)
             tried[inside] = np.linalg.solve(gram[np.ix_(inside, inside)], moments[inside])
-            below = inside & (tried <= 0)
+            below = inside & (tried < 0)
             if not below.any():
                 break
             found += (found[below] / (found[below] - tried[below])).min() * (tried - found)

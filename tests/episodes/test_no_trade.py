@@ -168,7 +168,7 @@ def test_emptiness_is_a_degree():
 
 
 @pytest.mark.parametrize("goes", [[-1], [-2], [-3], [-3, -2], [-2, -1]])
-def test_how_free_a_month_under_a_duty_is_is_a_degree(goes):
+def test_the_freedom_of_a_month_under_a_duty_is_a_degree(goes):
     """While figures go from usual to none and others stay none, no month becomes or ceases to be free at once."""
     logs, under = np.zeros(60), np.arange(60) >= 54
     logs[[5, 20, 33, 57]] = NOTHING

@@ -81,3 +81,19 @@ def test_a_first_table_that_cannot_be_read_names_the_second(tmp_path: Path):
     )
     with pytest.raises(TableError, match=rf"(?s)holds imports.*The table from row 5 on \(Exports \(t\)\) {SAID}"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("before", ["USA,,,,,\n", "USA,,n/a,,,\n", "USA,,1,,,\n\n"])
+def test_a_row_of_days_is_no_header(tmp_path: Path, before: str):
+    """Below one of few cells a row without a figure is of the table still, where its days stand in columns of days."""
+    head = "Country,Month,Qty,Unit,Released,Status\nJapan,2019-06,3,t,,\n"
+    found, said = read(tmp_path, head + before + "Germany,2019-05,n/a,kg,2025-12-01,\nChina,2019-07,3,t,,\n")
+    assert found["JPN 2019-06"] == found["CHN 2019-07"] == 3
+    assert SAID not in said
+
+
+def test_a_wide_table_below_a_long_one_is_not_read(tmp_path: Path):
+    """Months as headings are no row of the table above, though the first of them stands in its column of months."""
+    found, said = read(tmp_path, "Country,Month,Tonnes\nChina,2025-05,1\n\nCountry,2025-06,2025-07\nJapan,7,8\n")
+    assert found == {"CHN 2025-05": 1}
+    assert SAID in said

@@ -20,6 +20,9 @@ from forecast.vocabulary.units import is_money
 _MORE = re.compile(r"\b(?:continued|cont|contd|fortsetzung|suite|continuacion|continuacao|cont d)\b|续|続")
 """Words, folded, of the title of a table that goes on."""
 
+_DAYS = frozenset([*ALIASES["month"], *ALIASES["released"]])
+"""Headings, folded, of columns of months and days."""
+
 MOST_CELLS_OF_TITLE, MOST_TRIED = 3, 500
 """Cells that a title can be in, parted at its commas, and rows that are tried as second headers."""
 
@@ -67,13 +70,10 @@ def _has_figures(row: list[str]) -> bool:
 
 
 def _goes_on(sheet: Sheet, row: list[str], top: int, start: int) -> bool:
-    """Whether it is a row of the table above: a cell stands in its column already, or is a day where days are."""
+    """Whether it is a row of the table above: a cell is in its column already, or days are in columns of days alone."""
     above = sheet.grid.iloc[top + 1 : start].to_numpy(dtype=object)
-    dated = [folded(heading) in (*ALIASES["month"], *ALIASES["released"]) for heading in sheet.row(top)]
-    return any(
-        cell and ((above[:, place] == cell).any() or (dated[place] and could_be_month(cell)))
-        for place, cell in enumerate(row)
-    )
+    days = [folded(heading) in _DAYS for heading, cell in zip(sheet.row(top), row, strict=True) if could_be_month(cell)]
+    return (bool(days) and all(days)) or any(cell and (above[:, at] == cell).any() for at, cell in enumerate(row))
 
 
 def _filled(sheet: Sheet) -> np.ndarray:
